@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong, as the API publishes it.
+
+Problem
+    BadRequest 400         BadInput · InvalidObject · EmptyBody · InvalidJSON · InvalidUUID · InvalidMarker
+                           MarkerNotFound · InvalidLimit · InvalidSortKey · InvalidSortDir · InvalidValue
+                           InvalidOperation · InvalidZoneName · InvalidRRsetName · InvalidRRsetLocation
+                           InvalidTTL · ZoneHasSubZone · InvalidProject · InvalidTSIGKey · LastServerKept
+    MissingProject 401
+    Denied 403             Forbidden · IllegalChild · IllegalParent · InvalidTokenScope
+    Missing 404            NotFound · ZoneNotFound · RRsetNotFound · PoolNotFound · NoValidPool · QuotaNotFound
+                           ServiceNotFound · TSIGKeyNotFound
+    MethodNotAllowed 405
+    Conflict 409           DuplicateZone · DuplicateRRset · DuplicateRecord · DuplicatePool · DuplicateTSIGKey
+                           DuplicateService
+    OverQuota 413
+    UnsupportedContentType 415
+    Broken 500             NoServersConfigured · MultiplePoolsFound · QuotaResourceUnknown · Misconfigured
+    Unavailable 503        (with Retry-After; the bus or the database is away)
+    TimedOut 504
+
+`kind` and `status` are published and never change; the text is for a person. `errors` carries the field errors of
+a refused body, in the nesting that clients read. A class of its own exists where a caller is told apart by `kind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+
+class Problem(Exception):
+    """A failure that the API answers for: `status` and `kind` are published, the text is for a person."""
+
+    status: ClassVar[int] = 500
+    kind: ClassVar[str] = "unknown"
+
+    def __init__(self, message: str = "", *, errors: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errors = errors
+
+
+class BadInput(Problem):
+    """A request that no rule has a better name for."""
+
+    status, kind = 400, "bad_request"
+
+
+class InvalidObject(Problem):
+    """A body that does not fit its shape: either a message, or `errors` with one entry a fault."""
+
+    status, kind = 400, "invalid_object"
+
+    @classmethod
+    def at(cls, path: Sequence[str | int], message: str, *, validator: str = "format", value: Any = None) -> Self:
+        """One field error, in the doubly nested form that clients of v2 read."""
+        fault = {"path": list(path), "message": message, "validator": validator, "validator_value": value}
+        return cls(errors={"errors": [fault]})
+
+
+class EmptyBody(Problem):
+    """A body was needed and none came."""
+
+    status, kind = 400, "empty_request_body"
+
+
+class InvalidJSON(Problem):
+    """The body is not JSON."""
+
+    status, kind = 400, "invalid_json"
+
+
+class InvalidUUID(Problem):
+    """An id in the path is no UUID."""
+
+    status, kind = 400, "invalid_uuid"
+
+
+class InvalidMarker(Problem):
+    """A paging marker that is no UUID."""
+
+    status, kind = 400, "invalid_marker"
+
+
+class MarkerNotFound(Problem):
+    """A paging marker that names nothing the caller may see."""
+
+    status, kind = 400, "marker_not_found"
+
+
+class InvalidLimit(Problem):
+    """A page size out of range."""
+
+    status, kind = 400, "invalid_limit"
+
+
+class InvalidSortKey(Problem):
+    """An order that the collection does not offer."""
+
+    status, kind = 400, "invalid_sort_key"
+
+
+class InvalidSortDir(Problem):
+    """A direction other than asc or desc."""
+
+    status, kind = 400, "invalid_sort_dir"
+
+
+class InvalidValue(Problem):
+    """A value of the right type and the wrong content."""
+
+    status, kind = 400, "value_error"
+
+
+class InvalidOperation(Problem):
+    """The thing exists and does not allow this."""
+
+    status, kind = 400, "invalid_operation"
+
+
+class InvalidZoneName(Problem):
+    """A zone name that this cloud does not take: too long, a TLD, blacklisted."""
+
+    status, kind = 400, "invalid_zone_name"
+
+
+class InvalidRRsetName(Problem):
+    """An owner name that is too long or malformed."""
+
+    status, kind = 400, "invalid_recordset_name"
+
+
+class InvalidRRsetLocation(Problem):
+    """An RRset at a place that DNS or the zone's neighbours forbid."""
+
+    status, kind = 400, "invalid_recordset_location"
+
+
+class InvalidTTL(Problem):
+    """A TTL below the operator's minimum."""
+
+    status, kind = 400, "invalid_ttl"
+
+
+class ZoneHasSubZone(Problem):
+    """A zone that still has zones below it."""
+
+    status, kind = 400, "zone_has_sub_zone"
+
+
+class InvalidProject(Problem):
+    """A project that the identity service does not know."""
+
+    status, kind = 400, "invalid_project"
+
+
+class InvalidTSIGKey(Problem):
+    """A TSIG key bound to nothing that exists."""
+
+    status, kind = 400, "invalid_tsigkey"
+
+
+class LastServerKept(Problem):
+    """A pool would lose its last NS record."""
+
+    status, kind = 400, "last_server_delete_not_allowed"
+
+
+class MissingProject(Problem):
+    """The token names no project where one is needed (401 is what v2 publishes)."""
+
+    status, kind = 401, "missing_project_id"
+
+
+class Forbidden(Problem):
+    """Policy says no."""
+
+    status, kind = 403, "forbidden"
+
+
+class IllegalChild(Problem):
+    """A zone below one that another project owns."""
+
+    status, kind = 403, "illegal_child"
+
+
+class IllegalParent(Problem):
+    """A zone above one that another project owns."""
+
+    status, kind = 403, "illegal_parent"
+
+
+class InvalidTokenScope(Problem):
+    """A token of the wrong scope."""
+
+    status, kind = 403, "invalid_token_scope"
+
+
+class NotFound(Problem):
+    """Nothing lives at this address."""
+
+    status, kind = 404, "not_found"
+
+
+class ZoneNotFound(Problem):
+    """No such zone that the caller may see."""
+
+    status, kind = 404, "zone_not_found"
+
+
+class RRsetNotFound(Problem):
+    """No such RRset that the caller may see."""
+
+    status, kind = 404, "recordset_not_found"
+
+
+class PoolNotFound(Problem):
+    """No such pool."""
+
+    status, kind = 404, "pool_not_found"
+
+
+class NoValidPool(Problem):
+    """The scheduler's filters left no pool."""
+
+    status, kind = 404, "no_valid_pool_found"
+
+
+class QuotaNotFound(Problem):
+    """No such quota."""
+
+    status, kind = 404, "quota_not_found"
+
+
+class ServiceNotFound(Problem):
+    """No such service status."""
+
+    status, kind = 404, "service_status_not_found"
+
+
+class TSIGKeyNotFound(Problem):
+    """No such TSIG key."""
+
+    status, kind = 404, "tsigkey_not_found"
+
+
+class MethodNotAllowed(Problem):
+    """The address exists, the verb does not."""
+
+    status, kind = 405, "method_not_allowed"
+
+
+class DuplicateZone(Problem):
+    """The zone's name is taken."""
+
+    status, kind = 409, "duplicate_zone"
+
+
+class DuplicateRRset(Problem):
+    """The zone already has an RRset of this name and type."""
+
+    status, kind = 409, "duplicate_recordset"
+
+
+class DuplicateRecord(Problem):
+    """One RRset was given the same record twice."""
+
+    status, kind = 409, "duplicate_record"
+
+
+class DuplicatePool(Problem):
+    """The pool's name is taken."""
+
+    status, kind = 409, "duplicate_pool"
+
+
+class DuplicateTSIGKey(Problem):
+    """The key's name is taken."""
+
+    status, kind = 409, "duplicate_tsigkey"
+
+
+class DuplicateService(Problem):
+    """Two rows for one service on one host."""
+
+    status, kind = 409, "duplicate_service_status"
+
+
+class OverQuota(Problem):
+    """A limit of the project is reached."""
+
+    status, kind = 413, "over_quota"
+
+
+class UnsupportedContentType(Problem):
+    """The body came as something other than JSON."""
+
+    status, kind = 415, "unsupported_content_type"
+
+
+class NoServersConfigured(Problem):
+    """The pool has no NS records, so no zone can be made in it."""
+
+    status, kind = 500, "no_servers_configured"
+
+
+class MultiplePoolsFound(Problem):
+    """The scheduler's filters left more than one pool."""
+
+    status, kind = 500, "multiple_pools_found"
+
+
+class QuotaResourceUnknown(Problem):
+    """A quota of a name that does not exist."""
+
+    status, kind = 500, "quota_resource_unknown"
+
+
+class Misconfigured(Problem):
+    """The operator's files say something that cannot work; the text names file, key and mend."""
+
+    status, kind = 500, "configuration_error"
+
+
+class Unavailable(Problem):
+    """Something this service leans on is away; ask again after `retry_after` seconds."""
+
+    status, kind = 503, "unavailable"
+    retry_after: ClassVar[int] = 2
+
+
+class TimedOut(Problem):
+    """No answer came in time; the change may or may not have been made."""
+
+    status, kind = 504, "timeout"
+
+
+KINDS: dict[str, type[Problem]] = {cls.kind: cls for cls in Problem.__subclasses__()}
+"""Every published kind, for turning a failure that crossed the bus back into itself."""
+
+
+def restore(kind: str, message: str, errors: Mapping[str, Any] | None) -> Problem:
+    """The Problem that another process raised. An unknown kind becomes a plain Problem (500)."""
+    return KINDS.get(kind, Problem)(message, errors=errors)

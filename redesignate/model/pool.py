@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pool: the nameservers that serve a set of zones, and how they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A host (address or name) and a port, 1 to 65535."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class NSRecord:
+    """A name that every zone of the pool lists at its apex; the lowest priority (1 to 10000) is the SOA's mname."""
+
+    hostname: str
+    priority: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nameserver:
+    """A server that is asked for serials. `id` stays the same over changes of the pool while host and port do."""
+
+    id: str
+    host: str
+    port: int
+    tsigkey_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A server that is told of zones: `type` names the backend, `options` are its own, `primaries` are our mdns.
+
+    `id` stays the same over changes of the pool while type and the options that address the server do.
+    """
+
+    id: str
+    type: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    primaries: tuple[Endpoint, ...] = ()
+    description: str | None = None
+    tsigkey_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """A catalog zone (RFC 9432) that tells the pool's servers of its members instead of the backends.
+
+    refresh   seconds, the SOA's; `secret` is base64, None where the zone goes unsigned
+    """
+
+    name: str
+    refresh: int = 60
+    algorithm: str | None = None
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A pool as stored. `version` rises with every change; whoever keeps a copy compares it."""
+
+    id: str
+    name: str
+    version: int
+    created_at: int
+    description: str | None = None
+    project_id: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    ns_records: tuple[NSRecord, ...] = ()
+    nameservers: tuple[Nameserver, ...] = ()
+    targets: tuple[Target, ...] = ()
+    also_notifies: tuple[Endpoint, ...] = ()
+    catalog: Catalog | None = None
+    updated_at: int | None = None
+
+
+def ranked(records: tuple[NSRecord, ...]) -> tuple[NSRecord, ...]:
+    """NS records, best first: by priority, then name. The first is the SOA's mname."""
+    return tuple(sorted(records, key=lambda record: (record.priority, record.hostname)))

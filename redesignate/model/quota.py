@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quotas: how much a project may hold. Any negative limit is none at all."""
+
+from __future__ import annotations
+
+from redesignate.model.errors import OverQuota
+
+NAMES = ("zones", "zone_recordsets", "zone_records", "recordset_records", "api_export_size")
+
+
+def check(limits: dict[str, int], **wanted: int) -> None:
+    """Raise OverQuota naming, shortest first, each resource whose wanted count is over its limit."""
+    over = [name for name, count in wanted.items() if 0 <= limits[name] < count]
+    if over:
+        raise OverQuota("Quota exceeded for " + ", ".join(sorted(over, key=lambda name: (len(name), name))) + ".")

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Serial number arithmetic (RFC 1982, SERIAL_BITS = 32)."""
+
+from __future__ import annotations
+
+SPACE = 2**32
+
+
+def newer(a: int, b: int) -> bool:
+    """Whether serial `a` comes after `b`. RFC 1982 §3.2; False where undefined, at a distance of exactly 2**31."""
+    return 0 < (a - b) % SPACE < SPACE // 2
+
+
+def following(old: int, clock: int) -> int:
+    """The serial after `old`: the clock (Unix seconds) where that is newer, else one more. Never 0, never backwards.
+
+    0 is skipped on the wrap because old tools read it as "no zone".
+    """
+    clock %= SPACE
+    step = (old + 1) % SPACE
+    if newer(clock, step):
+        return clock
+    return step or 1

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running service, as it last said of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class ServiceState(Enum):
+    """UP and STOPPED are said by the service, DOWN by the producer when it falls silent."""
+
+    UP = "UP"
+    DOWN = "DOWN"
+    WARNING = "WARNING"
+    STOPPED = "STOPPED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One row per service name and host. Times in microseconds since 1970."""
+
+    id: str
+    service_name: str
+    hostname: str
+    status: ServiceState
+    heartbeated_at: int | None
+    created_at: int
+    updated_at: int | None = None

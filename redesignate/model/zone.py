@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A zone, and what one may ask of it. Times are UTC, in microseconds since 1970."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+
+class ZoneType(Enum):
+    """Who holds the zone's content: we (PRIMARY), somebody else (SECONDARY), or our own list of zones (RFC 9432)."""
+
+    PRIMARY = "PRIMARY"
+    SECONDARY = "SECONDARY"
+    CATALOG = "CATALOG"
+
+
+class Status(Enum):
+    """How far the newest revision has come. ERROR: tried `poll_max_retries` times and still not at the threshold."""
+
+    ACTIVE = "ACTIVE"
+    PENDING = "PENDING"
+    ERROR = "ERROR"
+    DELETED = "DELETED"
+
+
+class Action(Enum):
+    """What is under way."""
+
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+    NONE = "NONE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zone:
+    """A zone as stored.
+
+    name       absolute, lower case, A-label form: "example.org."
+    serial     what DNS sees, 1 to 2**32-1; rises with every change, in the change's transaction
+    revision   orders everything inside, from 1; `confirmed` is the highest that the pool's threshold serves
+    mname      the SOA's primary server: the pool's NS record of best priority when last changed
+    refresh retry expire minimum ttl   seconds
+    deleted_at set once the pool has dropped the zone; the row is kept until purged
+    """
+
+    id: str
+    name: str
+    type: ZoneType
+    pool_id: str
+    project_id: str | None
+    email: str
+    ttl: int
+    serial: int
+    revision: int
+    confirmed: int
+    mname: str
+    refresh: int
+    retry: int
+    expire: int
+    minimum: int
+    action: Action
+    status: Status
+    version: int
+    created_at: int
+    description: str | None = None
+    parent_id: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    primaries: tuple[str, ...] = ()
+    shared: bool = False
+    updated_at: int | None = None
+    transferred_at: int | None = None
+    deleted_at: int | None = None
+
+
+def rname(email: str) -> str:
+    """A mail address as the SOA's RNAME (RFC 1035 §8): "first.last@example.org" is "first\\.last.example.org."."""
+    local, _, domain = email.rpartition("@")
+    return local.replace(".", "\\.") + "." + domain.rstrip(".") + "."
+
+
+def soa_text(zone: Zone) -> str:
+    """The zone's SOA rdata (RFC 1035 §3.3.13), computed from its row, so that no change has to write it."""
+    times = f"{zone.refresh} {zone.retry} {zone.expire} {zone.minimum}"
+    return f"{zone.mname} {rname(zone.email)} {zone.serial} {times}"
+
+
+class NewZone(msgspec.Struct, frozen=True, kw_only=True):
+    """A zone as asked for; central fills in the rest. `ttl` None takes the operator's default."""
+
+    name: str
+    type: ZoneType = ZoneType.PRIMARY
+    email: str | None = None
+    ttl: int | None = None
+    description: str | None = None
+    attributes: dict[str, str] = {}
+    primaries: tuple[str, ...] = ()
+
+
+class ZoneChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a PATCH changes; what is UNSET stays."""
+
+    email: str | UnsetType = UNSET
+    ttl: int | UnsetType = UNSET
+    description: str | UnsetType | None = UNSET
+    attributes: dict[str, str] | UnsetType = UNSET
+    primaries: tuple[str, ...] | UnsetType = UNSET
+    same_name: str | UnsetType = UNSET
+    """Read-only members that a client sent back; central refuses where they differ from the row."""
+    same_type: ZoneType | UnsetType = UNSET
