@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each room may be told, as frozen values with the contract's names and defaults.
+
+`config/options.py` says how operators spell them, `config/load.py` makes one from the other. A room takes its own
+settings object as an argument; nothing here reads a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+DEFAULT_POOL_ID = "794ccc2c-d751-44fe-b57f-8894c9f5c842"
+NO_TENANT = "00000000-0000-0000-0000-000000000000"
+QUOTAS: Mapping[str, int] = MappingProxyType(
+    {"zones": 10, "zone_recordsets": 500, "zone_records": 500, "recordset_records": 20, "api_export_size": 1000}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CentralSettings:
+    """Rules and their numbers. Times in seconds unless the name ends in another unit.
+
+    supported_record_type   None: every type that `redesignate.model.rdata` supports by default
+    scheduler_filters       names of pool filters, in the order they are asked
+    lease                   how long a worker may hold a zone's outbox row before another may take it
+    journal_keep            how long the journal (IXFR, history) keeps a change; 0: for ever
+    """
+
+    default_ttl: int = 3600
+    default_soa_refresh_min: int = 3500
+    default_soa_refresh_max: int = 3600
+    default_soa_retry: int = 600
+    default_soa_expire: int = 86400
+    default_soa_minimum: int = 3600
+    supported_record_type: tuple[str, ...] | None = None
+    max_zone_name_len: int = 255
+    max_recordset_name_len: int = 255
+    managed_resource_email: str = "hostmaster@example.com"
+    managed_resource_tenant_id: str = NO_TENANT
+    min_ttl: int = 0
+    default_pool_id: str = DEFAULT_POOL_ID
+    scheduler_filters: tuple[str, ...] = ("default_pool",)
+    quota_driver: str = "storage"
+    quotas: Mapping[str, int] = QUOTAS
+    threshold_percentage: int = 100
+    poll_retry_interval: int = 15
+    poll_max_retries: int = 10
+    lease: float = 10.0
+    journal_keep: int = 7 * 86400
+    heartbeat_interval: float = 10.0
+    threads: int = 100
+    workers: int = 1
+    topic: str = "central"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorsSettings:
+    """Cross-origin requests (the `[cors]` section). No origin: the middleware is left out."""
+
+    allowed_origin: tuple[str, ...] = ()
+    allow_credentials: bool = True
+    expose_headers: tuple[str, ...] = ("X-OpenStack-Request-ID", "Host")
+    max_age: int = 3600
+    allow_methods: tuple[str, ...] = ("GET", "PUT", "POST", "DELETE", "PATCH", "HEAD")
+    allow_headers: tuple[str, ...] = (
+        "X-Auth-Token",
+        "X-Auth-Sudo-Tenant-ID",
+        "X-Auth-Sudo-Project-ID",
+        "X-Auth-All-Projects",
+        "X-Designate-Edit-Managed-Records",
+        "X-Designate-Hard-Delete",
+        "X-Designate-Delete-Shares",
+        "OpenStack-DNS-Hide-Counts",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """The HTTP door. `listen` holds (host, port); `max_request_body_size` counts bytes."""
+
+    enable_host_header: bool = True
+    api_base_uri: str = "http://127.0.0.1:9001/"
+    listen: tuple[tuple[str, int], ...] = (("0.0.0.0", 9001),)
+    backlog: int = 4096
+    auth_strategy: str = "keystone"
+    enable_api_v2: bool = True
+    default_limit_v2: int = 20
+    max_limit_v2: int = 1000
+    quotas_verify_project_id: bool = False
+    allow_empty_secrets_for_tsig: bool = True
+    maintenance_mode: bool = False
+    maintenance_mode_role: str = "admin"
+    max_request_body_size: int = 114688
+    enable_proxy_headers_parsing: bool = False
+    cors: CorsSettings = field(default_factory=CorsSettings)
+    threads: int = 100
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MdnsSettings:
+    """The hidden primary.
+
+    tcp_recv_timeout   seconds of silence after which a TCP connection is closed; 0: never
+    max_message_size   bytes, of what we send; room for TSIG is taken off it
+    cache_bytes        upper bound of memory for rendered zones
+    """
+
+    listen: tuple[tuple[str, int], ...] = (("0.0.0.0", 5354),)
+    tcp_backlog: int = 100
+    tcp_keepidle: int | None = None
+    tcp_recv_timeout: float = 0.5
+    query_enforce_tsig: bool = False
+    max_message_size: int = 65535
+    default_pool_id: str = DEFAULT_POOL_ID
+    cache_bytes: int = 64 * 2**20
+    threads: int = 1000
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """The worker. Times in seconds.
+
+    poll_timeout   how long one DNS question or backend call may take
+    poll_delay     read and kept; polling begins after milliseconds and grows (see docs/configuration.md)
+    find_interval  how often a worker looks for overdue work where hints may be lost
+    """
+
+    threshold_percentage: int = 100
+    poll_timeout: int = 30
+    poll_retry_interval: int = 15
+    poll_max_retries: int = 10
+    poll_delay: int = 5
+    all_tcp: bool = False
+    xfr_timeout: int = 10
+    serial_max_retries: int = 3
+    serial_retry_delay: int = 1
+    serial_timeout: int = 1
+    threads: int = 200
+    workers: int = 1
+    find_interval: float = 1.0
+    lease: float = 10.0
+    topic: str = "worker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSettings:
+    """One periodic task: every `interval` seconds, at most `per_page` rows a question and `batch_size` a round.
+
+    time_threshold   seconds, where the task has an age to compare with
+    """
+
+    interval: float
+    per_page: int = 100
+    batch_size: int = 100
+    time_threshold: int = 0
+
+
+def _tasks() -> dict[str, TaskSettings]:
+    return {
+        "increment_serial": TaskSettings(interval=5),
+        "delayed_notify": TaskSettings(interval=5),
+        "periodic_exists": TaskSettings(interval=3600),
+        "periodic_secondary_refresh": TaskSettings(interval=3600),
+        "worker_periodic_recovery": TaskSettings(interval=120),
+        "zone_purge": TaskSettings(interval=3600, time_threshold=604800),
+        "periodic_check_service_status": TaskSettings(interval=3600, time_threshold=1800),
+        "periodic_cleanup_stopped_service_status": TaskSettings(interval=172800, time_threshold=604800),
+        "overdue_work": TaskSettings(interval=1, batch_size=500),
+        "journal_trim": TaskSettings(interval=600, batch_size=1000, time_threshold=7 * 86400),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProducerSettings:
+    """The periodic sweeps. `enabled_tasks` None: all; `tasks` has every task of the contract and ours by name."""
+
+    enabled_tasks: tuple[str, ...] | None = None
+    tasks: Mapping[str, TaskSettings] = field(default_factory=_tasks)
+    threads: int = 20
+    workers: int = 1
+    topic: str = "producer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """The database. `url` is a SQLAlchemy URL of a driver that we ship; None: this process holds no credentials.
+
+    sqlite_full             wait for the disk at each commit (survives a power cut, not only a killed process)
+    read_urls               further hosts that mdns may read from, tried in order after a failure of the first
+    connection_recycle_time seconds after which a pooled connection is replaced
+    pool_timeout            seconds to wait for a free connection
+    max_retries             how often connecting at start is tried (-1: for ever), `retry_interval` seconds apart
+    conflict_retries        how often a deadlocked or serialisation-failed unit of work is run again
+    """
+
+    url: str | None = field(default=None, repr=False)
+    read_urls: tuple[str, ...] = field(default=(), repr=False)
+    sqlite_full: bool = False
+    mysql_sql_mode: str | None = "TRADITIONAL"
+    mysql_wsrep_sync_wait: int | None = None
+    connection_recycle_time: int = 3600
+    max_pool_size: int = 5
+    max_overflow: int = 50
+    pool_timeout: float = 30.0
+    max_retries: int = 10
+    retry_interval: float = 10.0
+    conflict_retries: int = 20
+    connection_trace: bool = False
+    connection_debug: int = 0
+    connection_parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusSettings:
+    """The broker. `transport_url` None: there is none, and everything finds its work in the database."""
+
+    transport_url: str | None = field(default=None, repr=False)
+    control_exchange: str = "designate"
+    rpc_response_timeout: int = 60
+    executor_thread_pool_size: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinationSettings:
+    """Group membership by tooz. `backend_url` None: database leases."""
+
+    backend_url: str | None = field(default=None, repr=False)
+    heartbeat_interval: float = 5.0
+    run_watchers_interval: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeartbeatSettings:
+    """How often a service says that it lives (seconds), and whether to central ("rpc") or to its log ("noop")."""
+
+    heartbeat_interval: float = 10.0
+    emitter_type: str = "rpc"
+
+
+class CentralAccess(Enum):
+    """How a process reaches central: in its own memory, or over the broker."""
+
+    DIRECT = "direct"
+    BUS = "bus"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything one process was told.
+
+    host             this node's name: message server, service status, producer member
+    state_path       folder for what must outlive the process (SQLite file, keys of the sandbox)
+    central_access   "auto" already resolved: BUS where there is a broker and no database connection, else DIRECT
+    files            the configuration files read, in order
+    """
+
+    host: str = "localhost"
+    state_path: str = "/var/lib/designate"
+    central_access: CentralAccess = CentralAccess.DIRECT
+    files: tuple[str, ...] = ()
+    graceful_shutdown_timeout: float = 60.0
+    central: CentralSettings = field(default_factory=CentralSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
+    mdns: MdnsSettings = field(default_factory=MdnsSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    producer: ProducerSettings = field(default_factory=ProducerSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    bus: BusSettings = field(default_factory=BusSettings)
+    coordination: CoordinationSettings = field(default_factory=CoordinationSettings)
+    heartbeat: HeartbeatSettings = field(default_factory=HeartbeatSettings)
