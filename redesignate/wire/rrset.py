@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RRsets as position-independent wire blobs, the form in which store, journal and transfers hold them.
+
+A blob is complete RRs one after another, as they stand in a message whose question holds the zone's name at offset
+12: owner = labels below the apex + pointer C0 0C, type, class IN, TTL, RDLENGTH, rdata uncompressed. Such a blob may
+stand anywhere in any message about its zone. Nothing here reads or writes presentation text of rdata.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Iterator, Sequence
+
+from redesignate.model.rdata import number
+from redesignate.model.zone import Zone
+from redesignate.wire import names
+from redesignate.wire.names import Malformed
+
+APEX = b"\xc0\x0c"
+TSIG_ROOM = 235
+MAX_MESSAGE = 65535
+MAX_RR = MAX_MESSAGE - TSIG_ROOM - 12 - (names.MAX_NAME + 4)
+"""The longest RR that fits in a message with header, any question and a TSIG record."""
+
+_FIXED = struct.Struct("!HHLH")
+_TTL = struct.Struct("!L")
+_TIMES = struct.Struct("!LLLLL")
+IN = 1
+SOA = 6
+
+
+def owner(zone: str, name: str) -> bytes:
+    """An owner name in blob form: the labels below the apex and the pointer. Raises ValueError where not below it."""
+    if name == zone:
+        return APEX
+    apex, found = _apex(zone), names.labels(name)
+    below = len(found) - len(apex)
+    if below < 0 or found[below:] != apex:
+        raise ValueError(f"{name!r} is not in zone {zone!r}")
+    return names.join(found[:below]) + APEX
+
+
+@functools.lru_cache(maxsize=1024)
+def _apex(zone: str) -> list[bytes]:
+    return names.labels(zone)
+
+
+def pack(zone: str, name: str, rrtype: str, ttl: int | None, rdatas: Sequence[bytes]) -> bytes:
+    """An RRset as a blob: one RR for each rdata (uncompressed wire), in the order given; TTL 0 where None.
+
+    `zone` and `name` are absolute and lower case. Raises ValueError for a name outside the zone, an unknown type, or
+    an rdata over 65535 octets.
+    """
+    head = owner(zone, name)
+    rrtype_number, seconds = number(rrtype), ttl or 0
+    if any(len(rdata) > MAX_MESSAGE for rdata in rdatas):
+        raise ValueError(f"rdata longer than {MAX_MESSAGE} octets")
+    fixed = _FIXED.pack
+    return b"".join([head + fixed(rrtype_number, IN, seconds, len(rdata)) + rdata for rdata in rdatas])
+
+
+def soa(zone: Zone) -> bytes:
+    """The zone's SOA as a blob, built from its row (RFC 1035 §3.3.13); its TTL is the zone's. Raises ValueError."""
+    local, _, domain = zone.email.rpartition("@")
+    mailbox = local.encode("utf-8")
+    if not 0 < len(mailbox) <= names.MAX_LABEL:
+        raise ValueError(f"the mail address {zone.email!r} does not fit in an SOA")
+    times = _TIMES.pack(zone.serial, zone.refresh, zone.retry, zone.expire, zone.minimum)
+    rdata = b"".join((names.to_wire(zone.mname), bytes((len(mailbox),)), mailbox, names.to_wire(domain), times))
+    return APEX + _FIXED.pack(SOA, IN, zone.ttl, len(rdata)) + rdata
+
+
+def _marks(blob: bytes) -> Iterator[tuple[int, int, int]]:
+    """Start of each RR, offset of its type, and its end. Raises Malformed."""
+    at, size, unpack = 0, len(blob), _FIXED.unpack_from
+    try:
+        while at < size:
+            start = at
+            while (octet := blob[at]) and octet < 0x40:
+                at += octet + 1
+            if octet and (octet < 0xC0 or at + 1 >= size):
+                raise Malformed("an owner name is malformed")
+            at += 2 if octet else 1
+            end = at + 10 + unpack(blob, at)[3]
+            if end > size:
+                raise Malformed("an RR runs past its blob")
+            yield start, at, end
+            at = end
+    except (IndexError, struct.error) as error:
+        raise Malformed("an RR runs past its blob") from error
+
+
+def split(blob: bytes) -> list[bytes]:
+    """The blob RR by RR. Raises Malformed (a ValueError)."""
+    return [blob[start:end] for start, _, end in _marks(blob)]
+
+
+def retime(blob: bytes, ttl: int) -> bytes:
+    """The blob with `ttl` in every RR. Raises Malformed (a ValueError)."""
+    written, changed = _TTL.pack(ttl), bytearray(blob)
+    for _, at, _ in _marks(blob):
+        changed[at + 4 : at + 8] = written
+    return bytes(changed)
+
+
+def fits(rr: bytes) -> bool:
+    """Whether one RR in blob form can be sent in any message about its zone."""
+    return len(rr) <= MAX_RR
