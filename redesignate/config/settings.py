@@ -44,7 +44,7 @@ class CentralSettings:
     default_pool_id: str = DEFAULT_POOL_ID
     scheduler_filters: tuple[str, ...] = ("default_pool",)
     quota_driver: str = "storage"
-    quotas: Mapping[str, int] = QUOTAS
+    quotas: Mapping[str, int] = field(default_factory=lambda: QUOTAS)
     threshold_percentage: int = 100
     poll_retry_interval: int = 15
     poll_max_retries: int = 10

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of the `[service:…]` sections, as operators write them. Defaults come from `config/settings.py`."""
+
+from __future__ import annotations
+
+from oslo_config import cfg
+
+from redesignate.config.settings import (
+    ApiSettings,
+    CentralSettings,
+    MdnsSettings,
+    ProducerSettings,
+    WorkerSettings,
+)
+
+IGNORED = "Accepted, no effect: "
+PORTS = 65535
+LONGEST = 2**31 - 1
+
+_api, _central, _mdns, _worker, _producer = (
+    ApiSettings(),
+    CentralSettings(),
+    MdnsSettings(),
+    WorkerSettings(),
+    ProducerSettings(),
+)
+
+
+def _pool(threads: int, unused: str = "") -> list[cfg.Opt]:
+    """`workers` and `threads`, which every service section has."""
+    return [
+        cfg.IntOpt("workers", min=1, help="Processes of this service on this host. Unset: one."),
+        cfg.IntOpt("threads", default=threads, min=1, help=unused + "Upper bound of threads in each process."),
+    ]
+
+
+API = [
+    *_pool(_api.threads),
+    cfg.ListOpt(
+        "listen", default=[f"{h}:{p}" for h, p in _api.listen], help="Addresses to serve HTTP on, each host:port."
+    ),
+    cfg.StrOpt(
+        "auth_strategy",
+        default=_api.auth_strategy,
+        choices=["keystone", "noauth"],
+        help="Who vouches for callers. noauth believes the headers and is for loopback only.",
+    ),
+    cfg.BoolOpt("enable_host_header", default=_api.enable_host_header, help="Build links from the request's Host."),
+    cfg.URIOpt("api_base_uri", default=_api.api_base_uri, help="Base of links where enable_host_header is off."),
+    cfg.BoolOpt("enable_api_v2", default=_api.enable_api_v2, help="Serve /v2."),
+    cfg.IntOpt("default_limit_v2", default=_api.default_limit_v2, min=1, help="Items on a page without `limit`."),
+    cfg.IntOpt(
+        "max_limit_v2", default=_api.max_limit_v2, min=1, help="Most items on a page, and what limit=max means."
+    ),
+    cfg.BoolOpt(
+        "quotas_verify_project_id",
+        default=_api.quotas_verify_project_id,
+        help="Ask the identity service whether the project of a quota change exists.",
+    ),
+    cfg.BoolOpt(
+        "allow_empty_secrets_for_tsig",
+        default=_api.allow_empty_secrets_for_tsig,
+        help="Let TSIG keys have an empty secret.",
+    ),
+    cfg.BoolOpt("maintenance_mode", default=_api.maintenance_mode, help="Answer 503 to all but one role."),
+    cfg.StrOpt(
+        "maintenance_mode_role", default=_api.maintenance_mode_role, help="The role that maintenance mode lets in."
+    ),
+    cfg.StrOpt("api_paste_config", default="api-paste.ini", help=IGNORED + "the pipeline is fixed; see `[cors]`."),
+    cfg.BoolOpt("enable_api_admin", default=False, help=IGNORED + "there is no /admin API."),
+    cfg.ListOpt("enabled_extensions_admin", default=[], help=IGNORED + "there is no /admin API."),
+    cfg.IntOpt("default_limit_admin", default=20, help=IGNORED + "there is no /admin API."),
+    cfg.IntOpt("max_limit_admin", default=1000, help=IGNORED + "there is no /admin API."),
+    cfg.ListOpt("enabled_extensions_v2", default=[], help=IGNORED + "no extension was ever shipped."),
+    cfg.BoolOpt("pecan_debug", default=False, help=IGNORED + "the web framework is another one."),
+]
+
+CENTRAL = [
+    *_pool(_central.threads),
+    cfg.IntOpt(
+        "max_zone_name_len",
+        default=_central.max_zone_name_len,
+        min=1,
+        max=255,
+        help="Longest zone name, in characters with the final dot.",
+    ),
+    cfg.IntOpt(
+        "max_recordset_name_len",
+        default=_central.max_recordset_name_len,
+        min=1,
+        max=255,
+        deprecated_name="max_record_name_len",
+        help="Longest record set name, in characters with the final dot.",
+    ),
+    cfg.StrOpt(
+        "managed_resource_email",
+        default=_central.managed_resource_email,
+        help="Mail address in the SOA of zones that we make ourselves, and of secondary zones made without one.",
+    ),
+    cfg.StrOpt(
+        "managed_resource_tenant_id",
+        default=_central.managed_resource_tenant_id,
+        help="Project that owns the reverse zones that we make ourselves.",
+    ),
+    cfg.IntOpt(
+        "min_ttl",
+        default=_central.min_ttl,
+        min=0,
+        max=LONGEST,
+        help="Lowest TTL, in seconds, that callers without the rule use_low_ttl may set.",
+    ),
+    cfg.StrOpt(
+        "default_pool_id", default=_central.default_pool_id, help="Pool of zones that no scheduler filter places."
+    ),
+    cfg.ListOpt(
+        "scheduler_filters",
+        default=list(_central.scheduler_filters),
+        help="Filters that choose the pool of a new zone, in order: default_pool, fallback, attribute, "
+        "pool_id_attribute, random, in_doubt_default_pool.",
+    ),
+    cfg.IntOpt(
+        "journal_keep",
+        default=_central.journal_keep,
+        min=0,
+        help="Seconds for which the journal keeps a change (it feeds IXFR and history). 0: for ever.",
+    ),
+    cfg.StrOpt("topic", default=_central.topic, help="Topic on the broker where central is asked."),
+]
+
+MDNS = [
+    *_pool(_mdns.threads, IGNORED + "one event loop a process serves all sockets. "),
+    cfg.ListOpt(
+        "listen",
+        default=[f"{h}:{p}" for h, p in _mdns.listen],
+        help="Addresses to answer DNS on, each host:port, UDP and TCP.",
+    ),
+    cfg.IntOpt("tcp_backlog", default=_mdns.tcp_backlog, min=1, help="TCP connections that may wait to be accepted."),
+    cfg.IntOpt("tcp_keepidle", min=1, help="Seconds of silence before TCP keepalive probes. Unset: the system's."),
+    cfg.FloatOpt(
+        "tcp_recv_timeout",
+        default=_mdns.tcp_recv_timeout,
+        min=0,
+        help="Seconds of silence after which a TCP connection is closed. 0: never.",
+    ),
+    cfg.BoolOpt("query_enforce_tsig", default=_mdns.query_enforce_tsig, help="Refuse questions without TSIG."),
+    cfg.IntOpt(
+        "max_message_size",
+        default=_mdns.max_message_size,
+        min=512,
+        max=65535,
+        help="Longest DNS message that is sent over TCP, in bytes.",
+    ),
+    cfg.IntOpt(
+        "cache_bytes", default=_mdns.cache_bytes, min=0, help="Most memory, in bytes, that rendered zones may take."
+    ),
+]
+
+WORKER = [
+    *_pool(_worker.threads),
+    cfg.IntOpt(
+        "threshold_percentage",
+        default=_worker.threshold_percentage,
+        min=0,
+        max=100,
+        help="Share of a pool's targets, and of its nameservers, that must agree before a zone is ACTIVE.",
+    ),
+    cfg.IntOpt(
+        "poll_timeout", default=_worker.poll_timeout, min=1, help="Seconds that one question to a server may take."
+    ),
+    cfg.IntOpt(
+        "poll_retry_interval",
+        default=_worker.poll_retry_interval,
+        min=1,
+        help="Seconds before a server that failed is tried again; grows with each failure.",
+    ),
+    cfg.IntOpt(
+        "poll_max_retries",
+        default=_worker.poll_max_retries,
+        min=1,
+        help="Failures in a row after which the zone's status is ERROR. Trying goes on.",
+    ),
+    cfg.IntOpt(
+        "poll_delay",
+        default=_worker.poll_delay,
+        min=0,
+        help=IGNORED + "polling begins after 10 milliseconds, with growing pauses.",
+    ),
+    cfg.BoolOpt("all_tcp", default=_worker.all_tcp, help="Send NOTIFY and SOA questions over TCP."),
+    cfg.FloatOpt(
+        "find_interval",
+        default=_worker.find_interval,
+        min=0.05,
+        help="Seconds between looks for overdue work where no broker wakes the worker.",
+    ),
+    cfg.FloatOpt(
+        "lease", default=_worker.lease, min=1, help="Seconds that a zone stays with a worker that has fallen silent."
+    ),
+    cfg.IntOpt("xfr_timeout", default=_worker.xfr_timeout, min=1, help="Seconds a transfer from a primary may stall."),
+    cfg.IntOpt(
+        "serial_max_retries",
+        default=_worker.serial_max_retries,
+        min=1,
+        help="SOA questions to a primary before giving up.",
+    ),
+    cfg.IntOpt(
+        "serial_retry_delay",
+        default=_worker.serial_retry_delay,
+        min=0,
+        help="Seconds between SOA questions to a primary.",
+    ),
+    cfg.IntOpt(
+        "serial_timeout",
+        default=_worker.serial_timeout,
+        min=1,
+        help="Seconds that a primary may take for an SOA answer.",
+    ),
+    cfg.BoolOpt("export_synchronous", default=True, help=IGNORED + "exports are always rendered on request."),
+    cfg.StrOpt("topic", default=_worker.topic, help="Topic on the broker where hints are sent."),
+]
+
+PRODUCER = [
+    *_pool(_producer.threads),
+    cfg.ListOpt("enabled_tasks", help="Periodic tasks to run, by name. Unset: all."),
+    cfg.BoolOpt("export_synchronous", default=True, help=IGNORED + "the producer exports nothing."),
+    cfg.StrOpt("topic", default=_producer.topic, help=IGNORED + "the producer is asked nothing."),
+]
+
+SINK = [
+    *_pool(1000, IGNORED + "there is no sink yet. "),
+    cfg.ListOpt("enabled_notification_handlers", default=[], help=IGNORED + "there is no sink yet."),
+    cfg.StrOpt("listener_pool_name", help=IGNORED + "there is no sink yet."),
+]
+
+SERVICES: dict[str, list[cfg.Opt]] = {
+    "service:api": API,
+    "service:central": CENTRAL,
+    "service:mdns": MDNS,
+    "service:worker": WORKER,
+    "service:producer": PRODUCER,
+    "service:sink": SINK,
+}
+
+
+def task_options() -> dict[str, list[cfg.Opt]]:
+    """One `[producer_task:NAME]` section a periodic task."""
+    return {f"producer_task:{name}": _task(name) for name in _producer.tasks}
+
+
+def _task(name: str) -> list[cfg.Opt]:
+    ours = _producer.tasks[name]
+    options = [
+        cfg.FloatOpt("interval", default=ours.interval, min=0.05, help="Seconds between runs."),
+        cfg.IntOpt("per_page", default=ours.per_page, min=1, help="Rows asked for at a time."),
+        cfg.IntOpt("batch_size", default=ours.batch_size, min=1, help="Most rows a run works on."),
+    ]
+    if ours.time_threshold:
+        options.append(cfg.IntOpt("time_threshold", default=ours.time_threshold, min=0, help=_AGES[name]))
+    return options
+
+
+_AGES = {
+    "zone_purge": "Seconds since its deletion after which a zone's rows are removed.",
+    "periodic_check_service_status": "Seconds of silence after which a service that is UP becomes DOWN.",
+    "periodic_cleanup_stopped_service_status": "Seconds after which a service that is DOWN is forgotten. 0: never.",
+    "journal_trim": "Seconds after which a change leaves the journal; `[service:central] journal_keep` wins if set.",
+}

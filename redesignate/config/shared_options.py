@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options outside the service sections: `[DEFAULT]`, the database, coordination, and what HTTP middleware reads."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from oslo_config import cfg
+
+from redesignate.config.service_options import IGNORED, LONGEST
+from redesignate.config.settings import (
+    QUOTAS,
+    ApiSettings,
+    BusSettings,
+    CentralSettings,
+    CoordinationSettings,
+    CorsSettings,
+    HeartbeatSettings,
+    Settings,
+    StoreSettings,
+)
+
+_all, _central, _store, _bus = Settings(), CentralSettings(), StoreSettings(), BusSettings()
+_coord, _heart, _cors, _api = CoordinationSettings(), HeartbeatSettings(), CorsSettings(), ApiSettings()
+
+
+def _seconds(name: str, default: int, text: str, *, old: str | None = None) -> cfg.IntOpt:
+    return cfg.IntOpt(name, default=default, min=0, max=LONGEST, deprecated_name=old, help=text)
+
+
+DEFAULT = [
+    cfg.StrOpt("host", sample_default="<this host's name>", help="This node's name on the broker and in statuses."),
+    cfg.StrOpt("state_path", default=_all.state_path, help="Folder for files that outlive the process."),
+    cfg.StrOpt(
+        "central_access",
+        default="auto",
+        choices=["auto", "direct", "bus"],
+        help="How this process reaches central: in its own memory (direct, needs the database) or over the broker "
+        "(bus). auto: bus where transport_url is set and no database connection is, else direct.",
+    ),
+    _seconds("default_ttl", _central.default_ttl, "TTL of zones that are made without one, in seconds."),
+    _seconds(
+        "default_soa_refresh_min",
+        _central.default_soa_refresh_min,
+        "Lowest SOA refresh of a new zone, in seconds; drawn between this and the max, so that servers spread.",
+        old="default_soa_refresh",
+    ),
+    _seconds("default_soa_refresh_max", _central.default_soa_refresh_max, "Highest SOA refresh of a new zone."),
+    _seconds("default_soa_retry", _central.default_soa_retry, "SOA retry of a new zone, in seconds."),
+    _seconds("default_soa_expire", _central.default_soa_expire, "SOA expire of a new zone, in seconds."),
+    _seconds("default_soa_minimum", _central.default_soa_minimum, "SOA minimum (negative TTL) of a new zone."),
+    cfg.ListOpt("supported_record_type", help="Record types that may be created. Unset: all that are supported."),
+    cfg.StrOpt(
+        "quota_driver",
+        default=_central.quota_driver,
+        choices=["storage", "noop"],
+        help="storage: limits a project, kept in the database. noop: the defaults below, for everyone.",
+    ),
+    *(
+        cfg.IntOpt(f"quota_{name}", default=limit, help=f"Default limit of {name}. Negative: none.")
+        for name, limit in QUOTAS.items()
+    ),
+    cfg.StrOpt("transport_url", secret=True, help="The broker: rabbit://user:password@host1:5672,host2:5672/vhost."),
+    cfg.StrOpt("control_exchange", default=_bus.control_exchange, help="Exchange on the broker."),
+    cfg.IntOpt(
+        "rpc_response_timeout", default=_bus.rpc_response_timeout, min=1, help="Seconds to wait for central's answer."
+    ),
+    cfg.IntOpt(
+        "executor_thread_pool_size",
+        default=_bus.executor_thread_pool_size,
+        min=1,
+        help="Questions from the broker that central works on at a time.",
+    ),
+    cfg.IntOpt(
+        "graceful_shutdown_timeout",
+        default=int(_all.graceful_shutdown_timeout),
+        min=0,
+        help="Seconds that a stopping service may take to finish what it has begun.",
+    ),
+    cfg.IntOpt("backlog", default=_api.backlog, min=1, help="HTTP connections that may wait to be accepted."),
+    cfg.StrOpt("pybasedir", help=IGNORED + "files are looked for as the page says."),
+    cfg.ListOpt(
+        "allowed_remote_exmods",
+        default=[],
+        deprecated_name="allowed_rpc_exception_modules",
+        help=IGNORED + "failures cross the broker as published kinds.",
+    ),
+    cfg.StrOpt("root_helper", help=IGNORED + "BIND's control protocol is spoken directly, no rndc is started."),
+    cfg.StrOpt("network_api", default="neutron", help=IGNORED + "there are no floating IPs yet."),
+    cfg.BoolOpt("notify_api_faults", default=False, help=IGNORED + "no notifications are sent yet."),
+    cfg.StrOpt("notification_plugin", default="default", help=IGNORED + "no notifications are sent yet."),
+]
+
+
+def _db(option: Callable[..., cfg.Opt], name: str, text: str, **more: Any) -> cfg.Opt:
+    """A database option; `[database]` is where other OpenStack services have it, and is read too."""
+    return option(name, deprecated_group="database", help=text, **more)
+
+
+STORE = [
+    _db(cfg.StrOpt, "connection", "SQLAlchemy URL of the database (SQLite, PostgreSQL, MySQL, MariaDB).", secret=True),
+    _db(
+        cfg.StrOpt, "slave_connection", "A replica that mdns may read from when the first does not answer.", secret=True
+    ),
+    _db(cfg.MultiStrOpt, "read_connection", "Further replicas; may be given several times.", default=[], secret=True),
+    _db(
+        cfg.BoolOpt,
+        "sqlite_synchronous",
+        "SQLite waits for the disk at each commit. Off: a killed process loses nothing, a power cut the last moment.",
+        default=_store.sqlite_full,
+    ),
+    _db(cfg.StrOpt, "mysql_sql_mode", "sql_mode of MySQL sessions.", default=_store.mysql_sql_mode),
+    _db(cfg.IntOpt, "mysql_wsrep_sync_wait", "wsrep_sync_wait of Galera sessions. Unset: the server's.", min=0, max=15),
+    _db(
+        cfg.IntOpt,
+        "connection_recycle_time",
+        "Seconds after which a pooled connection is replaced. -1: never.",
+        default=_store.connection_recycle_time,
+        min=-1,
+    ),
+    _db(cfg.IntOpt, "max_pool_size", "Connections kept open. 0: no limit.", default=_store.max_pool_size, min=0),
+    _db(cfg.IntOpt, "max_overflow", "Connections beyond those. -1: no limit.", default=_store.max_overflow, min=-1),
+    _db(cfg.FloatOpt, "pool_timeout", "Seconds to wait for a free connection.", default=_store.pool_timeout, min=0),
+    _db(
+        cfg.IntOpt,
+        "max_retries",
+        "Tries to connect at start. -1: until it works.",
+        default=_store.max_retries,
+        min=-1,
+    ),
+    _db(cfg.FloatOpt, "retry_interval", "Seconds between those tries.", default=_store.retry_interval, min=0),
+    _db(
+        cfg.IntOpt,
+        "db_max_retries",
+        "Runs of a change that met a deadlock or lost a race. -1: no limit.",
+        default=_store.conflict_retries,
+        min=-1,
+    ),
+    _db(cfg.StrOpt, "connection_parameters", "Appended to the URL: name=value&name=value.", default=""),
+    _db(
+        cfg.IntOpt, "connection_debug", "0: quiet, 50: statements in the log, 100: rows too.", default=0, min=0, max=100
+    ),
+    _db(cfg.BoolOpt, "connection_trace", "Name the caller in a comment of each statement.", default=False),
+    _db(cfg.StrOpt, "backend", IGNORED + "there is one way to the database.", default="sqlalchemy"),
+    _db(cfg.BoolOpt, "use_db_reconnect", IGNORED + "lost connections are always replaced.", default=False),
+    _db(cfg.IntOpt, "db_retry_interval", IGNORED + "pauses grow from milliseconds.", default=1),
+    _db(cfg.BoolOpt, "db_inc_retry_interval", IGNORED + "pauses always grow.", default=True),
+    _db(cfg.IntOpt, "db_max_retry_interval", IGNORED + "pauses grow from milliseconds.", default=10),
+    _db(cfg.BoolOpt, "synchronous_reader", IGNORED + "see mysql_wsrep_sync_wait.", default=True),
+]
+
+COORDINATION = [
+    cfg.StrOpt(
+        "backend_url", secret=True, help="tooz URL of the group store, such as kazoo://host:port. Unset: the database."
+    ),
+    cfg.FloatOpt(
+        "heartbeat_interval", default=_coord.heartbeat_interval, min=0.1, help="Seconds between signs of life."
+    ),
+    cfg.FloatOpt(
+        "run_watchers_interval",
+        default=_coord.run_watchers_interval,
+        min=0.1,
+        help="Seconds between looks at who is there.",
+    ),
+]
+
+HEARTBEAT = [
+    cfg.FloatOpt(
+        "heartbeat_interval",
+        default=_heart.heartbeat_interval,
+        min=0.1,
+        help="Seconds between the statuses that a service reports of itself.",
+    ),
+    cfg.StrOpt(
+        "emitter_type", default=_heart.emitter_type, choices=["rpc", "noop"], help="rpc: central; noop: the log."
+    ),
+]
+
+MIDDLEWARE = [
+    cfg.IntOpt(
+        "max_request_body_size",
+        default=_api.max_request_body_size,
+        min=1,
+        deprecated_opts=[cfg.DeprecatedOpt("osapi_max_request_body_size", group="DEFAULT")],
+        help="Longest request body, in bytes.",
+    ),
+    cfg.BoolOpt(
+        "enable_proxy_headers_parsing",
+        default=_api.enable_proxy_headers_parsing,
+        help="Believe X-Forwarded-* and Forwarded: set it only behind a proxy that writes them.",
+    ),
+]
+
+CORS = [
+    cfg.ListOpt("allowed_origin", default=[], help="Origins whose pages may call the API. Empty: no CORS headers."),
+    cfg.BoolOpt("allow_credentials", default=_cors.allow_credentials, help="Let browsers send credentials."),
+    cfg.ListOpt("expose_headers", default=list(_cors.expose_headers), help="Response headers that pages may read."),
+    cfg.IntOpt("max_age", default=_cors.max_age, min=0, help="Seconds for which browsers may keep a preflight answer."),
+    cfg.ListOpt("allow_methods", default=list(_cors.allow_methods), help="Methods that pages may use."),
+    cfg.ListOpt("allow_headers", default=list(_cors.allow_headers), help="Request headers that pages may send."),
+]
+
+HEALTH = [
+    cfg.BoolOpt("detailed", default=False, help="Say in /healthcheck which check failed and why."),
+    cfg.StrOpt("disable_by_file_path", help="While this file exists, /healthcheck answers 503."),
+]
+
+SHARED: dict[str, list[cfg.Opt]] = {
+    "DEFAULT": DEFAULT,
+    "storage:sqlalchemy": STORE,
+    "coordination": COORDINATION,
+    "heartbeat_emitter": HEARTBEAT,
+    "oslo_middleware": MIDDLEWARE,
+    "cors": CORS,
+    "healthcheck": HEALTH,
+    "network_api:neutron": [
+        cfg.ListOpt("endpoints", help=IGNORED + "there are no floating IPs yet."),
+        cfg.StrOpt("endpoint_type", default="publicURL", help=IGNORED + "there are no floating IPs yet."),
+        cfg.IntOpt("timeout", default=30, help=IGNORED + "there are no floating IPs yet."),
+        cfg.BoolOpt("insecure", default=False, help=IGNORED + "there are no floating IPs yet."),
+        cfg.StrOpt("ca_certificates_file", help=IGNORED + "there are no floating IPs yet."),
+        cfg.StrOpt("client_certificate_file", help=IGNORED + "there are no floating IPs yet."),
+    ],
+    "proxy": [
+        cfg.StrOpt("http_proxy", help=IGNORED + "no backend goes through a proxy yet."),
+        cfg.StrOpt("https_proxy", help=IGNORED + "no backend goes through a proxy yet."),
+        cfg.ListOpt("no_proxy", default=[], help=IGNORED + "no backend goes through a proxy yet."),
+    ],
+    "pqc": [
+        cfg.StrOpt("check_mode", default="permissive", help=IGNORED + "certificates are not judged yet."),
+        cfg.StrOpt("tls_minimum_version", help=IGNORED + "backends with TLS choose for themselves."),
+    ],
+}
+
+
+def hostname() -> str:
+    """What `host` is where the operator says nothing."""
+    return socket.gethostname()
