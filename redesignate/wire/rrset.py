@@ -12,15 +12,15 @@ import functools
 import struct
 from collections.abc import Iterator, Sequence
 
+from redesignate.model import names
 from redesignate.model.rdata import number
 from redesignate.model.zone import Zone
-from redesignate.wire import names
 from redesignate.wire.names import Malformed
 
 APEX = b"\xc0\x0c"
 TSIG_ROOM = 235
 MAX_MESSAGE = 65535
-MAX_RR = MAX_MESSAGE - TSIG_ROOM - 12 - (names.MAX_NAME + 4)
+MAX_RR = MAX_MESSAGE - TSIG_ROOM - 12 - (names.MAX_WIRE + 4)
 """The longest RR that fits in a message with header, any question and a TSIG record."""
 
 _FIXED = struct.Struct("!HHLH")
@@ -34,16 +34,14 @@ def owner(zone: str, name: str) -> bytes:
     """An owner name in blob form: the labels below the apex and the pointer. Raises ValueError where not below it."""
     if name == zone:
         return APEX
-    apex, found = _apex(zone), names.labels(name)
-    below = len(found) - len(apex)
-    if below < 0 or found[below:] != apex:
+    if not names.is_below(name, zone):
         raise ValueError(f"{name!r} is not in zone {zone!r}")
-    return names.join(found[:below]) + APEX
+    return names.to_wire(name)[: -len(_apex(zone))] + APEX
 
 
 @functools.lru_cache(maxsize=1024)
-def _apex(zone: str) -> list[bytes]:
-    return names.labels(zone)
+def _apex(zone: str) -> bytes:
+    return names.to_wire(zone)
 
 
 def pack(zone: str, name: str, rrtype: str, ttl: int | None, rdatas: Sequence[bytes]) -> bytes:
@@ -67,7 +65,9 @@ def soa(zone: Zone) -> bytes:
     if not 0 < len(mailbox) <= names.MAX_LABEL:
         raise ValueError(f"the mail address {zone.email!r} does not fit in an SOA")
     times = _TIMES.pack(zone.serial, zone.refresh, zone.retry, zone.expire, zone.minimum)
-    rdata = b"".join((names.to_wire(zone.mname), bytes((len(mailbox),)), mailbox, names.to_wire(domain), times))
+    rdata = b"".join(
+        (names.to_wire(zone.mname), bytes((len(mailbox),)), mailbox, names.to_wire(domain.rstrip(".") + "."), times)
+    )
     return APEX + _FIXED.pack(SOA, IN, zone.ttl, len(rdata)) + rdata
 
 

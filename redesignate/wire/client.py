@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking nameservers by the thousand: one UDP socket for each address family, TCP where told or truncated.
+
+Only exchanges of one packet for one; what the packets say is `wire/ask.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import random
+import socket
+from contextlib import suppress
+
+from redesignate.wire import names
+from redesignate.wire.message import QR, TC
+from redesignate.wire.names import Malformed
+
+Address = tuple[str, int]
+_Slot = tuple[Address, int, bytes]
+"""What an answer is known by: where it comes from, its id, its question."""
+
+_NAME_KEPT = 60.0
+
+
+class NoAnswer(Exception):
+    """Nothing usable came back: time out, refused connection, unknown host. The text says which."""
+
+
+class Exchanger:
+    """Sends packets and finds their answers. For one event loop; safe for any number of tasks on it.
+
+    An answer counts only from the address that was asked, with the id and question that were sent.
+    """
+
+    def __init__(self, *, rng: random.Random | None = None) -> None:
+        self._rng = rng or random.SystemRandom()
+        self._waiting: dict[_Slot, asyncio.Future[bytes]] = {}
+        self._sockets: dict[int, asyncio.Task[asyncio.DatagramTransport]] = {}
+        self._resolved: dict[str, tuple[float, str]] = {}
+
+    def new_id(self) -> int:
+        """A random message id."""
+        return self._rng.getrandbits(16)
+
+    async def exchange(self, host: str, port: int, packet: bytes, timeout: float, tcp: bool = False) -> bytes:
+        """The answer to one packet. A truncated answer is asked for again over TCP.
+
+        host     an address, or a name that the system resolves (kept for a minute)
+        timeout  seconds, over everything
+        Raises NoAnswer.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                address = (await self._resolve(host, port), port)
+                if tcp:
+                    return await _over_tcp(address, packet)
+                answer = await self._over_udp(address, packet)
+                truncated = int.from_bytes(answer[2:4], "big") & TC
+                return await _over_tcp(address, packet) if truncated else answer
+        except TimeoutError as error:
+            raise NoAnswer(f"no answer within {timeout:g} s") from error
+        except (OSError, asyncio.IncompleteReadError, Malformed) as error:
+            raise NoAnswer(str(error) or type(error).__name__) from error
+
+    async def close(self) -> None:
+        """Close the sockets; exchanges under way end with NoAnswer."""
+        for opening in self._sockets.values():
+            opening.cancel()
+            with suppress(asyncio.CancelledError, OSError):
+                (await opening).close()
+        self._sockets.clear()
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(OSError("closed"))
+
+    async def _resolve(self, host: str, port: int) -> str:
+        with suppress(ValueError):
+            return str(ipaddress.ip_address(host))
+        loop = asyncio.get_running_loop()
+        known = self._resolved.get(host)
+        if known and known[0] > loop.time():
+            return known[1]
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        address = str(found[0][4][0])
+        self._resolved[host] = (loop.time() + _NAME_KEPT, address)
+        return address
+
+    async def _over_udp(self, address: Address, packet: bytes) -> bytes:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        transport = await self._socket(family)
+        slot = self._free_slot(address, packet)
+        waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[slot] = waiting
+        try:
+            transport.sendto(slot[1].to_bytes(2, "big") + packet[2:], address)
+            answer = await waiting
+        finally:
+            del self._waiting[slot]
+        return packet[:2] + answer[2:]
+
+    def _free_slot(self, address: Address, packet: bytes) -> _Slot:
+        """The packet's own id where nobody uses it for the same question, else another: a signature survives that,
+
+        because it covers the original id that the TSIG record holds (RFC 8945 §4.2).
+        """
+        asked, msg_id = _question(packet), int.from_bytes(packet[:2], "big")
+        while (address, msg_id, asked) in self._waiting:
+            msg_id = self.new_id()
+        return address, msg_id, asked
+
+    async def _socket(self, family: int) -> asyncio.DatagramTransport:
+        opening = self._sockets.get(family)
+        if opening is None or _lost(opening):
+            opening = asyncio.create_task(self._open(family))
+            self._sockets[family] = opening
+        return await asyncio.shield(opening)
+
+    async def _open(self, family: int) -> asyncio.DatagramTransport:
+        local = "::" if family == socket.AF_INET6 else "0.0.0.0"
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: _Answers(self), local_addr=(local, 0), family=family)
+        return transport
+
+    def take(self, packet: bytes, address: Address) -> None:
+        """A packet has come. What nobody waits for is dropped."""
+        if len(packet) < 12 or not packet[2] & (QR >> 8):
+            return
+        with suppress(Malformed):
+            slot = address, int.from_bytes(packet[:2], "big"), _question(packet)
+            waiting = self._waiting.get(slot) or self._unasked(slot, packet)
+            if waiting and not waiting.done():
+                waiting.set_result(packet)
+
+    def _unasked(self, slot: _Slot, packet: bytes) -> asyncio.Future[bytes] | None:
+        """Who waits for an error that came without a question section (a server that could not read ours)."""
+        if slot[2] or not packet[3] & 15:
+            return None
+        found = [waiting for (address, msg_id, _), waiting in self._waiting.items() if (address, msg_id) == slot[:2]]
+        return found[0] if len(found) == 1 else None
+
+
+def _lost(opening: asyncio.Task[asyncio.DatagramTransport]) -> bool:
+    if not opening.done():
+        return False
+    return opening.cancelled() or opening.exception() is not None or opening.result().is_closing()
+
+
+def _question(packet: bytes) -> bytes:
+    """What the packet asks, in lower case; empty where it asks nothing. Raises Malformed."""
+    if packet[4:6] == b"\0\0":
+        return b""
+    end = names.skip(packet, 12) + 4
+    return packet[12:end].lower()
+
+
+async def _over_tcp(address: Address, packet: bytes) -> bytes:
+    """One exchange over a connection of its own (RFC 7766). Raises OSError, IncompleteReadError, Malformed."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        writer.write(len(packet).to_bytes(2, "big") + packet)
+        await writer.drain()
+        size = int.from_bytes(await reader.readexactly(2), "big")
+        answer = await reader.readexactly(size)
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+    if answer[:2] != packet[:2]:
+        raise Malformed("an answer with another id")
+    return answer
+
+
+class _Answers(asyncio.DatagramProtocol):
+    def __init__(self, exchanger: Exchanger) -> None:
+        self._exchanger = exchanger
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int] | tuple[str, int, int, int]) -> None:
+        self._exchanger.take(data, (addr[0], addr[1]))
+
+    def error_received(self, exc: Exception) -> None:
+        """An ICMP error belongs to no exchange that could be told; the time-out ends it."""
