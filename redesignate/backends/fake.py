@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A backend that remembers what it was told and can be told to fail: for tests, and for trying a pool out."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from redesignate.backends.port import BackendError, BackendKind, BackendZone, TargetOptions
+from redesignate.model.pool import Target
+
+KEPT = 10_000
+
+
+class FakeOptions(TargetOptions, frozen=True, kw_only=True):
+    """The options of a target of type fake. `fail`: every call fails with this text."""
+
+    fail: str | None = None
+
+
+class Fake:
+    """Remembers its zones (by name), and its last calls as (what, zone name). `failing` may be set at any time."""
+
+    def __init__(self, target: Target, options: FakeOptions) -> None:
+        self.target = target
+        self.failing = options.fail
+        self.zones: dict[str, str] = {}
+        self.calls: deque[tuple[str, str]] = deque(maxlen=KEPT)
+
+    async def create(self, zone: BackendZone) -> None:
+        """Remember the zone."""
+        self._note("create", zone)
+        self.zones[zone.name] = zone.id
+
+    async def update(self, zone: BackendZone) -> None:
+        """Remember the call."""
+        self._note("update", zone)
+
+    async def delete(self, zone: BackendZone, hard: bool) -> None:
+        """Forget the zone."""
+        self._note("delete hard" if hard else "delete", zone)
+        self.zones.pop(zone.name, None)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _note(self, what: str, zone: BackendZone) -> None:
+        self.calls.append((what, zone.name))
+        if self.failing is not None:
+            raise BackendError(self.failing)
+
+
+KIND = BackendKind("fake", FakeOptions, Fake)

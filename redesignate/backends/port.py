@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of a backend: how one target of a pool is told that a zone exists, and that it is gone.
+
+Backends move no data (that is mdns by AXFR and IXFR), send no NOTIFY, poll nothing and retry nothing: the worker does.
+Every method is idempotent. Everything runs on the worker's event loop and never blocks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from redesignate.model.pool import Endpoint, Target
+
+
+class BackendError(Exception):
+    """The target could not be told; the text is one line for a person and names the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendZone:
+    """A zone, as far as a backend needs to know it. `name` is absolute: "example.org."."""
+
+    id: str
+    name: str
+
+
+class TargetOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options that every target has: where its NOTIFY goes. A backend's own options are a subclass."""
+
+    host: str = "127.0.0.1"
+    port: int = 53
+
+    @property
+    def notify(self) -> Endpoint:
+        """Where the NOTIFY goes."""
+        return Endpoint(self.host, self.port)
+
+
+class Backend(Protocol):
+    """One target, for as long as its pool stays as it is."""
+
+    async def create(self, zone: BackendZone) -> None:
+        """Bring about that the target has the zone as a secondary of the target's primaries, whatever was there before.
+
+        Raises BackendError.
+        """
+        ...
+
+    async def update(self, zone: BackendZone) -> None:
+        """The zone's content changed. For servers that need more than the NOTIFY; most do not. Raises BackendError."""
+        ...
+
+    async def delete(self, zone: BackendZone, hard: bool) -> None:
+        """Bring about that the target has no such zone; with `hard`, nothing of its data on disk either.
+
+        Raises BackendError.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections. The backend may be used again afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BackendKind:
+    """What a target's `type` names: its options, and how to make one. `build` raises Misconfigured or BackendError.
+
+    Third parties give one of these under the entry point group `redesignate.backend`.
+    """
+
+    name: str
+    options: type[TargetOptions]
+    build: Callable[[Target, Any], Backend]

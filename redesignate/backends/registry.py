@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which backend a target's `type` names. Ours are written here; third parties register an entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from stevedore.driver import DriverManager
+from stevedore.exception import NoMatches
+
+from redesignate.backends import bind9, builtin, fake
+from redesignate.backends.port import Backend, BackendKind, TargetOptions
+from redesignate.model.errors import Misconfigured
+from redesignate.model.pool import Pool, Target
+
+ENTRY_POINTS = "redesignate.backend"
+KINDS: Mapping[str, BackendKind] = {kind.name: kind for kind in (bind9.KIND, builtin.KIND, fake.KIND)}
+MEND = "correct it in pools.yaml and run 'redesignate manage pool update'"
+
+
+def kind(name: str) -> BackendKind | None:
+    """The backend of this name, ours first; None where nobody has it. Cost: reads entry points for names not ours.
+
+    Raises Misconfigured when a third party's cannot be loaded.
+    """
+    if name in KINDS:
+        return KINDS[name]
+    try:
+        found = DriverManager(ENTRY_POINTS, name, invoke_on_load=False, on_load_failure_callback=_not_loaded).driver
+    except NoMatches:
+        return None
+    if not isinstance(found, BackendKind):
+        raise Misconfigured(f"entry point {name!r} of group {ENTRY_POINTS} is no BackendKind; ask its maker")
+    return found
+
+
+def parse_options(pool: Pool, target: Target) -> TargetOptions:
+    """The target's options, typed. Raises Misconfigured: one line with pool, key and mend."""
+    found = kind(target.type)
+    if found is None:
+        known = ", ".join(sorted(KINDS))
+        raise _wrong(pool, target, f"type: there is no backend of this name; known: {known}")
+    try:
+        return msgspec.convert(dict(target.options), found.options, strict=False)
+    except msgspec.ValidationError as error:
+        known = ", ".join(found.options.__struct_fields__)
+        raise _wrong(pool, target, f"options: {error}; known: {known}") from None
+
+
+def build(pool: Pool, target: Target) -> Backend:
+    """The backend of one target. Raises Misconfigured: one line with pool, key and mend."""
+    options = parse_options(pool, target)
+    found = kind(target.type)
+    assert found is not None  # parse_options refused otherwise
+    try:
+        return found.build(target, options)
+    except Misconfigured as error:
+        raise _wrong(pool, target, error.message) from None
+
+
+def _wrong(pool: Pool, target: Target, what: str) -> Misconfigured:
+    return Misconfigured(f"pool {pool.name!r}, target of type {target.type!r}: {what}; {MEND}")
+
+
+def _not_loaded(_manager: object, entry_point: object, error: BaseException) -> None:
+    raise Misconfigured(f"backend plug-in {entry_point} cannot be loaded: {error}")
