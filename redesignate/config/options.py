@@ -7,6 +7,8 @@ Options of oslo's own libraries (logging, messaging, policy, keystone) are regis
 
 from __future__ import annotations
 
+import copy
+
 from oslo_config import cfg
 
 from redesignate.config.service_options import SERVICES, task_options
@@ -34,10 +36,23 @@ def sections() -> dict[str, list[cfg.Opt]]:
 
 
 def register(conf: cfg.ConfigOpts) -> None:
-    """Make every option of ours known to `conf`."""
+    """Make every option of ours known to `conf`, with dashes for underscores as well."""
     for section, options in sections().items():
         group = None if section == "DEFAULT" else cfg.OptGroup(section)
-        conf.register_opts(options, group=group)
+        conf.register_opts([_dashed(option) for option in options], group=group)
+
+
+def _dashed(option: cfg.Opt) -> cfg.Opt:
+    """The option, found under `threshold-percentage` as under `threshold_percentage`.
+
+    oslo looks for `dest` and for the deprecated names; a deprecated name that equals `name` is taken without a warning.
+    """
+    if "_" not in option.dest:
+        return option
+    twin = copy.copy(option)
+    twin.name = option.dest.replace("_", "-")
+    twin.deprecated_opts = [*option.deprecated_opts, cfg.DeprecatedOpt(twin.name)]
+    return twin
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

@@ -253,7 +253,7 @@ def _task(name: str) -> list[cfg.Opt]:
         cfg.IntOpt("per_page", default=ours.per_page, min=1, help="Rows asked for at a time."),
         cfg.IntOpt("batch_size", default=ours.batch_size, min=1, help="Most rows a run works on."),
     ]
-    if ours.time_threshold:
+    if name in _AGES:
         options.append(cfg.IntOpt("time_threshold", default=ours.time_threshold, min=0, help=_AGES[name]))
     return options
 
@@ -262,5 +262,4 @@ _AGES = {
     "zone_purge": "Seconds since its deletion after which a zone's rows are removed.",
     "periodic_check_service_status": "Seconds of silence after which a service that is UP becomes DOWN.",
     "periodic_cleanup_stopped_service_status": "Seconds after which a service that is DOWN is forgotten. 0: never.",
-    "journal_trim": "Seconds after which a change leaves the journal; `[service:central] journal_keep` wins if set.",
 }

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which configuration files there are, and which file says what (for messages that name it)."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from oslo_config import cfg
+
+from redesignate.config.options import OLD_SECTIONS, sections
+from redesignate.model.errors import Misconfigured
+
+NAMES = ("designate.conf", "redesignate.conf")
+FOLDERS = (Path(), Path("/etc/designate"), Path("/etc/redesignate"))
+FOLDER_VARIABLES = ("OS_DESIGNATE_CONFIG_DIR", "OS_REDESIGNATE_CONFIG_DIR")
+
+
+def default_files(environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Files and drop-in folders that are read where the operator names none, in order: what comes later wins.
+
+    `OS_DESIGNATE_CONFIG_DIR` (what WSGI deployments set) replaces the folders that are searched.
+    """
+    named = [Path(environment[name]) for name in FOLDER_VARIABLES if environment.get(name)]
+    folders = named or list(FOLDERS)
+    files = [str(folder / name) for folder in folders for name in NAMES if (folder / name).is_file()]
+    drop_ins = [str(folder / f"{name}.d") for folder in folders for name in NAMES if (folder / f"{name}.d").is_dir()]
+    return files, drop_ins
+
+
+class Sources:
+    """What stands in which file: the last file that sets a key is the one that counts."""
+
+    def __init__(self, files: Iterable[str]) -> None:
+        self.files = tuple(files)
+        self._where: dict[tuple[str, str], str] = {}
+        for file in self.files:
+            parsed: dict[str, dict[str, list[str]]] = {}
+            cfg.ConfigParser(file, parsed).parse()
+            self._where.update({(part, key.replace("-", "_")): file for part, keys in parsed.items() for key in keys})
+
+    def file_of(self, section: str, *keys: str) -> str:
+        """The file that sets the first of these keys that is set anywhere; a name for the defaults where none does."""
+        for key in keys:
+            if file := self._where.get((section, key.replace("-", "_"))):
+                return file
+        return self.files[-1] if self.files else "the defaults"
+
+    def unknown(self) -> list[str]:
+        """One line for each key that stands in a section of ours and means nothing, with the likely spelling.
+
+        `[DEFAULT]` and the sections of oslo's libraries are left out: other readers look there too.
+        """
+        known = _known_keys()
+        lines = []
+        for (section, key), file in self._where.items():
+            if section == "DEFAULT" or section not in known:
+                lines.extend(self._section_typo(section, file, known))
+            elif key not in known[section]:
+                close = difflib.get_close_matches(key, known[section], 1)
+                mend = f"; did you mean {close[0]}?" if close else ""
+                lines.append(f"{file}: [{section}] {key} is not an option{mend}")
+        return list(dict.fromkeys(lines))
+
+    def _section_typo(self, section: str, file: str, known: Mapping[str, set[str]]) -> list[str]:
+        if ":" not in section or section.startswith(OLD_SECTIONS):
+            return []
+        close = difflib.get_close_matches(section, known, 1, cutoff=0.8)
+        return [f"{file}: section [{section}] is not read; did you mean [{close[0]}]?"] if close else []
+
+
+def _known_keys() -> dict[str, set[str]]:
+    known = {}
+    for section, options in sections().items():
+        names = {option.dest for option in options}
+        names |= {old.name.replace("-", "_") for option in options for old in option.deprecated_opts if old.name}
+        known[section] = names
+    known["oslo_middleware"] |= {"secure_proxy_ssl_header", "http_basic_auth_user_file"}
+    known["cors"] |= set()
+    known["healthcheck"] |= HEALTHCHECK_REST
+    return known
+
+
+HEALTHCHECK_REST = {
+    "path",
+    "backends",
+    "disable_by_file_paths",
+    "enable_by_file_paths",
+    "allowed_source_ranges",
+    "ignore_proxied_requests",
+}
+
+
+def readable(files: Iterable[str]) -> None:
+    """Refuse, in one line, files that an operator named and that cannot be read.
+
+    Raises Misconfigured.
+    """
+    for file in files:
+        path = Path(file)
+        if not path.is_file():
+            raise Misconfigured(f"{file}: there is no such file; name another with --config-file")
+        if not os.access(path, os.R_OK):
+            raise Misconfigured(f"{file}: may not be read by this user; change its owner or mode")
