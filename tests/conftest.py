@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real servers that tests ask for by name: one of each for the whole run, started when first asked for.
+
+A test that stops or kills its server makes one of its own: `RabbitMQ.create()` … `close()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.mariadb import MariaDB
+from tests.support.memcached import Memcached
+from tests.support.postgres import Postgres
+from tests.support.rabbitmq import RabbitMQ
+from tests.support.servers import shared
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder common to every process of this test run."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session")
+def postgres(run_folder: Path) -> Iterator[Postgres]:
+    """`postgres.database()` is the URL of a new, empty database."""
+    with shared(Postgres, run_folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb(run_folder: Path) -> Iterator[MariaDB]:
+    """`mariadb.database()` is the URL of a new, empty database."""
+    with shared(MariaDB, run_folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(run_folder: Path) -> Iterator[RabbitMQ]:
+    """`rabbitmq.transport_url()` is the URL of a new, empty virtual host."""
+    with shared(RabbitMQ, run_folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def memcached(run_folder: Path) -> Iterator[Memcached]:
+    """An empty memcached at `memcached.port`."""
+    with shared(Memcached, run_folder) as server:
+        yield server

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A RabbitMQ of the tests' own: a node name, an epmd and a cookie that nobody else on the machine knows of."""
+
+from __future__ import annotations
+
+import uuid
+
+from tests.support.servers import LOOPBACK, Server, accepts
+
+BIN = "/usr/lib/rabbitmq/bin"  # the one in PATH insists on the system's own user and folders
+
+
+class RabbitMQ(Server):
+    """Speaks AMQP 0-9-1 on loopback alone; user and password are "guest"."""
+
+    kind = "rabbitmq"
+    user = "rabbitmq"
+    start_s = 90.0
+
+    @classmethod
+    def wanted_ports(cls) -> tuple[str, ...]:
+        """AMQP, Erlang's port mapper, Erlang's distribution."""
+        return ("main", "epmd", "dist")
+
+    def prepare(self) -> None:
+        """Write the configuration and the cookie."""
+        cookie = self.folder / ".erlang.cookie"
+        cookie.write_text(uuid.uuid4().hex)
+        cookie.chmod(0o400)
+        self._own(cookie)
+        (self.folder / "enabled_plugins").write_text("[].\n")
+        (self.folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = {LOOPBACK}:{self.port}\n"
+            "vm_memory_high_watermark.absolute = 512MB\n"
+            "disk_free_limit.absolute = 10MB\n"
+            "log.file = false\n"
+            "log.console = true\n"
+            "log.console.level = warning\n"
+        )
+
+    def command(self) -> list[str]:
+        """epmd beside the broker in one session: RabbitMQ would start one of its own and leave it behind."""
+        epmd = f"epmd -address {LOOPBACK} -port {self.ports['epmd']}"
+        return ["sh", "-c", f"{epmd} & exec {BIN}/rabbitmq-server"]
+
+    def environment(self) -> dict[str, str]:
+        """Everything in our folder, Erlang's own traffic on loopback."""
+        folder = self.folder
+        inside = "-kernel inet_dist_use_interface {127,0,0,1}"  # unquoted: the start script does not unquote
+        return {
+            "RABBITMQ_NODENAME": f"test@{LOOPBACK}",
+            "RABBITMQ_USE_LONGNAME": "true",
+            "RABBITMQ_DIST_PORT": str(self.ports["dist"]),
+            "ERL_EPMD_PORT": str(self.ports["epmd"]),
+            "ERL_EPMD_ADDRESS": LOOPBACK,
+            "RABBITMQ_BASE": str(folder),
+            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+            "RABBITMQ_LOG_BASE": str(folder / "logs"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
+            "RABBITMQ_CONF_ENV_FILE": str(folder / "no-env"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{inside} +sbwt none +sbwtdcpu none +sbwtdio none +S 2:2",
+        }
+
+    def answers(self) -> bool:
+        """Whether it listens: the AMQP port opens last."""
+        return accepts(self.port)
+
+    def transport_url(self) -> str:
+        """The oslo.messaging URL of a new, empty virtual host."""
+        vhost = f"test_{uuid.uuid4().hex[:12]}"
+        self.eval(f'rabbit_vhost:add(<<"{vhost}">>, <<"test">>)')
+        self.eval(
+            f'rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"{vhost}">>, '
+            '<<".*">>, <<".*">>, <<".*">>, <<"test">>)'
+        )
+        return f"rabbit://guest:guest@{LOOPBACK}:{self.port}/{vhost}"
+
+    def queues(self, url: str) -> dict[str, int]:
+        """Every queue of a virtual host with its messages, ready and unacknowledged together."""
+        vhost = url.rpartition("/")[2]
+        items = f'rabbit_amqqueue:info_all(<<"{vhost}">>, [name, messages])'
+        line = 'io_lib:format("~s=~b;", [element(4, Name), Count])'
+        listed = self.eval(f"lists:flatten([{line} || [{{name, Name}}, {{messages, Count}}] <- {items}])")
+        pairs = (entry.rpartition("=") for entry in listed.strip('"').split(";") if "=" in entry)
+        return {name: int(count) for name, _, count in pairs}
+
+    def eval(self, expression: str) -> str:
+        """Evaluate an Erlang expression in the broker, in milliseconds (rabbitmqctl takes two seconds)."""
+        cookie = (self.folder / ".erlang.cookie").read_text()
+        call = ["erl_call", "-timeout", "20", "-r", "-c", cookie, "-name", f"test@{LOOPBACK}", "-e"]
+        answer = self.run(*call, stdin=f"{expression}.\n").strip()
+        assert answer.startswith("{ok,"), f"{expression} → {answer}"
+        return answer.removeprefix("{ok,").removesuffix("}").strip()
