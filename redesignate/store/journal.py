@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The journal: what each revision of a zone removed and added, who did it, when, under which request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from redesignate.model.caller import Caller
+from redesignate.store.schema import journal
+from redesignate.store.zones import shard_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One revision. `removed` and `added` are RRs with their TTLs, without the SOAs, which stand apart.
+
+    full   the difference is not kept (the zone's first revision): whoever is older needs the whole zone
+    """
+
+    zone_id: str
+    revision: int
+    serial_from: int
+    serial_to: int
+    full: bool
+    removed: bytes
+    added: bytes
+    soa_from: bytes
+    soa_to: bytes
+    at: int
+
+
+class Journal:
+    """The journal of one transaction."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def add(self, entry: Entry, caller: Caller | None) -> None:
+        """Insert one revision. One statement."""
+        row = {
+            "zone_id": entry.zone_id,
+            "revision": entry.revision,
+            "shard": shard_of(entry.zone_id),
+            "serial_from": entry.serial_from,
+            "serial_to": entry.serial_to,
+            "full": entry.full,
+            "removed": entry.removed,
+            "added": entry.added,
+            "soa_from": entry.soa_from,
+            "soa_to": entry.soa_to,
+            "at": entry.at,
+            "user_id": caller.user_id[:64] if caller and caller.user_id else None,
+            "project_id": caller.project_id[:36] if caller and caller.project_id else None,
+            "request_id": caller.request_id[:64] if caller else None,
+        }
+        self._conn.execute(journal.insert().values(row))
+
+    def trim(self, before: int, first_shard: int, last_shard: int, limit: int) -> int:
+        """Drop at most `limit` revisions older than a time (µs). Two statements a zone touched; how many revisions."""
+        chosen = (
+            select(journal.c.zone_id, journal.c.revision)
+            .where(journal.c.at < before, journal.c.shard.between(first_shard, last_shard))
+            .limit(limit)
+        )
+        rows = self._conn.execute(chosen).all()
+        highest: dict[str, int] = {}
+        for row in rows:
+            highest[row.zone_id] = max(row.revision, highest.get(row.zone_id, 0))
+        for zone_id, revision in highest.items():
+            # all up to the newest that is too old, so that what is left has no gap
+            self._conn.execute(journal.delete().where(journal.c.zone_id == zone_id, journal.c.revision <= revision))
+        return len(rows)
+
+    def forget(self, zone_ids: list[str]) -> None:
+        """Drop the whole journal of zones that are purged."""
+        self._conn.execute(journal.delete().where(journal.c.zone_id.in_(zone_ids)))

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Typed conditions and keyset pages as SQL. A page is found by its index: the last costs what the first does.
+
+The order is (column, id), both in one direction. NULLs stand where the database's index has them (first in SQLite
+and MySQL, last in PostgreSQL), so that the order needs no sort; a marker carries over either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, false, not_, or_, tuple_
+from sqlalchemy.types import Integer
+
+from redesignate.model.paging import Condition, Op
+
+_HIGHEST = "\U0010ffff"
+
+
+def where(condition: Condition, column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition on a column. A text that is no number, on a numeric column, matches nothing."""
+    low: Any = condition.value
+    high: Any = condition.upper
+    if isinstance(column.type, Integer):
+        low, high = _number(condition.value), _number(condition.upper)
+        if low is None or (condition.op is Op.BETWEEN and high is None):
+            return false()
+    elif condition.op is Op.LIKE:
+        return like(column, condition.value)
+    compared: ColumnElement[bool] = _compare(condition.op, column, low, high)
+    return compared
+
+
+def like(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+    """`*` stands for any run of characters. What stands before the first `*` becomes a range, which an index serves."""
+    prefix, star, rest = pattern.partition("*")
+    if not star:
+        return column == pattern
+    in_range = and_(column >= prefix, column < prefix + _HIGHEST) if prefix else column.is_not(None)
+    if rest == "":
+        return in_range
+    # "!" as the escape character means the same to all three databases; a backslash does not
+    escaped = pattern.replace("!", "!!").replace("%", "!%").replace("_", "!_").replace("*", "%")
+    return and_(in_range, column.like(escaped, escape="!"))
+
+
+def page(
+    conn: Connection,
+    query: Select[Any],
+    order: Sequence[Column[Any]],
+    *,
+    descending: bool,
+    limit: int,
+    after: Mapping[str, Any] | None,
+) -> Select[Any]:
+    """`query` in the order of `order` (column, id), from behind the row `after`, at most `limit` rows."""
+    column, ident = order
+    if after is not None:
+        query = query.where(_behind(conn.dialect.name, column, ident, after, descending=descending))
+    if descending:
+        return query.order_by(column.desc(), ident.desc()).limit(limit)
+    return query.order_by(column, ident).limit(limit)
+
+
+def _behind(
+    dialect: str, column: Column[Any], ident: Column[Any], after: Mapping[str, Any], *, descending: bool
+) -> Any:
+    value, marker = after[column.name], after[ident.name]
+    nulls_first = (dialect != "postgresql") is not descending
+    past_id = ident < marker if descending else ident > marker
+    if value is None:
+        rest = and_(column.is_(None), past_id)
+        return or_(rest, column.is_not(None)) if nulls_first else rest
+    if dialect in ("mysql", "mariadb"):  # its optimiser makes ranges of the OR, not of the row comparison
+        past = column < value if descending else column > value
+        behind = or_(past, and_(column == value, past_id))
+    else:
+        pair, at = tuple_(column, ident), tuple_(value, marker)
+        behind = pair < at if descending else pair > at
+    if column.nullable and not nulls_first:
+        return or_(behind, column.is_(None))
+    return behind
+
+
+def _compare(op: Op, column: Any, value: Any, upper: Any) -> Any:  # noqa: PLR0911  # one arm an operator
+    match op:
+        case Op.EQ:
+            return column == value
+        case Op.NE:
+            return or_(not_(column == value), column.is_(None))
+        case Op.LT:
+            return column < value
+        case Op.LE:
+            return column <= value
+        case Op.GT:
+            return column > value
+        case Op.GE:
+            return column >= value
+        case Op.BETWEEN:
+            return column.between(value, upper)
+        case Op.LIKE:  # on a number: only "any at all" has a meaning
+            return false()
+
+
+def _number(text: str | None) -> int | None:
+    try:
+        return int(text) if text is not None else None
+    except ValueError:
+        return None

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bringing a database to the schema this code needs, by Alembic; and asking where it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from redesignate.model.errors import Misconfigured
+from redesignate.store.engine import engine
+
+_HERE = Path(__file__).parent / "migrations"
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database to a revision. Idempotent; the first call makes every table."""
+    with _connected(url) as connection:
+        configured = _config()
+        configured.attributes["connection"] = connection
+        command.upgrade(configured, revision)
+        connection.commit()
+
+
+def current(url: str) -> str | None:
+    """The revision that the database is at; None where it has no tables of ours."""
+    with _connected(url) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def heads() -> tuple[str, ...]:
+    """The revision that this code needs."""
+    return tuple(ScriptDirectory.from_config(_config()).get_heads())
+
+
+def history() -> tuple[str, ...]:
+    """Every revision, newest first, a line each."""
+    return tuple(
+        f"{script.revision} {script.doc}" for script in ScriptDirectory.from_config(_config()).walk_revisions()
+    )
+
+
+def require_head(url: str) -> None:
+    """Raise Misconfigured, with the command that mends it, where the database is not at this code's revision."""
+    found = current(url)
+    if (found,) != heads():
+        raise Misconfigured(
+            f"The database is at revision {found}, this code needs {heads()[0]}: "
+            "run `redesignate manage database sync`."
+        )
+
+
+def _config() -> Config:
+    configured = Config()
+    configured.set_main_option("script_location", str(_HERE))
+    configured.set_main_option("path_separator", "os")
+    return configured
+
+
+class _connected:
+    """A connection of an engine of its own, gone with the block. A DDL lock keeps two upgrades apart per dialect."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = engine(url, writes=True)
+
+    def __enter__(self) -> Connection:
+        self._connection = self._engine.connect()
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self._engine.dispose()

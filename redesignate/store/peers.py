@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each target and nameserver is known to hold of each zone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select
+
+from redesignate.model.work import PeerState, Role
+from redesignate.store.schema import peer_states
+
+ERROR_LENGTH = 255
+_CHANGING = ("present", "revision", "serial", "since", "attempts", "error", "next_try")
+
+
+class Peers:
+    """Peer states of one transaction."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def of(self, zone_ids: Collection[str]) -> dict[str, dict[str, PeerState]]:
+        """The states of these zones, by zone and peer. One query."""
+        found: dict[str, dict[str, PeerState]] = {zone_id: {} for zone_id in zone_ids}
+        for row in self._conn.execute(select(peer_states).where(peer_states.c.zone_id.in_(list(zone_ids)))):
+            found[row.zone_id][row.peer_id] = _state(row)
+        return found
+
+    def save(self, before: Mapping[str, Mapping[str, PeerState]], after: Mapping[str, Mapping[str, PeerState]]) -> None:
+        """Write what changed. At most two statements, whatever the number of zones."""
+        new: list[dict[str, Any]] = []
+        changed: list[dict[str, Any]] = []
+        for zone_id, states in after.items():
+            for peer_id, state in states.items():
+                known = before[zone_id].get(peer_id)
+                if known is None:
+                    new.append({"zone_id": zone_id, "peer_id": peer_id, "role": state.role.value} | _values(state))
+                elif known != state:
+                    changed.append(
+                        {"z": zone_id, "p": peer_id} | {f"v_{key}": value for key, value in _values(state).items()}
+                    )
+        if new:
+            self._conn.execute(peer_states.insert(), new)
+        if changed:
+            update = peer_states.update().where(
+                peer_states.c.zone_id == bindparam("z"), peer_states.c.peer_id == bindparam("p")
+            )
+            self._conn.execute(update.values({key: bindparam(f"v_{key}") for key in _CHANGING}), changed)
+
+    def forget(self, zone_ids: Collection[str]) -> None:
+        """Remove all that is known of zones that are purged or leave their pool."""
+        self._conn.execute(peer_states.delete().where(peer_states.c.zone_id.in_(list(zone_ids))))
+
+    def forget_peers(self, peer_ids: Collection[str]) -> None:
+        """Remove all that is known of peers that left their pool."""
+        self._conn.execute(peer_states.delete().where(peer_states.c.peer_id.in_(list(peer_ids))))
+
+
+def _values(state: PeerState) -> dict[str, Any]:
+    return {
+        "present": state.present,
+        "revision": state.revision,
+        "serial": state.serial,
+        "since": state.since,
+        "attempts": state.attempts,
+        "error": state.error[:ERROR_LENGTH] if state.error else None,
+        "next_try": state.next_try,
+    }
+
+
+def _state(row: Row[Any]) -> PeerState:
+    return PeerState(
+        peer_id=row.peer_id,
+        role=Role(row.role),
+        present=row.present,
+        revision=row.revision,
+        serial=row.serial,
+        since=row.since,
+        attempts=row.attempts,
+        error=row.error,
+        next_try=row.next_try,
+    )

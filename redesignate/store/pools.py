@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pools: one row each, their parts as one JSON document; secrets in it are sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, func, select
+
+from redesignate.model.paging import ListQuery, Page
+from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target
+from redesignate.store.listing import page, where
+from redesignate.store.schema import pools
+from redesignate.store.secrets import Secrets
+
+
+class _Body(msgspec.Struct, frozen=True):
+    attributes: dict[str, str]
+    ns_records: tuple[NSRecord, ...]
+    nameservers: tuple[Nameserver, ...]
+    targets: tuple[Target, ...]
+    also_notifies: tuple[Endpoint, ...]
+    catalog: Catalog | None
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+class Pools:
+    """The pools of one transaction."""
+
+    def __init__(self, conn: Connection, secrets: Secrets) -> None:
+        self._conn = conn
+        self._secrets = secrets
+
+    def get(self, pool_id: str, *, lock: bool = False) -> Pool | None:
+        """One pool. One query."""
+        query = select(pools).where(pools.c.id == pool_id)
+        row = self._conn.execute(query.with_for_update() if lock else query).first()
+        return self._pool(row) if row else None
+
+    def named(self, name: str) -> Pool | None:
+        """The pool of a name. One query."""
+        row = self._conn.execute(select(pools).where(pools.c.name == name)).first()
+        return self._pool(row) if row else None
+
+    def many(self, pool_ids: Collection[str]) -> dict[str, Pool]:
+        """Pools by id. One query."""
+        query = select(pools).where(pools.c.id.in_(list(pool_ids)))
+        return {row.id: self._pool(row) for row in self._conn.execute(query)}
+
+    def all(self) -> list[Pool]:
+        """Every pool, by name: they are few. One query."""
+        return [self._pool(row) for row in self._conn.execute(select(pools).order_by(pools.c.name))]
+
+    def apex_version(self, pool_id: str) -> int:
+        """How often the pool's NS records have changed. One query."""
+        return int(self._conn.execute(select(pools.c.apex_version).where(pools.c.id == pool_id)).scalar_one())
+
+    def apex_versions(self) -> dict[str, int]:
+        """The same of every pool, by id. One query."""
+        return {row.id: row.apex_version for row in self._conn.execute(select(pools.c.id, pools.c.apex_version))}
+
+    def add(self, pool: Pool) -> None:
+        """Insert a pool. Raises IntegrityError where the name is taken."""
+        self._conn.execute(pools.insert().values(self._row(pool) | {"id": pool.id, "apex_version": 1}))
+
+    def change(self, pool: Pool, *, apex: bool) -> None:
+        """Write a pool over its row; `apex` says that its NS records changed. One statement."""
+        row: dict[str, Any] = self._row(pool)
+        if apex:
+            row["apex_version"] = pools.c.apex_version + 1
+        self._conn.execute(pools.update().where(pools.c.id == pool.id).values(row))
+
+    def remove(self, pool_id: str) -> None:
+        """Delete a pool."""
+        self._conn.execute(pools.delete().where(pools.c.id == pool_id))
+
+    def listed(self, query: ListQuery) -> Page[Pool] | None:
+        """A page of pools. None where the marker is unknown."""
+        scope = [where(condition, pools.c[condition.field]) for condition in query.conditions]
+        order = (pools.c[query.sort_key], pools.c.id)
+        after: Mapping[str, Any] | None = None
+        if query.marker is not None:
+            found = self._conn.execute(select(pools).where(pools.c.id == query.marker)).first()
+            if found is None:
+                return None
+            after = dict(found._mapping)
+        chosen = page(
+            self._conn,
+            select(pools).where(*scope),
+            order,
+            descending=query.descending,
+            limit=query.limit,
+            after=after,
+        )
+        items = tuple(self._pool(row) for row in self._conn.execute(chosen))
+        count = select(func.count()).select_from(pools).where(*scope)
+        return Page(items, self._conn.execute(count).scalar_one() if query.count else None)
+
+    def _row(self, pool: Pool) -> dict[str, Any]:
+        catalog = pool.catalog
+        if catalog is not None and catalog.secret is not None:
+            catalog = replace(catalog, secret=self._secrets.seal(catalog.secret))
+        body = _Body(
+            dict(pool.attributes), pool.ns_records, pool.nameservers, pool.targets, pool.also_notifies, catalog
+        )
+        return {
+            "name": pool.name,
+            "description": pool.description,
+            "project_id": pool.project_id,
+            "version": pool.version,
+            "body": msgspec.json.encode(body).decode(),
+            "created_at": pool.created_at,
+            "updated_at": pool.updated_at,
+        }
+
+    def _pool(self, row: Row[Any]) -> Pool:
+        body = _decode(row.body)
+        catalog = body.catalog
+        if catalog is not None and catalog.secret is not None:
+            catalog = replace(catalog, secret=self._secrets.open(catalog.secret))
+        return Pool(
+            id=row.id,
+            name=row.name,
+            version=row.version,
+            created_at=row.created_at,
+            description=row.description,
+            project_id=row.project_id,
+            attributes=body.attributes,
+            ns_records=body.ns_records,
+            nameservers=body.nameservers,
+            targets=body.targets,
+            also_notifies=body.also_notifies,
+            catalog=catalog,
+            updated_at=row.updated_at,
+        )

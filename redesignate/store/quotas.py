@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quota overrides, the count of zones a project holds, and the rows that creators of kindred names queue on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from redesignate.store.schema import families, quotas, usage
+
+
+class Quotas:
+    """Quotas of one transaction."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def overrides(self, project_id: str) -> dict[str, int]:
+        """What the operator set for the project. One query."""
+        query = select(quotas.c.resource, quotas.c.hard_limit).where(quotas.c.project_id == project_id)
+        return {row.resource: row.hard_limit for row in self._conn.execute(query)}
+
+    def set(self, project_id: str, limits: Mapping[str, int]) -> None:
+        """Write overrides. Two statements."""
+        named = quotas.c.resource.in_(list(limits))
+        self._conn.execute(quotas.delete().where(quotas.c.project_id == project_id, named))
+        rows = [{"project_id": project_id, "resource": name, "hard_limit": limit} for name, limit in limits.items()]
+        if rows:
+            self._conn.execute(quotas.insert(), rows)
+
+    def reset(self, project_id: str) -> None:
+        """Remove the project's overrides."""
+        self._conn.execute(quotas.delete().where(quotas.c.project_id == project_id))
+
+    def count_zone(self, project_id: str, by: int) -> int:
+        """Count a zone in (1) or out (-1); the project's zones afterwards. Holds the row. 2 statements."""
+        change = usage.update().where(usage.c.project_id == project_id).values(zones=usage.c.zones + by)
+        if self._conn.execute(change).rowcount == 0:
+            self._insert_missing(usage, {"project_id": project_id, "zones": 0})
+            self._conn.execute(change)
+        return int(self._conn.execute(select(usage.c.zones).where(usage.c.project_id == project_id)).scalar_one())
+
+    def zones_of(self, project_id: str) -> int:
+        """How many zones the project holds. One query."""
+        held = self._conn.execute(select(usage.c.zones).where(usage.c.project_id == project_id)).scalar()
+        return int(held or 0)
+
+    def queue_on(self, family: str) -> None:
+        """Wait for whoever else creates a zone below these two labels. One statement, two the first time."""
+        change = families.update().where(families.c.name == family).values(version=families.c.version + 1)
+        if self._conn.execute(change).rowcount == 0:
+            self._insert_missing(families, {"name": family, "version": 0})
+            self._conn.execute(change)
+
+    def _insert_missing(self, table: object, row: Mapping[str, object]) -> None:
+        """Insert a row unless another transaction just did."""
+        assert table in (usage, families)
+        chosen = usage if table is usage else families
+        match self._conn.dialect.name:
+            case "mysql" | "mariadb":
+                self._conn.execute(mysql.insert(chosen).values(row).prefix_with("IGNORE"))
+            case "postgresql":
+                self._conn.execute(postgresql.insert(chosen).values(row).on_conflict_do_nothing())
+            case _:
+                self._conn.execute(sqlite.insert(chosen).values(row).on_conflict_do_nothing())

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RRsets: rows and back. Status and action are computed from the zone's confirmed revision, never written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, false, func, or_, select
+
+from redesignate.model.paging import Condition, ListQuery, Op, Page
+from redesignate.model.rrset import RRset
+from redesignate.model.zone import Action, Status, rname
+from redesignate.store.listing import page, where
+from redesignate.store.schema import rrset_data, rrsets, zones
+from redesignate.store.zones import LIVE
+
+DATA_PREFIX = 255
+"""How much of a record's text the filter by data sees."""
+
+_SOA = rrsets.c.type == "SOA"
+_REVISION = case((_SOA, zones.c.revision), else_=rrsets.c.revision)
+_COLUMNS = (
+    *(column for column in rrsets.c if column.name != "wire"),
+    zones.c.name.label("zone_name"),
+    zones.c.confirmed.label("zone_confirmed"),
+    zones.c.status.label("zone_status"),
+    zones.c.revision.label("zone_revision"),
+    zones.c.mname,
+    zones.c.email,
+    zones.c.serial,
+    zones.c.refresh,
+    zones.c.retry,
+    zones.c.expire,
+    zones.c.minimum,
+)
+_QUERY = select(*_COLUMNS).join_from(rrsets, zones, rrsets.c.zone_id == zones.c.id)
+
+
+class RRsets:
+    """The RRsets of one transaction. A deleted RRset's row is gone; the journal remembers it."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def get(self, rrset_id: str, *, zone_id: str | None = None) -> RRset | None:
+        """One RRset of a living zone. One query."""
+        query = _QUERY.where(rrsets.c.id == rrset_id, zones.c.deleted == LIVE)
+        if zone_id is not None:
+            query = query.where(rrsets.c.zone_id == zone_id)
+        row = self._conn.execute(query).first()
+        return _rrset(row) if row else None
+
+    def types_at(self, zone_id: str, name: str) -> set[str]:
+        """The types that the zone has at one name. One query on (zone_id, name)."""
+        query = select(rrsets.c.type).where(rrsets.c.zone_id == zone_id, rrsets.c.name == name)
+        return set(self._conn.execute(query).scalars())
+
+    def find(self, zone_id: str, name: str, rrtype: str) -> RRset | None:
+        """The RRset of a name and type. One query."""
+        query = _QUERY.where(rrsets.c.zone_id == zone_id, rrsets.c.name == name, rrsets.c.type == rrtype)
+        row = self._conn.execute(query).first()
+        return _rrset(row) if row else None
+
+    def wire(self, rrset_id: str) -> bytes:
+        """The RRset's RRs in the form of the journal; empty for the SOA. One query."""
+        return bytes(self._conn.execute(select(rrsets.c.wire).where(rrsets.c.id == rrset_id)).scalar_one())
+
+    def untimed(self, zone_id: str) -> bytes:
+        """Every RR of the zone that takes the zone's TTL, for a change of that. Grows with the zone."""
+        query = select(rrsets.c.wire).where(rrsets.c.zone_id == zone_id, rrsets.c.ttl.is_(None), ~_SOA)
+        return b"".join(self._conn.execute(query.order_by(rrsets.c.name, rrsets.c.type)).scalars())
+
+    def add(self, new: Sequence[tuple[RRset, bytes]]) -> None:
+        """Insert RRsets with their wire form. Two statements. Raises IntegrityError where name and type are taken."""
+        self._conn.execute(rrsets.insert(), [_row(rrset) | {"wire": wire} for rrset, wire in new])
+        self._add_data([rrset for rrset, _ in new])
+
+    def change(self, after: RRset, wire: bytes | None, *, records: bool) -> None:
+        """Write an RRset over its row; `wire` None and `records` False leave those. 1 or 3 statements."""
+        row = _row(after)
+        if wire is not None:
+            row["wire"] = wire
+        self._conn.execute(rrsets.update().where(rrsets.c.id == after.id).values(row))
+        if records:
+            self._conn.execute(rrset_data.delete().where(rrset_data.c.rrset_id == after.id))
+            self._add_data([after])
+
+    def remove(self, rrset_ids: Sequence[str]) -> None:
+        """Delete RRsets. Two statements."""
+        self._conn.execute(rrset_data.delete().where(rrset_data.c.rrset_id.in_(rrset_ids)))
+        self._conn.execute(rrsets.delete().where(rrsets.c.id.in_(rrset_ids)))
+
+    def forget(self, zone_ids: Sequence[str]) -> None:
+        """Delete every RRset of zones that are purged. Two statements."""
+        self._conn.execute(rrset_data.delete().where(rrset_data.c.zone_id.in_(zone_ids)))
+        self._conn.execute(rrsets.delete().where(rrsets.c.zone_id.in_(zone_ids)))
+
+    def listed(self, query: ListQuery, *, zone_id: str | None, project_id: str | None) -> Page[RRset] | None:
+        """A page of one zone's RRsets, of one project's, or of all. None: unknown marker. 2 or 3 queries."""
+        scope: list[ColumnElement[bool]] = [zones.c.deleted == LIVE] if zone_id is None else []
+        scope += [_where(condition) for condition in query.conditions]
+        if zone_id is not None:
+            scope.append(rrsets.c.zone_id == zone_id)
+        if project_id is not None:
+            scope.append(rrsets.c.project_id == project_id)
+        order = (rrsets.c[query.sort_key], rrsets.c.id)
+        after: Mapping[str, Any] | None = None
+        if query.marker is not None:
+            after = self._marker(query.marker, zone_id, project_id, order)
+            if after is None:
+                return None
+        chosen = page(
+            self._conn, _QUERY.where(*scope), order, descending=query.descending, limit=query.limit, after=after
+        )
+        items = tuple(_rrset(row) for row in self._conn.execute(chosen))
+        return Page(items, self._count(scope, joined=_needs_zone(query, zone_id)) if query.count else None)
+
+    def _marker(
+        self, marker: str, zone_id: str | None, project_id: str | None, order: Sequence[Any]
+    ) -> Mapping[str, Any] | None:
+        query = select(*dict.fromkeys(order)).where(rrsets.c.id == marker)
+        if zone_id is not None:
+            query = query.where(rrsets.c.zone_id == zone_id)
+        if project_id is not None:
+            query = query.where(rrsets.c.project_id == project_id)
+        found = self._conn.execute(query).first()
+        return dict(found._mapping) if found else None
+
+    def _count(self, scope: Sequence[ColumnElement[bool]], *, joined: bool) -> int:
+        counting: Select[Any] = select(func.count()).select_from(rrsets)
+        if joined:
+            counting = counting.join(zones, rrsets.c.zone_id == zones.c.id)
+        return int(self._conn.execute(counting.where(*scope)).scalar_one())
+
+    def _add_data(self, new: Sequence[RRset]) -> None:
+        rows = [
+            {"rrset_id": rrset.id, "position": at, "zone_id": rrset.zone_id, "data": text[:DATA_PREFIX]}
+            for rrset in new
+            for at, text in enumerate(rrset.records)
+        ]
+        if rows:
+            self._conn.execute(rrset_data.insert(), rows)
+
+
+def _needs_zone(query: ListQuery, zone_id: str | None) -> bool:
+    return zone_id is None or any(condition.field == "status" for condition in query.conditions)
+
+
+def _where(condition: Condition) -> ColumnElement[bool]:
+    if condition.field == "status":
+        return _with_status(condition)
+    if condition.field == "data":
+        data = Condition("data", condition.op, condition.value[:DATA_PREFIX], condition.upper)
+        return exists().where(rrset_data.c.rrset_id == rrsets.c.id, where(data, rrset_data.c.data))
+    return where(condition, rrsets.c[condition.field])
+
+
+def _with_status(condition: Condition) -> ColumnElement[bool]:
+    """The status is computed, so the condition becomes one on revisions."""
+    behind = and_(zones.c.confirmed < _REVISION, or_(_SOA, rrsets.c.records != "[]"))
+    failed = zones.c.status == Status.ERROR.value
+    match condition.value:
+        case "ACTIVE":
+            chosen: ColumnElement[bool] = ~behind
+        case "PENDING":
+            chosen = and_(behind, ~failed)
+        case "ERROR":
+            chosen = and_(behind, failed)
+        case _:
+            chosen = false()
+    return ~chosen if condition.op is Op.NE else chosen
+
+
+def _row(rrset: RRset) -> dict[str, Any]:
+    return {
+        "id": rrset.id,
+        "zone_id": rrset.zone_id,
+        "project_id": rrset.project_id,
+        "name": rrset.name,
+        "type": rrset.type,
+        "ttl": rrset.ttl,
+        "records": msgspec.json.encode(rrset.records).decode(),
+        "description": rrset.description,
+        "managed": rrset.managed,
+        "revision": rrset.revision,
+        "born": rrset.born,
+        "version": rrset.version,
+        "created_at": rrset.created_at,
+        "updated_at": rrset.updated_at,
+    }
+
+
+_decode_records = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def state(*, revision: int, born: int, confirmed: int, empty: bool, failed: bool) -> tuple[Status, Action]:
+    """An RRset's status and action: behind while the zone's confirmed revision is below the one that changed it."""
+    if empty or revision <= confirmed:
+        return Status.ACTIVE, Action.NONE
+    action = Action.CREATE if born > confirmed else Action.UPDATE
+    return (Status.ERROR if failed else Status.PENDING), action
+
+
+def _rrset(row: Row[Any]) -> RRset:
+    is_soa = row.type == "SOA"
+    records = (_soa(row),) if is_soa else _decode_records(row.records)
+    status, action = state(
+        revision=row.zone_revision if is_soa else row.revision,
+        born=row.born,
+        confirmed=row.zone_confirmed,
+        empty=not records,
+        failed=row.zone_status == Status.ERROR.value,
+    )
+    return RRset(
+        id=row.id,
+        zone_id=row.zone_id,
+        zone_name=row.zone_name,
+        project_id=row.project_id,
+        name=row.name,
+        type=row.type,
+        ttl=row.ttl,
+        records=records,
+        description=row.description,
+        managed=row.managed,
+        revision=row.revision,
+        born=row.born,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        status=status,
+        action=action,
+    )
+
+
+def _soa(row: Row[Any]) -> str:
+    return f"{row.mname} {rname(row.email)} {row.serial} {row.refresh} {row.retry} {row.expire} {row.minimum}"

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables. Portable over SQLite, PostgreSQL, MariaDB and MySQL; a record type needs no migration.
+
+Times are microseconds since 1970 (BIGINT), ids are UUIDs as text, serials and revisions are BIGINT because a DNS
+serial is unsigned. Text compares by octet everywhere (utf8mb4_bin, "C"), because names are stored lower case.
+Each list order of the API has its index, so that a page costs the same at the end of the list as at its start.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+_MYSQL = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "mariadb_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
+    "mariadb_collate": "utf8mb4_bin",
+}
+
+
+def _name(length: int = 255) -> String:
+    """Text that sorts by octet on every database, so that keyset paging agrees with the index."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+_BLOB = LargeBinary(2**24 - 1)
+_LONG = Text(2**24 - 1)
+
+zones = Table(
+    "zones",
+    metadata,
+    Column("id", _name(36), primary_key=True),
+    Column("shard", SmallInteger, nullable=False),
+    Column("project_id", _name(36)),
+    Column("pool_id", _name(36), nullable=False),
+    Column("name", _name(), nullable=False),
+    Column("reverse_key", _name(), nullable=False),
+    Column("type", _name(9), nullable=False),
+    Column("email", _name(), nullable=False),
+    Column("description", _name(160)),
+    Column("attributes", Text, nullable=False),
+    Column("primaries", Text, nullable=False),
+    Column("ttl", Integer, nullable=False),
+    Column("serial", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("confirmed", BigInteger, nullable=False),
+    Column("mname", _name(), nullable=False),
+    Column("apex_version", Integer, nullable=False),
+    Column("refresh", Integer, nullable=False),
+    Column("retry", Integer, nullable=False),
+    Column("expire", Integer, nullable=False),
+    Column("minimum", Integer, nullable=False),
+    Column("action", _name(6), nullable=False),
+    Column("status", _name(8), nullable=False),
+    Column("hard_delete", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("parent_id", _name(36)),
+    Column("rrset_count", Integer, nullable=False),
+    Column("record_count", Integer, nullable=False),
+    Column("deleted", _name(36), nullable=False),
+    Column("deleted_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger),
+    Column("transferred_at", BigInteger),
+    UniqueConstraint("name", "pool_id", "deleted", name="uq_zones_name"),
+    Index("ix_zones_reverse", "reverse_key", "deleted"),
+    Index("ix_zones_parent", "parent_id"),
+    Index("ix_zones_apex", "pool_id", "deleted", "apex_version"),
+    Index("ix_zones_deleted_at", "deleted_at"),
+    **_MYSQL,  # type: ignore[arg-type]  # dialect options are free keywords
+)
+ZONE_ORDERS = ("created_at", "updated_at", "name", "serial", "ttl", "status", "type", "email", "description")
+for _column in ZONE_ORDERS:
+    Index(f"ix_zones_project_{_column}", zones.c.project_id, zones.c.deleted, zones.c[_column], zones.c.id)
+    Index(f"ix_zones_{_column}", zones.c.deleted, zones.c[_column], zones.c.id)
+Index("ix_zones_owner", zones.c.deleted, zones.c.project_id, zones.c.id)
+Index("ix_zones_id", zones.c.deleted, zones.c.id)
+
+rrsets = Table(
+    "rrsets",
+    metadata,
+    Column("id", _name(36), primary_key=True),
+    Column("zone_id", _name(36), nullable=False),
+    Column("project_id", _name(36)),
+    Column("name", _name(), nullable=False),
+    Column("type", _name(16), nullable=False),
+    Column("ttl", Integer),
+    Column("records", _LONG, nullable=False),
+    Column("wire", _BLOB, nullable=False),
+    Column("description", _name(160)),
+    Column("managed", Boolean, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("born", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger),
+    UniqueConstraint("zone_id", "name", "type", name="uq_rrsets_name_type"),
+    Index("ix_rrsets_revision", "zone_id", "revision"),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+RRSET_ORDERS = ("created_at", "updated_at", "name", "type", "ttl", "description")
+for _column in RRSET_ORDERS:
+    Index(f"ix_rrsets_{_column}", rrsets.c[_column], rrsets.c.id)
+    Index(f"ix_rrsets_zone_{_column}", rrsets.c.zone_id, rrsets.c[_column], rrsets.c.id)
+    Index(f"ix_rrsets_project_{_column}", rrsets.c.project_id, rrsets.c[_column], rrsets.c.id)
+Index("ix_rrsets_zone", rrsets.c.zone_id, rrsets.c.id)
+Index("ix_rrsets_project_zone", rrsets.c.project_id, rrsets.c.zone_id, rrsets.c.id)
+Index("ix_rrsets_project", rrsets.c.project_id, rrsets.c.id)
+
+# One row a record, for the API's filter by data: the first 255 characters of its text.
+rrset_data = Table(
+    "rrset_data",
+    metadata,
+    Column("rrset_id", _name(36), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("zone_id", _name(36), nullable=False),
+    Column("data", _name(), nullable=False),
+    Index("ix_rrset_data_data", "data", "rrset_id"),
+    Index("ix_rrset_data_zone", "zone_id", "data", "rrset_id"),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+
+# What each revision removed and added: IXFR now, history and undo later. `full`: the difference is the whole zone.
+journal = Table(
+    "journal",
+    metadata,
+    Column("zone_id", _name(36), primary_key=True),
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("shard", SmallInteger, nullable=False),
+    Column("serial_from", BigInteger, nullable=False),
+    Column("serial_to", BigInteger, nullable=False),
+    Column("full", Boolean, nullable=False),
+    Column("removed", _BLOB, nullable=False),
+    Column("added", _BLOB, nullable=False),
+    Column("soa_from", _BLOB, nullable=False),
+    Column("soa_to", _BLOB, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("user_id", _name(64)),
+    Column("project_id", _name(36)),
+    Column("request_id", _name(64)),
+    Index("ix_journal_at", "at"),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+
+# One row a zone that some peer has yet to agree on. The row is the truth, the message only wakes.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("zone_id", _name(36), primary_key=True),
+    Column("pool_id", _name(36), nullable=False),
+    Column("shard", SmallInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("queued_at", BigInteger, nullable=False),
+    Column("next_try", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_owner", _name(128)),
+    Column("lease_until", BigInteger, nullable=False),
+    Index("ix_outbox_next_try", "next_try"),
+    Index("ix_outbox_pool", "pool_id"),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+
+# Desired beside actual: what each target and nameserver is known to hold of each zone.
+peer_states = Table(
+    "peer_states",
+    metadata,
+    Column("zone_id", _name(36), primary_key=True),
+    Column("peer_id", _name(36), primary_key=True),
+    Column("role", _name(10), nullable=False),
+    Column("present", Boolean, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("serial", BigInteger),
+    Column("since", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("error", _name(255)),
+    Column("next_try", BigInteger, nullable=False),
+    Index("ix_peer_states_attempts", "peer_id", "attempts"),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+
+# Pools are few and always read whole, so their parts are one JSON document; secrets in it are sealed.
+pools = Table(
+    "pools",
+    metadata,
+    Column("id", _name(36), primary_key=True),
+    Column("name", _name(50), nullable=False),
+    Column("description", _name(160)),
+    Column("project_id", _name(36)),
+    Column("version", Integer, nullable=False),
+    Column("apex_version", Integer, nullable=False),
+    Column("body", _LONG, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger),
+    UniqueConstraint("name", name="uq_pools_name"),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("project_id", _name(36), primary_key=True),
+    Column("resource", _name(32), primary_key=True),
+    Column("hard_limit", Integer, nullable=False),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+
+# How many zones each project holds: a counter, so that the quota costs the same with one zone and with a million.
+usage = Table(
+    "project_usage",
+    metadata,
+    Column("project_id", _name(36), primary_key=True),
+    Column("zones", Integer, nullable=False),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+
+# One row per last two labels of a zone name: whoever creates a zone below them writes it first, so that two
+# projects cannot create a parent and its child at the same time (also on two Galera nodes: the write is certified).
+families = Table(
+    "zone_families",
+    metadata,
+    Column("name", _name(), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+
+services = Table(
+    "services",
+    metadata,
+    Column("id", _name(36), primary_key=True),
+    Column("service_name", _name(40), nullable=False),
+    Column("hostname", _name(), nullable=False),
+    Column("status", _name(8), nullable=False),
+    Column("heartbeated_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger),
+    UniqueConstraint("service_name", "hostname", name="uq_services_name_host"),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+
+tsigkeys = Table(
+    "tsigkeys",
+    metadata,
+    Column("id", _name(36), primary_key=True),
+    Column("name", _name(160), nullable=False),
+    Column("algorithm", _name(16), nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("scope", _name(4), nullable=False),
+    Column("resource_id", _name(36), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger),
+    UniqueConstraint("name", name="uq_tsigkeys_name"),
+    Index("ix_tsigkeys_resource", "resource_id"),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+
+# Who shares a piece of work, by lease, where no tooz coordinator is configured.
+members = Table(
+    "members",
+    metadata,
+    Column("group_name", _name(64), primary_key=True),
+    Column("member", _name(160), primary_key=True),
+    Column("lease_until", BigInteger, nullable=False),
+    **_MYSQL,  # type: ignore[arg-type]
+)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets at rest: sealed with a key from a file (Fernet: AES-128-CBC and HMAC-SHA256), opened on the way out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from redesignate.model.errors import Misconfigured
+
+
+class Secrets:
+    """Seals and opens short texts. Without a key file they are stored as they are (tests, throw-away set-ups)."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._box: Fernet | None = None
+
+    def seal(self, text: str) -> str:
+        """The text as it may be stored."""
+        if self._path is None:
+            return text
+        return "sealed:" + self._key().encrypt(text.encode()).decode()
+
+    def open(self, stored: str) -> str:
+        """The text again. Raises Misconfigured where the key file is not the one it was sealed with."""
+        if not stored.startswith("sealed:"):
+            return stored
+        if self._path is None:
+            raise Misconfigured("A secret in the database is sealed, but no secret_key_file is set.")
+        try:
+            return self._key().decrypt(stored.removeprefix("sealed:").encode()).decode()
+        except InvalidToken as error:
+            raise Misconfigured(
+                f"{self._path} is not the key that the database's secrets were sealed with; put the right one there."
+            ) from error
+
+    def _key(self) -> Fernet:
+        """The box, made on first use: most processes never see a secret."""
+        if self._box is None:
+            assert self._path is not None
+            self._box = Fernet(_read_or_make(self._path))
+        return self._box
+
+
+def _read_or_make(path: Path) -> bytes:
+    """The key in the file; a new one, readable by its owner alone, where there is no file yet."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes().strip()
+    with os.fdopen(handle, "wb") as file:
+        key = Fernet.generate_key()
+        file.write(key + b"\n")
+    return key

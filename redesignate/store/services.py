@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What running services last said of themselves: one row per service name and host."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, or_, select
+
+from redesignate.model.paging import ListQuery, Page
+from redesignate.model.service import Service, ServiceState
+from redesignate.store.listing import page, where
+from redesignate.store.schema import services
+
+
+class Services:
+    """Service rows of one transaction."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def get(self, service_id: str) -> Service | None:
+        """One row."""
+        row = self._conn.execute(select(services).where(services.c.id == service_id)).first()
+        return _service(row) if row else None
+
+    def beat(self, service_name: str, hostname: str, status: ServiceState, now: int) -> None:
+        """Write what a service says. One statement, two the first time; IntegrityError where two first times meet."""
+        mine = (services.c.service_name == service_name, services.c.hostname == hostname)
+        said = {"status": status.value, "heartbeated_at": now, "updated_at": now}
+        if self._conn.execute(services.update().where(*mine).values(said)).rowcount == 0:
+            row = {
+                "id": str(uuid.uuid4()),
+                "service_name": service_name,
+                "hostname": hostname,
+                "status": status.value,
+                "heartbeated_at": now,
+                "created_at": now,
+                "updated_at": None,
+            }
+            self._conn.execute(services.insert().values(row))
+
+    def silence(self, before: int, now: int) -> int:
+        """UP and not heard of since `before` becomes DOWN; how many."""
+        silent = (services.c.status == ServiceState.UP.value, services.c.heartbeated_at < before)
+        down = services.update().where(*silent).values(status=ServiceState.DOWN.value, updated_at=now)
+        return self._conn.execute(down).rowcount
+
+    def clean(self, before: int | None) -> int:
+        """Remove STOPPED rows, and DOWN ones not heard of since `before` (None: none of those); how many."""
+        gone = services.c.status == ServiceState.STOPPED.value
+        if before is not None:
+            gone = or_(gone, (services.c.status == ServiceState.DOWN.value) & (services.c.heartbeated_at < before))
+        return self._conn.execute(services.delete().where(gone)).rowcount
+
+    def listed(self, query: ListQuery) -> Page[Service] | None:
+        """A page of rows. None where the marker is unknown."""
+        scope = [where(condition, services.c[condition.field]) for condition in query.conditions]
+        order = (services.c[query.sort_key], services.c.id)
+        after: Mapping[str, Any] | None = None
+        if query.marker is not None:
+            found = self._conn.execute(select(services).where(services.c.id == query.marker)).first()
+            if found is None:
+                return None
+            after = dict(found._mapping)
+        chosen = page(
+            self._conn,
+            select(services).where(*scope),
+            order,
+            descending=query.descending,
+            limit=query.limit,
+            after=after,
+        )
+        items = tuple(_service(row) for row in self._conn.execute(chosen))
+        count = select(func.count()).select_from(services).where(*scope)
+        return Page(items, self._conn.execute(count).scalar_one() if query.count else None)
+
+
+def _service(row: Row[Any]) -> Service:
+    return Service(
+        id=row.id,
+        service_name=row.service_name,
+        hostname=row.hostname,
+        status=ServiceState(row.status),
+        heartbeated_at=row.heartbeated_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

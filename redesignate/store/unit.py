@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The unit of work: one transaction, the modules bound to it, and the one place where lost races are retried.
+
+`Store.transact` runs a use-case in a transaction of its own. Leaving it well commits, leaving it by an exception
+rolls back. A deadlock, a serialisation failure, a certification failure of Galera, a lock that was not to be had or
+a stale zone row (`Stale`) throws the attempt away whole and runs the use-case again, with growing, jittered pauses;
+that is safe because nothing of the attempt was committed. A connection that breaks before the commit is retried
+too; one that breaks *during* it is not, because the change may have been made: the caller hears `Unavailable`.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from redesignate.model.clock import Clock, now
+from redesignate.model.errors import Unavailable
+from redesignate.observe.log import events
+from redesignate.store.engine import engine
+from redesignate.store.journal import Journal
+from redesignate.store.members import Members
+from redesignate.store.outbox import Outbox
+from redesignate.store.peers import Peers
+from redesignate.store.pools import Pools
+from redesignate.store.quotas import Quotas
+from redesignate.store.rrsets import RRsets
+from redesignate.store.secrets import Secrets
+from redesignate.store.services import Services
+from redesignate.store.tsigkeys import TSIGKeys
+from redesignate.store.zones import Stale, Zones
+
+T = TypeVar("T")
+log = events(__name__)
+
+ATTEMPTS = 12
+"""Tries of one use-case before its caller hears 503; the pauses add up to about three seconds."""
+
+_RETRY_MYSQL = frozenset({1205, 1213, 1020, 1047, 1180, 1664})
+_RETRY_STATES = frozenset({"40001", "40P01", "55P03"})
+
+
+class Work:
+    """One transaction, with the store's modules bound to its connection and the hints to send once it is committed."""
+
+    def __init__(self, connection: Connection, clock: Clock, secrets: Secrets) -> None:
+        self.conn = connection
+        self.now = clock()
+        self.zones = Zones(connection)
+        self.rrsets = RRsets(connection)
+        self.journal = Journal(connection)
+        self.outbox = Outbox(connection)
+        self.peers = Peers(connection)
+        self.pools = Pools(connection, secrets)
+        self.quotas = Quotas(connection)
+        self.services = Services(connection)
+        self.tsigkeys = TSIGKeys(connection, secrets)
+        self.members = Members(connection)
+        self.hints: list[str] = []
+
+
+class Store:
+    """A database. Safe for use from many threads; make it after forking."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock = now,
+        secrets: Secrets | None = None,
+        pool_size: int = 5,
+        max_overflow: int = 50,
+        pool_timeout: float = 30,
+        sqlite_full: bool = False,
+    ) -> None:
+        options = {"pool_size": pool_size, "max_overflow": max_overflow, "pool_timeout": pool_timeout}
+        self.url = url
+        self.clock = clock
+        self._secrets = secrets or Secrets(None)
+        self._writer = engine(url, writes=True, sqlite_full=sqlite_full, **options)  # type: ignore[arg-type]
+        self._reader = engine(url, writes=False, sqlite_full=sqlite_full, **options)  # type: ignore[arg-type]
+        # SQLite has one writer at a time. A lock of our own is fair and wakes at once; its busy handler sleeps.
+        self._turn = threading.Lock() if self._writer.dialect.name == "sqlite" else None
+
+    @property
+    def engine(self) -> Engine:
+        """The writing engine, for migrations and tests."""
+        return self._writer
+
+    def transact(self, do: Callable[[Work], T], *, then: Callable[[Work], None] | None = None) -> T:
+        """Run `do` in a transaction and commit it; retried as the module says. `then` runs after the commit, once.
+
+        Raises whatever `do` raises; Unavailable when the database is away or the race was lost `ATTEMPTS` times.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                work, result = self._once(do)
+            except Stale:
+                pass
+            except PoolTimeout as error:
+                raise Unavailable("The database has no connection free.") from error
+            except (OperationalError, InterfaceError, DBAPIError) as error:
+                if not retryable(error):
+                    raise unavailable(error) from error
+                log.debug("transaction retried", attempt=attempt, error=str(error.orig))
+            else:
+                if then is not None:
+                    then(work)
+                return result
+            time.sleep(min(0.4, 0.004 * 2**attempt) * random.uniform(0.5, 1))
+        raise Unavailable("The change lost its race too often; ask again.")
+
+    @contextmanager
+    def read(self) -> Iterator[Work]:
+        """A consistent snapshot for reading; whatever is written in it is thrown away."""
+        try:
+            with self._reader.connect() as connection:
+                yield Work(connection, self.clock, self._secrets)
+        except PoolTimeout as error:
+            raise Unavailable("The database has no connection free.") from error
+        except (OperationalError, InterfaceError) as error:
+            raise unavailable(error) from error
+
+    def close(self) -> None:
+        """Give every connection back to the database."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+    def _once(self, do: Callable[[Work], T]) -> tuple[Work, T]:
+        if self._turn is None:
+            return self._attempt(do)
+        with self._turn:
+            return self._attempt(do)
+
+    def _attempt(self, do: Callable[[Work], T]) -> tuple[Work, T]:
+        with self._writer.connect() as connection:
+            transaction = connection.begin()
+            try:
+                work = Work(connection, self.clock, self._secrets)
+                result = do(work)
+            except BaseException:
+                transaction.rollback()
+                raise
+            try:
+                transaction.commit()
+            except DBAPIError as error:
+                if error.connection_invalidated:
+                    raise Unavailable("The database went away during the commit; look before you ask again.") from error
+                raise
+            return work, result
+
+
+def retryable(error: DBAPIError) -> bool:
+    """Whether the transaction was lost to a race, or to a connection that broke before its commit."""
+    if error.connection_invalidated:
+        return True
+    original = error.orig
+    state = getattr(original, "sqlstate", None)
+    if state is not None:
+        return state in _RETRY_STATES
+    code = original.args[0] if original is not None and original.args else None
+    if isinstance(code, int):
+        return code in _RETRY_MYSQL
+    return "database is locked" in str(original) or "wsrep" in str(original).lower()
+
+
+def unavailable(error: DBAPIError) -> Exception:
+    """A broken or refused connection as the Problem it is to the caller; any other error as itself."""
+    away = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
+    if not away or (error.statement is not None and not error.connection_invalidated):
+        return error
+    return Unavailable("The database is away.")

@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Zones: rows and back, the lock, the compare, and the questions that rules ask about neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+
+from redesignate.model.names import reverse_key
+from redesignate.model.paging import Condition, ListQuery, Op, Page
+from redesignate.model.zone import Action, Status, Zone, ZoneType
+from redesignate.store.listing import page, where
+from redesignate.store.schema import outbox, zones
+
+LIVE = ""
+"""`deleted` of a zone that lives; a deleted one holds its own id there, so that its name is free again."""
+
+
+class Stale(Exception):
+    """The zone's row moved on between reading and writing it; the unit of work runs the use-case again."""
+
+
+def shard_of(zone_id: str) -> int:
+    """0 to 4095, from the id's first three hex digits."""
+    return int(zone_id[:3], 16)
+
+
+class Zones:
+    """The zones of one transaction."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def get(self, zone_id: str) -> Zone | None:
+        """A living zone. One query."""
+        row = self._conn.execute(select(zones).where(zones.c.id == zone_id, zones.c.deleted == LIVE)).first()
+        return _zone(row) if row else None
+
+    def lock(self, zone_id: str) -> tuple[Zone, Counts] | None:
+        """A living zone, its row held until the transaction ends, so that writers of one zone queue. One query."""
+        query = select(zones).where(zones.c.id == zone_id, zones.c.deleted == LIVE).with_for_update()
+        row = self._conn.execute(query).first()
+        return (_zone(row), Counts(row.rrset_count, row.record_count)) if row else None
+
+    def lock_many(self, zone_ids: Iterable[str]) -> dict[str, Zone]:
+        """Zones by id, deleted ones too, held in the order of their ids. One query."""
+        query = select(zones).where(zones.c.id.in_(list(zone_ids))).order_by(zones.c.id).with_for_update()
+        return {row.id: _zone(row) for row in self._conn.execute(query)}
+
+    def many(self, zone_ids: Iterable[str]) -> dict[str, Zone]:
+        """Zones by id, deleted ones too. One query."""
+        query = select(zones).where(zones.c.id.in_(list(zone_ids)))
+        return {row.id: _zone(row) for row in self._conn.execute(query)}
+
+    def hard_deletes(self, zone_ids: Iterable[str]) -> set[str]:
+        """Which of the zones are to be deleted with their files. One query."""
+        query = select(zones.c.id).where(zones.c.id.in_(list(zone_ids)), zones.c.hard_delete)
+        return set(self._conn.execute(query).scalars())
+
+    def add(self, zone: Zone, *, apex_version: int) -> None:
+        """Insert a zone. Raises IntegrityError where the pool has one of the name."""
+        row = _row(zone) | {
+            "shard": shard_of(zone.id),
+            "reverse_key": reverse_key(zone.name),
+            "apex_version": apex_version,
+            "hard_delete": False,
+            "rrset_count": 0,
+            "record_count": 0,
+            "deleted": LIVE,
+        }
+        self._conn.execute(zones.insert().values(row))
+
+    def advance(self, before: Zone, after: Zone, *, rrsets: int = 0, records: int = 0, **more: Any) -> None:
+        """Write `after` over `before` if the row is still `before`; raises Stale if not. One statement.
+
+        The comparison counts even under the row lock: a Galera node certifies the write, not the lock.
+        """
+        changed = _difference(_row(before), _row(after)) | more
+        if rrsets:
+            changed["rrset_count"] = zones.c.rrset_count + rrsets
+        if records:
+            changed["record_count"] = zones.c.record_count + records
+        guard = and_(zones.c.id == before.id, zones.c.revision == before.revision, zones.c.deleted == LIVE)
+        if self._conn.execute(zones.update().where(guard).values(changed)).rowcount != 1:
+            raise Stale
+
+    def settle(self, before: Zone, after: Zone) -> None:
+        """Write what a report changed (confirmed, status, action); raises Stale where the revision moved on."""
+        changed = _difference(_row(before), _row(after))
+        if after.deleted_at is not None:
+            changed["deleted"] = after.id
+        if not changed:
+            return
+        guard = and_(zones.c.id == before.id, zones.c.revision == before.revision)
+        if self._conn.execute(zones.update().where(guard).values(changed)).rowcount != 1:
+            raise Stale
+
+    def named(self, names: Sequence[str], *, pool_id: str | None = None) -> list[Zone]:
+        """Living zones of these names, of one pool or of all. One query on the name's index."""
+        query = select(zones).where(zones.c.name.in_(names), zones.c.deleted == LIVE)
+        if pool_id is not None:
+            query = query.where(zones.c.pool_id == pool_id)
+        return [_zone(row) for row in self._conn.execute(query)]
+
+    def foreign_below(self, name: str, project_id: str | None) -> bool:
+        """Whether another project owns a zone below `name`, in whatever pool. One query on the reversed name."""
+        mine = zones.c.project_id == project_id if project_id is not None else zones.c.project_id.is_(None)
+        query = select(zones.c.id).where(
+            _below(name), zones.c.deleted == LIVE, or_(~mine, zones.c.project_id.is_(None))
+        )
+        return self._conn.execute(query.limit(1)).first() is not None
+
+    def has_children(self, zone_id: str) -> bool:
+        """Whether a living zone has this one as its parent. One query."""
+        query = select(zones.c.id).where(zones.c.parent_id == zone_id, zones.c.deleted == LIVE).limit(1)
+        return self._conn.execute(query).first() is not None
+
+    def adopt(self, parent: Zone) -> int:
+        """Make `parent` the parent of the zones below it in its pool that had its own parent. One statement."""
+        orphaned = zones.c.parent_id.is_(None) if parent.parent_id is None else zones.c.parent_id == parent.parent_id
+        mine = and_(_below(parent.name), zones.c.pool_id == parent.pool_id, zones.c.deleted == LIVE, orphaned)
+        return self._conn.execute(zones.update().where(mine).values(parent_id=parent.id)).rowcount
+
+    def disown(self, zone: Zone) -> None:
+        """Hand the zone's children, if any are left, to its parent. One statement."""
+        self._conn.execute(zones.update().where(zones.c.parent_id == zone.id).values(parent_id=zone.parent_id))
+
+    def catalog_of(self, pool_ids: Iterable[str], *, lock: bool = False) -> dict[str, Zone]:
+        """The catalog zone of each pool that has one, by pool. One query."""
+        query = select(zones).where(
+            zones.c.pool_id.in_(list(pool_ids)), zones.c.type == ZoneType.CATALOG.value, zones.c.deleted == LIVE
+        )
+        if lock:
+            query = query.with_for_update()
+        return {row.pool_id: _zone(row) for row in self._conn.execute(query)}
+
+    def in_pool(self, pool_id: str) -> bool:
+        """Whether the pool holds a living zone that is not its catalog. One query."""
+        query = select(zones.c.id).where(
+            zones.c.pool_id == pool_id, zones.c.deleted == LIVE, zones.c.type != ZoneType.CATALOG.value
+        )
+        return self._conn.execute(query.limit(1)).first() is not None
+
+    def members(self, pool_id: str) -> list[tuple[str, str]]:
+        """Id and name of each zone that the pool's catalog lists. Grows with the pool: for making a catalog only."""
+        query = select(zones.c.id, zones.c.name).where(
+            zones.c.pool_id == pool_id,
+            zones.c.deleted == LIVE,
+            zones.c.type != ZoneType.CATALOG.value,
+            zones.c.action != Action.DELETE.value,
+        )
+        return [(row.id, row.name) for row in self._conn.execute(query)]
+
+    def with_old_apex(self, pool_id: str, apex_version: int, limit: int) -> list[str]:
+        """Zones of the pool whose apex NS set is of an older version of the pool. One query."""
+        query = select(zones.c.id).where(
+            zones.c.pool_id == pool_id, zones.c.deleted == LIVE, zones.c.apex_version < apex_version
+        )
+        return list(self._conn.execute(query.limit(limit)).scalars())
+
+    def listed(self, query: ListQuery, *, project_id: str | None, catalogs: bool) -> Page[Zone] | None:
+        """A page of the living zones of one project, or of all. None: unknown marker. 2 or 3 queries."""
+        scope = [zones.c.deleted == LIVE] + [_where(condition) for condition in query.conditions]
+        if project_id is not None:
+            scope.append(zones.c.project_id == project_id)
+        if not catalogs:
+            scope.append(zones.c.type != ZoneType.CATALOG.value)
+        order = (zones.c[query.sort_key], zones.c.id)
+        after: Mapping[str, Any] | None = None
+        if query.marker is not None:
+            found = self._conn.execute(
+                select(*dict.fromkeys(order)).where(*scope[:1], zones.c.id == query.marker)
+            ).first()
+            if found is None:
+                return None
+            after = dict(found._mapping)
+        chosen = page(
+            self._conn,
+            select(zones).where(*scope),
+            order,
+            descending=query.descending,
+            limit=query.limit,
+            after=after,
+        )
+        items = tuple(_zone(row) for row in self._conn.execute(chosen))
+        total = (
+            self._conn.execute(select(func.count()).select_from(zones).where(*scope)).scalar_one()
+            if query.count
+            else None
+        )
+        return Page(items, total)
+
+    def purgeable(self, before: int, first_shard: int, last_shard: int, limit: int) -> list[str]:
+        """Zones deleted before a time (µs) that no peer owes a deletion any longer. One query."""
+        query = (
+            select(zones.c.id)
+            .outerjoin(outbox, outbox.c.zone_id == zones.c.id)
+            .where(
+                zones.c.deleted_at <= before,
+                zones.c.shard.between(first_shard, last_shard),
+                outbox.c.zone_id.is_(None),
+            )
+            .limit(limit)
+        )
+        return list(self._conn.execute(query).scalars())
+
+    def forget(self, zone_ids: Sequence[str]) -> None:
+        """Remove the rows of deleted zones for good."""
+        self._conn.execute(zones.delete().where(zones.c.id.in_(zone_ids), zones.c.deleted != LIVE))
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How much a zone holds: RRsets with SOA and NS, and records of RRsets that are not managed."""
+
+    rrsets: int
+    records: int
+
+
+def _below(name: str) -> ColumnElement[bool]:
+    """Names strictly under `name`: one range of the reversed names, which end in a dot as all names do."""
+    key = reverse_key(name)
+    return and_(zones.c.reverse_key > key, zones.c.reverse_key < key + "\U0010ffff")
+
+
+def _where(condition: Condition) -> ColumnElement[bool]:
+    """As everywhere, but "*.example.org." is a range of the reversed names."""
+    pattern = condition.value
+    if condition.field == "name" and condition.op is Op.LIKE and pattern.startswith("*.") and "*" not in pattern[1:]:
+        return _below(pattern[2:])
+    return where(condition, zones.c[condition.field])
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in after.items() if before[key] != value}
+
+
+def _row(zone: Zone) -> dict[str, Any]:
+    return {
+        "id": zone.id,
+        "project_id": zone.project_id,
+        "pool_id": zone.pool_id,
+        "name": zone.name,
+        "type": zone.type.value,
+        "email": zone.email,
+        "description": zone.description,
+        "attributes": msgspec.json.encode(zone.attributes).decode(),
+        "primaries": msgspec.json.encode(zone.primaries).decode(),
+        "ttl": zone.ttl,
+        "serial": zone.serial,
+        "revision": zone.revision,
+        "confirmed": zone.confirmed,
+        "mname": zone.mname,
+        "refresh": zone.refresh,
+        "retry": zone.retry,
+        "expire": zone.expire,
+        "minimum": zone.minimum,
+        "action": zone.action.value,
+        "status": zone.status.value,
+        "version": zone.version,
+        "parent_id": zone.parent_id,
+        "deleted_at": zone.deleted_at,
+        "created_at": zone.created_at,
+        "updated_at": zone.updated_at,
+        "transferred_at": zone.transferred_at,
+    }
+
+
+def _zone(row: Row[Any]) -> Zone:
+    return Zone(
+        id=row.id,
+        name=row.name,
+        type=ZoneType(row.type),
+        pool_id=row.pool_id,
+        project_id=row.project_id,
+        email=row.email,
+        ttl=row.ttl,
+        serial=row.serial,
+        revision=row.revision,
+        confirmed=row.confirmed,
+        mname=row.mname,
+        refresh=row.refresh,
+        retry=row.retry,
+        expire=row.expire,
+        minimum=row.minimum,
+        action=Action(row.action),
+        status=Status(row.status),
+        version=row.version,
+        created_at=row.created_at,
+        description=row.description,
+        parent_id=row.parent_id,
+        attributes=_pairs(row.attributes),
+        primaries=_texts(row.primaries),
+        updated_at=row.updated_at,
+        transferred_at=row.transferred_at,
+        deleted_at=row.deleted_at,
+    )
+
+
+_decode_pairs = msgspec.json.Decoder(dict[str, str]).decode
+_decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return {} if text == "{}" else _decode_pairs(text)
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    return () if text == "[]" else _decode_texts(text)
