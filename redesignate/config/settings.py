@@ -79,7 +79,10 @@ class CorsSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """The HTTP door. `listen` holds (host, port); `max_request_body_size` counts bytes."""
+    """The HTTP door. `listen` holds (host, port); `max_request_body_size` counts bytes.
+
+    healthcheck_disable_file   while this file exists, /healthcheck answers 503; None: it never does
+    """
 
     enable_host_header: bool = True
     api_base_uri: str = "http://127.0.0.1:9001/"
@@ -95,6 +98,7 @@ class ApiSettings:
     maintenance_mode_role: str = "admin"
     max_request_body_size: int = 114688
     enable_proxy_headers_parsing: bool = False
+    healthcheck_disable_file: str | None = "/etc/designate/healthcheck_disable"
     cors: CorsSettings = field(default_factory=CorsSettings)
     threads: int = 100
     workers: int = 1
