@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API as one WSGI application: routes, and what happens to a request before its door opens."""
+
+from __future__ import annotations
+
+from wsgiref.types import WSGIApplication
+
+import falcon
+
+from redesignate.api.door import Door
+from redesignate.api.errors import on_http, on_problem, on_unforeseen
+from redesignate.api.pools import Pools
+from redesignate.api.quotas import Limits, Quotas
+from redesignate.api.request import Request, caller, link_base
+from redesignate.api.rrsets import Recordsets
+from redesignate.api.services import Services
+from redesignate.api.zones import Zones
+from redesignate.auth.identity import Authenticator
+from redesignate.bus.port import Central
+from redesignate.config.settings import ApiSettings
+from redesignate.model.errors import Problem
+
+_JSON_RANGES = ("*/*", "application/*", "application/json")
+
+
+def build(central: Central, settings: ApiSettings, authenticate: Authenticator) -> WSGIApplication:
+    """The API. `central` answers every question; `authenticate` stands before everything under /v2."""
+    return Door(settings, authenticate.wrap(_v2(central, settings, authenticate)))
+
+
+class Gate:
+    """Falcon's middleware: who asks, under which address, and whether the answer's form suits them."""
+
+    def __init__(self, settings: ApiSettings, authenticate: Authenticator) -> None:
+        self._settings, self._authenticate = settings, authenticate
+
+    def process_request(self, req: Request, resp: falcon.Response) -> None:
+        """Set the request's caller and base; turn away all but the operators during maintenance."""
+        identity = self._authenticate.identity(req.env)
+        settings = self._settings
+        if settings.maintenance_mode and settings.maintenance_mode_role.lower() not in identity.roles:
+            resp.status = 503
+            resp.content_type = "text/html"
+            resp.set_header("Retry-After", "60")
+            resp.complete = True
+            return
+        req.caller = caller(req, identity)
+        req.base = link_base(req.env) if settings.enable_host_header else settings.api_base_uri.rstrip("/")
+
+    def process_resource(self, req: Request, resp: falcon.Response, _resource: object, _params: object) -> None:
+        """Refuse a client that does not read JSON, in words that any client reads."""
+        accept = req.env.get("HTTP_ACCEPT")
+        if not accept or any(name in accept for name in _JSON_RANGES) or req.client_accepts_json:
+            return
+        resp.status = 406
+        resp.content_type = "text/plain"
+        resp.text = "This resource is available as application/json only.\n"
+        resp.complete = True
+
+
+def _v2(central: Central, settings: ApiSettings, authenticate: Authenticator) -> WSGIApplication:
+    app = falcon.App(request_type=Request, middleware=[Gate(settings, authenticate)])
+    app.add_error_handler(Exception, on_unforeseen)
+    app.add_error_handler(falcon.HTTPError, on_http)
+    app.add_error_handler(Problem, on_problem)
+    zones, rrsets = Zones(central, settings), Recordsets(central, settings)
+    app.add_route("/v2/zones", zones)
+    app.add_route("/v2/zones/{zone_id}", zones, suffix="one")
+    app.add_route("/v2/zones/{zone_id}/nameservers", zones, suffix="nameservers")
+    app.add_route("/v2/zones/{zone_id}/peers", zones, suffix="peers")
+    app.add_route("/v2/zones/{zone_id}/recordsets", rrsets)
+    app.add_route("/v2/zones/{zone_id}/recordsets/{recordset_id}", rrsets, suffix="one")
+    app.add_route("/v2/recordsets", rrsets, suffix="all")
+    app.add_route("/v2/recordsets/{recordset_id}", rrsets, suffix="any")
+    quotas = Quotas(central, settings)
+    app.add_route("/v2/quotas", quotas)
+    app.add_route("/v2/quotas/{project_id}", quotas, suffix="one")
+    app.add_route("/v2/limits", Limits(central, settings))
+    pools, services = Pools(central, settings), Services(central, settings)
+    app.add_route("/v2/pools", pools)
+    app.add_route("/v2/pools/{pool_id}", pools, suffix="one")
+    for name in ("service_statuses", "service_status"):
+        app.add_route(f"/v2/{name}", services)
+        app.add_route(f"/v2/{name}/{{service_id}}", services, suffix="one")
+    return app

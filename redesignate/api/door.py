@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands before the framework: request ids, proxy headers, the size of bodies, CORS, health, the versions page.
+
+Everything below answers through here, so every answer carries the request's id, a keystone 401 as well.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+import uuid
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from redesignate.api import body, cors, errors, proxy
+from redesignate.api.request import BODY, REQUEST_ID, link_base
+from redesignate.api.versions import document
+from redesignate.config.settings import ApiSettings
+from redesignate.model.errors import MethodNotAllowed, NotFound, Problem
+from redesignate.observe.log import events
+
+log = events(__name__)
+
+Headers = list[tuple[str, str]]
+JSON = "application/json"
+
+
+class Answer:
+    """One answer on its way out: adds the common headers, remembers the status for the log."""
+
+    def __init__(self, environ: WSGIEnvironment, start_response: StartResponse, common: Headers) -> None:
+        self.status = 0
+        self._environ, self._start, self._common = environ, start_response, common
+
+    def start(self, status: str, headers: Headers, exc_info: Any = None, /) -> Any:
+        """WSGI's `start_response`, as the application below sees it."""
+        self.status = int(status[:3])
+        return self._start(status, headers + self._common, exc_info)
+
+    def send(
+        self, status: int, content: bytes = b"", kind: str = "text/plain", headers: Headers | None = None
+    ) -> list[bytes]:
+        """A whole answer. HEAD gets the headers alone."""
+        told = [("Content-Type", kind), ("Content-Length", str(len(content))), *(headers or [])]
+        phrase = HTTPStatus(status).phrase
+        self.start(f"{status} {phrase}", told, sys.exc_info() if sys.exc_info()[0] else None)
+        return [] if self._environ["REQUEST_METHOD"] == "HEAD" else [content]
+
+    def fail(self, problem: Problem) -> list[bytes]:
+        """The answer that v2 publishes for a failure."""
+        told = list(errors.headers(problem).items())
+        return self.send(problem.status, errors.fault(problem, self._environ[REQUEST_ID]), JSON, told)
+
+
+class Door:
+    """The outermost WSGI application. `v2` is the API behind its authentication."""
+
+    def __init__(self, settings: ApiSettings, v2: WSGIApplication) -> None:
+        self._settings, self._v2 = settings, v2
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request. Never raises."""
+        began = time.perf_counter()
+        request_id = environ[REQUEST_ID] = f"req-{uuid.uuid4()}"
+        common = [("X-Openstack-Request-Id", request_id), *cors.headers(self._settings.cors, environ)]
+        answer = Answer(environ, start_response, common)
+        found: Iterable[bytes]
+        try:
+            found = self._route(environ, answer)
+        except Problem as problem:
+            found = answer.fail(problem)
+        except Exception as error:  # noqa: BLE001  # the last place where it can be logged with its request
+            method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+            found = answer.fail(errors.unforeseen(error, request_id, method, path))
+        self._note(environ, answer.status, began)
+        return found
+
+    def _route(self, environ: WSGIEnvironment, answer: Answer) -> Iterable[bytes]:
+        if self._settings.enable_proxy_headers_parsing:
+            proxy.apply(environ)
+        path = environ["PATH_INFO"] = environ.get("PATH_INFO", "").rstrip("/") or "/"
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return answer.send(200)
+        if path == "/healthcheck":
+            return self._health(answer)
+        if path != "/v2" and not path.startswith("/v2/"):
+            return self._versions(environ, path, answer)
+        if not self._settings.enable_api_v2:
+            return answer.send(404)
+        try:
+            content = environ[BODY] = body.read(environ, self._settings.max_request_body_size)
+        except body.TooLarge:
+            return answer.send(413, b"Request is too large.")
+        environ["wsgi.input"] = io.BytesIO(content)
+        return self._v2(environ, answer.start)
+
+    def _health(self, answer: Answer) -> Iterable[bytes]:
+        sign = self._settings.healthcheck_disable_file
+        if sign and os.path.exists(sign):
+            return answer.send(503, b"DISABLED BY FILE")
+        return answer.send(200, b"OK")
+
+    def _versions(self, environ: WSGIEnvironment, path: str, answer: Answer) -> Iterable[bytes]:
+        if path != "/":
+            return answer.fail(NotFound())
+        if self._settings.maintenance_mode:
+            return answer.send(503, kind="text/html", headers=[("Retry-After", "60")])
+        if environ["REQUEST_METHOD"] != "GET":
+            return answer.fail(MethodNotAllowed())
+        base = link_base(environ) if self._settings.enable_host_header else self._settings.api_base_uri.rstrip("/")
+        return answer.send(200, document(base, v2=self._settings.enable_api_v2), JSON)
+
+    @staticmethod
+    def _note(environ: WSGIEnvironment, status: int, began: float) -> None:
+        method = environ["REQUEST_METHOD"]
+        # a client that polls for ACTIVE would drown the rest
+        note = log.debug if method == "GET" and status < 400 else log.info
+        note(
+            "request",
+            request_id=environ[REQUEST_ID],
+            global_request_id=environ.get("HTTP_X_OPENSTACK_REQUEST_ID"),
+            method=method,
+            path=environ["PATH_INFO"],
+            status=status,
+            ms=round((time.perf_counter() - began) * 1000, 1),
+        )

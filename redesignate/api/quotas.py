@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/v2/quotas and /v2/limits."""
+
+from __future__ import annotations
+
+import falcon
+
+from redesignate.api import shapes
+from redesignate.api.request import Request
+from redesignate.api.resource import Resource, send
+from redesignate.bus.port import GetLimits, GetQuotas, ResetQuotas, SetQuotas
+
+
+class Quotas(Resource):
+    """What a project may hold: a bare map, without links."""
+
+    def on_get(self, req: Request, resp: falcon.Response) -> None:
+        """The caller's own quotas."""
+        send(resp, self.central.call(GetQuotas(caller=req.caller, project_id=None)))
+
+    def on_get_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
+        """A project's quotas."""
+        send(resp, self.central.call(GetQuotas(caller=req.caller, project_id=project_id)))
+
+    def on_patch_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
+        """Set some of a project's quotas."""
+        limits = shapes.quota_limits(req.json())
+        send(resp, self.central.call(SetQuotas(caller=req.caller, project_id=project_id, limits=limits)))
+
+    def on_delete_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
+        """Give a project the defaults again."""
+        self.central.call(ResetQuotas(caller=req.caller, project_id=project_id))
+        resp.status = 204
+
+
+class Limits(Resource):
+    """What the caller runs into: quotas, name lengths, the size of a page."""
+
+    def on_get(self, req: Request, resp: falcon.Response) -> None:
+        """The limits of the caller's project."""
+        found = self.central.call(GetLimits(caller=req.caller))
+        send(resp, shapes.limits(found, self.settings.max_limit_v2))

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One request: its sender with the switches it carries, its query, its JSON body, and what links begin with."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from wsgiref.types import WSGIEnvironment
+
+import falcon
+import msgspec
+
+from redesignate.api.fields import kind
+from redesignate.auth.identity import Identity
+from redesignate.model.caller import Caller
+from redesignate.model.errors import (
+    BadInput,
+    EmptyBody,
+    InvalidJSON,
+    InvalidObject,
+    InvalidUUID,
+    UnsupportedContentType,
+)
+
+REQUEST_ID = "redesignate.request_id"
+BODY = "redesignate.body"
+"""Keys of the WSGI environment: the request's id, and its body, which `api/door.py` has read and measured."""
+
+_DECODER = msgspec.json.Decoder()
+_TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+_HEX = re.compile(r"[0-9a-fA-F]{32}\Z")
+_ALL_PROJECTS = ("all_tenants", "all_projects")
+_EDIT_MANAGED = "edit_managed_records"
+_SWITCHES = frozenset({*_ALL_PROJECTS, _EDIT_MANAGED})
+
+
+class Request(falcon.Request):
+    """Falcon's request with what every door of ours needs. `caller` and `base` are set before any door opens."""
+
+    __slots__ = ("base", "caller")
+
+    caller: Caller
+    base: str
+
+    @property
+    def request_id(self) -> str:
+        """ "req-<uuid>", as it stands in the answer's header."""
+        found: str = self.env[REQUEST_ID]
+        return found
+
+    def arguments(self) -> dict[str, str]:
+        """The query string without the switches. Raises BadInput where a name comes twice."""
+        return {name: value for name, value in self._singles().items() if name not in _SWITCHES}
+
+    def query_pairs(self) -> dict[str, str]:
+        """The whole query string, for links that repeat it."""
+        return self._singles()
+
+    def no_arguments(self) -> None:
+        """Refuse every filter: for resources that offer none. Raises BadInput."""
+        refuse_filters(self.arguments())
+
+    def flag(self, header: str) -> bool:
+        """Whether a header of the WSGI environment says yes."""
+        value = self.env.get(header)
+        return value is not None and truth(value)
+
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object.
+
+        Raises UnsupportedContentType, EmptyBody, InvalidJSON, InvalidObject (a list, a number, a number too large).
+        """
+        declared = self.env.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+        body: bytes = self.env[BODY]
+        if declared != "application/json" and (declared or body):
+            raise UnsupportedContentType(f"Content type {declared[:100]!r} is not application/json")
+        if not body:
+            raise EmptyBody
+        return _object(body)
+
+    def _singles(self) -> dict[str, str]:
+        twice = [name for name, value in self.params.items() if isinstance(value, list)]
+        if twice:
+            raise BadInput("Duplicate filters " + ", ".join(twice))
+        return self.params  # type: ignore[return-value]  # no lists are left
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = _DECODER.decode(body)
+    except msgspec.ValidationError as wrong:  # well-formed, but a number beyond what we hold
+        raise InvalidObject(str(wrong).partition(" - at")[0]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        raise InvalidJSON(str(wrong)) from None
+    except RecursionError:
+        raise InvalidJSON("JSON is nested too deeply") from None
+    if value is None:
+        raise EmptyBody
+    if not isinstance(value, dict):
+        raise InvalidObject(f"The body must be a JSON object, not {kind(value)}")
+    return value
+
+
+def refuse_filters(names: object) -> None:
+    """Raise BadInput naming all of `names`, if any."""
+    listed = list(names) if isinstance(names, (dict, list)) else []
+    if listed:
+        raise BadInput("Invalid filters " + ", ".join(listed))
+
+
+def truth(text: str) -> bool:
+    """Whether a switch is on, as oslo reads booleans: 1, t, true, on, y, yes in any case; all else is off."""
+    return text.strip().lower() in _TRUE
+
+
+def parse_id(name: str, text: str) -> str:
+    """An id of the path in the dashed form; 32 hex digits are taken too. Raises InvalidUUID."""
+    found = uuid_or_none(text)
+    if found is None:
+        raise InvalidUUID(f"Invalid UUID {name}: {text}")
+    return found
+
+
+def uuid_or_none(text: str) -> str | None:
+    """A UUID in lower case with its dashes, or None where the text is none."""
+    if _UUID.match(text):
+        return text
+    digits = text.replace("-", "")
+    return str(uuid.UUID(digits)) if _HEX.match(digits) else None
+
+
+def link_base(environ: WSGIEnvironment) -> str:
+    """Scheme and host that the client used, and the path under which a proxy or server has put us."""
+    host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+    return f"{environ['wsgi.url_scheme']}://{host}{environ.get('SCRIPT_NAME', '').rstrip('/')}"
+
+
+def caller(request: Request, identity: Identity) -> Caller:
+    """The sender and the switches. Central asks policy about each switch that is set.
+
+    A switch in the query wins over its header; `all_tenants` wins over `all_projects`.
+    """
+    env, query = request.env, request.params
+    sudo = env.get("HTTP_X_AUTH_SUDO_PROJECT_ID") or env.get("HTTP_X_AUTH_SUDO_TENANT_ID")
+    return Caller(
+        request_id=request.request_id,
+        user_id=identity.user_id,
+        project_id=sudo or identity.project_id,
+        roles=identity.roles,
+        original_project_id=identity.project_id if sudo else None,
+        user_domain_id=identity.user_domain_id,
+        project_domain_id=identity.project_domain_id,
+        domain_id=identity.domain_id,
+        system_scope=identity.system_scope,
+        all_projects=_switch(query, _ALL_PROJECTS, request.flag("HTTP_X_AUTH_ALL_PROJECTS")),
+        edit_managed=_switch(query, (_EDIT_MANAGED,), request.flag("HTTP_X_DESIGNATE_EDIT_MANAGED_RECORDS")),
+        hard_delete=request.flag("HTTP_X_DESIGNATE_HARD_DELETE"),
+        sudo=bool(sudo),
+    )
+
+
+def _switch(query: Mapping[str, Any], names: tuple[str, ...], default: bool) -> bool:
+    for name in names:
+        value = query.get(name)
+        if isinstance(value, str):
+            return truth(value)
+    return default

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the doors share: where central is, and how an answer is written. A door is decode, call, encode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+import msgspec
+
+from redesignate.bus.port import Central
+from redesignate.config.settings import ApiSettings
+from redesignate.model.zone import Status
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class Resource:
+    """One noun of the API; a method a verb, with falcon's suffix telling a collection from a member."""
+
+    def __init__(self, central: Central, settings: ApiSettings) -> None:
+        self.central, self.settings = central, settings
+
+
+def send(resp: falcon.Response, content: Any, status: int = 200, *, location: str | None = None) -> None:
+    """Write an answer as JSON."""
+    resp.status = status
+    resp.data = _ENCODER.encode(content)
+    if location is not None:
+        resp.set_header("Location", location)
+
+
+def accepted(status: str, otherwise: int) -> int:
+    """202 while nameservers have yet to follow, else what the verb says for a thing that is done."""
+    return 202 if status == Status.PENDING.value else otherwise

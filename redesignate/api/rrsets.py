@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/v2/zones/{id}/recordsets and /v2/recordsets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+import msgspec
+
+from redesignate.api import shapes
+from redesignate.api.paging import Listing, envelope, list_query
+from redesignate.api.request import Request, link_base, parse_id
+from redesignate.api.resource import Resource, accepted, send
+from redesignate.bus.port import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
+
+_FILTERS = frozenset({"name", "type", "ttl", "data", "status", "description"})
+OF_ZONE = Listing(
+    "recordsets",
+    _FILTERS,
+    ("created_at", "id", "updated_at", "zone_id", "tenant_id", "name", "type", "ttl"),
+    counted=True,
+)
+OF_ALL = Listing(
+    "recordsets",
+    _FILTERS,
+    ("created_at", "updated_at", "zone_id", "tenant_id", "name", "type", "ttl"),
+    counted=True,
+)
+_HIDE_COUNTS = "HTTP_OPENSTACK_DNS_HIDE_COUNTS"
+
+
+class Recordsets(Resource):
+    """RRsets of one zone."""
+
+    def on_get(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
+        """A page of a zone's RRsets."""
+        self.list(req, resp, OF_ZONE, parse_id("zone_id", zone_id))
+
+    def on_post(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
+        """Add an RRset."""
+        ident = parse_id("zone_id", zone_id)
+        new = shapes.new_recordset(req.json())
+        made = shapes.recordset(self.central.call(CreateRRset(caller=req.caller, zone_id=ident, new=new)), req.base)
+        send(resp, made, accepted(made.status, 201), location=made.links["self"])
+
+    def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
+        """One RRset."""
+        zone, rrset = _ids(zone_id, recordset_id)
+        found = self.central.call(GetRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
+        send(resp, shapes.recordset(found, req.base))
+
+    def on_put_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
+        """Change the members that the body holds; `records` replaces the list."""
+        zone, rrset = _ids(zone_id, recordset_id)
+
+        def present() -> dict[str, Any]:
+            found = self.central.call(GetRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
+            shown: dict[str, Any] = msgspec.to_builtins(shapes.recordset(found, req.base))
+            return shown
+
+        change = shapes.recordset_change(req.json(), present)
+        question = UpdateRRset(caller=req.caller, zone_id=zone, rrset_id=rrset, change=change)
+        changed = shapes.recordset(self.central.call(question), req.base)
+        send(resp, changed, accepted(changed.status, 200))
+
+    def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
+        """Take an RRset away."""
+        zone, rrset = _ids(zone_id, recordset_id)
+        gone = self.central.call(DeleteRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
+        send(resp, shapes.recordset(gone, req.base), 202)
+
+    def on_get_all(self, req: Request, resp: falcon.Response) -> None:
+        """A page of the RRsets that the caller's project created, in whatever zone."""
+        self.list(req, resp, OF_ALL, None)
+
+    def on_get_any(self, req: Request, resp: falcon.Response, recordset_id: str) -> None:
+        """Where an RRset lives: a redirect to its place in its zone, at the host that the client used."""
+        ident = parse_id("recordset_id", recordset_id)
+        found = self.central.call(GetRRset(caller=req.caller, zone_id=None, rrset_id=ident))
+        resp.status = 301
+        resp.content_type = "text/plain"
+        place = f"{link_base(req.env)}/v2/zones/{found.zone_id}/recordsets/{found.id}"
+        resp.set_header("Location", place)
+        resp.text = f"The recordset is at {place}\n"
+
+    def list(self, req: Request, resp: falcon.Response, listing: Listing, zone_id: str | None) -> None:
+        """A page, of one zone or of all. The total is left out where the client does not want it counted."""
+        query = list_query(req, listing, self.settings, count=not req.flag(_HIDE_COUNTS))
+        page = self.central.call(ListRRsets(caller=req.caller, zone_id=zone_id, query=query))
+        items = [shapes.recordset(rrset, req.base) for rrset in page.items]
+        send(resp, envelope(req, listing, query, items, page.total))
+
+
+def _ids(zone_id: str, recordset_id: str) -> tuple[str, str]:
+    return parse_id("zone_id", zone_id), parse_id("recordset_id", recordset_id)

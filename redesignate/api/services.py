@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/v2/service_statuses, and its older name /v2/service_status: what runs, as it last said of itself."""
+
+from __future__ import annotations
+
+import falcon
+
+from redesignate.api import shapes
+from redesignate.api.paging import Listing, envelope, list_query
+from redesignate.api.request import Request, parse_id
+from redesignate.api.resource import Resource, send
+from redesignate.bus.port import GetService, ListServices
+
+SERVICES = Listing(
+    "service_statuses",
+    frozenset({"hostname", "service_name", "status"}),
+    ("created_at", "id", "updated_at", "hostname", "service_name", "status"),
+)
+
+
+class Services(Resource):
+    """Heartbeats of the services."""
+
+    def on_get(self, req: Request, resp: falcon.Response) -> None:
+        """A page of the services."""
+        query = list_query(req, SERVICES, self.settings)
+        page = self.central.call(ListServices(caller=req.caller, query=query))
+        items = [shapes.service(service, req.base) for service in page.items]
+        send(resp, envelope(req, SERVICES, query, items, page.total))
+
+    def on_get_one(self, req: Request, resp: falcon.Response, service_id: str) -> None:
+        """One service."""
+        ident = parse_id("service_id", service_id)
+        found = self.central.call(GetService(caller=req.caller, service_id=ident))
+        send(resp, shapes.service(found, req.base))

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/v2/zones: the zones, the names they are delegated to, and on which servers they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+import msgspec
+
+from redesignate.api import shapes
+from redesignate.api.paging import Listing, envelope, list_query
+from redesignate.api.request import Request, parse_id
+from redesignate.api.resource import Resource, accepted, send
+from redesignate.bus.port import (
+    CreateZone,
+    DeleteZone,
+    GetZone,
+    ListZones,
+    UpdateZone,
+    ZoneNameservers,
+    ZonePeers,
+)
+
+ZONES = Listing(
+    "zones",
+    frozenset({"name", "type", "email", "status", "description", "ttl"}),
+    ("created_at", "id", "updated_at", "name", "tenant_id", "serial", "ttl", "status"),
+    counted=True,
+)
+
+
+class Zones(Resource):
+    """Zones and what is asked about one of them."""
+
+    def on_get(self, req: Request, resp: falcon.Response) -> None:
+        """A page of the zones that the caller may see."""
+        query = list_query(req, ZONES, self.settings)
+        page = self.central.call(ListZones(caller=req.caller, query=query))
+        items = [shapes.zone(zone, req.base) for zone in page.items]
+        send(resp, envelope(req, ZONES, query, items, page.total))
+
+    def on_post(self, req: Request, resp: falcon.Response) -> None:
+        """Make a zone."""
+        new = shapes.new_zone(req.json())
+        made = shapes.zone(self.central.call(CreateZone(caller=req.caller, new=new)), req.base)
+        send(resp, made, accepted(made.status, 201), location=made.links["self"])
+
+    def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
+        """One zone."""
+        zone = self.central.call(GetZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
+        send(resp, shapes.zone(zone, req.base))
+
+    def on_patch_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
+        """Change some members of a zone."""
+        ident = parse_id("zone_id", zone_id)
+
+        def present() -> dict[str, Any]:
+            found = self.central.call(GetZone(caller=req.caller, zone_id=ident))
+            shown: dict[str, Any] = msgspec.to_builtins(shapes.zone(found, req.base))
+            return shown
+
+        change = shapes.zone_change(req.json(), present)
+        changed = self.central.call(UpdateZone(caller=req.caller, zone_id=ident, change=change))
+        send(resp, shapes.zone(changed, req.base), accepted(changed.status.value, 200))
+
+    def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
+        """Let a zone go; it is shown until the nameservers have dropped it."""
+        zone = self.central.call(DeleteZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
+        send(resp, shapes.zone(zone, req.base), 202)
+
+    def on_get_nameservers(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
+        """The names to put into the parent zone's delegation."""
+        records = self.central.call(ZoneNameservers(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
+        send(resp, shapes.nameservers(records))
+
+    def on_get_peers(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
+        """Which server has the zone, and why the others have not."""
+        views = self.central.call(ZonePeers(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
+        send(resp, shapes.peers(views))

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Authentication by keystone tokens: keystonemiddleware as operators configure it in `[keystone_authtoken]`.
+
+The middleware validates the token (cached in memcached where so configured), answers 401 itself, and hands the
+facts of the token on as headers that it has first removed from what the client sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+import webob.exc  # type: ignore[import-untyped]  # no stubs among our tools
+from keystoneauth1.exceptions import ClientException
+from keystonemiddleware.auth_token import AuthProtocol
+
+from redesignate.auth.identity import Identity, role_names
+from redesignate.model.errors import MissingProject, Unavailable
+
+AWAY = "The identity service cannot be reached."
+
+
+class _Protocol(AuthProtocol):  # type: ignore[misc]  # the library ships no types
+    """The middleware, with keystone's absence told apart from a bad token."""
+
+    def fetch_token(self, token: str, **kwargs: Any) -> Any:
+        try:
+            return super().fetch_token(token, **kwargs)
+        except webob.exc.HTTPServiceUnavailable as gone:
+            raise Unavailable(AWAY) from gone
+
+
+class Keystone:
+    """Tokens of keystone. `conf` is an oslo.config object that has read the operator's files."""
+
+    def __init__(self, conf: Any) -> None:
+        self._conf = conf
+
+    def wrap(self, app: WSGIApplication) -> WSGIApplication:
+        """The application behind token validation.
+
+        Cost    one request to keystone for a token that is not in the cache.
+        Raises  Unavailable, from the returned application, when keystone cannot be asked.
+        """
+        # A decision put off to the application would be taken here anyway: nothing under /v2 is public.
+        protocol = _Protocol(app, {"oslo_config_config": self._conf, "delay_auth_decision": False})
+
+        def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            try:
+                answer: Iterable[bytes] = protocol(environ, start_response)
+            except ClientException as gone:
+                raise Unavailable(AWAY) from gone
+            return answer
+
+        return guarded
+
+    def identity(self, environ: WSGIEnvironment) -> Identity:
+        """The token's facts. Raises MissingProject (401) where the middleware did not confirm the token."""
+        if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
+            raise MissingProject("The request carries no confirmed token.")
+        return Identity(
+            user_id=environ.get("HTTP_X_USER_ID"),
+            project_id=environ.get("HTTP_X_PROJECT_ID") or environ.get("HTTP_X_TENANT_ID"),
+            roles=role_names(environ.get("HTTP_X_ROLES", "")),
+            user_domain_id=environ.get("HTTP_X_USER_DOMAIN_ID"),
+            project_domain_id=environ.get("HTTP_X_PROJECT_DOMAIN_ID"),
+            domain_id=environ.get("HTTP_X_DOMAIN_ID"),
+            system_scope=environ.get("HTTP_OPENSTACK_SYSTEM_SCOPE"),
+        )
