@@ -97,6 +97,7 @@ def _api(read: Reader) -> ApiSettings:
         backlog=read.value("DEFAULT", "backlog"),
         max_request_body_size=read.value("oslo_middleware", "max_request_body_size"),
         enable_proxy_headers_parsing=read.value("oslo_middleware", "enable_proxy_headers_parsing"),
+        healthcheck_disable_file=read.value("healthcheck", "disable_by_file_path"),
         cors=read.fill(CorsSettings, "cors"),
     )
 

@@ -204,7 +204,11 @@ CORS = [
 
 HEALTH = [
     cfg.BoolOpt("detailed", default=False, help="Say in /healthcheck which check failed and why."),
-    cfg.StrOpt("disable_by_file_path", help="While this file exists, /healthcheck answers 503."),
+    cfg.StrOpt(
+        "disable_by_file_path",
+        default=_api.healthcheck_disable_file,
+        help="While this file exists, /healthcheck answers 503.",
+    ),
 ]
 
 SHARED: dict[str, list[cfg.Opt]] = {
