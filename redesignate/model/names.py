@@ -222,7 +222,7 @@ def ancestors(name: str) -> list[str]:
 
 def is_below(name: str, zone: str) -> bool:
     """Whether a canonical name is the zone's or stands under it; everything is below the root."""
-    if name == zone or zone == ".":
+    if zone in (name, "."):
         return True
     if not name.endswith("." + zone):
         return False

@@ -1,54 +1,184 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Resource record data: one value, two forms."""
+"""Resource record data: one value, two forms, and the written table of types.
+
+A new type is a module that describes it and its line in `_ALL`. Everything else follows: the API accepts it, mdns
+serves it, `docs/record-types.md` must name it. What needs an RRset's neighbours or its zone is central's.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
-import dns.exception
-import dns.rdata
-import dns.rdatatype
+from redesignate.model.rdata import (
+    address,
+    caa,
+    cert,
+    csync,
+    ds,
+    generic,
+    hinfo,
+    hosts,
+    loc,
+    mx,
+    naptr,
+    openpgpkey,
+    rp,
+    soa,
+    srv,
+    sshfp,
+    svcb,
+    tlsa,
+    txt,
+    uri,
+)
+from redesignate.model.rdata.base import MAX_TEXT, MAX_WIRE, Rdata, RecordType, shown
+
+__all__ = [
+    "DEFAULT_SUPPORTED",
+    "MAX_WIRE",
+    "TYPES",
+    "Rdata",
+    "RecordType",
+    "check_at",
+    "from_wire",
+    "is_supported",
+    "key",
+    "mnemonic",
+    "number",
+    "parse",
+    "same",
+]
+
+_ALL = (
+    address.A,
+    address.AAAA,
+    hosts.CNAME,
+    mx.MX,
+    srv.SRV,
+    txt.TXT,
+    txt.SPF,
+    hosts.NS,
+    hosts.PTR,
+    sshfp.SSHFP,
+    soa.SOA,
+    naptr.NAPTR,
+    caa.CAA,
+    cert.CERT,
+    svcb.HTTPS,
+    svcb.SVCB,
+    tlsa.TLSA,
+    ds.DS,
+    hosts.DNAME,
+    loc.LOC,
+    uri.URI,
+    openpgpkey.OPENPGPKEY,
+    tlsa.SMIMEA,
+    hinfo.HINFO,
+    rp.RP,
+    csync.CSYNC,
+)
+
+TYPES: Mapping[str, RecordType] = MappingProxyType({kind.name: kind for kind in _ALL})
+"""Every type with a name of its own, by mnemonic."""
+
+GENERIC = "TYPEnnn"
+"""Stands in `supported_record_type` for all types that have no name here."""
+
+DEFAULT_SUPPORTED: tuple[str, ...] = (*TYPES, GENERIC)
+"""The default of the option `supported_record_type`, which can only narrow the table."""
+
+_NUMBERS = {kind.number: kind.name for kind in _ALL}
+_QUESTIONS = {"OPT": 41, "TKEY": 249, "TSIG": 250, "IXFR": 251, "AXFR": 252, "ANY": 255}
+_NUMBERED = re.compile(r"TYPE(0|[1-9][0-9]{0,4})")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL_BUT_TAB = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Rdata:
-    """The data of one record.
-
-    text   presentation form, as the user typed it (RFC 1035 §5.1)
-    wire   uncompressed wire form, at most 65535 octets
-    """
-
-    text: str
-    wire: bytes
+def _kind(rrtype: str) -> RecordType:
+    kind = TYPES.get(rrtype)
+    return generic.describe(number(rrtype)) if kind is None else kind
 
 
 def parse(rrtype: str, text: str) -> Rdata:
-    """Read one record's text. Raises ValueError saying what is wrong."""
-    if not text.isprintable():
-        raise ValueError("a control character cannot stand in record data")
-    try:
-        data = dns.rdata.from_text("IN", number(rrtype), text, relativize=False)
-        return Rdata(text, data.to_wire())
-    except (dns.exception.DNSException, UnicodeError) as error:
-        raise ValueError(str(error)) from error
+    """Read one record's text, which stays as typed but for targets in Unicode, which become A-labels.
+
+    Raises ValueError saying what is wrong and how to write it; for an unknown type as well.
+    """
+    kind = _kind(rrtype)
+    bad = (_CONTROL_BUT_TAB if kind.tabs else _CONTROL).search(text)
+    if bad is not None:
+        raise ValueError(f"there is a line break or control character (U+{ord(bad[0]):04X}) at place {bad.start() + 1}")
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"a record of {len(text)} characters is too long")
+    rdata = kind.encode(text)
+    if len(rdata.wire) > MAX_WIRE:
+        raise ValueError(f"a record of {len(rdata.wire)} octets is too long; {MAX_WIRE} are the most")
+    return rdata
 
 
 def from_wire(rrtype: str, wire: bytes) -> Rdata:
-    """Read one record's wire form; the text is the canonical one. Raises ValueError."""
+    """Read one record's uncompressed wire form; the text is fit for a zone file and parses to the same octets.
+
+    Raises ValueError for what is malformed, and for what `parse` would not have let in.
+    """
+    text = _kind(rrtype).decode(wire)
+    if parse(rrtype, text).wire != wire:
+        raise ValueError("the octets are not in the form that the record's text has")
+    return Rdata(text, wire)
+
+
+def key(rrtype: str, wire: bytes) -> bytes:
+    """What two records of one type share when they are the same: names in lower case (RFC 4034 §6.2)."""
+    kind = TYPES.get(rrtype)
+    return wire if kind is None else kind.fold(wire)
+
+
+def same(rrtype: str, a: Rdata, b: Rdata) -> bool:
+    """Whether two records of one type say the same, however they are typed."""
+    return key(rrtype, a.wire) == key(rrtype, b.wire)
+
+
+def check_at(name: str, rrtype: str, rdata: Rdata) -> None:
+    """What a record's data have to say because of its owner's name. Raises ValueError. RFC 9461."""
+    if rrtype == "SVCB":
+        svcb.check_resolver(name, rdata.wire)
+
+
+def is_supported(rrtype: str, supported: Collection[str]) -> bool:
+    """Whether users may have RRsets of this type, where `supported_record_type` lists these."""
+    if rrtype in TYPES:
+        return rrtype in supported
     try:
-        return parse(rrtype, dns.rdata.from_wire("IN", number(rrtype), wire, 0, len(wire)).to_text())
-    except dns.exception.DNSException as error:
-        raise ValueError(str(error)) from error
+        generic.check_number(number(rrtype))
+    except ValueError:
+        return False
+    return rrtype in supported or GENERIC in supported
 
 
 def number(rrtype: str) -> int:
-    """The type's number: "A" is 1, "TYPE65280" is 65280. Raises ValueError for an unknown mnemonic."""
-    try:
-        return int(dns.rdatatype.from_text(rrtype))
-    except dns.exception.DNSException as error:
-        raise ValueError(f"{rrtype} is no record type") from error
+    """The type's number: "A" is 1, "TYPE65280" is 65280, and "AXFR" 252, though no record has it.
+
+    Raises ValueError for an unknown mnemonic, and for TYPE1: a type has one name here, and that is A.
+    """
+    kind = TYPES.get(rrtype)
+    if kind is not None:
+        return kind.number
+    if rrtype in _QUESTIONS:
+        return _QUESTIONS[rrtype]
+    found = _NUMBERED.fullmatch(rrtype)
+    if found is None or int(found[1]) > 65535:
+        raise ValueError(f"{shown(rrtype)} is no record type; one without a name here is TYPE and its number")
+    if int(found[1]) in _NUMBERS:
+        raise ValueError(f"{rrtype} is called {_NUMBERS[int(found[1])]}")
+    return int(found[1])
 
 
 def mnemonic(rrtype: int) -> str:
-    """The type's name: 1 is "A", an unassigned 65280 is "TYPE65280" (RFC 3597 §5)."""
-    return dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rrtype))
+    """The type's name: 1 is "A", 65280 is "TYPE65280" (RFC 3597 §5). The inverse of `number`."""
+    name = _NUMBERS.get(rrtype)
+    return _NAMED_QUESTIONS.get(rrtype, f"TYPE{rrtype}") if name is None else name
+
+
+_NAMED_QUESTIONS = {number: name for name, number in _QUESTIONS.items()}

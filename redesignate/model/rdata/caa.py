@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CAA: which authorities may issue certificates (RFC 8659; iodef §4.4, issuemail RFC 9495)."""
+
+from __future__ import annotations
+
+import re
+
+from redesignate.model.rdata.base import Rdata, Reader, RecordType, octets, quoted, shown, tokens
+
+_USAGE = 'flags tag "value"'
+_FLAGS = {"0": 0, "1": 1, "128": 128}
+_TAG = re.compile(r"[A-Za-z0-9]{1,255}")
+_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+_PARAMETER = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?[ \t]*=[ \t]*[!-:<-~]*"
+_ISSUE = re.compile(
+    rf"[ \t]*(?:{_DOMAIN})?[ \t]*(?:;[ \t]*(?:{_PARAMETER}[ \t]*(?:;[ \t]*{_PARAMETER}[ \t]*)*)?)?", re.ASCII
+)
+_IODEF = re.compile(
+    rf"mailto:[!-?A-~]{{1,64}}@{_DOMAIN}(?:\?[!-~]*)?|https?://{_DOMAIN}(?::[0-9]{{1,5}})?(?:[/?#][!-~]*)?"
+)
+_UNQUOTED = re.compile(r"[^\s\"\\]+(?:; [^\s\"\\;]+)*")
+
+
+def _encode(text: str) -> Rdata:
+    """The value stands in double quotes, or as clients of old write it: bare, with spaces after semicolons only."""
+    head = text.split(" ", 2)
+    if len(head) != 3 or "" in head:
+        raise ValueError(f"write {_USAGE}, divided by single spaces")
+    flags, tag, rest = head
+    if flags not in _FLAGS:
+        raise ValueError(f"flags {shown(flags)} are unknown; write 0, or 128 for a tag that must be understood")
+    if _TAG.fullmatch(tag) is None:
+        raise ValueError(f"tag {shown(tag)} is not made of letters and digits")
+    value = _value(rest)
+    _check(tag.lower(), value)
+    return Rdata(text, bytes((_FLAGS[flags], len(tag))) + tag.encode("ascii") + value)
+
+
+def _value(text: str) -> bytes:
+    if text[0] == '"':
+        found = tokens(text)
+        if len(found) != 1:
+            raise ValueError("there is more than one value; put all of it between one pair of double quotes")
+        return octets(found[0])
+    if _UNQUOTED.fullmatch(text) is None:
+        raise ValueError(f"value {shown(text)} needs double quotes")
+    return text.encode("utf-8")
+
+
+def _check(tag: str, value: bytes) -> None:
+    content = value.decode("latin-1")
+    if tag in ("issue", "issuewild", "issuemail") and _ISSUE.fullmatch(content) is None:
+        raise ValueError(f'value of {tag} is no issuer; write one such as "ca.example.net; policy=ev", or ";" for none')
+    if tag == "iodef" and _IODEF.fullmatch(content) is None:
+        raise ValueError("value of iodef is no address; write mailto:name@host or a URL of http or https")
+
+
+def _decode(wire: bytes) -> str:
+    reader = Reader(wire)
+    flags, tag = reader.number(1), reader.string()
+    return f"{flags} {tag.decode('latin-1')} {quoted(reader.rest())}"
+
+
+CAA = RecordType(
+    name="CAA",
+    number=257,
+    rfc="RFC 8659",
+    usage=_USAGE,
+    examples=(
+        '0 issue "ca.example.net; policy=ev"',
+        '0 issuewild ";"',
+        '128 iodef "mailto:security@example.org"',
+        "0 issue ca.example.net",
+    ),
+    encode=_encode,
+    decode=_decode,
+)

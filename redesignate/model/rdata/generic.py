@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+r"""TYPEnnn: any other type, its data as octets: `\# 4 0a000001` (RFC 3597 §5).
+
+A nameserver that knows the type checks the data when it loads the zone, and refuses the zone where they are wrong. So
+an assigned type is taken only where its format can be checked here; unassigned and private ones are opaque to all.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import dns.exception
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+
+from redesignate.model.rdata.base import Rdata, RecordType, hexadecimal, integer
+
+_SHAPE = re.compile(r"\\# ([0-9]{1,5})((?: [0-9A-Fa-f]+)*)")
+_DNSSEC = frozenset((24, 25, 30, 46, 47, 48, 50, 51, 59, 60, 63))
+"""SIG KEY NXT RRSIG NSEC DNSKEY NSEC3 NSEC3PARAM CDS CDNSKEY ZONEMD: made by whoever signs, from all of the zone."""
+_FORMAT_UNKNOWN = frozenset((31, 32, 34, 40, 57, 58, 100, 101, 102, 103, 259, 263, 264, 32768, 65533))
+"""EID NIMLOC ATMA SINK RKEY TALINK UINFO UID GID UNSPEC DOA CLA IPN TA and BIND's KEYDATA: some server checks them,
+and no checker of ours does."""
+
+
+def check_number(number: int) -> None:
+    """Raises ValueError for a number that no user's record may have."""
+    if number in (0, 41) or 128 <= number <= 255 or number == 65535:
+        raise ValueError(f"TYPE{number} is no type of records but of questions and messages")
+    if number in _DNSSEC:
+        raise ValueError(f"TYPE{number} belongs to DNSSEC and is not set by hand")
+    if number in _FORMAT_UNKNOWN or (number in _assigned() and not _is_checked(number)):
+        raise ValueError(f"TYPE{number} is obsolete or experimental, and its data cannot be checked here")
+
+
+def _assigned() -> frozenset[int]:
+    return frozenset(int(member) for member in dns.rdatatype.RdataType)
+
+
+def _is_checked(number: int) -> bool:
+    rrtype = dns.rdatatype.RdataType.make(number)
+    kind = dns.rdata.get_rdata_class(dns.rdataclass.IN, rrtype)  # type: ignore[no-untyped-call]  # as the library is
+    return kind is not dns.rdata.GenericRdata
+
+
+@lru_cache(maxsize=256)
+def describe(number: int) -> RecordType:
+    """The description of TYPE`number`. Raises ValueError for a number that no user's record may have."""
+    check_number(number)
+    checked = _is_checked(number)
+
+    def encode(text: str) -> Rdata:
+        found = _SHAPE.fullmatch(text)
+        if found is None:
+            raise ValueError(r"write \# length and that many octets in hexadecimal, such as \# 4 0a000001")
+        wire = hexadecimal(found[2].split(), "the data") if found[2] else b""
+        if integer(found[1], 65535, "length") != len(wire):
+            raise ValueError(f"the data have {len(wire)} octets, not {found[1]}")
+        if checked:
+            _check(number, wire)
+        return Rdata(text, wire)
+
+    return RecordType(
+        name=f"TYPE{number}",
+        number=number,
+        rfc="RFC 3597",
+        usage=r"\# length octets",
+        examples=(r"\# 4 0a000001",),
+        encode=encode,
+        decode=lambda wire: f"\\# {len(wire)} {wire.hex()}".rstrip(),
+    )
+
+
+def _check(number: int, wire: bytes) -> None:
+    """The data of a type that the library knows must be exactly what it would write."""
+    rrtype = dns.rdatatype.RdataType.make(number)
+    name = dns.rdatatype.to_text(rrtype)
+    try:
+        again = dns.rdata.from_wire(dns.rdataclass.IN, rrtype, wire, 0, len(wire)).to_wire()
+    except (dns.exception.DNSException, ValueError) as error:
+        raise ValueError(f"the octets are no data of {name}: {error}") from error
+    if again != wire:
+        raise ValueError(f"the octets are no data of {name} in their uncompressed form")
