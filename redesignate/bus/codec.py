@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions and answers of the bus as bytes: JSON, the same for every way that they travel.
+
+A question is one member of the union of all commands, told apart by its tag; an answer is `{"ok": …}` or
+`{"problem": {kind, message, errors}}`. Whoever answers (`serve`) and whoever asks share these bytes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, reduce
+from operator import or_
+from typing import Any, TypeVar
+
+import msgspec
+
+from redesignate.bus.port import Command, reply_type
+from redesignate.model.errors import Problem, restore
+from redesignate.observe.log import events
+
+R = TypeVar("R")
+Dispatch = Callable[[Command[Any]], Any]
+"""Central's table: carries out one command, returns its answer or raises its Problem."""
+
+log = events(__name__)
+_encode = msgspec.json.Encoder().encode
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    kind: str
+    message: str
+    errors: dict[str, Any] | None = None
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    problem: _Failure
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """Either half; `ok` stays undecoded until it is known that there is no problem (None is an answer too)."""
+
+    ok: msgspec.Raw = msgspec.Raw(b"null")
+    problem: _Failure | None = None
+
+
+_answer = msgspec.json.Decoder(_Answer).decode
+
+
+def commands() -> tuple[type[Command[Any]], ...]:
+    """Every command there is: the named subclasses of `Command`."""
+    return tuple(cls for cls in Command.__subclasses__() if isinstance(cls.__struct_config__.tag, str))
+
+
+@cache
+def _questions() -> msgspec.json.Decoder[Command[Any]]:
+    return msgspec.json.Decoder(reduce(or_, commands()))
+
+
+@cache
+def _replies(command: type[Command[Any]]) -> Callable[[bytes | msgspec.Raw], Any]:
+    return msgspec.json.Decoder(reply_type(command)).decode
+
+
+def question(command: Command[Any]) -> bytes:
+    """A command as it travels."""
+    return _encode(command)
+
+
+def asked(body: bytes) -> Command[Any]:
+    """The command that was asked. Raises msgspec.ValidationError or DecodeError on what is none."""
+    return _questions().decode(body)
+
+
+def answer(value: object) -> bytes:
+    """What was found, as it travels."""
+    return _encode({"ok": value})
+
+
+def refusal(problem: Problem) -> bytes:
+    """A Problem as it travels."""
+    errors = None if problem.errors is None else dict(problem.errors)
+    return _encode(_Refusal(_Failure(problem.kind, problem.message, errors)))
+
+
+def told(command: Command[R], body: bytes) -> R:
+    """The answer to `command`. Raises the Problem that the other side raised."""
+    heard = _answer(body)
+    if heard.problem is not None:
+        raise restore(heard.problem.kind, heard.problem.message, heard.problem.errors)
+    reply: R = _replies(type(command))(heard.ok)
+    return reply
+
+
+def serve(dispatch: Dispatch, body: bytes) -> bytes:
+    """Carry out one question and give the answer; never raises.
+
+    A failure that is no Problem is a fault of ours: logged with its traceback, told to the asker as a plain 500.
+    """
+    try:
+        command = asked(body)
+        return answer(dispatch(command))
+    except Problem as problem:
+        return refusal(problem)
+    except Exception:  # the last line of a service: logged, and the asker gets an answer
+        log.exception("command failed", body=_head(body))
+        return refusal(Problem("Something went wrong on our side; the log has it"))
+
+
+def _head(body: bytes) -> str:
+    """The start of a question, enough for its tag: the rest may hold secrets."""
+    return body[:60].decode("utf-8", "replace")

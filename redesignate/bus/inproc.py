@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bus inside one process: central is called directly, hints wait in memory. Ships, and is what tests run on.
+
+Questions and answers pass through the same bytes as over a broker, so that whatever works here can be split up.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TypeVar
+
+from redesignate.bus import codec
+from redesignate.bus.pending import Pending
+from redesignate.bus.port import Command, Handler
+from redesignate.observe.log import events
+
+R = TypeVar("R")
+log = events(__name__)
+
+
+class InprocCentral:
+    """Central in our own memory.
+
+    Cost   about 15 µs a question for the bytes, more for a long list (tests/bus/test_codec.py prints it).
+    """
+
+    def __init__(self, dispatch: codec.Dispatch) -> None:
+        self._dispatch = dispatch
+
+    def call(self, command: Command[R]) -> R:
+        """Ask; returns the answer or raises its Problem."""
+        return codec.told(command, codec.serve(self._dispatch, codec.question(command)))
+
+
+class InprocWake:
+    """Hints to the workers of this process."""
+
+    def __init__(self, pending: Pending) -> None:
+        self._pending = pending
+
+    def wake(self, zone_ids: Sequence[str]) -> None:
+        """Tell some worker that these zones have work. Never blocks; what does not fit is left to the sweep."""
+        self._pending.add(zone_ids)
+
+
+class InprocWorkSource:
+    """Hands hinted zones to a worker, up to `most` at once, on up to `threads` threads at a time.
+
+    pause_s   how long a batch waits whose handler raised
+    """
+
+    def __init__(self, pending: Pending, *, threads: int = 4, most: int = 50, pause_s: float = 1.0) -> None:
+        self._pending = pending
+        self._most = most
+        self._pause_s = pause_s
+        self._stopping = threading.Event()
+        self._count = threads
+        self._threads: list[threading.Thread] = []
+
+    def start(self, handler: Handler) -> None:
+        """Deliver hints to `handler`, from threads of the source's own."""
+        for number in range(self._count):
+            thread = threading.Thread(target=self._deliver, args=(handler,), name=f"hints-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Deliver no more; returns when no handler runs any longer."""
+        self._stopping.set()
+        self._pending.nudge()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def _deliver(self, handler: Handler) -> None:
+        while not self._stopping.is_set():
+            zone_ids = self._pending.take(self._most, self._stopping)
+            try:
+                if zone_ids:
+                    handler(zone_ids)
+            except Exception:  # the loop of a service
+                log.exception("hints come back, for their handler failed", zones=len(zone_ids))
+                self._stopping.wait(self._pause_s)
+                self._pending.add(zone_ids)
