@@ -16,6 +16,7 @@ from redesignate.model.pool import Endpoint, Target
 DEFAULT_TIMEOUT_S = 10.0
 LONGEST_FILE_NAME = 240
 PLAIN = re.compile(r"[A-Za-z0-9_.*/-]+")
+VIEW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 ESCAPED = re.compile(r"\\(\d{3})|\\(.)|(.)", re.DOTALL)
 PRIMARIES = re.compile(r"\b(?:masters|primaries)\b[^{;]*\{([^}]*)\}")
 ONE_PRIMARY = re.compile(r"([0-9A-Fa-f.:]+)(?:\s+port\s+(\d+))?\s*;")
@@ -43,7 +44,7 @@ class Bind9:
     def __init__(self, target: Target, options: Bind9Options) -> None:
         self._options = options
         self._primaries = _checked_primaries(target)
-        if options.view is not None and not PLAIN.fullmatch(options.view):
+        if options.view is not None and not VIEW.fullmatch(options.view):
             raise Misconfigured(f"option 'view': {options.view!r} is no name of a view")
         server = Endpoint(options.rndc_host, options.rndc_port)
         try:
@@ -84,7 +85,7 @@ class Bind9:
             await self._channel.command(f"modzone {self._operands(zone)} {self._body(zone)}")
 
     def _operands(self, zone: BackendZone) -> str:
-        view = f' in "{self._options.view}"' if self._options.view else ""
+        view = f" in {self._options.view}" if self._options.view else ""  # named takes no quotes here
         return quoted(zone.name) + view
 
     def _body(self, zone: BackendZone) -> str:

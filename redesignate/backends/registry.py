@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from stevedore.driver import DriverManager
@@ -27,9 +28,10 @@ def kind(name: str) -> BackendKind | None:
     if name in KINDS:
         return KINDS[name]
     try:
-        found = DriverManager(ENTRY_POINTS, name, invoke_on_load=False, on_load_failure_callback=_not_loaded).driver
+        plugin: Any = DriverManager(ENTRY_POINTS, name, invoke_on_load=False, on_load_failure_callback=_not_loaded)
     except NoMatches:
         return None
+    found: object = plugin.driver
     if not isinstance(found, BackendKind):
         raise Misconfigured(f"entry point {name!r} of group {ENTRY_POINTS} is no BackendKind; ask its maker")
     return found

@@ -115,8 +115,11 @@ def _statements(told: str) -> list[Statement]:
         elif token == "}":
             if len(open_blocks) == 1:
                 raise ValueError("a '}' too many")
+            if words:
+                raise ValueError(
+                    f"a ';' is missing after {words[-1]!r}" if words[0] != "secret" else "a ';' is missing"
+                )
             open_blocks.pop()
-            words = []
         else:
             if words:
                 open_blocks[-1].append((tuple(words), []))

@@ -22,7 +22,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import dns.flags
 import dns.message
@@ -212,12 +212,10 @@ class RealBind:
         since = self.mark()
         leash = [setpriv, "--pdeathsig", "KILL"] if (setpriv := shutil.which("setpriv")) else []
         command = [*leash, _binary(self.folder), "-g", "-n", "2", "-c", str(self.folder / "named.conf")]
-        self._process = subprocess.Popen(
-            command, cwd=self.folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
-        )
-        assert self._process.stderr is not None
-        self._reader = threading.Thread(target=self._follow, args=(self._process.stderr,), daemon=True)
+        started = threading.Event()
+        self._reader = threading.Thread(target=self._run, args=(command, started), daemon=True)
         self._reader.start()
+        assert started.wait(10)
         line = self.wait_log(r" running$|exiting \(|address in use|^\[ended\]", timeout=30, since=since)
         if line.endswith(" running"):
             return True
@@ -225,8 +223,14 @@ class RealBind:
         assert not last, f"named did not start:\n{self.tail()}"
         return False
 
-    def _follow(self, stream: IO[str]) -> None:
-        for line in stream:
+    def _run(self, command: list[str], started: threading.Event) -> None:
+        """Start named and read its log to the end: the death signal comes when the thread that started it ends."""
+        self._process = subprocess.Popen(
+            command, cwd=self.folder, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+        )
+        stream = self._process.stderr
+        started.set()
+        for line in stream or ():
             self._say(line.rstrip("\n"))
         self._say("[ended]")
 

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Types and options of targets: what is known, and how the operator hears of what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from redesignate.backends import registry
+from redesignate.backends.bind9 import Bind9Options
+from redesignate.backends.fake import FakeOptions
+from redesignate.model.errors import Misconfigured
+from redesignate.model.pool import Pool, Target
+
+
+def parsed(kind: str, **options: str) -> object:
+    target = Target(id="t", type=kind, options=options)
+    return registry.parse_options(Pool(id="p", name="gold", version=1, created_at=0, targets=(target,)), target)
+
+
+def test_options_are_text_and_become_what_they_are() -> None:
+    found = parsed("bind9", rndc_port="1953", clean_zonefile="True", rndc_timeout="2.5", view="v", rndc_bin_path="/x")
+    assert found == Bind9Options(rndc_port=1953, clean_zonefile=True, rndc_timeout=2.5, view="v", rndc_bin_path="/x")
+
+
+def test_every_target_is_notified_on_loopback_unless_told() -> None:
+    found = parsed("fake")
+    assert isinstance(found, FakeOptions)
+    assert str(found.notify) == "127.0.0.1:53"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "parts"),
+    [
+        ("bind10", {}, ("'gold'", "'bind10'", "no backend", "bind9", "pools.yaml")),
+        ("bind9", {"rndc_prot": "953"}, ("'gold'", "rndc_prot", "rndc_port", "pools.yaml")),
+        ("bind9", {"rndc_port": "many"}, ("'gold'", "rndc_port", "int", "pools.yaml")),
+        ("fake", {"port": "x"}, ("'gold'", "$.port", "pools.yaml")),
+    ],
+)
+def test_what_is_wrong_is_told_with_pool_key_and_mend(
+    kind: str, options: dict[str, str], parts: tuple[str, ...]
+) -> None:
+    with pytest.raises(Misconfigured) as raised:
+        parsed(kind, **options)
+    assert all(part in raised.value.message for part in parts), raised.value.message
+    assert "\n" not in raised.value.message
+
+
+def test_a_backend_that_cannot_be_built_is_told_with_pool_and_mend() -> None:
+    target = Target(id="t", type="bind9", options={"rndc_key_file": "/nowhere/rndc.key"})
+    pool = Pool(id="p", name="gold", version=1, created_at=0, targets=(target,))
+    with pytest.raises(Misconfigured, match=r"'gold'.*masters.*pools\.yaml"):
+        registry.build(pool, target)
+
+
+def test_the_table_names_each_backend_as_it_names_itself() -> None:
+    assert all(name == kind.name for name, kind in registry.KINDS.items())
