@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,8 +99,8 @@ def test_a_body_of_the_limit_passes_and_one_byte_more_is_413_in_plain_text() -> 
 def test_a_chunked_body_is_measured_while_it_is_read() -> None:
     asker = client(settings=ApiSettings(max_request_body_size=100))
 
-    def send(length: int, **how: object) -> int:
-        stream = {"wsgi.input": io.BytesIO(b" " * length), "CONTENT_LENGTH": None, **how}
+    def send(length: int, **how: Any) -> int:
+        stream: dict[str, Any] = {"wsgi.input": io.BytesIO(b" " * length), "CONTENT_LENGTH": None, **how}
         return asker.ask("POST", "/v2/zones", b"", **stream).status
 
     assert send(101, HTTP_TRANSFER_ENCODING="chunked") == 413

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+
 import pytest
 
 from redesignate.model.errors import KINDS, InvalidObject, NotFound, OverQuota, TimedOut, Unavailable

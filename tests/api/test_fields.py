@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from redesignate.api import fields, shapes
 from redesignate.model.errors import InvalidObject
-from redesignate.model.zone import ZoneType
+from redesignate.model.rrset import RRsetChange
+from redesignate.model.zone import NewZone, ZoneChange, ZoneType
 
 NESTED = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -41,6 +42,7 @@ def test_a_ttl_out_of_range_or_of_another_kind_is_refused(sent: object) -> None:
 
 def test_text_is_text_and_without_nul() -> None:
     assert fields.text("email", "a@b.example") == "a@b.example"
+    wrong: object
     for wrong in (None, 5, True, [], {}, "a\0b"):
         with pytest.raises(InvalidObject, match="email"):
             fields.text("email", wrong)
@@ -84,7 +86,7 @@ def test_a_pool_is_ignored_on_create_and_fixed_on_change() -> None:
     assert shapes.new_zone({"name": "a.", "pool_id": "anything"}).name == "a."
     with pytest.raises(InvalidObject, match="pool_id"):
         shapes.zone_change({"pool_id": "other"}, lambda: {"pool_id": "mine"})
-    assert shapes.zone_change({"pool_id": "mine"}, lambda: {"pool_id": "mine"}) == shapes.ZoneChange()
+    assert shapes.zone_change({"pool_id": "mine"}, lambda: {"pool_id": "mine"}) == ZoneChange()
 
 
 def test_the_resource_is_only_looked_up_to_compare() -> None:
@@ -104,7 +106,7 @@ def test_true_is_not_one_when_compared() -> None:
 
 def test_null_on_create_means_not_given() -> None:
     new = shapes.new_zone({"name": "a.", "email": None, "ttl": None, "masters": None, "attributes": None, "id": None})
-    assert new == shapes.NewZone(name="a.")
+    assert new == NewZone(name="a.")
 
 
 @pytest.mark.parametrize("member", ["ttl", "email", "attributes", "masters", "name", "type"])
@@ -114,9 +116,7 @@ def test_null_on_change_is_refused(member: str) -> None:
 
 
 def test_a_recordset_may_go_back_to_its_zones_ttl() -> None:
-    assert shapes.recordset_change({"ttl": None, "description": None}, dict) == shapes.RRsetChange(
-        ttl=None, description=None
-    )
+    assert shapes.recordset_change({"ttl": None, "description": None}, dict) == RRsetChange(ttl=None, description=None)
 
 
 def test_records_keep_their_order_and_their_doubles_for_central_to_judge() -> None:
