@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Members of a JSON body, read one by one: type, coercion and size as v2 publishes them. No rule of DNS lives here.
+"""Members of a JSON body, read one by one: type and coercion as v2 publishes them. Lengths, names and all else
+that has a meaning are central's to judge.
 
 Everything refused here is an InvalidObject (400), in the two forms that clients know: a message, or field errors.
 """
@@ -13,9 +14,7 @@ from typing import Any
 
 from redesignate.model.errors import InvalidObject
 
-TTL_MAX = 2**31 - 1
-DESCRIPTION_MAX = 160
-ATTRIBUTE_MAX = 50
+INT32_MAX = 2**31 - 1
 
 Body = Mapping[str, Any]
 
@@ -62,20 +61,18 @@ def require(body: Body, *names: str) -> None:
         raise InvalidObject(errors={"errors": faults})
 
 
-def text(name: str, value: object, longest: int | None = None) -> str:
-    """A string of at most `longest` characters. NUL is refused: not every database can hold it."""
+def text(name: str, value: object) -> str:
+    """A string. NUL is refused: not every database can hold it."""
     if not isinstance(value, str):
         raise refuse(f"{name} must be a string, not {kind(value)}")
     if "\0" in value:
         raise refuse(f"{name} must not contain the character NUL")
-    if longest is not None and len(value) > longest:
-        raise refuse(f"{name} must not be longer than {longest} characters")
     return value
 
 
-def optional_text(name: str, value: object, longest: int | None = None) -> str | None:
+def optional_text(name: str, value: object) -> str | None:
     """As `text`, or null."""
-    return None if value is None else text(name, value, longest)
+    return None if value is None else text(name, value)
 
 
 def whole(name: str, value: object, low: int, high: int) -> int:
@@ -88,9 +85,9 @@ def whole(name: str, value: object, low: int, high: int) -> int:
     return number
 
 
-def ttl(name: str, value: object) -> int:
-    """Seconds, 0 to 2**31-1 (RFC 2181 §8)."""
-    return whole(name, value, 0, TTL_MAX)
+def ttl(value: object) -> int:
+    """Seconds. The bounds are those of the type that v2 publishes (RFC 2181 §8 has the same)."""
+    return whole("ttl", value, 0, INT32_MAX)
 
 
 def texts(name: str, value: object) -> tuple[str, ...]:
@@ -101,10 +98,10 @@ def texts(name: str, value: object) -> tuple[str, ...]:
 
 
 def text_map(name: str, value: object) -> dict[str, str]:
-    """An object whose members are short strings."""
+    """An object whose members are strings."""
     if not isinstance(value, dict):
         raise refuse(f"{name} must be an object, not {kind(value)}")
-    return {text(name, key, ATTRIBUTE_MAX): text(name, item, ATTRIBUTE_MAX) for key, item in value.items()}
+    return {text(name, key): text(name, item) for key, item in value.items()}
 
 
 def kind(value: object) -> str:

@@ -15,8 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from redesignate.api.fields import (
-    DESCRIPTION_MAX,
-    TTL_MAX,
+    INT32_MAX,
     Body,
     check_keys,
     optional_text,
@@ -116,8 +115,8 @@ def new_zone(body: Body) -> NewZone:
         name=text("name", sent["name"]),
         type=_zone_type(sent["type"]) if "type" in sent else ZoneType.PRIMARY,
         email=optional_text("email", sent.get("email")),
-        ttl=ttl("ttl", sent["ttl"]) if "ttl" in sent else None,
-        description=optional_text("description", sent.get("description"), DESCRIPTION_MAX),
+        ttl=ttl(sent["ttl"]) if "ttl" in sent else None,
+        description=optional_text("description", sent.get("description")),
         attributes=text_map("attributes", sent.get("attributes", {})),
         primaries=texts("masters", sent.get("masters", [])),
     )
@@ -128,7 +127,7 @@ def zone_change(body: Body, present: Present) -> ZoneChange:
     check_keys("zone", body, _ZONE_CHANGEABLE, _compared(body, _ZONE_READ_ONLY, present))
     return ZoneChange(
         email=text("email", body["email"]) if "email" in body else UNSET,
-        ttl=ttl("ttl", body["ttl"]) if "ttl" in body else UNSET,
+        ttl=ttl(body["ttl"]) if "ttl" in body else UNSET,
         description=_description(body),
         attributes=text_map("attributes", body["attributes"]) if "attributes" in body else UNSET,
         primaries=texts("masters", body["masters"]) if "masters" in body else UNSET,
@@ -148,7 +147,7 @@ def _zone_type(value: object) -> ZoneType:
 def _description(body: Body) -> str | msgspec.UnsetType | None:
     if "description" not in body:
         return UNSET
-    return optional_text("description", body["description"], DESCRIPTION_MAX)
+    return optional_text("description", body["description"])
 
 
 def _compared(body: Body, read_only: frozenset[str], present: Present) -> Body:
@@ -234,9 +233,9 @@ def new_recordset(body: Body) -> NewRRset:
     return NewRRset(
         name=text("name", body["name"]),
         type=text("type", body["type"]),
-        ttl=ttl("ttl", body["ttl"]) if body.get("ttl") is not None else None,
+        ttl=ttl(body["ttl"]) if body.get("ttl") is not None else None,
         records=texts("records", body.get("records", [])),
-        description=optional_text("description", body.get("description"), DESCRIPTION_MAX),
+        description=optional_text("description", body.get("description")),
     )
 
 
@@ -245,7 +244,7 @@ def recordset_change(body: Body, present: Present) -> RRsetChange:
     check_keys("recordset", body, _RECORDSET_WRITABLE, _compared(body, _RECORDSET_READ_ONLY, present))
     seconds: int | msgspec.UnsetType | None = UNSET
     if "ttl" in body:
-        seconds = None if body["ttl"] is None else ttl("ttl", body["ttl"])
+        seconds = None if body["ttl"] is None else ttl(body["ttl"])
     return RRsetChange(
         ttl=seconds,
         records=texts("records", body["records"]) if "records" in body else UNSET,
@@ -261,7 +260,7 @@ def recordset_change(body: Body, present: Present) -> RRsetChange:
 def quota_limits(body: Body) -> dict[str, int]:
     """A PATCH's body: any of the quotas, each -1 (no limit) to 2**31-1. Raises InvalidObject."""
     check_keys("quota", body, quota.NAMES, _NONE)
-    return {name: whole(name, value, -1, TTL_MAX) for name, value in body.items()}
+    return {name: whole(name, value, -1, INT32_MAX) for name, value in body.items()}
 
 
 class PoolOut(msgspec.Struct):
