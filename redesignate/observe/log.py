@@ -1,9 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logs as events: a fixed lower-case message and fields, `log.info("zone confirmed", zone=zone.id, serial=5)`."""
+"""Logs as events: a fixed lower-case message and fields, `log.info("zone confirmed", zone=zone.id, serial=5)`.
+
+What stands in `bound(request_id=…)` goes with every event inside it. How events look is `observe/setup.py`'s.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_AROUND: ContextVar[Mapping[str, object]] = ContextVar("redesignate.log.fields", default={})  # noqa: B039  # never changed
+_CALLER = 3
+"""How far up the caller of `info()` stands, so that file and line are its own."""
+
+
+@contextmanager
+def bound(**fields: object) -> Iterator[None]:
+    """Fields for every event inside, in this thread or task: `with bound(request_id=…, zone=…):`."""
+    token = _AROUND.set({**_AROUND.get(), **fields})
+    try:
+        yield
+    finally:
+        _AROUND.reset(token)
+
+
+def around() -> Mapping[str, object]:
+    """The fields that `bound` put around this point."""
+    return _AROUND.get()
 
 
 class EventLog:
@@ -34,7 +59,8 @@ class EventLog:
 
     def _emit(self, level: int, event: str, fields: dict[str, object], *, exc_info: bool = False) -> None:
         if self._log.isEnabledFor(level):
-            self._log.log(level, "%s", event, exc_info=exc_info, extra={"fields": fields})
+            extra = {"fields": {**_AROUND.get(), **fields}}
+            self._log.log(level, "%s", event, exc_info=exc_info, extra=extra, stacklevel=_CALLER)
 
 
 def events(name: str) -> EventLog:

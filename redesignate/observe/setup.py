@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where events go: to the terminal in our own form, or through oslo.log to what the operator's options name."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+from redesignate.model.errors import Misconfigured
+from redesignate.observe.text import TextFormatter, rendered, safe_fields, without_logins, without_secrets
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+PRODUCT = "redesignate"
+_SINKS = ("log_config_append", "log_file", "log_dir", "use_syslog", "use_journal", "use_json", "use_stderr")
+_IDENTITY = {
+    "request_id": "request_id",
+    "user": "user_id",
+    "user_id": "user_id",
+    "project": "project_id",
+    "project_id": "project_id",
+    "domain_id": "domain_id",
+    "user_domain_id": "user_domain_id",
+    "project_domain_id": "project_domain_id",
+    "global_request_id": "global_request_id",
+}
+
+
+def register_log_options(conf: cfg.ConfigOpts) -> None:
+    """Make oslo.log's options known, those of the command line included; to be called before the files are read."""
+    from oslo_log import log as oslo
+
+    oslo.register_options(conf)
+
+
+def setup_logging(
+    conf: cfg.ConfigOpts | None = None, *, debug: bool = False, stream: TextIO | None = None, service: str = PRODUCT
+) -> None:
+    """Send events to where they belong; to be called once, at start.
+
+    conf     with oslo.log's options; None, or none of its sinks set: `stream` (standard error), coloured on a terminal
+    service  the name in oslo.log's lines
+    Raises Misconfigured: a file that cannot be written, a journal that is not there.
+    """
+    _forget_handlers()
+    logging.captureWarnings(True)
+    if conf is not None and any(conf[name] for name in _SINKS):
+        _by_oslo(conf, service)
+        return
+    out = sys.stderr if stream is None else stream
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(TextFormatter(colour=coloured(out)))
+    logging.getLogger().addHandler(handler)
+    _levels(conf, debug=debug or bool(conf is not None and conf.debug))
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether to colour: only on a terminal that can, and not where NO_COLOR is set (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _forget_handlers() -> None:
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if not type(handler).__module__.startswith("_pytest"):
+            root.removeHandler(handler)
+            handler.close()
+
+
+def _by_oslo(conf: cfg.ConfigOpts, service: str) -> None:
+    from oslo_log import log as oslo
+
+    try:
+        oslo.setup(conf, service)
+    except (OSError, RuntimeError, TypeError, ValueError, oslo.LogConfigError) as wrong:
+        reason = " ".join(str(wrong).split())
+        raise Misconfigured(
+            f"the log cannot be opened: {reason}; mend log_file, log_dir, use_journal or log_config_append"
+        ) from wrong
+    loggers = [logging.getLogger(), *(one for one in logging.root.manager.loggerDict.values())]
+    for logger in loggers:
+        for handler in getattr(logger, "handlers", ()):
+            if not isinstance(handler.formatter, FieldsFormatter):
+                handler.setFormatter(FieldsFormatter(handler.formatter or logging.Formatter()))
+
+
+def _levels(conf: cfg.ConfigOpts | None, *, debug: bool) -> None:
+    """The root's level, and that other people's libraries speak of trouble alone."""
+    logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
+    pairs = conf.default_log_levels if conf is not None else _QUIET
+    for pair in pairs:
+        name, _, level = pair.partition("=")
+        logging.getLogger(name).setLevel(level)
+
+
+_QUIET = (
+    "amqp=WARNING",
+    "kombu=WARNING",
+    "sqlalchemy=WARNING",
+    "alembic=WARNING",
+    "oslo_messaging=INFO",
+    "oslo.messaging=INFO",
+    "oslo_policy=INFO",
+    "oslo.policy=INFO",
+    "keystonemiddleware=WARNING",
+    "keystoneauth=WARNING",
+    "stevedore=WARNING",
+    "urllib3=WARNING",
+    "tooz=WARNING",
+    "asyncio=WARNING",
+)
+
+
+class FieldsFormatter(logging.Formatter):
+    """Around oslo.log's formatters: fields at the end of the text, in `extra` of the JSON; request and user as its
+    context, which its formats name; secrets blotted out."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+        self._json = type(inner).__name__ in ("JSONFormatter", "FluentFormatter")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The inner formatter's line of a copy of the record."""
+        fields = dict(getattr(record, "fields", {}))
+        shown = copy.copy(record)
+        shown.args = None
+        identity = {_IDENTITY[name]: fields.pop(name) for name in list(fields) if name in _IDENTITY and fields[name]}
+        if identity:
+            shown.context = _context(identity)
+        text = without_secrets(record.getMessage())
+        if self._json:
+            shown.msg = text
+            shown.extra = safe_fields(fields)
+        else:
+            shown.msg = f"{text} {rendered(fields)}" if fields else text
+        line = self._inner.format(shown)
+        return without_logins(line) if self._json else without_secrets(line)
+
+
+def _context(identity: dict[str, object]) -> object:
+    from oslo_context.context import RequestContext
+
+    words: dict[str, Any] = {name: str(value) for name, value in identity.items()}
+    return RequestContext(overwrite=False, **words)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events as lines of text, with secrets blotted out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Mapping
+
+BLOT = "***"
+_SECRET_NAME = re.compile(r"secret|passw|token|credential|authorization|private", re.IGNORECASE)
+_LOGIN = re.compile(r"://[^\s/\"'<>]*@")
+_SAID = re.compile(r"(?i)\b(password|passwd|secret|x-auth-token|api[_-]?key)(['\"]?\s*[:=]\s*['\"]?)[^\s'\",;)}\]]+")
+_PLAIN = re.compile(r"[\w.:/@+*%,\[\]()<>!?;&~|^#$-]+")
+
+_COLOURS = {
+    logging.DEBUG: "\x1b[2m",
+    logging.INFO: "\x1b[32m",
+    logging.WARNING: "\x1b[33m",
+    logging.ERROR: "\x1b[31m",
+    logging.CRITICAL: "\x1b[1;31m",
+}
+_DIM, _PLAIN_AGAIN = "\x1b[2m", "\x1b[0m"
+
+
+def without_logins(text: str) -> str:
+    """The text with user and password of every URL in it blotted out: "rabbit://***@broker:5672/"."""
+    return _LOGIN.sub(f"://{BLOT}@", text) if "://" in text else text
+
+
+def without_secrets(text: str) -> str:
+    """As `without_logins`, and what is said to be a password or a key as well."""
+    return _SAID.sub(rf"\1\2{BLOT}", without_logins(text))
+
+
+def safe_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields as text, numbers, booleans and lists of these; secrets blotted out by their names and their looks."""
+    return {name: BLOT if _SECRET_NAME.search(name) else _safe(value) for name, value in fields.items()}
+
+
+def _safe(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_safe(one) for one in value]
+    if isinstance(value, Mapping):
+        return safe_fields({str(name): one for name, one in value.items()})
+    return without_secrets(str(value))
+
+
+def rendered(fields: Mapping[str, object]) -> str:
+    """`key=value key="two words"`, on one line whatever the values hold."""
+    return " ".join(f"{name}={_value(value)}" for name, value in safe_fields(fields).items())
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ",".join(_value(one) for one in value) or "-"
+    text = json.dumps(value) if isinstance(value, dict) else str(value)
+    return text if _PLAIN.fullmatch(text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    """In double quotes, with everything escaped that could end the line or steer a terminal."""
+    return json.dumps(text, ensure_ascii=not text.isprintable()).replace("\x7f", "\\u007f")
+
+
+class TextFormatter(logging.Formatter):
+    """Lines for a person: "12:03:04.512 info    zone confirmed zone=… serial=5"; coloured where asked."""
+
+    def __init__(self, *, colour: bool) -> None:
+        super().__init__()
+        self._colour = colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and the traceback below it where there is one."""
+        clock = f"{time.strftime('%H:%M:%S', time.localtime(record.created))}.{int(record.msecs):03d}"
+        fields = rendered(getattr(record, "fields", {}))
+        message = without_secrets(record.getMessage())
+        level = f"{record.levelname.lower():<8}"
+        if self._colour:
+            level = f"{_COLOURS.get(record.levelno, '')}{level}{_PLAIN_AGAIN}"
+            clock = f"{_DIM}{clock}{_PLAIN_AGAIN}"
+            fields = f"{_DIM}{fields}{_PLAIN_AGAIN}" if fields else ""
+        line = " ".join(part for part in (clock, level + message, fields) if part)
+        return line + self._trace(record)
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        parts = []
+        if record.exc_info:
+            parts.append(self.formatException(record.exc_info))
+        if record.stack_info:
+            parts.append(self.formatStack(record.stack_info))
+        return "".join("\n" + without_secrets(part) for part in parts)
