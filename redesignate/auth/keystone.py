@@ -17,6 +17,9 @@ from keystonemiddleware.auth_token import AuthProtocol
 
 from redesignate.auth.identity import Identity, role_names
 from redesignate.model.errors import MissingProject, Unavailable
+from redesignate.observe.log import events
+
+log = events(__name__)
 
 AWAY = "The identity service cannot be reached."
 
@@ -49,7 +52,8 @@ class Keystone:
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             try:
                 answer: Iterable[bytes] = protocol(environ, start_response)
-            except ClientException as gone:
+            except ClientException as gone:  # no identity endpoint in the catalog, discovery that fails, …
+                log.error("identity service cannot be asked", why=str(gone))
                 raise Unavailable(AWAY) from gone
             return answer
 
