@@ -317,6 +317,12 @@ class TrimJournal(Command[int], tag="journal.trim", frozen=True):
     limit: int
 
 
+class RefreshApexes(Command[int], tag="zone.apexes", frozen=True):
+    """Bring at most `limit` zones' apex NS sets and mnames to their pools' NS records of now. How many were behind."""
+
+    limit: int = 100
+
+
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
     """This member is number `index` of `count` (sorted by name)."""
 

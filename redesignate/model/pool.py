@@ -83,6 +83,11 @@ class Pool:
     updated_at: int | None = None
 
 
+def peers(pool: Pool) -> tuple[Target | Nameserver, ...]:
+    """Every server of the pool that zones must agree with: those that are told, and those that are asked."""
+    return (*pool.targets, *pool.nameservers)
+
+
 def ranked(records: tuple[NSRecord, ...]) -> tuple[NSRecord, ...]:
     """NS records, best first: by priority, then name. The first is the SOA's mname."""
     return tuple(sorted(records, key=lambda record: (record.priority, record.hostname)))

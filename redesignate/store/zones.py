@@ -60,14 +60,14 @@ class Zones:
         query = select(zones.c.id).where(zones.c.id.in_(list(zone_ids)), zones.c.hard_delete)
         return set(self._conn.execute(query).scalars())
 
-    def add(self, zone: Zone, *, apex_version: int) -> None:
+    def add(self, zone: Zone, *, apex_version: int, rrsets: int) -> None:
         """Insert a zone. Raises IntegrityError where the pool has one of the name."""
         row = _row(zone) | {
             "shard": shard_of(zone.id),
             "reverse_key": reverse_key(zone.name),
             "apex_version": apex_version,
             "hard_delete": False,
-            "rrset_count": 0,
+            "rrset_count": rrsets,
             "record_count": 0,
             "deleted": LIVE,
         }

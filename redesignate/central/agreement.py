@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What follows from what the peers say: pure functions over states, no SQL.
+
+A state is raised by a report for the revision that the report names, never by a later or an earlier one, so that a
+slow or repeated report cannot make anything look newer than it is. The confirmed revision never falls.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from redesignate.config.settings import CentralSettings
+from redesignate.model.clock import SECOND
+from redesignate.model.pool import Pool
+from redesignate.model.work import Outcome, PeerOutcome, PeerState, Role
+from redesignate.model.zone import Action, Status, Zone
+
+FIRST_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a zone's states add up to.
+
+    agreed     every peer of the pool is where it should be: nothing is left to do
+    next_try   µs, when the earliest of the others is due
+    """
+
+    zone: Zone
+    agreed: bool
+    next_try: int
+
+
+def pause(attempts: int, settings: CentralSettings, chance: random.Random) -> int:
+    """µs to wait after so many failures: doubling from half a second up to the retry interval, a quarter by chance."""
+    seconds = min(float(settings.poll_retry_interval), FIRST_PAUSE * 2.0 ** min(attempts - 1, 16))
+    return int(seconds * SECOND * chance.uniform(0.75, 1.25))
+
+
+def heard(known: PeerState | None, said: PeerOutcome, outcome: Outcome, *, now: int, wait: int) -> PeerState:
+    """A peer's state after one outcome."""
+    state = known or PeerState(peer_id=said.peer_id, role=said.role)
+    if not said.tried:
+        return state
+    if not said.ok:
+        present = said.present if said.role is Role.NAMESERVER else state.present
+        return replace(
+            state,
+            present=present,
+            serial=said.serial if said.role is Role.NAMESERVER else None,
+            attempts=state.attempts + 1,
+            error=said.why,
+            next_try=now + wait,
+        )
+    revision = max(state.revision, outcome.revision)
+    return replace(
+        state,
+        present=outcome.present,
+        revision=revision,
+        serial=said.serial,
+        since=now if revision != state.revision else state.since,
+        attempts=0,
+        error=None,
+        next_try=0,
+    )
+
+
+def missing(states: Mapping[str, PeerState]) -> bool:
+    """Whether some nameserver says that it has no such zone although its target was told: tell the targets again."""
+    return any(state.role is Role.NAMESERVER and state.attempts > 0 and not state.present for state in states.values())
+
+
+def judge(
+    zone: Zone, pool: Pool | None, states: Mapping[str, PeerState], settings: CentralSettings, now: int
+) -> Verdict:
+    """The zone as its servers now have it. A zone whose pool is gone has nobody left to agree."""
+    deleting = zone.action is Action.DELETE or zone.deleted_at is not None
+    servers = [states.get(server.id) for server in pool.nameservers] if pool else []
+    targets = [states.get(target.id) for target in pool.targets] if pool else []
+    behind = [state for state in (*servers, *targets) if not _there(state, zone, deleting=deleting)]
+    agreed = not behind and (bool(servers) or pool is None or deleting)
+    next_try = min((state.next_try if state else 0 for state in behind), default=0)
+    needed = _needed(len(servers), settings.threshold_percentage)
+    if deleting:
+        gone = sum(1 for state in servers if _there(state, zone, deleting=True)) >= needed
+        return Verdict(_deleted(zone, behind, gone, settings, now), agreed, next_try)
+    return Verdict(_living(zone, servers, behind, needed, settings), agreed, next_try)
+
+
+def _there(state: PeerState | None, zone: Zone, *, deleting: bool) -> bool:
+    if state is None:
+        return False
+    return state.revision >= zone.revision and state.present is not deleting
+
+
+def _needed(servers: int, threshold: int) -> int:
+    """How many servers make the threshold, rounded up; at least one, where there are any."""
+    return max(1, -(-servers * threshold // 100)) if servers else 0
+
+
+def _living(
+    zone: Zone,
+    servers: Sequence[PeerState | None],
+    behind: Iterable[PeerState | None],
+    needed: int,
+    settings: CentralSettings,
+) -> Zone:
+    reached = sorted((state.revision if state and state.present else 0 for state in servers), reverse=True)
+    confirmed = max(zone.confirmed, reached[needed - 1] if needed else 0)
+    confirmed = min(confirmed, zone.revision)
+    if confirmed >= zone.revision:
+        return replace(zone, confirmed=confirmed, status=Status.ACTIVE, action=Action.NONE)
+    status = Status.ERROR if _given_up(behind, settings) else Status.PENDING
+    return replace(zone, confirmed=confirmed, status=status)
+
+
+def _deleted(zone: Zone, behind: Iterable[PeerState | None], gone: bool, settings: CentralSettings, now: int) -> Zone:
+    if zone.deleted_at is not None:
+        return zone
+    if gone:
+        return replace(zone, status=Status.DELETED, action=Action.NONE, deleted_at=now)
+    return replace(zone, status=Status.ERROR if _given_up(behind, settings) else Status.PENDING)
+
+
+def _given_up(behind: Iterable[PeerState | None], settings: CentralSettings) -> bool:
+    """Whether some peer has failed as often as the operator calls an error. It is tried on all the same."""
+    return any(state is not None and state.attempts >= settings.poll_max_retries for state in behind)

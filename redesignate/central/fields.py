@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Single values that users send: each checked once, with the error that the API publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from redesignate.central.rules import Rules
+from redesignate.model.caller import Caller
+from redesignate.model.errors import BadInput, InvalidObject, InvalidTTL
+from redesignate.model.names import InvalidName, check_rrset_name, check_zone_name
+from redesignate.model.rdata import TYPES, Rdata, check_at, is_supported, key, parse
+
+TTL_MAX = 2**31 - 1
+DESCRIPTION_LENGTH = 160
+
+
+def refused(error: ValueError) -> InvalidObject:
+    """A value that no rule of the model takes, in the words that clients of v2 know."""
+    return InvalidObject(f"Provided object is not valid. Got a ValueError error with message {error}")
+
+
+def zone_name(text: str) -> str:
+    """A zone's name in its one form. Raises InvalidObject."""
+    try:
+        return check_zone_name(text)
+    except InvalidName as error:
+        raise refused(error) from error
+
+
+def rrset_name(text: str, rrtype: str) -> str:
+    """An owner name in its one form. Raises InvalidObject, BadInput for a TLSA at the wrong place."""
+    try:
+        return check_rrset_name(text, rrtype)
+    except InvalidName as error:
+        if rrtype == "TLSA":
+            raise BadInput(str(error)) from error
+        raise refused(error) from error
+
+
+def email(text: str) -> str:
+    """A mail address that fits an SOA: one @, 255 characters at most, a name once the @ is a dot. InvalidObject."""
+    if text.count("@") != 1 or len(text) > 255 or not text.isascii():
+        raise refused(ValueError(f"{text} is not an email address"))
+    try:
+        check_zone_name(text.replace("@", ".") + ".")
+    except InvalidName as error:
+        raise refused(ValueError(f"{text} is not an email address that an SOA record can hold")) from error
+    return text
+
+
+def description(text: str | None) -> str | None:
+    """At most 160 characters. Raises InvalidObject."""
+    if text is not None and len(text) > DESCRIPTION_LENGTH:
+        raise refused(ValueError(f"Value too long for description (max {DESCRIPTION_LENGTH})"))
+    return text
+
+
+def ttl(rules: Rules, caller: Caller, seconds: int) -> int:
+    """0 to 2**31-1, and not below the operator's minimum unless policy allows. Raises InvalidObject, InvalidTTL."""
+    if not 0 <= seconds <= TTL_MAX:
+        raise refused(ValueError(f"Value must be between 0 and {TTL_MAX}, not {seconds}"))
+    lowest = rules.settings.min_ttl
+    if seconds < lowest and not rules.policy.allows("use_low_ttl", caller, {}):
+        raise InvalidTTL(f"TTL is below the minimum: {lowest}")
+    return seconds
+
+
+def attributes(given: Mapping[str, str]) -> dict[str, str]:
+    """Keys and values of at most 50 characters. Raises InvalidObject."""
+    for name, value in given.items():
+        if len(name) > 50 or len(value) > 50:
+            raise refused(ValueError("Attribute keys and values hold at most 50 characters"))
+    return dict(given)
+
+
+def rrtype(rules: Rules, mnemonic: str) -> str:
+    """A type that exists and that this cloud takes. Raises InvalidObject."""
+    if is_supported(mnemonic, rules.supported_types):
+        return mnemonic
+    what = "supported" if mnemonic in TYPES else "valid"
+    raise InvalidObject.at(
+        ["recordset", "type"], f"'{mnemonic}' is not a {what} record type", validator="value", value=mnemonic
+    )
+
+
+def records(name: str, rrtype: str, texts: Sequence[str]) -> tuple[Rdata, ...]:
+    """The records parsed, in the order given, a repeated one once. Raises InvalidObject naming every bad one."""
+    parsed: dict[bytes, Rdata] = {}
+    faults = []
+    for at, text in enumerate(texts):
+        try:
+            data = parse(rrtype, text)
+            check_at(name, rrtype, data)
+        except ValueError as error:
+            faults.append(
+                {
+                    "path": ["records", at],
+                    "message": f"'{text}' is not a '{rrtype}' Record: {error}",
+                    "validator": "format",
+                    "validator_value": [rrtype],
+                }
+            )
+        else:
+            parsed.setdefault(key(rrtype, data.wire), data)
+    if faults:
+        raise InvalidObject(errors={"errors": faults})
+    if rrtype == "CNAME" and len(parsed) > 1:
+        raise BadInput("CNAME recordsets may not have more than 1 record")
+    return tuple(parsed.values())

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pools: what the operator's file says becomes what is stored, and the zones that depend on it are looked at again."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from redesignate.bus.port import PoolSpec, TargetSpec
+from redesignate.central import catalogs, fields
+from redesignate.central.rules import Rules
+from redesignate.model.caller import Caller
+from redesignate.model.errors import (
+    DuplicatePool,
+    InvalidObject,
+    InvalidOperation,
+    LastServerKept,
+    MarkerNotFound,
+    PoolNotFound,
+)
+from redesignate.model.paging import ListQuery, Page
+from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target, peers
+from redesignate.model.work import Role
+from redesignate.store.unit import Work
+
+ADDRESSING = ("host", "port", "rndc_host", "rndc_port", "view", "api_endpoint")
+"""Options that say which server a target is; while they stay, the target keeps its id and what is known of it."""
+
+
+def list_pools(rules: Rules, work: Work, caller: Caller, query: ListQuery) -> Page[Pool]:
+    """A page of pools. Raises Forbidden, MarkerNotFound."""
+    rules.policy.may("find_pools", caller, {})
+    page = work.pools.listed(query)
+    if page is None:
+        raise MarkerNotFound(f"Marker {query.marker} could not be found")
+    return page
+
+
+def get_pool(rules: Rules, work: Work, caller: Caller, pool_id: str) -> Pool:
+    """One pool. Raises Forbidden, PoolNotFound."""
+    rules.policy.may("get_pool", caller, {})
+    pool = work.pools.get(pool_id)
+    if pool is None:
+        raise PoolNotFound(f"Could not find Pool {pool_id}")
+    return pool
+
+
+def apply_pool(rules: Rules, work: Work, caller: Caller, spec: PoolSpec) -> Pool:
+    """Make the stored pool as the spec says, found by id, else by name; create it where there is none. Idempotent.
+
+    Peers that stay keep their ids and all that is known of them. Where peers changed, every zone of the pool is
+    queued; where NS records changed, every zone's apex is out of date and `refresh_apexes` mends it step by step.
+    Raises Forbidden, InvalidObject, LastServerKept, DuplicatePool.
+    """
+    stored = work.pools.get(spec.id, lock=True) if spec.id else None
+    if stored is None:
+        found = work.pools.named(spec.name)
+        stored = work.pools.get(found.id, lock=True) if found and spec.id in (None, found.id) else None
+        if found is not None and stored is None:
+            raise DuplicatePool(f"Pool {spec.name} exists with the id {found.id}, not {spec.id}")
+    rules.policy.may("update_pool" if stored else "create_pool", caller, {})
+    _check(spec)
+    if stored is None:
+        return _create(work, spec)
+    after = _merged(stored, spec)
+    if stored.ns_records and not after.ns_records:
+        raise LastServerKept("Not allowed to delete last of servers")
+    if replace(after, version=stored.version, updated_at=stored.updated_at) == stored:
+        return stored
+    other = work.pools.named(after.name)
+    if other is not None and other.id != stored.id:
+        raise DuplicatePool(f"Pool {after.name} exists already")
+    after = replace(after, version=stored.version + 1, updated_at=work.now)
+    work.pools.change(after, apex=set(after.ns_records) != set(stored.ns_records))
+    catalogs.keep(work, after)
+    _forget_peers(work, stored, after)
+    if (after.targets, after.nameservers, after.catalog) != (stored.targets, stored.nameservers, stored.catalog):
+        work.outbox.enqueue_pool(after.id, work.now)
+    return after
+
+
+def _create(work: Work, spec: PoolSpec) -> Pool:
+    empty = Pool(id=spec.id or str(uuid.uuid4()), name=spec.name, version=1, created_at=work.now)
+    pool = _merged(empty, spec)
+    work.pools.add(pool)
+    catalogs.keep(work, pool)
+    return pool
+
+
+def _check(spec: PoolSpec) -> None:
+    if not 1 <= len(spec.name) <= 50:
+        raise fields.refused(ValueError("A pool's name has 1 to 50 characters"))
+    fields.description(spec.description)
+    fields.attributes(spec.attributes or {})
+    for record in spec.ns_records or ():
+        fields.zone_name(record.hostname)
+        if not 1 <= record.priority <= 10000:
+            raise InvalidObject(f"ns_records: priority {record.priority} is not between 1 and 10000")
+    if spec.catalog is not None:
+        fields.zone_name(spec.catalog.name)
+
+
+def _merged(stored: Pool, spec: PoolSpec) -> Pool:
+    """The stored pool with what the spec gives; a part that is absent stays."""
+    after = replace(stored, name=spec.name)
+    if spec.description is not None:
+        after = replace(after, description=spec.description)
+    if spec.attributes is not None:
+        after = replace(after, attributes=dict(spec.attributes))
+    if spec.ns_records is not None:
+        named = {r.hostname: NSRecord(fields.zone_name(r.hostname), r.priority) for r in spec.ns_records}
+        after = replace(after, ns_records=tuple(named.values()))
+    if spec.nameservers is not None:
+        known = {(server.host, server.port): server.id for server in stored.nameservers}
+        after = replace(after, nameservers=tuple(_nameserver(given, known) for given in spec.nameservers))
+    if spec.targets is not None:
+        kept = {_key(target.type, dict(target.options)): target.id for target in stored.targets}
+        after = replace(after, targets=tuple(_target(given, kept) for given in spec.targets))
+    if spec.also_notifies is not None:
+        after = replace(after, also_notifies=tuple(Endpoint(host, port) for host, port in spec.also_notifies))
+    if spec.catalog is not None:
+        given = spec.catalog
+        name = fields.zone_name(given.name)
+        catalog = Catalog(name=name, refresh=given.refresh, algorithm=given.algorithm, secret=given.secret)
+        after = replace(after, catalog=catalog)
+    return after
+
+
+def _nameserver(given: dict[str, str | int | None], known: dict[tuple[str, int], str]) -> Nameserver:
+    host, port = str(given["host"]), int(given.get("port") or 53)
+    key = given.get("tsigkey_id")
+    return Nameserver(
+        id=known.get((host, port)) or str(uuid.uuid4()), host=host, port=port, tsigkey_id=str(key) if key else None
+    )
+
+
+def _key(kind: str, options: dict[str, str]) -> tuple[object, ...]:
+    return (kind, *(options.get(name) for name in ADDRESSING))
+
+
+def _target(given: TargetSpec, kept: dict[tuple[object, ...], str]) -> Target:
+    return Target(
+        id=kept.get(_key(given.type, given.options)) or str(uuid.uuid4()),
+        type=given.type,
+        options=dict(given.options),
+        primaries=tuple(Endpoint(host, port) for host, port in given.primaries),
+        description=given.description,
+        tsigkey_id=given.tsigkey_id,
+    )
+
+
+def _forget_peers(work: Work, before: Pool, after: Pool) -> None:
+    """Drop what was known of peers that left, and have targets whose primaries changed told of every zone again."""
+    left = {peer.id for peer in peers(before)}
+    left -= {peer.id for peer in peers(after)}
+    kept = {target.id: target for target in before.targets}
+    left |= {target.id for target in after.targets if target.id in kept and kept[target.id] != target}
+    if left:
+        work.peers.forget_peers(left)
+
+
+def delete_pool(rules: Rules, work: Work, caller: Caller, pool_id: str) -> None:
+    """Delete a pool without zones; its catalog zone goes with it. Raises Forbidden, PoolNotFound, InvalidOperation."""
+    rules.policy.may("delete_pool", caller, {})
+    pool = work.pools.get(pool_id, lock=True)
+    if pool is None:
+        raise PoolNotFound(f"Could not find Pool {pool_id}")
+    if work.zones.in_pool(pool_id):
+        raise InvalidOperation("pool must not contain zones")
+    catalogs.keep(work, replace(pool, catalog=None))
+    work.peers.forget_peers({peer.id for peer in peers(pool)})
+    work.pools.remove(pool_id)
+
+
+def roles(pool: Pool) -> dict[str, tuple[Role, str]]:
+    """Each peer's role and address, by id."""
+    found = {
+        target.id: (
+            Role.TARGET,
+            f"{target.type} {target.options.get('host', '127.0.0.1')}:{target.options.get('port', '53')}",
+        )
+        for target in pool.targets
+    }
+    return found | {
+        server.id: (Role.NAMESERVER, str(Endpoint(server.host, server.port))) for server in pool.nameservers
+    }

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quotas and limits: the operator's defaults, what was set for a project, and what a change may spend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from redesignate.central.rules import Rules
+from redesignate.model.caller import Caller
+from redesignate.model.errors import Forbidden, InvalidObject, MissingProject
+from redesignate.model.quota import NAMES, check
+from redesignate.store.unit import Work
+
+LIMIT_MAX = 2**31 - 1
+
+
+def limits(rules: Rules, work: Work, project_id: str | None) -> dict[str, int]:
+    """What the project may hold: its overrides over the defaults. At most one query."""
+    defaults = dict(rules.settings.quotas)
+    if rules.settings.quota_driver == "noop" or project_id is None:
+        return defaults
+    return defaults | work.quotas.overrides(project_id)
+
+
+def spend_zone(rules: Rules, work: Work, project_id: str) -> None:
+    """Count one zone more for the project. Raises OverQuota. Three statements.
+
+    The count's row is written before it is read, so that two creations cannot both take the last place.
+    """
+    allowed = limits(rules, work, project_id)
+    check(allowed, zones=work.quotas.count_zone(project_id, 1), zone_recordsets=2)
+
+
+def get_quotas(rules: Rules, work: Work, caller: Caller, project_id: str | None) -> dict[str, int]:
+    """A project's limits, by default the caller's own. Raises MissingProject, Forbidden."""
+    wanted = _project(rules, caller, project_id, "get_quotas", {"all_tenants": caller.all_projects})
+    return limits(rules, work, wanted)
+
+
+def set_quotas(rules: Rules, work: Work, caller: Caller, project_id: str, given: Mapping[str, int]) -> dict[str, int]:
+    """Set some of a project's limits; all of them as they are now. Raises InvalidObject, Forbidden."""
+    wanted = _project(rules, caller, project_id, "set_quota", {})
+    for name, limit in given.items():
+        if name not in NAMES:
+            raise InvalidObject(f"Provided object does not match schema. Keys ['{name}'] are not valid for quota")
+        if not -1 <= limit <= LIMIT_MAX:
+            raise InvalidObject(
+                "Provided object is not valid. Got a ValueError error with message "
+                f"Value must be between -1 and {LIMIT_MAX}, not {limit}"
+            )
+    if rules.settings.quota_driver != "noop":
+        work.quotas.set(wanted, given)
+    return limits(rules, work, wanted)
+
+
+def reset_quotas(rules: Rules, work: Work, caller: Caller, project_id: str) -> None:
+    """Give a project the defaults again. Raises Forbidden."""
+    rules.policy.may("reset_quotas", caller, {"project_id": project_id, "tenant_id": project_id})
+    if rules.settings.quota_driver != "noop":
+        work.quotas.reset(project_id)
+
+
+def _project(rules: Rules, caller: Caller, project_id: str | None, rule: str, more: Mapping[str, object]) -> str:
+    if project_id is None and caller.project_id is None:
+        raise MissingProject("The token names no project, and none was asked for")
+    wanted = project_id if project_id is not None else caller.project_id
+    assert wanted is not None
+    rules.policy.may(rule, caller, {"project_id": wanted, "tenant_id": wanted} | dict(more))
+    if wanted != caller.project_id and not caller.all_projects:
+        raise Forbidden("Another project's quotas need the all-projects switch")
+    return wanted
+
+
+def get_limits(rules: Rules, work: Work, caller: Caller) -> dict[str, int]:
+    """What the caller's project may hold, and how long names may be. Open to every caller."""
+    allowed = limits(rules, work, caller.project_id)
+    settings = rules.settings
+    return {
+        "max_zones": allowed["zones"],
+        "max_zone_recordsets": allowed["zone_recordsets"],
+        "max_zone_records": allowed["zone_records"],
+        "max_recordset_records": allowed["recordset_records"],
+        "min_ttl": settings.min_ttl,
+        "max_zone_name_length": settings.max_zone_name_len,
+        "max_recordset_name_length": settings.max_recordset_name_len,
+    }

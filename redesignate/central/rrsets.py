@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What users do with RRsets. Each function is one transaction; the zone's row is held from its first line on, so that
+quota, CNAME and placement rules cannot race with another writer of the zone."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+
+from msgspec import UNSET
+
+from redesignate.central import fields, quotas
+from redesignate.central.change import advanced, publish, timed
+from redesignate.central.placement import check_neighbours, check_place
+from redesignate.central.rules import Rules, locked, own, target_of, visible
+from redesignate.model.caller import Caller
+from redesignate.model.errors import BadInput, Forbidden, InvalidObject, MarkerNotFound, RRsetNotFound
+from redesignate.model.paging import ListQuery, Page
+from redesignate.model.quota import check
+from redesignate.model.rdata import Rdata
+from redesignate.model.rrset import NewRRset, RRset, RRsetChange
+from redesignate.model.zone import Action, Status, Zone, ZoneType
+from redesignate.store.unit import Work
+from redesignate.store.zones import Counts
+from redesignate.wire.rrset import MAX_RR, pack
+
+
+def create_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str, new: NewRRset) -> RRset:
+    """Add one RRset to a zone and queue the zone for its servers.
+
+    Raises ZoneNotFound, Forbidden, BadInput, InvalidObject, InvalidRRsetName, InvalidRRsetLocation, InvalidTTL,
+    OverQuota, DuplicateRRset.
+    Cost   one transaction of at most 10 statements, whatever the size of the zone.
+    """
+    if new.type == "SOA":
+        raise BadInput("Creating a SOA recordset is not allowed")
+    rrtype = fields.rrtype(rules, new.type)
+    name = fields.rrset_name(new.name, rrtype)
+    records = fields.records(name, rrtype, new.records)
+    fields.description(new.description)
+    zone, counts = locked(work, caller, zone_id)
+    _check_writable(zone)
+    rules.policy.may("create_recordset", caller, dict(target_of(zone), recordset_name=name))
+    _check_quota(rules, work, zone, counts, rrsets=1, records=len(records), more=len(records))
+    ttl = fields.ttl(rules, caller, new.ttl) if new.ttl is not None else None
+    check_place(work, zone, name, rrtype, rules.settings.max_recordset_name_len)
+    check_neighbours(work, zone, name, rrtype)
+    after = advanced(zone, work.now) if records else zone
+    made = RRset(
+        id=str(uuid.uuid4()),
+        zone_id=zone.id,
+        zone_name=zone.name,
+        project_id=caller.project_id,
+        name=name,
+        type=rrtype,
+        ttl=ttl,
+        records=tuple(record.text for record in records),
+        description=new.description,
+        managed=False,
+        revision=after.revision,
+        born=after.revision,
+        version=1,
+        created_at=work.now,
+        updated_at=None,
+        status=Status.PENDING if records else Status.ACTIVE,
+        action=Action.CREATE if records else Action.NONE,
+    )
+    wire = _packed(zone, name, rrtype, ttl, records)
+    work.rrsets.add([(made, wire)])
+    if records:
+        publish(work, caller, zone, after, added=timed(wire, ttl, zone), rrsets=1, records=len(records))
+    else:
+        work.zones.advance(zone, zone, rrsets=1)
+    return made
+
+
+def get_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str | None, rrset_id: str) -> RRset:
+    """One RRset, in the named zone or any that the caller may see. Raises ZoneNotFound, RRsetNotFound, Forbidden."""
+    if zone_id is not None:
+        zone = visible(caller, work.zones.get(zone_id), zone_id)
+        rules.policy.may("get_recordset", caller, target_of(zone))
+    rrset = work.rrsets.get(rrset_id, zone_id=zone_id)
+    if rrset is None:
+        raise RRsetNotFound(f"Could not find RecordSet {rrset_id}")
+    if zone_id is None:
+        zone_of = work.zones.get(rrset.zone_id)
+        if zone_of is None or not (caller.all_projects or zone_of.project_id == caller.project_id):
+            raise RRsetNotFound(f"Could not find RecordSet {rrset_id}")
+        rules.policy.may("get_recordset", caller, target_of(zone_of))
+    return rrset
+
+
+def list_rrsets(rules: Rules, work: Work, caller: Caller, zone_id: str | None, query: ListQuery) -> Page[RRset]:
+    """A page of a zone's RRsets, or of all that the project made. Raises ZoneNotFound, Forbidden, MarkerNotFound."""
+    rules.policy.may("find_recordsets", caller, own(caller))
+    project = None
+    if zone_id is not None:
+        visible(caller, work.zones.get(zone_id), zone_id)
+    elif not caller.all_projects:
+        project = caller.project_id or ""
+    page = work.rrsets.listed(query, zone_id=zone_id, project_id=project)
+    if page is None:
+        raise MarkerNotFound(f"Marker {query.marker} could not be found")
+    return page
+
+
+def update_rrset(
+    rules: Rules, work: Work, caller: Caller, zone_id: str, *, rrset_id: str, change: RRsetChange
+) -> RRset:
+    """Change an RRset; what is not given stays.
+
+    Raises ZoneNotFound, RRsetNotFound, Forbidden, BadInput, InvalidObject, InvalidTTL, OverQuota.
+    Cost   one transaction of at most 11 statements.
+    """
+    zone, counts = locked(work, caller, zone_id)
+    before = _found(work, zone, rrset_id)
+    _check_writable(zone)
+    target = dict(target_of(zone), recordset_id=before.id, recordset_project_id=before.project_id)
+    rules.policy.may("update_recordset", caller, target)
+    _check_changeable(caller, zone, before)
+    _check_kept(before, change)
+    records = None if change.records is UNSET else fields.records(before.name, before.type, change.records)
+    if records is not None:
+        more = 0 if before.managed else len(records) - len(before.records)
+        _check_quota(rules, work, zone, counts, rrsets=0, records=len(records), more=more)
+    ttl = before.ttl
+    if change.ttl is not UNSET:
+        ttl = fields.ttl(rules, caller, change.ttl) if change.ttl is not None else None
+    description = before.description if change.description is UNSET else fields.description(change.description)
+    return _changed(work, caller, zone, before, records=records, ttl=ttl, description=description)
+
+
+def _changed(
+    work: Work,
+    caller: Caller,
+    zone: Zone,
+    before: RRset,
+    *,
+    records: Sequence[Rdata] | None,
+    ttl: int | None,
+    description: str | None,
+) -> RRset:
+    texts = before.records if records is None else tuple(record.text for record in records)
+    served = bool(texts or before.records)
+    moved = advanced(zone, work.now) if served else zone
+    old = work.rrsets.wire(before.id)
+    new = _packed(zone, before.name, before.type, ttl, records or fields.records(before.name, before.type, texts))
+    after = replace(
+        before,
+        ttl=ttl,
+        records=texts,
+        description=description,
+        revision=moved.revision if served else before.revision,
+        version=before.version + 1,
+        updated_at=work.now,
+        status=Status.PENDING if texts else Status.ACTIVE,
+        action=Action.UPDATE if texts else Action.NONE,
+    )
+    work.rrsets.change(after, new if new != old else None, records=texts != before.records)
+    if served:
+        gone, come = timed(old, before.ttl, zone), timed(new, ttl, zone)
+        same = gone == come
+        more = 0 if before.managed else len(texts) - len(before.records)
+        publish(work, caller, zone, moved, removed=b"" if same else gone, added=b"" if same else come, records=more)
+    return after
+
+
+def delete_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str, rrset_id: str) -> RRset:
+    """Take an RRset out of its zone. It is gone from the API at once, from the servers when the zone is ACTIVE.
+
+    Raises ZoneNotFound, RRsetNotFound, Forbidden, BadInput.
+    """
+    zone, _ = locked(work, caller, zone_id)
+    before = _found(work, zone, rrset_id)
+    _check_writable(zone)
+    target = dict(target_of(zone), recordset_id=before.id, recordset_project_id=before.project_id)
+    rules.policy.may("delete_recordset", caller, target)
+    if before.type == "SOA":
+        raise BadInput("Deleting a SOA recordset is not allowed")
+    if before.managed and not caller.edit_managed:
+        raise BadInput("Managed records may not be deleted")
+    if before.type == "NS" and before.name == zone.name:
+        raise BadInput("Deleting a root zone NS record is not allowed")
+    gone = timed(work.rrsets.wire(before.id), before.ttl, zone)
+    work.rrsets.remove([before.id])
+    moved = advanced(zone, work.now)
+    fewer = 0 if before.managed else -len(before.records)
+    publish(work, caller, zone, moved, removed=gone, rrsets=-1, records=fewer)
+    return replace(before, status=Status.PENDING, action=Action.DELETE, updated_at=work.now)
+
+
+def _found(work: Work, zone: Zone, rrset_id: str) -> RRset:
+    rrset = work.rrsets.get(rrset_id, zone_id=zone.id)
+    if rrset is None:
+        raise RRsetNotFound(f"Could not find RecordSet {rrset_id}")
+    return rrset
+
+
+def _check_writable(zone: Zone) -> None:
+    if zone.type is ZoneType.CATALOG:
+        raise Forbidden("This operation is not allowed for catalog zones.")
+    if zone.action is Action.DELETE:
+        raise BadInput("Can not update a deleting zone")
+
+
+def _check_changeable(caller: Caller, zone: Zone, rrset: RRset) -> None:
+    if rrset.type == "SOA":
+        raise BadInput("Updating SOA recordsets is not allowed")
+    if rrset.type == "NS" and rrset.name == zone.name:
+        text = "Updating a root zone NS record is not allowed"
+        raise BadInput(text if caller.edit_managed else "Managed records may not be updated")
+    if rrset.managed and not caller.edit_managed:
+        raise BadInput("Managed records may not be updated")
+
+
+def _check_kept(before: RRset, change: RRsetChange) -> None:
+    """A member that cannot change may be sent back as it is."""
+    sent = (("name", change.same_name, before.name), ("type", change.same_type, before.type))
+    differing = [name for name, given, kept in sent if given is not UNSET and given != kept]
+    if differing:
+        raise InvalidObject(f"Provided object does not match schema. Keys {differing[:1]} are not valid for recordset")
+
+
+def _check_quota(rules: Rules, work: Work, zone: Zone, counts: Counts, *, rrsets: int, records: int, more: int) -> None:
+    """Charged to the zone's owner. `records`: those of the RRset; `more`: by how many the zone's grow."""
+    allowed = quotas.limits(rules, work, zone.project_id)
+    wanted = {"recordset_records": records}
+    if rrsets:
+        wanted["zone_recordsets"] = counts.rrsets + rrsets
+    if more > 0:
+        wanted["zone_records"] = counts.records + more
+    check(allowed, **wanted)
+
+
+def _packed(zone: Zone, name: str, rrtype: str, ttl: int | None, records: Sequence[Rdata]) -> bytes:
+    """The RRset as it is stored and sent. Raises InvalidObject where a record would not fit in a DNS message."""
+    try:
+        for at, record in enumerate(records):
+            if len(record.wire) + len(name) + 12 > MAX_RR:
+                raise InvalidObject.at(["records", at], f"A record of {len(record.wire)} octets cannot be transferred")
+        return pack(zone.name, name, rrtype, ttl, [record.wire for record in records])
+    except ValueError as error:
+        raise fields.refused(error) from error

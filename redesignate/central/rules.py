@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every use-case needs beside its transaction, and who may see what."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from redesignate.auth.policy import Policy
+from redesignate.config.settings import CentralSettings
+from redesignate.model.caller import Caller
+from redesignate.model.errors import ZoneNotFound
+from redesignate.model.rdata import DEFAULT_SUPPORTED
+from redesignate.model.zone import Zone
+from redesignate.store.unit import Work
+from redesignate.store.zones import Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The operator's numbers, the policy, and randomness as an argument."""
+
+    settings: CentralSettings
+    policy: Policy
+    random: random.Random = field(default_factory=random.Random)
+
+    @property
+    def supported_types(self) -> tuple[str, ...]:
+        """The record types that users may create; the operator's list narrows the table of types."""
+        return self.settings.supported_record_type or DEFAULT_SUPPORTED
+
+
+def check_switches(rules: Rules, caller: Caller) -> None:
+    """Raise Forbidden where the caller set a switch that its roles do not allow."""
+    if caller.all_projects:
+        rules.policy.may("all_tenants", caller, {})
+    if caller.edit_managed:
+        rules.policy.may("edit_managed_records", caller, {})
+    if caller.hard_delete:
+        rules.policy.may("hard_delete", caller, {})
+    if caller.sudo:
+        rules.policy.may("use_sudo", caller, {})
+
+
+def target_of(zone: Zone) -> dict[str, object]:
+    """A zone as policy rules see it."""
+    return {
+        "zone_id": zone.id,
+        "zone_name": zone.name,
+        "zone_type": zone.type.value,
+        "zone_shared": zone.shared,
+        "project_id": zone.project_id,
+        "tenant_id": zone.project_id,
+    }
+
+
+def own(caller: Caller) -> Mapping[str, object]:
+    """The caller's own project as a policy target."""
+    return {"project_id": caller.project_id, "tenant_id": caller.project_id}
+
+
+def visible(caller: Caller, zone: Zone | None, zone_id: str) -> Zone:
+    """The zone, if the caller may know of it. Another project's zone is as if it were not there."""
+    if zone is None or not (caller.all_projects or zone.project_id == caller.project_id):
+        raise ZoneNotFound(f"Could not find Zone {zone_id}")
+    return zone
+
+
+def locked(work: Work, caller: Caller, zone_id: str) -> tuple[Zone, Counts]:
+    """The zone, held until the transaction ends, with how much it holds. Raises ZoneNotFound."""
+    found = work.zones.lock(zone_id)
+    return visible(caller, found[0] if found else None, zone_id), found[1] if found else Counts(0, 0)

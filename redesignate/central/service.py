@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Central's one door: which use-case answers which command, in what kind of transaction, and the hints it leaves.
+
+The table is written out. A reading command runs in a snapshot, a writing one in a transaction that the store retries
+when it loses a race; its hints are sent once it is committed. A hint that is lost costs seconds, never the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from redesignate.bus import port
+from redesignate.bus.port import Command, Wake
+from redesignate.central import keys, pools, quotas, rrsets, services, upkeep, views, work, zones
+from redesignate.central.rules import Rules, check_switches
+from redesignate.model.caller import Caller
+from redesignate.store.unit import Store, Work
+
+R = TypeVar("R")
+Handler = Callable[[Rules, Work, Any], Any]
+
+READS: dict[type[Command[Any]], Handler] = {
+    port.GetZone: lambda r, w, c: zones.get_zone(r, w, c.caller, c.zone_id),
+    port.ListZones: lambda r, w, c: zones.list_zones(r, w, c.caller, c.query),
+    port.ZoneNameservers: lambda r, w, c: zones.nameservers(r, w, c.caller, c.zone_id),
+    port.ZonePeers: lambda r, w, c: views.zone_peers(r, w, c.caller, c.zone_id),
+    port.GetRRset: lambda r, w, c: rrsets.get_rrset(r, w, c.caller, c.zone_id, c.rrset_id),
+    port.ListRRsets: lambda r, w, c: rrsets.list_rrsets(r, w, c.caller, c.zone_id, c.query),
+    port.GetQuotas: lambda r, w, c: quotas.get_quotas(r, w, c.caller, c.project_id),
+    port.GetLimits: lambda r, w, c: quotas.get_limits(r, w, c.caller),
+    port.ListPools: lambda r, w, c: pools.list_pools(r, w, c.caller, c.query),
+    port.GetPool: lambda r, w, c: pools.get_pool(r, w, c.caller, c.pool_id),
+    port.ListTSIGKeys: lambda r, w, c: keys.list_keys(r, w, c.caller),
+    port.ListServices: lambda r, w, c: services.list_services(r, w, c.caller, c.query),
+    port.GetService: lambda r, w, c: services.get_service(r, w, c.caller, c.service_id),
+    port.PoolForWork: lambda _r, w, c: work.pool_for_work(w, c.pool_id),
+    port.Overdue: lambda _r, w, c: upkeep.overdue(w, c),
+}
+"""Commands that change nothing."""
+
+WRITES: dict[type[Command[Any]], Handler] = {
+    port.CreateZone: lambda r, w, c: zones.create_zone(r, w, c.caller, c.new),
+    port.UpdateZone: lambda r, w, c: zones.update_zone(r, w, c.caller, c.zone_id, c.change),
+    port.DeleteZone: lambda r, w, c: zones.delete_zone(r, w, c.caller, c.zone_id),
+    port.CreateRRset: lambda r, w, c: rrsets.create_rrset(r, w, c.caller, c.zone_id, c.new),
+    port.UpdateRRset: lambda r, w, c: rrsets.update_rrset(
+        r, w, c.caller, c.zone_id, rrset_id=c.rrset_id, change=c.change
+    ),
+    port.DeleteRRset: lambda r, w, c: rrsets.delete_rrset(r, w, c.caller, c.zone_id, c.rrset_id),
+    port.SetQuotas: lambda r, w, c: quotas.set_quotas(r, w, c.caller, c.project_id, c.limits),
+    port.ResetQuotas: lambda r, w, c: quotas.reset_quotas(r, w, c.caller, c.project_id),
+    port.ApplyPool: lambda r, w, c: pools.apply_pool(r, w, c.caller, c.spec),
+    port.DeletePool: lambda r, w, c: pools.delete_pool(r, w, c.caller, c.pool_id),
+    port.CreateTSIGKey: lambda r, w, c: keys.create_key(r, w, c.caller, c),
+    port.DeleteTSIGKey: lambda r, w, c: keys.delete_key(r, w, c.caller, c.key_id),
+    port.Heartbeat: lambda _r, w, c: w.services.beat(c.service_name, c.hostname, c.status, w.now),
+    port.CheckServices: lambda _r, w, c: services.check_services(w, c.silent_s, c.forget_s),
+    port.BeginWork: lambda _r, w, c: work.begin_work(w, c.worker, c.zone_ids, c.lease_s),
+    port.Report: lambda r, w, c: work.report(r, w, c.worker, c.outcomes, c.lease_s),
+    port.PeerReturned: lambda _r, w, c: w.outbox.hurry(c.pool_id, c.peer_id, w.now),
+    port.PurgeZones: lambda _r, w, c: upkeep.purge_zones(w, c),
+    port.TrimJournal: lambda _r, w, c: upkeep.trim_journal(w, c),
+    port.RefreshApexes: lambda _r, w, c: upkeep.refresh_apexes(w, c.limit),
+    port.HoldPartition: lambda _r, w, c: services.hold_partition(w, c.group, c.member, c.lease_s),
+}
+"""Commands that commit."""
+
+
+class CentralService:
+    """Answers commands over one store. Safe for use from many threads."""
+
+    def __init__(self, store: Store, rules: Rules, wake: Wake) -> None:
+        self._store = store
+        self._rules = rules
+        self._wake = wake
+
+    def dispatch(self, command: Command[R]) -> R:
+        """The command's answer. Raises its Problem."""
+        caller: Caller | None = getattr(command, "caller", None)
+        if caller is not None:
+            check_switches(self._rules, caller)
+        kind = type(command)
+        answer: R
+        if kind in READS:
+            with self._store.read() as reading:
+                answer = READS[kind](self._rules, reading, command)
+            self._send(reading)
+            return answer
+        handler = WRITES[kind]
+        answer = self._store.transact(lambda unit: handler(self._rules, unit, command), then=self._send)
+        return answer
+
+    def _send(self, unit: Work) -> None:
+        if unit.hints:
+            self._wake.wake(tuple(dict.fromkeys(unit.hints)))

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the producer has done now and then: overdue work woken again, old rows forgotten, apexes brought up to date."""
+
+from __future__ import annotations
+
+from redesignate.bus.port import Overdue, PurgeZones, TrimJournal
+from redesignate.central import apex
+from redesignate.model.clock import SECOND
+from redesignate.store.unit import Work
+
+
+def overdue(work: Work, asked: Overdue) -> tuple[str, ...]:
+    """Zones whose work is due since `grace_s` and held by nobody, oldest first. One query."""
+    before = work.now - int(asked.grace_s * SECOND)
+    found = work.outbox.overdue(before, asked.first_shard, asked.last_shard, asked.limit)
+    if asked.wake:
+        work.hints.extend(found)
+    return found
+
+
+def purge_zones(work: Work, asked: PurgeZones) -> int:
+    """Forget zones deleted long ago, with all they held; how many. Those a server has yet to drop are kept."""
+    found = work.zones.purgeable(work.now - asked.age_s * SECOND, asked.first_shard, asked.last_shard, asked.limit)
+    if found:
+        work.rrsets.forget(found)
+        work.journal.forget(found)
+        work.peers.forget(found)
+        work.zones.forget(found)
+    return len(found)
+
+
+def trim_journal(work: Work, asked: TrimJournal) -> int:
+    """Drop old journal rows; how many. Who asks for an older version gets the zone whole."""
+    return work.journal.trim(work.now - asked.age_s * SECOND, asked.first_shard, asked.last_shard, asked.limit)
+
+
+def refresh_apexes(work: Work, limit: int) -> int:
+    """Bring at most `limit` zones' apexes to their pools' NS records of now; how many were behind. Idempotent."""
+    done = 0
+    for pool_id, version in work.pools.apex_versions().items():
+        for zone_id in work.zones.with_old_apex(pool_id, version, limit - done):
+            done += apex.refresh(work, zone_id)
+    return done

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""On which server a zone is, and why not on the others."""
+
+from __future__ import annotations
+
+from redesignate.central.pools import roles
+from redesignate.central.rules import Rules, target_of, visible
+from redesignate.model.caller import Caller
+from redesignate.model.work import PeerState, PeerView
+from redesignate.model.zone import Action, Zone
+from redesignate.store.unit import Work
+
+
+def zone_peers(rules: Rules, work: Work, caller: Caller, zone_id: str) -> tuple[PeerView, ...]:
+    """Every target and nameserver of the zone's pool with what is known of it. Raises ZoneNotFound, Forbidden."""
+    zone = visible(caller, work.zones.get(zone_id), zone_id)
+    rules.policy.may("get_zone", caller, target_of(zone))
+    pool = work.pools.get(zone.pool_id)
+    if pool is None:
+        return ()
+    states = work.peers.of([zone.id])[zone.id]
+    return tuple(
+        _view(zone, states.get(peer_id) or PeerState(peer_id=peer_id, role=role), address, known=peer_id in states)
+        for peer_id, (role, address) in roles(pool).items()
+    )
+
+
+def _view(zone: Zone, state: PeerState, address: str, *, known: bool) -> PeerView:
+    if not known:
+        word = "unknown"
+    elif not state.present:
+        word = "absent"
+    elif state.revision >= zone.revision or (state.revision >= zone.confirmed == zone.revision):
+        word = "current"
+    else:
+        word = "behind"
+    if zone.action is Action.DELETE and word == "current":
+        word = "behind"
+    return PeerView(
+        peer_id=state.peer_id,
+        role=state.role,
+        address=address,
+        state=word,
+        serial=state.serial,
+        since=state.since,
+        attempts=state.attempts,
+        error=state.error,
+        next_try=state.next_try or None,
+    )

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What workers ask: what is to be done now, and here is what came of it.
+
+Why no stale state wins: the desired state is read in the transaction that leases the row, a report counts for the
+revision that it names alone, and a zone that moved on meanwhile comes back in the answer as the next task. Why none is
+lost: a row leaves the outbox only when every peer agrees on the newest revision, under the zone's lock; a lease that
+runs out makes the row anybody's again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from redesignate.bus.port import WorkPool
+from redesignate.central.agreement import Verdict, heard, judge, missing, pause
+from redesignate.central.rules import Rules
+from redesignate.model.clock import SECOND
+from redesignate.model.errors import PoolNotFound
+from redesignate.model.pool import Pool, peers
+from redesignate.model.work import Outcome, PeerState, Role, Task
+from redesignate.model.zone import Action, Zone
+from redesignate.store.outbox import NEVER
+from redesignate.store.unit import Work
+
+States = dict[str, dict[str, PeerState]]
+
+
+def begin_work(work: Work, worker: str, zone_ids: Sequence[str], lease_s: float) -> tuple[Task, ...]:
+    """Lease what is free of these zones and say what each is to look like. At most seven statements for all."""
+    until = work.now + int(lease_s * SECOND)
+    rows = work.outbox.lease(worker, zone_ids, work.now, until)
+    if not rows:
+        return ()
+    zones = work.zones.many(rows)
+    pools = work.pools.many({zone.pool_id for zone in zones.values()})
+    for zone_id in rows.keys() - zones.keys():
+        work.outbox.forget(zone_id)
+    return _tasks(work, zones, pools, work.peers.of(zones), until)
+
+
+def _tasks(
+    work: Work,
+    zones: Mapping[str, Zone],
+    pools: Mapping[str, Pool],
+    states: Mapping[str, Mapping[str, PeerState]],
+    until: int,
+) -> tuple[Task, ...]:
+    gone = [zone for zone in zones.values() if _deleting(zone)]
+    successors = {zone.name: zone for zone in work.zones.named([zone.name for zone in gone])} if gone else {}
+    hard = work.zones.hard_deletes([zone.id for zone in gone]) if gone else set()
+    with_catalog = {pool.id for pool in pools.values() if pool.catalog is not None}
+    catalogs = work.zones.catalog_of(with_catalog) if with_catalog else {}
+    tasks = []
+    for zone in zones.values():
+        pool = pools.get(zone.pool_id)
+        if pool is None:
+            work.outbox.forget(zone.id)
+            continue
+        heir = successors.get(zone.name)
+        catalog = catalogs.get(zone.pool_id)
+        tasks.append(
+            Task(
+                zone_id=zone.id,
+                name=zone.name,
+                type=zone.type,
+                present=not _deleting(zone),
+                superseded=bool(heir and heir.id != zone.id and heir.pool_id == zone.pool_id),
+                revision=zone.revision,
+                serial=zone.serial,
+                pool_id=pool.id,
+                pool_version=pool.version,
+                hard_delete=zone.id in hard,
+                lease_until=until,
+                catalog=(catalog.name, catalog.serial) if catalog else None,
+                peers=tuple(states[zone.id].values()),
+            )
+        )
+    return tuple(tasks)
+
+
+def _deleting(zone: Zone) -> bool:
+    return zone.action is Action.DELETE or zone.deleted_at is not None
+
+
+def report(rules: Rules, work: Work, worker: str, outcomes: Sequence[Outcome], lease_s: float) -> tuple[Task, ...]:
+    """Record outcomes; the answer holds the zones that moved on meanwhile, still leased to this worker.
+
+    Cost   at most eight statements for all, and one for each zone whose row changes
+    """
+    until = work.now + int(lease_s * SECOND)
+    ids = {outcome.zone_id for outcome in outcomes}
+    zones = work.zones.lock_many(ids)
+    rows = work.outbox.rows(zones)
+    pools = work.pools.many({zone.pool_id for zone in zones.values()})
+    before = work.peers.of(zones)
+    after: States = {zone_id: dict(states) for zone_id, states in before.items()}
+    for outcome in outcomes:
+        if outcome.zone_id in zones:
+            _hear(rules, work, outcome, zones[outcome.zone_id], pools=pools, states=after[outcome.zone_id])
+    verdicts = {
+        zone.id: judge(zone, pools.get(zone.pool_id), after[zone.id], rules.settings, work.now)
+        for zone in zones.values()
+    }
+    work.peers.save(before, after)
+    settled = {zone_id: _settle(work, zones[zone_id], verdict) for zone_id, verdict in verdicts.items()}
+    more = _next(work, worker, outcomes, zones=settled, verdicts=verdicts, rows=rows, until=until)
+    return _tasks(work, {zone_id: settled[zone_id] for zone_id in more}, pools, after, until) if more else ()
+
+
+def _hear(
+    rules: Rules, work: Work, outcome: Outcome, zone: Zone, *, pools: Mapping[str, Pool], states: dict[str, PeerState]
+) -> None:
+    pool = pools.get(zone.pool_id)
+    members = {peer.id for peer in peers(pool)} if pool else set()
+    for said in outcome.peers:
+        if said.peer_id not in members:
+            continue
+        known = states.get(said.peer_id)
+        wait = pause((known.attempts if known else 0) + 1, rules.settings, rules.random)
+        states[said.peer_id] = heard(known, said, outcome, now=work.now, wait=wait)
+    if outcome.present and outcome.final and missing(states):
+        for peer_id, state in states.items():
+            if state.role is Role.TARGET:
+                states[peer_id] = replace(state, present=False, revision=0)
+
+
+def _settle(work: Work, zone: Zone, verdict: Verdict) -> Zone:
+    if verdict.zone != zone:
+        work.zones.settle(zone, verdict.zone)
+        if verdict.zone.deleted_at is not None and zone.deleted_at is None:
+            if zone.project_id is not None:
+                work.quotas.count_zone(zone.project_id, -1)
+            work.zones.disown(zone)
+    return verdict.zone
+
+
+def _next(
+    work: Work,
+    worker: str,
+    outcomes: Sequence[Outcome],
+    *,
+    zones: Mapping[str, Zone],
+    verdicts: Mapping[str, Verdict],
+    rows: Mapping[str, Any],
+    until: int,
+) -> list[str]:
+    """Finish, postpone or go on with each outbox row; the zones to go on with."""
+    done: list[tuple[str, int]] = []
+    later: list[dict[str, Any]] = []
+    more: list[str] = []
+    for outcome in {outcome.zone_id: outcome for outcome in outcomes}.values():
+        zone, row = zones.get(outcome.zone_id), rows.get(outcome.zone_id)
+        if zone is None or row is None:
+            continue
+        verdict = verdicts[zone.id]
+        mine = row.lease_owner == worker
+        if verdict.agreed:
+            done.append((zone.id, zone.revision))
+        elif outcome.revision < zone.revision and mine:
+            more.append(zone.id)
+            later.append(_row(row, lease_owner=worker, lease_until=until, next_try=work.now))
+        elif not outcome.final and mine:
+            later.append(_row(row, lease_owner=worker, lease_until=until, next_try=row.next_try))
+        elif mine:
+            tries = {"next_try": max(verdict.next_try, work.now), "attempts": row.attempts + 1}
+            later.append(_row(row, lease_owner=None, lease_until=NEVER, **tries))
+    work.outbox.finish(done)
+    work.outbox.postpone(later)
+    return more
+
+
+def _row(row: Any, **changes: Any) -> dict[str, Any]:
+    return {"zone_id": row.zone_id, "attempts": row.attempts} | changes
+
+
+def pool_for_work(work: Work, pool_id: str) -> WorkPool:
+    """A pool and the TSIG keys that its peers need. Raises PoolNotFound."""
+    pool = work.pools.get(pool_id)
+    if pool is None:
+        raise PoolNotFound(f"Could not find Pool {pool_id}")
+    wanted = {peer.tsigkey_id for peer in peers(pool) if peer.tsigkey_id is not None}
+    return WorkPool(pool=pool, keys=work.tsigkeys.many(wanted) if wanted else ())

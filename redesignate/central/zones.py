@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What users do with zones. Each function is one transaction; the rules it keeps stand in its body, in order."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from msgspec import UNSET
+from sqlalchemy.exc import IntegrityError
+
+from redesignate.central import apex, catalogs, fields, quotas
+from redesignate.central.change import advanced, publish, queue
+from redesignate.central.ownership import check_length, check_ownership, family, parent_in
+from redesignate.central.rules import Rules, locked, own, target_of, visible
+from redesignate.central.scheduler import schedule
+from redesignate.model.caller import Caller
+from redesignate.model.clock import SECOND
+from redesignate.model.errors import (
+    BadInput,
+    DuplicateZone,
+    Forbidden,
+    InvalidObject,
+    MarkerNotFound,
+    MissingProject,
+    NoServersConfigured,
+    ZoneHasSubZone,
+)
+from redesignate.model.paging import ListQuery, Page
+from redesignate.model.pool import NSRecord, Pool, ranked
+from redesignate.model.serial import following
+from redesignate.model.tsig import Scope
+from redesignate.model.zone import Action, NewZone, Status, Zone, ZoneChange, ZoneType
+from redesignate.store.unit import Work
+from redesignate.wire.rrset import retime
+
+
+def create_zone(rules: Rules, work: Work, caller: Caller, new: NewZone) -> Zone:
+    """Add a zone with its SOA and apex NS, and queue it for its pool's servers.
+
+    Raises InvalidObject, InvalidZoneName, InvalidTTL, Forbidden, MissingProject, OverQuota, DuplicateZone,
+    IllegalChild, IllegalParent, NoValidPool, MultiplePoolsFound, NoServersConfigured.
+    Cost   one transaction of at most 17 statements (24 with a catalog zone), whatever the number of zones.
+    """
+    new = _checked(rules, new)
+    rules.policy.may("create_zone", caller, dict(own(caller), zone_name=new.name))
+    if new.type is ZoneType.CATALOG:
+        raise Forbidden("This operation is not allowed for catalog zones.")
+    if caller.project_id is None:
+        raise MissingProject("A project is needed to own the zone")
+    work.quotas.queue_on(family(new.name))
+    quotas.spend_zone(rules, work, caller.project_id)
+    check_length(new.name, rules.settings.max_zone_name_len)
+    ttl = rules.settings.default_ttl if new.ttl is None else fields.ttl(rules, caller, new.ttl)
+    parents = check_ownership(work, new.name, caller.project_id)
+    pool = schedule(rules, caller, new, work.pools.all())
+    _check_pool(rules, work, pool)
+    parent = parent_in(parents, pool.id)
+    zone = _made(rules, work.now, new, caller.project_id, pool=pool, ttl=ttl, parent=parent)
+    try:
+        work.zones.add(zone, apex_version=work.pools.apex_version(pool.id), rrsets=apex.size(zone))
+    except IntegrityError as error:
+        raise DuplicateZone("Duplicate Zone") from error
+    work.zones.adopt(zone)
+    apex.add(work, zone, pool, caller.project_id)
+    work.journal.add(catalogs.first_entry(zone, work.now), caller)
+    catalogs.add_member(work, pool, zone)
+    queue(work, zone)
+    return zone
+
+
+def _checked(rules: Rules, new: NewZone) -> NewZone:
+    name = fields.zone_name(new.name)
+    fields.description(new.description)
+    fields.attributes(new.attributes)
+    if new.type is ZoneType.SECONDARY:
+        for member in ("email", "ttl"):
+            if getattr(new, member) is not None:
+                text = f"'{member}' can't be specified when type is SECONDARY"
+                raise InvalidObject.at(["type"], text, validator="not_allowed", value=member)
+        if not new.primaries:
+            raise InvalidObject.at(
+                ["type"], "'masters' is a required property", validator="required", value=["masters"]
+            )
+        return NewZone(
+            name=name,
+            type=new.type,
+            email=rules.settings.managed_resource_email,
+            description=new.description,
+            attributes=new.attributes,
+            primaries=new.primaries,
+        )
+    if new.primaries:
+        raise InvalidObject.at(
+            ["type"], "'masters' has more items than allowed", validator="maxItems", value=["masters"]
+        )
+    if new.email is None and new.type is ZoneType.PRIMARY:
+        raise InvalidObject.at(["type"], "'email' is a required property", validator="required", value="email")
+    return NewZone(
+        name=name,
+        type=new.type,
+        email=fields.email(new.email) if new.email is not None else None,
+        ttl=new.ttl,
+        description=new.description,
+        attributes=new.attributes,
+    )
+
+
+def _check_pool(rules: Rules, work: Work, pool: Pool) -> None:
+    """A pool other than the default needs a key, or mdns could not tell its zones from others'; each needs NS."""
+    if pool.id != rules.settings.default_pool_id and not work.tsigkeys.of(Scope.POOL, pool.id):
+        raise BadInput("A TSIG key is required for non-default pools")
+    if not pool.ns_records:
+        raise NoServersConfigured(
+            f"Pool {pool.name} has no ns_records; give it some with `redesignate manage pool update`"
+        )
+
+
+def _made(rules: Rules, now: int, new: NewZone, project_id: str, *, pool: Pool, ttl: int, parent: Zone | None) -> Zone:
+    settings = rules.settings
+    secondary = new.type is ZoneType.SECONDARY
+    return Zone(
+        id=str(uuid.uuid4()),
+        name=new.name,
+        type=new.type,
+        pool_id=pool.id,
+        project_id=project_id,
+        email=new.email or settings.managed_resource_email,
+        ttl=ttl,
+        serial=1 if secondary else following(0, now // SECOND),
+        revision=1,
+        confirmed=0,
+        mname=ranked(pool.ns_records)[0].hostname,
+        refresh=rules.random.randint(settings.default_soa_refresh_min, settings.default_soa_refresh_max),
+        retry=settings.default_soa_retry,
+        expire=settings.default_soa_expire,
+        minimum=settings.default_soa_minimum,
+        action=Action.CREATE,
+        status=Status.PENDING,
+        version=1,
+        created_at=now,
+        description=new.description,
+        parent_id=parent.id if parent else None,
+        attributes=new.attributes,
+        primaries=new.primaries,
+    )
+
+
+def get_zone(rules: Rules, work: Work, caller: Caller, zone_id: str) -> Zone:
+    """One zone that the caller may see. Raises ZoneNotFound, Forbidden."""
+    zone = visible(caller, work.zones.get(zone_id), zone_id)
+    rules.policy.may("get_zone", caller, target_of(zone))
+    return zone
+
+
+def list_zones(rules: Rules, work: Work, caller: Caller, query: ListQuery) -> Page[Zone]:
+    """A page of the caller's zones, or of all with the switch. Raises Forbidden, MarkerNotFound."""
+    rules.policy.may("find_zones", caller, own(caller))
+    project = None if caller.all_projects else caller.project_id or ""
+    page = work.zones.listed(query, project_id=project, catalogs="admin" in caller.roles)
+    if page is None:
+        raise MarkerNotFound(f"Marker {query.marker} could not be found")
+    return page
+
+
+def nameservers(rules: Rules, work: Work, caller: Caller, zone_id: str) -> tuple[NSRecord, ...]:
+    """The NS records of the zone's pool, best first. Raises ZoneNotFound, Forbidden."""
+    zone = visible(caller, work.zones.get(zone_id), zone_id)
+    rules.policy.may("get_zone_ns_records", caller, target_of(zone))
+    pool = work.pools.get(zone.pool_id)
+    return ranked(pool.ns_records) if pool else ()
+
+
+def update_zone(rules: Rules, work: Work, caller: Caller, zone_id: str, change: ZoneChange) -> Zone:
+    """Change a zone; its serial rises and its servers are told, whatever was changed (as v2 publishes).
+
+    Raises ZoneNotFound, Forbidden, BadInput, InvalidObject, InvalidTTL.
+    Cost   five statements; two more, and as much as the zone holds, where the zone's own TTL changes.
+    """
+    zone, _ = locked(work, caller, zone_id)
+    if zone.type is ZoneType.CATALOG:
+        raise Forbidden("This operation is not allowed for catalog zones.")
+    rules.policy.may("update_zone", caller, target_of(zone))
+    if zone.action is Action.DELETE:
+        raise BadInput("Can not update a deleting zone")
+    after = advanced(zone, work.now, **_changes(rules, caller, zone, change))
+    untimed = work.rrsets.untimed(zone.id) if after.ttl != zone.ttl else b""
+    publish(
+        work,
+        caller,
+        zone,
+        after,
+        removed=retime(untimed, zone.ttl) if untimed else b"",
+        added=retime(untimed, after.ttl) if untimed else b"",
+    )
+    return after
+
+
+def _changes(rules: Rules, caller: Caller, zone: Zone, change: ZoneChange) -> dict[str, object]:
+    changes: dict[str, object] = {}
+    _check_kept(zone, change)
+    _check_type_rules(zone, change)
+    if change.email is not UNSET:
+        changes["email"] = fields.email(change.email)
+    if change.ttl is not UNSET:
+        changes["ttl"] = fields.ttl(rules, caller, change.ttl)
+    if change.description is not UNSET:
+        changes["description"] = fields.description(change.description)
+    if change.attributes is not UNSET:
+        changes["attributes"] = fields.attributes(change.attributes)
+    if change.primaries is not UNSET:
+        changes["primaries"] = change.primaries
+    return changes
+
+
+def _check_type_rules(zone: Zone, change: ZoneChange) -> None:
+    """What a SECONDARY zone takes from its primaries cannot be set here; a PRIMARY one has none."""
+    masters = change.primaries
+    if zone.type is not ZoneType.SECONDARY:
+        if masters is not UNSET and masters:
+            text = "'masters' has more items than allowed"
+            raise InvalidObject.at(["type"], text, validator="maxItems", value=["masters"])
+        return
+    for member in ("email", "ttl"):
+        if getattr(change, member) is not UNSET:
+            text = f"'{member}' can't be specified when type is SECONDARY"
+            raise InvalidObject.at(["type"], text, validator="not_allowed", value=member)
+    if masters is not UNSET and not masters:
+        raise InvalidObject.at(["type"], "'masters' is a required property", validator="required", value=["masters"])
+
+
+def _check_kept(zone: Zone, change: ZoneChange) -> None:
+    """A member that cannot change may be sent back as it is."""
+    differing = [
+        name
+        for name, sent, kept in (
+            ("name", change.same_name, zone.name),
+            ("type", change.same_type, zone.type),
+        )
+        if sent is not UNSET and sent != kept
+    ]
+    if differing:
+        raise InvalidObject(f"Provided object does not match schema. Keys {differing[:1]} are not valid for zone")
+
+
+def delete_zone(rules: Rules, work: Work, caller: Caller, zone_id: str) -> Zone:
+    """Have the zone dropped by its servers; it is gone from the API once they have. Asking again asks again.
+
+    Raises ZoneNotFound, Forbidden, ZoneHasSubZone.
+    """
+    zone, _ = locked(work, caller, zone_id)
+    if zone.type is ZoneType.CATALOG:
+        raise Forbidden("This operation is not allowed for catalog zones.")
+    rules.policy.may("delete_zone", caller, target_of(zone))
+    if work.zones.has_children(zone.id):
+        raise ZoneHasSubZone("Please delete any subzones before deleting this zone")
+    if zone.action is Action.DELETE:
+        queue(work, zone)
+        return zone
+    after = replace(
+        zone,
+        revision=zone.revision + 1,
+        action=Action.DELETE,
+        status=Status.PENDING,
+        version=zone.version + 1,
+        updated_at=work.now,
+    )
+    work.zones.advance(zone, after, hard_delete=caller.hard_delete)
+    catalogs.remove_member(work, zone)
+    queue(work, after)
+    return after
