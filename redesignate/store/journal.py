@@ -31,6 +31,9 @@ class Entry:
     at: int
 
 
+_ADD = journal.insert()
+
+
 class Journal:
     """The journal of one transaction."""
 
@@ -55,7 +58,7 @@ class Journal:
             "project_id": caller.project_id[:36] if caller and caller.project_id else None,
             "request_id": caller.request_id[:64] if caller else None,
         }
-        self._conn.execute(journal.insert().values(row))
+        self._conn.execute(_ADD, row)
 
     def trim(self, before: int, first_shard: int, last_shard: int, limit: int) -> int:
         """Drop at most `limit` revisions older than a time (µs). Two statements a zone touched; how many revisions."""

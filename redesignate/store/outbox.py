@@ -13,6 +13,14 @@ from redesignate.store.schema import outbox, peer_states, zones
 from redesignate.store.zones import LIVE, shard_of
 
 NEVER = 0
+# Built once, as in store.zones.
+_HELD = select(outbox.c.lease_until).where(outbox.c.zone_id == bindparam("z"))
+_ADD = outbox.insert()
+_RAISE = (
+    outbox.update()
+    .where(outbox.c.zone_id == bindparam("z"))
+    .values(pool_id=bindparam("p"), revision=bindparam("r"), next_try=bindparam("t"), attempts=0)
+)
 
 
 class Outbox:
@@ -26,7 +34,7 @@ class Outbox:
 
         Returns whether a hint is wanted: not where a worker holds the row, for its report will see the new revision.
         """
-        held = self._conn.execute(select(outbox.c.lease_until).where(outbox.c.zone_id == zone_id)).scalar()
+        held = self._conn.execute(_HELD, {"z": zone_id}).scalar()
         if held is None:
             row = {
                 "zone_id": zone_id,
@@ -39,10 +47,9 @@ class Outbox:
                 "lease_owner": None,
                 "lease_until": NEVER,
             }
-            self._conn.execute(outbox.insert().values(row))
+            self._conn.execute(_ADD, row)
             return True
-        change = {"pool_id": pool_id, "revision": revision, "next_try": now, "attempts": 0}
-        self._conn.execute(outbox.update().where(outbox.c.zone_id == zone_id).values(change))
+        self._conn.execute(_RAISE, {"z": zone_id, "p": pool_id, "r": revision, "t": now})
         return bool(held <= now)
 
     def enqueue_pool(self, pool_id: str, now: int) -> int:

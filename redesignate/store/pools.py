@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target
@@ -27,6 +27,10 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+
+
+_ALL = select(pools).order_by(pools.c.name)
+_APEX = select(pools.c.apex_version).where(pools.c.id == bindparam("i"))
 
 
 class Pools:
@@ -54,11 +58,11 @@ class Pools:
 
     def all(self) -> list[Pool]:
         """Every pool, by name: they are few. One query."""
-        return [self._pool(row) for row in self._conn.execute(select(pools).order_by(pools.c.name))]
+        return [self._pool(row) for row in self._conn.execute(_ALL)]
 
     def apex_version(self, pool_id: str) -> int:
         """How often the pool's NS records have changed. One query."""
-        return int(self._conn.execute(select(pools.c.apex_version).where(pools.c.id == pool_id)).scalar_one())
+        return int(self._conn.execute(_APEX, {"i": pool_id}).scalar_one())
 
     def apex_versions(self) -> dict[str, int]:
         """The same of every pool, by id. One query."""

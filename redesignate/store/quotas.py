@@ -5,10 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Integer, bindparam, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from redesignate.store.schema import families, quotas, usage
+
+# Built once, as in store.zones.
+_OVERRIDES = select(quotas.c.resource, quotas.c.hard_limit).where(quotas.c.project_id == bindparam("p"))
+_COUNT = (
+    usage.update()
+    .where(usage.c.project_id == bindparam("p"))
+    .values(zones=usage.c.zones + bindparam("by", type_=Integer))
+)
+_COUNTED = select(usage.c.zones).where(usage.c.project_id == bindparam("p"))
+_QUEUE = families.update().where(families.c.name == bindparam("n")).values(version=families.c.version + 1)
 
 
 class Quotas:
@@ -19,8 +29,7 @@ class Quotas:
 
     def overrides(self, project_id: str) -> dict[str, int]:
         """What the operator set for the project. One query."""
-        query = select(quotas.c.resource, quotas.c.hard_limit).where(quotas.c.project_id == project_id)
-        return {row.resource: row.hard_limit for row in self._conn.execute(query)}
+        return {row.resource: row.hard_limit for row in self._conn.execute(_OVERRIDES, {"p": project_id})}
 
     def set(self, project_id: str, limits: Mapping[str, int]) -> None:
         """Write overrides. Two statements."""
@@ -36,11 +45,10 @@ class Quotas:
 
     def count_zone(self, project_id: str, by: int) -> int:
         """Count a zone in (1) or out (-1); the project's zones afterwards. Holds the row. 2 statements."""
-        change = usage.update().where(usage.c.project_id == project_id).values(zones=usage.c.zones + by)
-        if self._conn.execute(change).rowcount == 0:
+        if self._conn.execute(_COUNT, {"p": project_id, "by": by}).rowcount == 0:
             self._insert_missing(usage, {"project_id": project_id, "zones": 0})
-            self._conn.execute(change)
-        return int(self._conn.execute(select(usage.c.zones).where(usage.c.project_id == project_id)).scalar_one())
+            self._conn.execute(_COUNT, {"p": project_id, "by": by})
+        return int(self._conn.execute(_COUNTED, {"p": project_id}).scalar_one())
 
     def zones_of(self, project_id: str) -> int:
         """How many zones the project holds. One query."""
@@ -49,10 +57,9 @@ class Quotas:
 
     def queue_on(self, family: str) -> None:
         """Wait for whoever else creates a zone below these two labels. One statement, two the first time."""
-        change = families.update().where(families.c.name == family).values(version=families.c.version + 1)
-        if self._conn.execute(change).rowcount == 0:
+        if self._conn.execute(_QUEUE, {"n": family}).rowcount == 0:
             self._insert_missing(families, {"name": family, "version": 0})
-            self._conn.execute(change)
+            self._conn.execute(_QUEUE, {"n": family})
 
     def _insert_missing(self, table: object, row: Mapping[str, object]) -> None:
         """Insert a row unless another transaction just did."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, exists, false, func, or_, select
 
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.rrset import RRset
@@ -36,6 +36,15 @@ _COLUMNS = (
     zones.c.minimum,
 )
 _QUERY = select(*_COLUMNS).join_from(rrsets, zones, rrsets.c.zone_id == zones.c.id)
+# Built once, as in store.zones.
+_ONE = _QUERY.where(rrsets.c.id == bindparam("i"), zones.c.deleted == LIVE)
+_ONE_OF_ZONE = _ONE.where(rrsets.c.zone_id == bindparam("z"))
+_TYPES_AT = select(rrsets.c.type).where(rrsets.c.zone_id == bindparam("z"), rrsets.c.name == bindparam("n"))
+_WIRE = select(rrsets.c.wire).where(rrsets.c.id == bindparam("i"))
+_ADD = rrsets.insert()
+_ADD_DATA = rrset_data.insert()
+_REMOVE = rrsets.delete().where(rrsets.c.id.in_(bindparam("ids", expanding=True)))
+_REMOVE_DATA = rrset_data.delete().where(rrset_data.c.rrset_id.in_(bindparam("ids", expanding=True)))
 
 
 class RRsets:
@@ -46,16 +55,13 @@ class RRsets:
 
     def get(self, rrset_id: str, *, zone_id: str | None = None) -> RRset | None:
         """One RRset of a living zone. One query."""
-        query = _QUERY.where(rrsets.c.id == rrset_id, zones.c.deleted == LIVE)
-        if zone_id is not None:
-            query = query.where(rrsets.c.zone_id == zone_id)
-        row = self._conn.execute(query).first()
+        query, given = (_ONE, {"i": rrset_id}) if zone_id is None else (_ONE_OF_ZONE, {"i": rrset_id, "z": zone_id})
+        row = self._conn.execute(query, given).first()
         return _rrset(row) if row else None
 
     def types_at(self, zone_id: str, name: str) -> set[str]:
         """The types that the zone has at one name. One query on (zone_id, name)."""
-        query = select(rrsets.c.type).where(rrsets.c.zone_id == zone_id, rrsets.c.name == name)
-        return set(self._conn.execute(query).scalars())
+        return set(self._conn.execute(_TYPES_AT, {"z": zone_id, "n": name}).scalars())
 
     def find(self, zone_id: str, name: str, rrtype: str) -> RRset | None:
         """The RRset of a name and type. One query."""
@@ -65,7 +71,7 @@ class RRsets:
 
     def wire(self, rrset_id: str) -> bytes:
         """The RRset's RRs in the form of the journal; empty for the SOA. One query."""
-        return bytes(self._conn.execute(select(rrsets.c.wire).where(rrsets.c.id == rrset_id)).scalar_one())
+        return bytes(self._conn.execute(_WIRE, {"i": rrset_id}).scalar_one())
 
     def untimed(self, zone_id: str) -> bytes:
         """Every RR of the zone that takes the zone's TTL, for a change of that. Grows with the zone."""
@@ -74,7 +80,7 @@ class RRsets:
 
     def add(self, new: Sequence[tuple[RRset, bytes]]) -> None:
         """Insert RRsets with their wire form. Two statements. Raises IntegrityError where name and type are taken."""
-        self._conn.execute(rrsets.insert(), [_row(rrset) | {"wire": wire} for rrset, wire in new])
+        self._conn.execute(_ADD, [_row(rrset) | {"wire": wire} for rrset, wire in new])
         self._add_data([rrset for rrset, _ in new])
 
     def change(self, after: RRset, wire: bytes | None, *, records: bool) -> None:
@@ -89,8 +95,8 @@ class RRsets:
 
     def remove(self, rrset_ids: Sequence[str]) -> None:
         """Delete RRsets. Two statements."""
-        self._conn.execute(rrset_data.delete().where(rrset_data.c.rrset_id.in_(rrset_ids)))
-        self._conn.execute(rrsets.delete().where(rrsets.c.id.in_(rrset_ids)))
+        self._conn.execute(_REMOVE_DATA, {"ids": list(rrset_ids)})
+        self._conn.execute(_REMOVE, {"ids": list(rrset_ids)})
 
     def forget(self, zone_ids: Sequence[str]) -> None:
         """Delete every RRset of zones that are purged. Two statements."""
@@ -141,7 +147,7 @@ class RRsets:
             for at, text in enumerate(rrset.records)
         ]
         if rows:
-            self._conn.execute(rrset_data.insert(), rows)
+            self._conn.execute(_ADD_DATA, rows)
 
 
 def _needs_zone(query: ListQuery, zone_id: str | None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, func, select
 
 from redesignate.model.names import reverse_key
 from redesignate.model.paging import Condition, ListQuery, Op, Page
@@ -17,6 +17,36 @@ from redesignate.store.schema import outbox, zones
 
 LIVE = ""
 """`deleted` of a zone that lives; a deleted one holds its own id there, so that its name is free again."""
+
+
+# The statements on the path of every change are built once: building and hashing them costs more than running them.
+_LIVING = select(zones).where(zones.c.id == bindparam("z"), zones.c.deleted == LIVE)
+_LOCK = _LIVING.with_for_update()
+_NAMED = select(zones).where(zones.c.name.in_(bindparam("names", expanding=True)), zones.c.deleted == LIVE)
+_NAMED_IN_POOL = _NAMED.where(zones.c.pool_id == bindparam("p"))
+_ADD = zones.insert()
+_ONE_REVISION = and_(zones.c.id == bindparam("z"), zones.c.revision == bindparam("r"))
+_MOVING = ("serial", "revision", "action", "status", "version", "updated_at")
+_ADVANCE = (
+    zones.update()
+    .where(_ONE_REVISION, zones.c.deleted == LIVE)
+    .values(
+        {name: bindparam(f"v_{name}") for name in _MOVING}
+        | {
+            "rrset_count": zones.c.rrset_count + bindparam("more_rrsets", type_=Integer),
+            "record_count": zones.c.record_count + bindparam("more_records", type_=Integer),
+        }
+    )
+)
+_UNDER = and_(zones.c.reverse_key > bindparam("low"), zones.c.reverse_key < bindparam("high"), zones.c.deleted == LIVE)
+_FOREIGN = select(zones.c.id).where(_UNDER, func.coalesce(zones.c.project_id, " ") != bindparam("p")).limit(1)
+_ADOPT = (
+    zones.update()
+    .where(_UNDER, zones.c.pool_id == bindparam("pool"), func.coalesce(zones.c.parent_id, "") == bindparam("old"))
+    .values(parent_id=bindparam("new"))
+)
+_SETTLING = ("confirmed", "status", "action")
+_SETTLE = zones.update().where(_ONE_REVISION).values({name: bindparam(f"v_{name}") for name in _SETTLING})
 
 
 class Stale(Exception):
@@ -36,13 +66,12 @@ class Zones:
 
     def get(self, zone_id: str) -> Zone | None:
         """A living zone. One query."""
-        row = self._conn.execute(select(zones).where(zones.c.id == zone_id, zones.c.deleted == LIVE)).first()
+        row = self._conn.execute(_LIVING, {"z": zone_id}).first()
         return _zone(row) if row else None
 
     def lock(self, zone_id: str) -> tuple[Zone, Counts] | None:
         """A living zone, its row held until the transaction ends, so that writers of one zone queue. One query."""
-        query = select(zones).where(zones.c.id == zone_id, zones.c.deleted == LIVE).with_for_update()
-        row = self._conn.execute(query).first()
+        row = self._conn.execute(_LOCK, {"z": zone_id}).first()
         return (_zone(row), Counts(row.rrset_count, row.record_count)) if row else None
 
     def lock_many(self, zone_ids: Iterable[str]) -> dict[str, Zone]:
@@ -71,7 +100,7 @@ class Zones:
             "record_count": 0,
             "deleted": LIVE,
         }
-        self._conn.execute(zones.insert().values(row))
+        self._conn.execute(_ADD, row)
 
     def advance(self, before: Zone, after: Zone, *, rrsets: int = 0, records: int = 0, **more: Any) -> None:
         """Write `after` over `before` if the row is still `before`; raises Stale if not. One statement.
@@ -79,6 +108,11 @@ class Zones:
         The comparison counts even under the row lock: a Galera node certifies the write, not the lock.
         """
         changed = _difference(_row(before), _row(after)) | more
+        if changed.keys() <= set(_MOVING):
+            values = _bound(_row(after), _MOVING) | {"more_rrsets": rrsets, "more_records": records}
+            if self._conn.execute(_ADVANCE, {"z": before.id, "r": before.revision} | values).rowcount != 1:
+                raise Stale
+            return
         if rrsets:
             changed["rrset_count"] = zones.c.rrset_count + rrsets
         if records:
@@ -94,24 +128,25 @@ class Zones:
             changed["deleted"] = after.id
         if not changed:
             return
+        if changed.keys() <= set(_SETTLING):
+            values = _bound(_row(after), _SETTLING)
+            if self._conn.execute(_SETTLE, {"z": before.id, "r": before.revision} | values).rowcount != 1:
+                raise Stale
+            return
         guard = and_(zones.c.id == before.id, zones.c.revision == before.revision)
         if self._conn.execute(zones.update().where(guard).values(changed)).rowcount != 1:
             raise Stale
 
     def named(self, names: Sequence[str], *, pool_id: str | None = None) -> list[Zone]:
         """Living zones of these names, of one pool or of all. One query on the name's index."""
-        query = select(zones).where(zones.c.name.in_(names), zones.c.deleted == LIVE)
-        if pool_id is not None:
-            query = query.where(zones.c.pool_id == pool_id)
-        return [_zone(row) for row in self._conn.execute(query)]
+        given: dict[str, Any] = {"names": list(names)}
+        if pool_id is None:
+            return [_zone(row) for row in self._conn.execute(_NAMED, given)]
+        return [_zone(row) for row in self._conn.execute(_NAMED_IN_POOL, given | {"p": pool_id})]
 
     def foreign_below(self, name: str, project_id: str | None) -> bool:
         """Whether another project owns a zone below `name`, in whatever pool. One query on the reversed name."""
-        mine = zones.c.project_id == project_id if project_id is not None else zones.c.project_id.is_(None)
-        query = select(zones.c.id).where(
-            _below(name), zones.c.deleted == LIVE, or_(~mine, zones.c.project_id.is_(None))
-        )
-        return self._conn.execute(query.limit(1)).first() is not None
+        return self._conn.execute(_FOREIGN, _range(name) | {"p": project_id or ""}).first() is not None
 
     def has_children(self, zone_id: str) -> bool:
         """Whether a living zone has this one as its parent. One query."""
@@ -120,9 +155,8 @@ class Zones:
 
     def adopt(self, parent: Zone) -> int:
         """Make `parent` the parent of the zones below it in its pool that had its own parent. One statement."""
-        orphaned = zones.c.parent_id.is_(None) if parent.parent_id is None else zones.c.parent_id == parent.parent_id
-        mine = and_(_below(parent.name), zones.c.pool_id == parent.pool_id, zones.c.deleted == LIVE, orphaned)
-        return self._conn.execute(zones.update().where(mine).values(parent_id=parent.id)).rowcount
+        given = _range(parent.name) | {"pool": parent.pool_id, "old": parent.parent_id or "", "new": parent.id}
+        return self._conn.execute(_ADOPT, given).rowcount
 
     def disown(self, zone: Zone) -> None:
         """Hand the zone's children, if any are left, to its parent. One statement."""
@@ -221,8 +255,13 @@ class Counts(msgspec.Struct, frozen=True):
 
 def _below(name: str) -> ColumnElement[bool]:
     """Names strictly under `name`: one range of the reversed names, which end in a dot as all names do."""
+    limits = _range(name)
+    return and_(zones.c.reverse_key > limits["low"], zones.c.reverse_key < limits["high"])
+
+
+def _range(name: str) -> dict[str, str]:
     key = reverse_key(name)
-    return and_(zones.c.reverse_key > key, zones.c.reverse_key < key + "\U0010ffff")
+    return {"low": key, "high": key + "\U0010ffff"}
 
 
 def _where(condition: Condition) -> ColumnElement[bool]:
@@ -235,6 +274,10 @@ def _where(condition: Condition) -> ColumnElement[bool]:
 
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in after.items() if before[key] != value}
+
+
+def _bound(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {f"v_{name}": row[name] for name in names}
 
 
 def _row(zone: Zone) -> dict[str, Any]:
