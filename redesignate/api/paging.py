@@ -103,8 +103,8 @@ def _order(arguments: dict[str, str], sort_keys: tuple[str, ...], *, all_project
         raise InvalidSortKey(f"sort key must be one of {list(sort_keys)}")
     if direction not in ("asc", "desc"):
         raise InvalidSortDir("sort direction must be one of ['asc', 'desc']")
-    if key == "tenant_id" and not all_projects:
-        key = "created_at"
+    if key == "tenant_id":  # says nothing within one project, and v2 then ignores it
+        key = "project_id" if all_projects else "created_at"
     return key, direction == "desc"
 
 

@@ -323,12 +323,6 @@ def service(value: Service, base: str) -> ServiceOut:
     )
 
 
-_LIMITED = ("zones", "zone_recordsets", "zone_records", "recordset_records")
-
-
 def limits(found: Mapping[str, int], page: int) -> dict[str, int]:
-    """What the caller runs into; `page` is the largest page of a list."""
-    shown = {f"max_{name}": found[name] for name in _LIMITED}
-    for name in ("min_ttl", "max_zone_name_length", "max_recordset_name_length"):
-        shown[name] = found[name]
-    return shown | {"max_page_limit": page}
+    """What the caller runs into: central's limits and the largest page of a list."""
+    return {**found, "max_page_limit": page}
