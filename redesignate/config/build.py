@@ -36,7 +36,8 @@ def settings(read: Reader) -> Settings:
 
     Raises Misconfigured.
     """
-    store, bus = _store(read), read.fill(BusSettings, "DEFAULT")
+    store = _store(read)
+    bus = read.fill(BusSettings, "DEFAULT", transport_url=read.value("DEFAULT", "transport_url") or None)
     central = _central(read)
     return read.fill(
         Settings,
@@ -50,7 +51,9 @@ def settings(read: Reader) -> Settings:
         producer=_producer(read),
         store=store,
         bus=bus,
-        coordination=read.fill(CoordinationSettings, "coordination"),
+        coordination=read.fill(
+            CoordinationSettings, "coordination", backend_url=read.value("coordination", "backend_url") or None
+        ),
         heartbeat=read.fill(HeartbeatSettings, "heartbeat_emitter"),
     )
 
@@ -70,7 +73,7 @@ def _central(read: Reader) -> CentralSettings:
     local, at, domain = read.value(part, "managed_resource_email").rpartition("@")
     if not (local and at and domain):
         raise read.wrong(part, "managed_resource_email", "expected a mail address, such as hostmaster@example.com")
-    types = read.value("DEFAULT", "supported_record_type")
+    types = read.value("DEFAULT", "supported_record_type") or None
     common = read.fill(CentralSettings, "DEFAULT", supported_record_type=types and tuple(t.upper() for t in types))
     worker = "service:worker"
     shared = ("threshold_percentage", "poll_retry_interval", "poll_max_retries", "lease")
@@ -112,7 +115,7 @@ def _producer(read: Reader) -> ProducerSettings:
     tasks = {name: read.fill(TaskSettings, f"producer_task:{name}") for name in ProducerSettings().tasks}
     keep = read.value("service:central", "journal_keep") or LONGEST
     tasks["journal_trim"] = replace(tasks["journal_trim"], time_threshold=keep)
-    enabled = read.value(part, "enabled_tasks")
+    enabled = read.value(part, "enabled_tasks") or None
     for name in enabled or ():
         if name not in tasks:
             raise read.wrong(part, "enabled_tasks", f"there is no task {name}: {', '.join(sorted(tasks))}")

@@ -64,6 +64,17 @@ class Sources:
                 lines.append(f"{file}: [{section}] {key} is not an option{mend}")
         return list(dict.fromkeys(lines))
 
+    def old_spellings(self) -> list[str]:
+        """One line for each option that a file gives by an old name."""
+        lines = []
+        every = [(section, option) for section, options in sections().items() for option in options]
+        for section, option in every:
+            for old in option.deprecated_opts:
+                key = (old.group or section, (old.name or option.dest).replace("-", "_"))
+                if file := self._where.get(key):
+                    lines.append(f"{file}: [{key[0]}] {key[1]} is an old spelling of [{section}] {option.dest}")
+        return lines
+
     def _section_typo(self, section: str, file: str, known: Mapping[str, set[str]]) -> list[str]:
         if ":" not in section or section.startswith(OLD_SECTIONS):
             return []

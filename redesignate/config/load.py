@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from oslo_config import cfg
 
@@ -66,35 +67,25 @@ def read(
     used, folders = list(conf.config_file or ()), list(conf.config_dir or ())
     _parse(own, [], used, folders)
     sources = Sources([*used, *_drop_in_files(folders)])
-    with _old_spellings() as old:
+    with _quiet():
         settings = build.settings(Reader(own, sources))
-    return Configuration(
-        settings=replace(settings, files=sources.files), conf=conf, notes=(*sources.unknown(), *dict.fromkeys(old))
-    )
+    notes = (*sources.unknown(), *sources.old_spellings())
+    return Configuration(settings=replace(settings, files=sources.files), conf=conf, notes=notes)
 
 
 @contextmanager
-def _old_spellings() -> Iterator[list[str]]:
-    """Collects what oslo.config says of deprecated names, which it would print before there is a log to print to.
-
-    A dash for an underscore is as good as the other.
-    """
-    lines: list[str] = []
-
-    def keep(record: logging.LogRecord) -> bool:
-        said = record.args if isinstance(record.args, dict) else {}
-        old, new = str(said.get("dep_option")), str(said.get("option"))
-        if (moved := said.get("dep_group") != said.get("group")) or old.replace("_", "-") != new:
-            group = f"[{said.get('dep_group')}] " if moved else ""
-            lines.append(f"{group}{old} is an old spelling of [{said.get('group')}] {new.replace('-', '_')}")
-        return False
-
+def _quiet() -> Iterator[None]:
+    """Without what oslo.config says of deprecated names: there is no log yet to say it to; `notes` has it."""
     logger = logging.getLogger("oslo_config.cfg")
-    logger.addFilter(keep)
+    logger.addFilter(_nothing)
     try:
-        yield lines
+        yield
     finally:
-        logger.removeFilter(keep)
+        logger.removeFilter(_nothing)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
 
 
 def _parse(conf: cfg.ConfigOpts, argv: list[str], files: list[str], folders: list[str]) -> None:
@@ -113,8 +104,22 @@ def _parse(conf: cfg.ConfigOpts, argv: list[str], files: list[str], folders: lis
         raise Misconfigured(f"{names}: may not be read by this user; change its owner or mode") from closed
     except cfg.ConfigDirNotFoundError as gone:
         raise Misconfigured(f"{gone.config_dir}: there is no such folder; mend --config-dir") from gone
-    except (cfg.ConfigFileParseError, cfg.ConfigSourceValueError, UnicodeDecodeError) as broken:
+    except UnicodeDecodeError as broken:
+        raise Misconfigured(f"{_not_text([*files, *argv])}: is not UTF-8 text; write it anew") from broken
+    except (cfg.ConfigFileParseError, cfg.ConfigSourceValueError) as broken:
         raise Misconfigured(f"{' '.join(str(broken).split())}; write it as `key = value` under a [section]") from broken
+
+
+def _not_text(words: list[str]) -> str:
+    """The first of the words that names a file which is no UTF-8."""
+    for file in (word.removeprefix("--config-file=") for word in words):
+        if not Path(file).is_file():
+            continue
+        try:
+            Path(file).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            return file
+    return "a configuration file"
 
 
 def _drop_in_files(folders: list[str]) -> list[str]:

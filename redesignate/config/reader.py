@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from oslo_config import cfg
 
 from redesignate.config import options
+from redesignate.config.describe import takes
 from redesignate.config.files import Sources
 from redesignate.config.urls import endpoint
 from redesignate.model.errors import Misconfigured
@@ -69,19 +70,8 @@ class Reader:
 
 
 def _expected(option: cfg.Opt, wrong: Exception) -> str:
-    """What the option takes, in words."""
-    kind = option.type
-    choices = getattr(kind, "choices", None)
-    if choices:
-        return f"expected one of {', '.join(str(choice) for choice in choices)}"
-    if isinstance(option, cfg.URIOpt):
-        return "expected a URL, such as http://127.0.0.1:9001/"
-    low, high = getattr(kind, "min", None), getattr(kind, "max", None)
-    name = {"integer value": "a whole number", "floating point value": "a number", "boolean value": "true or false"}
-    text = name.get(kind.type_name, f"a {kind.type_name}") if hasattr(kind, "type_name") else "another value"
-    limits = [f"from {low}"] * (low is not None) + [f"up to {high}"] * (high is not None)
-    if option.secret:
-        return f"expected {' '.join([text, *limits])}"
+    """What the option takes, and what is wrong with what was found, unless it is a secret."""
     found = re.search(r"is not valid: (.*)", str(wrong), re.DOTALL)
-    reason = f" ({' '.join(found[1].split())})" if found else ""
-    return f"expected {' '.join([text, *limits])}{reason}"
+    if found is None or option.secret or isinstance(option, cfg.URIOpt) or getattr(option.type, "choices", None):
+        return f"expected {takes(option)}"
+    return f"expected {takes(option)} ({' '.join(found[1].split())})"

@@ -13,6 +13,8 @@ _DRIVERS = {
     "postgres": "postgresql+psycopg",
     "sqlite": "sqlite",
 }
+_NEXT_LOGIN = re.compile(r"(?<=[^,]),(?=[^,@]*:[^,@]*@)")
+"""The comma before a further "user:password@host"."""
 _URL = re.compile(r"(?P<dialect>[a-z]+)(\+[a-z0-9_]+)?://(?P<rest>.*)", re.DOTALL)
 
 
@@ -39,10 +41,11 @@ def database_urls(text: str, parameters: str = "") -> tuple[str, ...]:
 def _each_host(rest: str) -> list[str]:
     """The part behind `//`, once for each of the hosts that stand in it separated by commas."""
     authority, slash, path = rest.partition("/")
-    user, at, hosts = authority.rpartition("@")
-    if not hosts:
-        return [rest]
-    return [f"{user}{at}{host.rpartition('@')[2]}{slash}{path}" for host in hosts.split(",")]
+    found = []
+    for part in _NEXT_LOGIN.split(authority):
+        user, at, hosts = part.rpartition("@")
+        found += [f"{user}{at}{host}{slash}{path}" for host in hosts.split(",")]
+    return found
 
 
 def endpoint(text: str, default_port: int) -> tuple[str, int]:
