@@ -14,6 +14,8 @@ def _encode(text: str) -> Rdata:
     first, second, third, *digits = fields(text, 4, _USAGE, rest=True)
     tag = integer(first, 65535, "key tag").to_bytes(2, "big")
     kind = integer(third, 255, "digest type")
+    if kind == 0:
+        raise ValueError("digest type 0 is reserved; write 2 (SHA-256) or 4 (SHA-384)")
     digest = hexadecimal(digits, "digest")
     wanted = _LENGTH.get(kind)
     if wanted is not None and len(digest) != wanted:
