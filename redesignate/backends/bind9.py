@@ -13,7 +13,7 @@ from redesignate.backends.rndc_config import key_for
 from redesignate.model.errors import Misconfigured
 from redesignate.model.pool import Endpoint, Target
 
-DEFAULT_TIMEOUT_S = 10.0
+DEFAULT_TIMEOUT_S = 5.0
 LONGEST_FILE_NAME = 240
 PLAIN = re.compile(r"[A-Za-z0-9_.*/-]+")
 VIEW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -25,7 +25,7 @@ ONE_PRIMARY = re.compile(r"([0-9A-Fa-f.:]+)(?:\s+port\s+(\d+))?\s*;")
 class Bind9Options(TargetOptions, frozen=True, kw_only=True):
     """The options of a target of type bind9. `rndc_bin_path` is read and not used: no process is started.
 
-    rndc_timeout   seconds for one command; 0 takes 10, for there is always a limit
+    rndc_timeout   seconds for one command; 0 takes 5, for there is always a limit
     """
 
     rndc_host: str = "127.0.0.1"
@@ -73,6 +73,10 @@ class Bind9:
         except CommandRefused as refused:
             if "not found" not in refused.reason:
                 raise
+
+    async def ping(self) -> None:
+        """One command that does nothing."""
+        await self._channel.command("null")
 
     async def close(self) -> None:
         """Close the control connection."""

@@ -22,8 +22,11 @@ class Builtin:
     async def delete(self, zone: BackendZone, hard: bool) -> None:
         """Nothing to do."""
 
+    async def ping(self) -> None:
+        """Nothing to do."""
+
     async def close(self) -> None:
         """Nothing to do."""
 
 
-KIND = BackendKind("builtin", TargetOptions, Builtin)
+KIND = BackendKind("builtin", TargetOptions, Builtin, notified=False)

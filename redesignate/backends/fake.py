@@ -40,6 +40,11 @@ class Fake:
         self._note("delete hard" if hard else "delete", zone)
         self.zones.pop(zone.name, None)
 
+    async def ping(self) -> None:
+        """Fails as the other calls do."""
+        if self.failing is not None:
+            raise BackendError(self.failing)
+
     async def close(self) -> None:
         """Nothing to let go of."""
 

@@ -20,6 +20,10 @@ class BackendError(Exception):
     """The target could not be told; the text is one line for a person and names the server."""
 
 
+class BackendRefused(BackendError):
+    """The server was reached and said no: this zone's trouble, not the server's."""
+
+
 @dataclass(frozen=True, slots=True)
 class BackendZone:
     """A zone, as far as a backend needs to know it. `name` is absolute: "example.org."."""
@@ -61,6 +65,10 @@ class Backend(Protocol):
         """
         ...
 
+    async def ping(self) -> None:
+        """Find out whether the target can be told at all, changing nothing. Raises BackendError."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections. The backend may be used again afterwards."""
         ...
@@ -68,7 +76,9 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BackendKind:
-    """What a target's `type` names: its options, and how to make one. `build` raises Misconfigured or BackendError.
+    """What a target's `type` names: its options, and how to make one. `build` raises Misconfigured.
+
+    notified   whether the target gets a NOTIFY for every change
 
     Third parties give one of these under the entry point group `redesignate.backend`.
     """
@@ -76,3 +86,4 @@ class BackendKind:
     name: str
     options: type[TargetOptions]
     build: Callable[[Target, Any], Backend]
+    notified: bool = True

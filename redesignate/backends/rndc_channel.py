@@ -8,7 +8,7 @@ import contextlib
 import secrets
 import time
 
-from redesignate.backends.port import BackendError
+from redesignate.backends.port import BackendError, BackendRefused
 from redesignate.backends.rndc_message import LARGEST, RndcFormatError, RndcKey, Table, decode, encode, text
 from redesignate.model.pool import Endpoint
 
@@ -16,7 +16,7 @@ LIFE_S = 60
 """How long a message counts after it was made; named refuses it later, against replay."""
 
 
-class CommandRefused(BackendError):
+class CommandRefused(BackendRefused):
     """The server understood and said no; `reason` is its own text."""
 
     def __init__(self, server: Endpoint, reason: str) -> None:
