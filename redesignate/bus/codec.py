@@ -84,11 +84,14 @@ def refusal(problem: Problem) -> bytes:
 
 def told(command: Command[R], body: bytes) -> R:
     """The answer to `command`. Raises the Problem that the other side raised."""
-    heard = _answer(body)
-    if heard.problem is not None:
-        raise restore(heard.problem.kind, heard.problem.message, heard.problem.errors)
-    reply: R = _replies(type(command))(heard.ok)
-    return reply
+    try:
+        heard = _answer(body)
+        if heard.problem is None:
+            reply: R = _replies(type(command))(heard.ok)
+            return reply
+    except msgspec.DecodeError as error:
+        raise Problem(f"Central's answer makes no sense ({error}); are all services of one version?") from error
+    raise restore(heard.problem.kind, heard.problem.message, heard.problem.errors)
 
 
 def serve(dispatch: Dispatch, body: bytes) -> bytes:

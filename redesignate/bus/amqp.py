@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bus over a message broker, by oslo.messaging: questions as RPC calls, hints as late-acknowledged notifications.
+
+oslo.messaging's RPC server acknowledges before it works, so a killed central loses the question and its asker hears
+`TimedOut`; its notification listener acknowledges after, so a killed worker's hints go to another at once. What is
+lost anyway, the outbox has. No thread of ours ever waits in the library for a broker that is known to be away.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from kombu.exceptions import OperationalError
+
+from redesignate.bus import codec
+from redesignate.bus.broker import Broker, messaging
+from redesignate.bus.lanes import Lanes
+from redesignate.bus.pending import Pending
+from redesignate.bus.port import Command, Handler
+from redesignate.model.errors import TimedOut, Unavailable
+from redesignate.observe.log import events
+
+R = TypeVar("R")
+log = events(__name__)
+
+WORK_TOPIC = "redesignate_work"
+FIRST_CONTACT_S = 3.0
+SILENCE_S = 10
+"""Central says every half of this that it still works on a question; after so long without a word it has died."""
+
+
+class AmqpCentral:
+    """Central over the broker.
+
+    Cost   one message there and one back: about 3 ms on one machine.
+    """
+
+    def __init__(self, broker: Broker, *, topic: str = "central") -> None:
+        self._broker = broker
+        self._transport = broker.rpc()
+        timeout = broker.settings.rpc_response_timeout
+        target = messaging.Target(exchange=broker.settings.control_exchange, topic=topic)
+        self._client = messaging.get_rpc_client(self._transport, target, timeout=timeout, retry=0).prepare(
+            call_monitor_timeout=min(SILENCE_S, timeout),
+            transport_options=messaging.TransportOptions(at_least_once=True),
+        )
+        self._connected = threading.Event()
+        self._closed = threading.Event()
+        threading.Thread(target=self._connect, name="central-connect", daemon=True).start()
+
+    def call(self, command: Command[R]) -> R:
+        """Ask; returns the answer or raises its Problem.
+
+        Raises Unavailable at once while the broker is away or no central was ever there; TimedOut when the answer
+        does not come within rpc_response_timeout, or central or the broker died over it. A question may be carried
+        out twice where the broker took it and died before it could say so.
+        """
+        if not self._broker.up() or not self._connected.wait(FIRST_CONTACT_S):
+            raise Unavailable("The message broker cannot be reached")
+        body = codec.question(command).decode()
+        return codec.told(command, self._ask("answer", body).encode())
+
+    def close(self) -> None:
+        """Hang up. A call under way may fail."""
+        self._closed.set()
+        self._transport.cleanup()
+
+    def _ask(self, method: str, body: str) -> str:
+        for last in (False, True):
+            try:
+                heard: str = self._client.call({}, method, body=body)
+            except messaging.MessagingTimeout as error:
+                raise TimedOut("No answer in time; the change may or may not have been made") from error
+            except messaging.MessageUndeliverable as error:
+                raise Unavailable("No central service is there") from error
+            except (messaging.MessageDeliveryFailure, OperationalError, OSError) as error:
+                # A kept connection may be from before a restart of the broker: the next try opens it anew.
+                if last or not self._broker.doubt():
+                    raise Unavailable("The message broker cannot be reached") from error
+            else:
+                return heard
+        raise AssertionError("unreachable")
+
+    def _connect(self) -> None:
+        """Make the queue for answers, which the library does in the first call, waiting for the broker for ever."""
+        while not self._connected.is_set() and not self._closed.is_set():
+            if not self._broker.wait_up():
+                return
+            try:
+                self._client.prepare(timeout=2, call_monitor_timeout=None).call({}, "ping")
+            except (messaging.MessageDeliveryFailure, OperationalError, OSError):
+                self._closed.wait(0.5)
+                continue
+            except (messaging.MessagingTimeout, messaging.MessageUndeliverable):
+                pass  # nobody answers yet, but the queue is made
+            self._connected.set()
+
+
+class _Listening:
+    """A server of the library's: started from a thread of its own once the broker is there, since it would wait."""
+
+    def __init__(self, broker: Broker, make: Callable[[], Any], threads: int) -> None:
+        self._broker = broker
+        self._make = make
+        self._threads = threads
+        self._server: Any = None
+        self._stopping = False
+        self.ready = threading.Event()
+        self._starter = threading.Thread(target=self._start, name="bus-listen", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen as soon as the broker is there; returns at once."""
+        self._starter.start()
+
+    def stop(self) -> None:
+        """Take nothing new, wait for what is being worked on, give back the rest."""
+        self._stopping = True
+        if self.ready.is_set():
+            self._server.stop()
+            self._server.wait()
+            self._server.transport.cleanup()
+
+    def _start(self) -> None:
+        self._broker.wait_up()
+        if self._stopping:
+            return
+        self._server = self._make()
+        self._server.start(override_pool_size=self._threads)
+        self.ready.set()
+        log.info("listening on the message broker", server=type(self._server).__name__)
+
+
+class _Door:
+    """What the library's RPC server finds: its public methods are callable from outside."""
+
+    def __init__(self, dispatch: codec.Dispatch) -> None:
+        self._dispatch = dispatch
+
+    def answer(self, _context: object, body: str) -> str:
+        return codec.serve(self._dispatch, body.encode()).decode()
+
+    def ping(self, _context: object) -> str:
+        return "pong"
+
+
+class CentralServer:
+    """Central's side: answers questions on `executor_thread_pool_size` threads; any number of processes share them.
+
+    host   this node's name, for the queue that is its own
+    """
+
+    def __init__(self, broker: Broker, dispatch: codec.Dispatch, *, host: str, topic: str = "central") -> None:
+        def make() -> Any:
+            target = messaging.Target(exchange=broker.settings.control_exchange, topic=topic, server=host)
+            return messaging.get_rpc_server(broker.rpc(), target, [_Door(dispatch)])
+
+        self._listening = _Listening(broker, make, broker.settings.executor_thread_pool_size)
+
+    def start(self) -> None:
+        """Begin to answer as soon as the broker is there; returns at once, and comes back by itself after an outage."""
+        self._listening.start()
+
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Whether it answers by then."""
+        return self._listening.ready.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Take no more questions; returns when those under way are answered."""
+        self._listening.stop()
+
+
+class AmqpWake:
+    """Hints to whichever worker is free. A thread of its own sends them, many zones in one message when in a hurry.
+
+    most   zones in one message: one worker gets them together
+    """
+
+    def __init__(self, broker: Broker, *, publisher: str, topic: str = WORK_TOPIC, most: int = 20) -> None:
+        self._broker = broker
+        self._most = most
+        self._pending = Pending()
+        self._stopping = threading.Event()
+        self._transport = broker.notifications()
+        self._notifier = messaging.Notifier(
+            self._transport, publisher_id=publisher, driver="messagingv2", topics=[topic], retry=-1
+        )
+        self._thread = threading.Thread(target=self._send, name="hints-send", daemon=True)
+        self._thread.start()
+
+    def wake(self, zone_ids: Sequence[str]) -> None:
+        """Tell some worker that these zones have work. Never waits for the broker."""
+        self._pending.add(zone_ids)
+
+    def waiting(self) -> int:
+        """How many zones nobody has been told of yet."""
+        return len(self._pending)
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Send no more; what has not left by then is the sweep's."""
+        self._stopping.set()
+        self._pending.nudge()
+        self._thread.join(timeout_s)
+        self._transport.cleanup()
+
+    def _send(self) -> None:
+        while not self._stopping.is_set():
+            zone_ids = self._pending.take(self._most, self._stopping)
+            if zone_ids and self._broker.wait_up():
+                self._notifier.info({}, "zone.changed", {"zone_ids": zone_ids})
+
+
+class _Ear:
+    """What the library's listener finds: called for each message of priority "info"."""
+
+    def __init__(self, source: AmqpWorkSource) -> None:
+        self._source = source
+
+    def info(self, _context: object, _publisher: str, _event: str, payload: dict[str, Any], _about: object) -> str:
+        return self._source.hear(payload)
+
+
+class AmqpWorkSource:
+    """Hints as a worker hears them; all workers share one queue.
+
+    lanes     calls of the handler at a time; messages that come while all are busy are handled together
+    most      zones in one call of the handler
+    prefetch  messages that this worker holds at most, the rest is for the others ([oslo_messaging_rabbit]
+              rabbit_qos_prefetch_count where the operator sets it)
+    pause_s   how long a message is held whose handler raised, before it is given back
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        topic: str = WORK_TOPIC,
+        lanes: int = 16,
+        most: int = 100,
+        prefetch: int = 64,
+        pause_s: float = 1.0,
+    ) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._lanes, self._most, self._prefetch = lanes, most, prefetch
+        self._pause_s = pause_s
+        self._stopping = threading.Event()
+        self._listening = _Listening(broker, self._make, prefetch)
+        self._work: Lanes | None = None
+
+    def start(self, handler: Handler) -> None:
+        """Deliver hints to `handler`, from threads of the source's own, as soon as the broker is there."""
+        self._work = Lanes(handler, lanes=self._lanes, most=self._most)
+        self._listening.start()
+
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Whether it listens by then."""
+        return self._listening.ready.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Deliver no more; returns when no handler runs. What is unacknowledged goes to another worker."""
+        self._stopping.set()
+        if self._work is not None:
+            self._work.close()
+        self._listening.stop()
+
+    def hear(self, payload: dict[str, Any]) -> str:
+        """One message, in the library's words: HANDLED acknowledges, REQUEUE gives it back."""
+        assert self._work is not None
+        zone_ids = tuple(str(zone_id) for zone_id in payload.get("zone_ids", ()))
+        try:
+            done = not zone_ids or self._work.run(zone_ids)
+        except Exception:  # the loop of a service
+            log.exception("hints come back, for their handler failed", zones=len(zone_ids))
+            done = False
+        if not done:
+            self._stopping.wait(self._pause_s)
+        result: str = messaging.NotificationResult.HANDLED if done else messaging.NotificationResult.REQUEUE
+        return result
+
+    def _make(self) -> Any:
+        transport = self._broker.notifications(prefetch=self._prefetch)
+        target = messaging.Target(exchange=self._broker.settings.control_exchange, topic=self._topic)
+        return messaging.get_notification_listener(transport, [target], [_Ear(self)], allow_requeue=True)

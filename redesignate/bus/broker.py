@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The message broker as oslo.messaging reaches it: where it is, whether it is there, and the transports to it.
+
+The operator's `[oslo_messaging_rabbit]` options hold as they are; `OURS` takes the place of library defaults alone.
+Make one `Broker` a process, after the fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import socket
+import threading
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from oslo_config import cfg
+
+from redesignate.config.settings import BusSettings
+from redesignate.model.errors import Misconfigured
+from redesignate.observe.log import events
+
+with warnings.catch_warnings():
+    # The library still imports eventlet where it is installed. Nothing here uses it, nothing is patched.
+    warnings.simplefilter("ignore")
+    import oslo_messaging as messaging
+    from oslo_messaging import opts as messaging_options
+
+__all__ = ["Broker", "messaging"]
+
+log = events(__name__)
+
+GROUP = "oslo_messaging_rabbit"
+OURS = {
+    "rabbit_retry_backoff": "1",
+    "rabbit_interval_max": "2",
+    "kombu_reconnect_delay": "0.1",
+    "kombu_missing_consumer_retry_timeout": "10",
+}
+"""Back within two seconds after an outage of any length (the library's own pauses grow to thirty), and no thread of
+central waits for longer than ten seconds for an asker that has died."""
+
+LOOK_UP_S = 2.0
+LOOK_DOWN_S = 0.25
+CONNECT_S = 1.0
+
+
+class Broker:
+    """The broker of one process. `up` is what was last seen, looked at again and again by a thread of its own.
+
+    A look is a TCP connection that is closed at once, which RabbitMQ does not log.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts, settings: BusSettings) -> None:
+        """Raises Misconfigured on a transport_url that is none."""
+        self.settings = settings
+        self._conf = conf
+        for group, options in [*messaging_options.list_opts(), *_forgotten_options()]:
+            conf.register_opts(options, group)
+        conf.set_default("control_exchange", settings.control_exchange)
+        self._hosts = [(host.hostname, host.port or 5672) for host in self._url().hosts if host.hostname]
+        self._up = self._look()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._doubt = threading.Event()
+        threading.Thread(target=self._watch, name="broker-watch", daemon=True).start()
+
+    def up(self) -> bool:
+        """Whether the broker was there when last looked at; others poll the outbox while it is not."""
+        return self._up
+
+    def wait_up(self, timeout_s: float | None = None) -> bool:
+        """Wait until the broker is there; False at the time-out or when closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._up or self._closed, timeout_s)
+            return self._up and not self._closed
+
+    def doubt(self) -> bool:
+        """Something failed: look now. Whether the broker is there."""
+        self._see(self._look())
+        self._doubt.set()
+        return self._up
+
+    def close(self) -> None:
+        """Look no more, and let those who wait for it go."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._doubt.set()
+
+    def rpc(self) -> Any:
+        """A transport for questions and answers."""
+        return messaging.get_rpc_transport(self._conf, url=self._url(OURS))
+
+    def notifications(self, *, prefetch: int = 0) -> Any:
+        """A transport for hints.
+
+        prefetch   what a listener holds unacknowledged at most, where the operator sets no other
+        """
+        more = {"rabbit_qos_prefetch_count": str(prefetch)} if prefetch else {}
+        return messaging.get_notification_transport(self._conf, url=self._url({**OURS, **more}))
+
+    def _url(self, ours: Mapping[str, str] | None = None) -> Any:
+        """The operator's URL; our values travel in its query, which outranks the option, so they skip what he set."""
+        try:
+            url = messaging.TransportURL.parse(self._conf, self.settings.transport_url)
+        except messaging.InvalidTransportURL as error:
+            raise Misconfigured(
+                f"[DEFAULT] transport_url: {error}; write it as rabbit://user:password@host:5672/"
+            ) from error
+        for name, value in (ours or {}).items():
+            if self._is_default(name):
+                url.query.setdefault(name, value)
+        return url
+
+    def _is_default(self, name: str) -> bool:
+        location = self._conf.get_location(name, GROUP)
+        return location is None or location.location is cfg.Locations.opt_default
+
+    def _watch(self) -> None:
+        while not self._closed:
+            self._doubt.wait(LOOK_UP_S if self._up else LOOK_DOWN_S)
+            self._doubt.clear()
+            self._see(self._look())
+
+    def _see(self, up: bool) -> None:
+        with self._changed:
+            if up != self._up:
+                log.info("message broker is back") if up else log.warning("message broker is away")
+            self._up = up
+            self._changed.notify_all()
+
+    def _look(self) -> bool:
+        for host in self._hosts:
+            with contextlib.suppress(OSError), socket.create_connection(host, timeout=CONNECT_S):
+                return True
+        return not self._hosts
+
+
+def _forgotten_options() -> list[tuple[str, list[Any]]]:
+    """Options that the library registers on oslo.config's global object alone, and then asks of ours."""
+    found = []
+    for part in ("metrics", "tracing"):
+        with contextlib.suppress(ImportError):  # tracing came with 18
+            module = importlib.import_module(f"oslo_messaging._{part}.client")
+            found.append((f"oslo_messaging_{part}", getattr(module, f"oslo_messaging_{part}")))
+    return found

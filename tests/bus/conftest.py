@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Both buses behind one face, so that one suite holds for both."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Protocol
+
+import pytest
+from oslo_config import cfg
+
+from redesignate.bus.amqp import AmqpCentral, AmqpWake, AmqpWorkSource, CentralServer
+from redesignate.bus.broker import Broker
+from redesignate.bus.codec import Dispatch
+from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource
+from redesignate.bus.pending import Pending
+from redesignate.bus.port import Central, Wake, WorkSource
+from redesignate.config.settings import BusSettings
+
+READY_S = 20
+
+
+class Bus(Protocol):
+    """One bus: any number of everything on it."""
+
+    def central(self, dispatch: Dispatch) -> Central: ...
+
+    def wake(self) -> Wake: ...
+
+    def source(self) -> WorkSource: ...
+
+
+class InprocBus:
+    def __init__(self) -> None:
+        self.pending = Pending()
+
+    def central(self, dispatch: Dispatch) -> Central:
+        return InprocCentral(dispatch)
+
+    def wake(self) -> Wake:
+        return InprocWake(self.pending)
+
+    def source(self) -> WorkSource:
+        return InprocWorkSource(self.pending, pause_s=0.05)
+
+
+def options() -> cfg.ConfigOpts:
+    """oslo.config with nothing but defaults."""
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[], default_config_dirs=[])
+    return conf
+
+
+class AmqpBus:
+    """Everything made here is closed with the stack."""
+
+    def __init__(self, url: str, stack: ExitStack, conf: cfg.ConfigOpts | None = None) -> None:
+        self.settings = BusSettings(transport_url=url, rpc_response_timeout=10)
+        self.broker = Broker(conf or options(), self.settings)
+        self.stack = stack
+        stack.callback(self.broker.close)
+
+    def serve(self, dispatch: Dispatch) -> CentralServer:
+        server = CentralServer(self.broker, dispatch, host="here")
+        server.start()
+        self.stack.callback(server.stop)
+        assert server.wait_ready(READY_S)
+        return server
+
+    def ask(self) -> AmqpCentral:
+        client = AmqpCentral(self.broker)
+        self.stack.callback(client.close)
+        return client
+
+    def central(self, dispatch: Dispatch) -> Central:
+        self.serve(dispatch)
+        return self.ask()
+
+    def wake(self) -> Wake:
+        wake = AmqpWake(self.broker, publisher="test")
+        self.stack.callback(wake.close)
+        return wake
+
+    def source(self) -> AmqpWorkSource:
+        return AmqpWorkSource(self.broker, pause_s=0.05)
+
+
+@pytest.fixture(params=["inproc", pytest.param("amqp", marks=pytest.mark.external)])
+def bus(request: pytest.FixtureRequest) -> Iterator[Bus]:
+    if request.param == "inproc":
+        yield InprocBus()
+        return
+    with ExitStack() as stack:
+        yield AmqpBus(request.getfixturevalue("rabbitmq").transport_url(), stack)
+    gc.collect()
+
+
+@pytest.fixture
+def amqp() -> Iterator[Callable[[str], AmqpBus]]:
+    """Makes buses on a broker by its URL."""
+    with ExitStack() as stack:
+        yield lambda url: AmqpBus(url, stack)
+    gc.collect()  # sockets that the library leaves to the collector after a failure show in this test, not a later one

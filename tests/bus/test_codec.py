@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that can be asked or answered survives the way through bytes."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redesignate.bus import codec
+from redesignate.bus.port import Command, GetZone, HoldPartition, ResetQuotas, reply_type
+from redesignate.model import errors
+from redesignate.model.caller import operator
+from tests.bus.samples import values
+
+COMMANDS = codec.commands()
+GET = GetZone(caller=operator("req-1"), zone_id="z")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_every_command_survives_the_bytes(command: type[Command[Any]], data: st.DataObject) -> None:
+    asked = data.draw(values(command))
+    assert codec.asked(codec.question(asked)) == asked
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_every_answer_survives_the_bytes(command: type[Command[Any]], data: st.DataObject) -> None:
+    asked, found = data.draw(values(command)), data.draw(values(reply_type(command)))
+    assert codec.told(asked, codec.serve(lambda _: found, codec.question(asked))) == found
+
+
+def test_commands_are_told_apart_by_their_tags() -> None:
+    tags = [command.__struct_config__.tag for command in COMMANDS]
+    assert len(set(tags)) == len(tags) >= 35
+
+
+@pytest.mark.parametrize("kind", sorted(errors.KINDS))
+def test_every_problem_comes_back_as_itself(kind: str) -> None:
+    def refuse(_: object) -> None:
+        raise errors.KINDS[kind]("why", errors={"errors": [{"path": ["ttl", 0], "message": "no"}]})
+
+    with pytest.raises(errors.KINDS[kind]) as caught:
+        codec.told(GET, codec.serve(refuse, codec.question(GET)))
+    assert type(caught.value) is errors.KINDS[kind]
+    assert caught.value.message == "why"
+    assert caught.value.errors == {"errors": [{"path": ["ttl", 0], "message": "no"}]}
+
+
+def test_an_unknown_failure_is_a_plain_500_and_stands_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError("the secret of line 7")
+
+    with caplog.at_level(logging.ERROR), pytest.raises(errors.Problem) as caught:
+        codec.told(GET, codec.serve(fail, codec.question(GET)))
+    assert (caught.value.status, caught.value.kind) == (500, "unknown")
+    assert "secret" not in caught.value.message
+    assert "ZeroDivisionError: the secret of line 7" in caplog.text
+
+
+def test_none_is_an_answer() -> None:
+    question = ResetQuotas(caller=operator("req-1"), project_id="p")
+    assert codec.serve(lambda _: None, codec.question(question)) == b'{"ok":null}'
+    codec.told(question, b'{"ok":null}')  # raises nothing
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"op":"zone.explode"}', b'{"op":"zone.get"}', b"\xff"])
+def test_what_is_no_question_gets_an_answer_and_ends_nothing(body: bytes) -> None:
+    with pytest.raises(errors.Problem, match="went wrong"):
+        codec.told(GET, codec.serve(lambda _: None, body))
+
+
+@pytest.mark.parametrize("body", [b'{"ok":{"index":"one"}}', b'{"ok":', b""])
+def test_an_answer_of_another_version_is_a_problem(body: bytes) -> None:
+    with pytest.raises(errors.Problem, match="of one version") as caught:
+        codec.told(HoldPartition(group="g", member="m", lease_s=1.0), body)
+    assert caught.value.status == 500

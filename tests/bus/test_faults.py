@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bus while its broker and its ends come and go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from redesignate.bus.broker import Broker
+from redesignate.bus.port import GetQuotas
+from redesignate.config.settings import BusSettings
+from redesignate.model.caller import operator
+from redesignate.model.errors import Misconfigured, TimedOut, Unavailable
+from tests.bus.conftest import AmqpBus, options
+from tests.support.rabbitmq import RabbitMQ
+from tests.support.servers import until
+
+pytestmark = [
+    pytest.mark.external,
+    # py-amqp leaves the sockets of failed connections to the garbage collector, which says so.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+QUESTION = GetQuotas(caller=operator("req-1"), project_id="p")
+Buses = Callable[[str], AmqpBus]
+
+HOLDER = """
+import sys, time
+from tests.bus.conftest import AmqpBus
+from contextlib import ExitStack
+with ExitStack() as stack:
+    source = AmqpBus(sys.argv[1], stack).source()
+    def hold(zone_ids):
+        print(*zone_ids, flush=True)
+        time.sleep(600)
+    source.start(hold)
+    time.sleep(600)
+"""
+
+SERVER = """
+import os, sys, time
+from tests.bus.conftest import AmqpBus
+from contextlib import ExitStack
+with ExitStack() as stack:
+    def slow(command):
+        print("asked", flush=True)
+        if command.project_id == "slow":
+            time.sleep(600)
+        return {"pid": os.getpid()}
+    AmqpBus(sys.argv[1], stack).serve(slow)
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def own_rabbitmq() -> Iterator[RabbitMQ]:
+    server = RabbitMQ.create()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def spawn() -> Iterator[Callable[[str, str], subprocess.Popen[str]]]:
+    """Another process that runs a script with the broker's URL."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(script: str, url: str) -> subprocess.Popen[str]:
+        started.append(subprocess.Popen([sys.executable, "-c", script, url], stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_killed_workers_hints_go_to_another_at_once(
+    rabbitmq: RabbitMQ, amqp: Buses, spawn: Callable[[str, str], subprocess.Popen[str]]
+) -> None:
+    url = rabbitmq.transport_url()
+    holder = spawn(HOLDER, url)
+    amqp(url).wake().wake(["a", "b", "c"])
+    assert set(_line(holder).split()) == {"a", "b", "c"}
+    heard: Counter[str] = Counter()
+    source = amqp(url).source()
+    source.start(heard.update)
+    assert source.wait_ready(20)
+    assert not heard
+    os.kill(holder.pid, signal.SIGKILL)
+    killed_at = time.monotonic()
+    until(lambda: heard == {"a": 1, "b": 1, "c": 1}, deadline_s=10)
+    assert time.monotonic() - killed_at < 3
+    source.stop()
+
+
+def test_an_acknowledged_hint_is_gone(rabbitmq: RabbitMQ, amqp: Buses) -> None:
+    url = rabbitmq.transport_url()
+    bus, heard = amqp(url), Counter[str]()
+    source = bus.source()
+    source.start(heard.update)
+    bus.wake().wake(["a"])
+    until(lambda: bool(heard), deadline_s=20)
+    until(lambda: rabbitmq.queues(url).get("redesignate_work.info") == 0, deadline_s=20)
+    source.stop()
+
+
+def test_one_worker_does_not_hold_everything(rabbitmq: RabbitMQ, amqp: Buses) -> None:
+    url, go_on = rabbitmq.transport_url(), threading.Event()
+    bus, held, free = amqp(url), Counter[str](), Counter[str]()
+    slow, quick = bus.source(), bus.source()
+
+    def hold(zone_ids: tuple[str, ...]) -> None:
+        held.update(zone_ids)
+        go_on.wait(60)
+
+    slow.start(hold)
+    assert slow.wait_ready(20)
+    wake = bus.wake()
+    for n in range(300):  # one at a time, so that they are messages of their own
+        wake.wake([f"z{n}"])
+        until(lambda: not wake.waiting(), deadline_s=20)
+    quick.start(free.update)
+    until(lambda: len(free) >= 300 - 64, deadline_s=30)
+    assert len(held) <= 64
+    go_on.set()
+    until(lambda: len(held) + len(free) == 300, deadline_s=30)
+    slow.stop()
+    quick.stop()
+
+
+def test_questions_are_shared_by_processes_and_outlive_any_of_them(
+    rabbitmq: RabbitMQ, amqp: Buses, spawn: Callable[[str, str], subprocess.Popen[str]]
+) -> None:
+    url = rabbitmq.transport_url()
+    servers = [spawn(SERVER, url), spawn(SERVER, url)]
+    assert [_line(server) for server in servers] == ["ready", "ready"]
+    central = amqp(url).ask()
+    assert {central.call(QUESTION)["pid"] for _ in range(20)} == {server.pid for server in servers}
+    os.kill(servers[0].pid, signal.SIGKILL)
+    servers[0].wait()
+    until(lambda: len({central.call(QUESTION)["pid"] for _ in range(4)}) == 1, deadline_s=20)
+
+
+def test_a_central_that_dies_over_a_question_is_noticed_before_the_reply_is_due(
+    rabbitmq: RabbitMQ,
+    amqp: Buses,
+    spawn: Callable[[str, str], subprocess.Popen[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("redesignate.bus.amqp.SILENCE_S", 2)
+    url = rabbitmq.transport_url()
+    server = spawn(SERVER, url)
+    assert _line(server) == "ready"
+    central = amqp(url).ask()
+    failed: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            central.call(GetQuotas(caller=operator("req-1"), project_id="slow"))
+        except TimedOut as error:
+            failed.append(error)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    assert _line(server) == "asked"
+    os.kill(server.pid, signal.SIGKILL)
+    asker.join(8)  # well before rpc_response_timeout
+    assert len(failed) == 1
+
+
+def test_without_any_central_the_asker_hears_so(rabbitmq: RabbitMQ, amqp: Buses) -> None:
+    central = amqp(rabbitmq.transport_url()).ask()
+    with pytest.raises(Unavailable, match="central"):
+        central.call(QUESTION)
+
+
+def test_without_a_broker_questions_fail_at_once_and_waking_does_not_wait(amqp: Buses) -> None:
+    bus = amqp("rabbit://guest:guest@127.0.0.1:9/")
+    central, wake = bus.ask(), bus.wake()
+    started_at = time.monotonic()
+    with pytest.raises(Unavailable, match="broker"):
+        central.call(QUESTION)
+    wake.wake([f"z{n}" for n in range(1000)])
+    assert time.monotonic() - started_at < 0.5
+    assert not bus.broker.up()
+
+
+def test_a_wrong_transport_url_names_the_option() -> None:
+    with pytest.raises(Misconfigured, match=r"\[DEFAULT\] transport_url"):
+        Broker(options(), BusSettings(transport_url="rabbit://guest:guest@[::1/"))
+
+
+def test_everything_goes_on_by_itself_after_a_restart_of_the_broker(own_rabbitmq: RabbitMQ, amqp: Buses) -> None:
+    bus, heard = amqp(own_rabbitmq.transport_url()), Counter[str]()
+    central, source, wake = bus.central(lambda _: {"zones": 1}), bus.source(), bus.wake()
+    source.start(heard.update)
+    wake.wake(["before"])
+    until(lambda: heard["before"] == 1, deadline_s=20)
+    for number, brutally in enumerate((False, True)):
+        own_rabbitmq.kill() if brutally else own_rabbitmq.stop()
+        with pytest.raises((Unavailable, TimedOut)):
+            central.call(QUESTION)
+        until(lambda: not bus.broker.up(), deadline_s=10)
+        with pytest.raises(Unavailable):
+            central.call(QUESTION)
+        wake.wake([f"during {number}"])
+        own_rabbitmq.start()
+        until(lambda: _answers(central.call), deadline_s=10)
+        until(lambda: heard[f"during {number}"] >= 1, deadline_s=10)
+        assert bus.broker.up()
+    source.stop()
+
+
+def _answers(call: Callable[[GetQuotas], dict[str, int]]) -> bool:
+    try:
+        return call(QUESTION) == {"zones": 1}
+    except (Unavailable, TimedOut):
+        return False
+
+
+def test_services_may_start_before_their_broker(own_rabbitmq: RabbitMQ, amqp: Buses) -> None:
+    url = own_rabbitmq.transport_url()
+    own_rabbitmq.stop()
+    bus, heard = amqp(url), Counter[str]()
+    server_ready = threading.Thread(target=bus.serve, args=(lambda _: {"zones": 1},))
+    server_ready.start()
+    central, source = bus.ask(), bus.source()
+    source.start(heard.update)
+    bus.wake().wake(["early"])
+    own_rabbitmq.start()
+    until(lambda: _answers(central.call), deadline_s=20)
+    until(lambda: heard["early"] == 1, deadline_s=20)
+    server_ready.join()
+    source.stop()
+
+
+def test_the_operators_queue_options_are_kept(rabbitmq: RabbitMQ, tmp_path: os.PathLike[str]) -> None:
+    from contextlib import ExitStack
+
+    file = os.path.join(tmp_path, "designate.conf")
+    with open(file, "w") as out:
+        out.write("[oslo_messaging_rabbit]\nrabbit_quorum_queue = true\nrabbit_qos_prefetch_count = 3\n")
+    conf = options()
+    conf([], default_config_files=[file], default_config_dirs=[])
+    url = rabbitmq.transport_url()
+    with ExitStack() as stack:
+        bus, heard = AmqpBus(url, stack, conf), Counter[str]()
+        assert bus.central(lambda _: {"zones": 1}).call(QUESTION) == {"zones": 1}
+        source = bus.source()
+        source.start(heard.update)
+        bus.wake().wake(["a"])
+        until(lambda: heard["a"] == 1, deadline_s=20)
+        source.stop()
+        vhost = url.rpartition("/")[2]
+        kinds = rabbitmq.eval(f'[T || [{{type, T}}] <- rabbit_amqqueue:info_all(<<"{vhost}">>, [type])]')
+        assert kinds.count("quorum") >= 2
