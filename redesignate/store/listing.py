@@ -16,6 +16,8 @@ from sqlalchemy.types import Integer
 from redesignate.model.paging import Condition, Op
 
 _HIGHEST = "\U0010ffff"
+_WIDEST = 2**63 - 1
+"""What every database can compare with; no column holds it."""
 
 
 def where(condition: Condition, column: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -105,6 +107,7 @@ def _compare(op: Op, column: Any, value: Any, upper: Any) -> Any:  # noqa: PLR09
 
 def _number(text: str | None) -> int | None:
     try:
-        return int(text) if text is not None else None
+        number = int(text) if text is not None else None
     except ValueError:
         return None
+    return None if number is None else max(-_WIDEST, min(_WIDEST, number))

@@ -197,17 +197,18 @@ class Zones:
 
     def listed(self, query: ListQuery, *, project_id: str | None, catalogs: bool) -> Page[Zone] | None:
         """A page of the living zones of one project, or of all. None: unknown marker. 2 or 3 queries."""
-        scope = [zones.c.deleted == LIVE] + [_where(condition) for condition in query.conditions]
+        seen: list[ColumnElement[bool]] = [zones.c.deleted == LIVE]
         if project_id is not None:
-            scope.append(zones.c.project_id == project_id)
+            seen.append(zones.c.project_id == project_id)
         if not catalogs:
-            scope.append(zones.c.type != ZoneType.CATALOG.value)
+            seen.append(zones.c.type != ZoneType.CATALOG.value)
+        scope = seen + [_where(condition) for condition in query.conditions]
         order = (zones.c[query.sort_key], zones.c.id)
         after: Mapping[str, Any] | None = None
         if query.marker is not None:
-            found = self._conn.execute(
-                select(*dict.fromkeys(order)).where(*scope[:1], zones.c.id == query.marker)
-            ).first()
+            # a marker that has left the selection since (its status changed) still has its place in the order
+            marker = select(*dict.fromkeys(order)).where(*seen, zones.c.id == query.marker)
+            found = self._conn.execute(marker).first()
             if found is None:
                 return None
             after = dict(found._mapping)
