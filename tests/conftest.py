@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.keystone import Keystone
 from tests.support.mariadb import MariaDB
 from tests.support.memcached import Memcached
 from tests.support.postgres import Postgres
@@ -50,4 +51,11 @@ def rabbitmq(run_folder: Path) -> Iterator[RabbitMQ]:
 def memcached(run_folder: Path) -> Iterator[Memcached]:
     """An empty memcached at `memcached.port`."""
     with shared(Memcached, run_folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def keystone(run_folder: Path) -> Iterator[Keystone]:
+    """The identity service; users, projects and the catalogue's entry are the test's own to make."""
+    with shared(Keystone, run_folder) as server:
         yield server
