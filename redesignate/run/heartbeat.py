@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A service says that it lives, every few seconds, and that it stops, when it does."""
+
+from __future__ import annotations
+
+import threading
+
+from redesignate.bus.port import Central, Heartbeat
+from redesignate.config.settings import HeartbeatSettings
+from redesignate.model.errors import Problem
+from redesignate.model.service import ServiceState
+from redesignate.observe.log import events
+
+log = events(__name__)
+
+
+class Heart:
+    """Beats for one or more services of a process, on a thread of its own."""
+
+    def __init__(self, central: Central, settings: HeartbeatSettings, host: str, services: tuple[str, ...]) -> None:
+        self._central = central
+        self._settings = settings
+        self._host = host
+        self._services = services
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._silent = False
+
+    def start(self) -> None:
+        """Beat at once, then at every interval."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say that the services stop."""
+        self._stopping.set()
+        self._thread.join(self._settings.heartbeat_interval)
+        self._say(ServiceState.STOPPED)
+
+    def _beat(self) -> None:
+        while True:
+            self._say(ServiceState.UP)
+            if self._stopping.wait(self._settings.heartbeat_interval):
+                return
+
+    def _say(self, state: ServiceState) -> None:
+        if self._settings.emitter_type == "noop":
+            log.debug("heartbeat", services=self._services, state=state.value)
+            return
+        try:
+            for name in self._services:
+                self._central.call(Heartbeat(service_name=name, hostname=self._host, status=state))
+            self._silent = False
+        except Problem as problem:
+            if not self._silent:
+                log.warning("heartbeat not heard", why=problem.message)
+            self._silent = True

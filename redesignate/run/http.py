@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API's HTTP servers: waitress for one process with threads, gunicorn for several processes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from redesignate.config.settings import ApiSettings
+
+IN_PROCESS_THREADS = 8
+"""Requests that one process works on at a time. More would only wait for each other: Python runs one thread at once,
+and SQLite has one writer."""
+
+
+class Threaded:
+    """A WSGI application on threads of this process."""
+
+    def __init__(self, app: WSGIApplication, settings: ApiSettings, *, threads: int = IN_PROCESS_THREADS) -> None:
+        """Binds; raises OSError where an address is taken."""
+        import waitress
+
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        listen = " ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in settings.listen)
+        self._server = waitress.create_server(
+            app,
+            listen=listen,
+            threads=threads,
+            backlog=settings.backlog,
+            channel_timeout=60,
+            connection_limit=1000,
+            max_request_body_size=max(settings.max_request_body_size * 2, 2**20),
+            max_request_header_size=65536,
+            clear_untrusted_proxy_headers=False,
+            ident=None,
+        )
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Answer requests, on threads."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the requests under way and close."""
+        self._server.close()
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=5)
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):  # its sockets were closed under it: that is how it is stopped
+            self._server.run()
+
+
+def run_gunicorn(load: Callable[[], WSGIApplication], settings: ApiSettings) -> None:
+    """Serve with gunicorn's threaded workers until stopped; `load` is called in each worker, after the fork."""
+    from gunicorn.app.base import BaseApplication
+
+    options = {
+        "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in settings.listen],
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "worker_class": "gthread",
+        "backlog": settings.backlog,
+        "keepalive": 60,
+        "timeout": 120,
+        "graceful_timeout": 30,
+        "preload_app": False,
+        "limit_request_line": 8190,
+        "control_socket_disable": True,
+    }
+
+    class Application(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+        def load_config(self) -> None:
+            for name, value in options.items():
+                if name in self.cfg.settings:
+                    self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            return load()
+
+    Application().run()

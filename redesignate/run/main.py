@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `redesignate` command: one word for the service, options of its own, one line for what goes wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from redesignate import __version__
+from redesignate.model.errors import Problem
+
+SERVICES = {
+    "api": "the HTTP API (by gunicorn; or any WSGI server with redesignate.wsgi:application)",
+    "central": "every rule and every commit, asked over RabbitMQ",
+    "mdns": "the hidden primary that nameservers transfer from",
+    "worker": "makes the nameservers agree",
+    "producer": "periodic sweeps, shared out among producers",
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="redesignate",
+        description="A multi-tenant DNS control plane.",
+        epilog="`redesignate serve` runs everything in one process; `redesignate COMMAND --help` says more.",
+    )
+    parser.add_argument("--version", action="version", version=f"redesignate {__version__}")
+    parser.add_argument(
+        "--config-file", action="append", default=[], metavar="FILE", help="read this instead of the usual places"
+    )
+    parser.add_argument("--config-dir", action="append", default=[], metavar="DIR", help="and every .conf file in here")
+    parser.add_argument("--debug", action="store_true", help="log more")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    serve = commands.add_parser("serve", help="everything in one process: no servers, no login, loopback only")
+    serve.add_argument("--port", type=int, default=9001, help="of the API (9001)")
+    serve.add_argument("--dns-port", type=int, default=5354, help="of the nameserver, UDP and TCP (5354)")
+    serve.add_argument("--state-dir", type=Path, default=Path("state"), help="database and keys (./state)")
+    serve.add_argument("--database", metavar="URL", help="instead of SQLite in the state folder")
+    for name, text in SERVICES.items():
+        commands.add_parser(name, help=text)
+    commands.add_parser(
+        "manage", help="pools, database, keys, services: see `redesignate manage --help`", add_help=False
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code. What goes wrong is one line on standard error."""
+    arguments, rest = _parser().parse_known_args(argv)
+    if rest and arguments.command != "manage":
+        _parser().error(f"unrecognised arguments: {' '.join(rest)}")
+    try:
+        return _run(arguments, rest)
+    except Problem as problem:
+        print(f"redesignate: {problem.message}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
+    from redesignate.config.load import read
+    from redesignate.observe.setup import register_log_options, setup_logging
+
+    given = [part for name in arguments.config_file for part in ("--config-file", name)]
+    given += [part for name in arguments.config_dir for part in ("--config-dir", name)]
+    logs = register_log_options if arguments.command in SERVICES else None
+    configuration = read(given, files=[] if _sandboxed(arguments) else None, register=logs)
+    setup_logging(
+        configuration.conf if logs else None, debug=arguments.debug, service=f"redesignate-{arguments.command}"
+    )
+    match arguments.command:
+        case "serve":
+            from redesignate.run.sandbox import Options, serve
+
+            options = Options(
+                port=arguments.port,
+                dns_port=arguments.dns_port,
+                state=arguments.state_dir,
+                database=arguments.database,
+            )
+            return serve(configuration, options)
+        case "manage":
+            from redesignate.run.managing import manage
+
+            return manage(configuration, rest)
+        case name:
+            from redesignate.run.services import SERVICES as RUN
+
+            return RUN[name](configuration)
+
+
+def _sandboxed(arguments: argparse.Namespace) -> bool:
+    """`serve` takes no operator's file by surprise: only one that is named."""
+    return arguments.command == "serve" and not (arguments.config_file or arguments.config_dir)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

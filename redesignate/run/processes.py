@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes: fork first, then threads, engines and connections; and waiting for the signal to stop.
+
+`workers` > 1 makes a parent that only watches: it starts that many children before anything else exists, starts a dead
+one anew, and hands SIGTERM and SIGINT on. A child is the service, as it would be alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from redesignate.observe.log import events
+
+log = events(__name__)
+
+RESTART_PAUSE = 1.0
+
+
+def until_stopped() -> None:
+    """Block until SIGTERM or SIGINT. To be called on the main thread; SIGHUP is noted, a restart reads the files anew."""
+    stop = threading.Event()
+
+    def on_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    def on_hup(_number: int, _frame: FrameType | None) -> None:
+        log.info("options are read at start; restart to change them")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_stop)
+    signal.signal(signal.SIGHUP, on_hup)
+    while not stop.wait(3600):
+        pass
+
+
+def run(serve: Callable[[], None], workers: int) -> int:
+    """Run `serve` in this process, or in `workers` children that are watched over; the exit code."""
+    if workers <= 1:
+        serve()
+        return 0
+    return _Parent(serve, workers).watch()
+
+
+class _Parent:
+    def __init__(self, serve: Callable[[], None], workers: int) -> None:
+        self._serve = serve
+        self._workers = workers
+        self._children: dict[int, float] = {}
+        self._stopping = False
+
+    def watch(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        for _ in range(self._workers):
+            self._start()
+        while self._children:
+            try:
+                pid, status = os.wait()
+            except InterruptedError:
+                continue
+            except ChildProcessError:
+                break
+            born = self._children.pop(pid, None)
+            if born is None or self._stopping:
+                continue
+            log.error("worker process died, another starts", pid=pid, status=os.waitstatus_to_exitcode(status))
+            if time.monotonic() - born < RESTART_PAUSE:
+                time.sleep(RESTART_PAUSE)
+            if not self._stopping:
+                self._start()
+        return 0
+
+    def _start(self) -> None:
+        pid = os.fork()
+        if pid:
+            self._children[pid] = time.monotonic()
+            if self._stopping:  # the signal came between fork and here
+                os.kill(pid, signal.SIGTERM)
+            return
+        code = 1
+        try:
+            self._serve()
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _on_stop(self, number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        for pid in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`redesignate serve`: every service in one process, on SQLite, with a nameserver of its own. No login, so loopback only.
+
+The first start makes the database and a default pool whose one nameserver is our own mdns; a second start finds them
+again. A pool that the operator has since applied is left as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from redesignate.api.app import build
+from redesignate.auth.noauth import NoAuth
+from redesignate.bus.port import ApplyPool, Central, ListPools, PoolSpec, TargetSpec
+from redesignate.config.load import Configuration
+from redesignate.config.settings import CentralAccess, Settings
+from redesignate.mdns.service import DNSService
+from redesignate.model.caller import operator
+from redesignate.model.errors import Misconfigured
+from redesignate.model.paging import ListQuery
+from redesignate.model.pool import NSRecord, Pool
+from redesignate.run.heartbeat import Heart
+from redesignate.run.http import Threaded
+from redesignate.run.processes import until_stopped
+from redesignate.run.wiring import Wiring
+from redesignate.store import migrate
+from redesignate.store.serving import Serving
+from redesignate.worker.service import Worker
+
+LOOPBACK = "127.0.0.1"
+CONFIG = "redesignate.conf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What `serve` may be told. `state` holds the database and the key of its secrets."""
+
+    port: int = 9001
+    dns_port: int = 5354
+    state: Path = Path("state")
+    database: str | None = None
+
+
+def serve(configuration: Configuration, options: Options) -> int:
+    """Start everything, say so in one line, run until Ctrl-C or SIGTERM. Raises Misconfigured."""
+    options.state.mkdir(parents=True, exist_ok=True)
+    configuration = replace(configuration, settings=_settings(configuration.settings, options))
+    settings = configuration.settings
+    assert settings.store.url is not None
+    migrate.upgrade(settings.store.url)
+    _write_config(options.state / CONFIG, settings)
+    wiring = Wiring(configuration, alone=True)
+    try:
+        _start(wiring, options)
+        print(_ready(options), flush=True)
+        until_stopped()
+    finally:
+        wiring.close()
+    return 0
+
+
+def _settings(settings: Settings, options: Options) -> Settings:
+    state = options.state.resolve()
+    url = options.database or settings.store.url or f"sqlite:///{state / 'redesignate.db'}"
+    listen = ((LOOPBACK, options.dns_port),)
+    return replace(
+        settings,
+        state_path=str(state),
+        central_access=CentralAccess.DIRECT,
+        store=replace(settings.store, url=url),
+        api=replace(settings.api, listen=((LOOPBACK, options.port),), auth_strategy="noauth"),
+        mdns=replace(settings.mdns, listen=listen),
+    )
+
+
+def _start(wiring: Wiring, options: Options) -> None:
+    """Start the services, those that are asked before those that ask."""
+    settings = wiring.settings
+    try:
+        dns = DNSService(Serving(wiring.store), settings.mdns)
+        dns.run_in_thread()
+        wiring.on_close(dns.stop_thread)
+        _default_pool(wiring.central, settings, options.dns_port)
+        http = Threaded(build(wiring.central, settings.api, NoAuth()), settings.api)
+    except OSError as error:
+        raise Misconfigured(
+            f"Cannot listen: {error.strerror or error}; choose other ports with --port and --dns-port."
+        ) from error
+    worker = Worker(central=wiring.central, source=wiring.hints, settings=settings.worker)
+    worker.start()
+    wiring.on_close(worker.stop)
+    _start_producer(wiring)
+    http.start()
+    wiring.on_close(http.stop)
+    heart = Heart(wiring.central, settings.heartbeat, settings.host, ("api", "central", "mdns", "worker", "producer"))
+    heart.start()
+    wiring.on_close(heart.stop)
+
+
+def _start_producer(wiring: Wiring) -> None:
+    from redesignate.run.producing import start_producer
+
+    start_producer(wiring)
+
+
+def _default_pool(central: Central, settings: Settings, dns_port: int) -> None:
+    """Make the default pool, or bring the built-in one to this start's port."""
+    caller = operator(f"req-{uuid.uuid4()}")
+    pools = central.call(ListPools(caller=caller, query=ListQuery(limit=1000))).items
+    default = next((pool for pool in pools if pool.id == settings.central.default_pool_id), None)
+    if default is not None and not _is_built_in(default):
+        return
+    spec = PoolSpec(
+        id=settings.central.default_pool_id,
+        name="default",
+        description="the built-in nameserver",
+        ns_records=(NSRecord("ns1.example.net.", 1),),
+        nameservers=({"host": LOOPBACK, "port": dns_port, "tsigkey_id": None},),
+        targets=(TargetSpec(type="builtin", options={"host": LOOPBACK, "port": str(dns_port)}),),
+    )
+    central.call(ApplyPool(caller=caller, spec=spec))
+
+
+def _is_built_in(pool: Pool) -> bool:
+    return all(target.type == "builtin" for target in pool.targets)
+
+
+def _write_config(path: Path, settings: Settings) -> None:
+    """A file for `redesignate --config-file … manage`, so that the command line works on the same database."""
+    path.touch(mode=0o600, exist_ok=True)
+    path.write_text(
+        "# Written at each start by `redesignate serve`; for `redesignate --config-file` of this folder.\n"
+        f"[DEFAULT]\nstate_path = {settings.state_path}\n\n"
+        f"[storage:sqlalchemy]\nconnection = {settings.store.url}\n"
+    )
+
+
+def _ready(options: Options) -> str:
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    api = f"http://{LOOPBACK}:{options.port}"
+    return (
+        f"{bold}ready{plain}: API {api} (no login, so loopback only), DNS {LOOPBACK}:{options.dns_port} udp and tcp; "
+        "Ctrl-C stops. Try:\n"
+        f"  curl -s {api}/v2/zones -H 'Content-Type: application/json' "
+        '-d \'{"name": "example.org.", "email": "admin@example.org"}\'\n'
+        f"  dig @{LOOPBACK} -p {options.dns_port} example.org SOA +short"
+    )

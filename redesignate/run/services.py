@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One service a process: api, central, mdns, worker, producer. Each function serves until it is told to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from wsgiref.types import WSGIApplication
+
+from redesignate.api.app import build
+from redesignate.auth.identity import authenticator
+from redesignate.config.load import Configuration
+from redesignate.config.settings import CentralAccess
+from redesignate.mdns.service import DNSService
+from redesignate.model.errors import Misconfigured
+from redesignate.observe.log import events
+from redesignate.run.heartbeat import Heart
+from redesignate.run.http import run_gunicorn
+from redesignate.run.processes import run, until_stopped
+from redesignate.run.wiring import Wiring
+from redesignate.store.migrate import require_head
+from redesignate.store.serving import Serving
+
+log = events(__name__)
+
+
+def application(configuration: Configuration) -> WSGIApplication:
+    """The API for one worker process of any WSGI server, its heartbeat started."""
+    wiring = Wiring(configuration)
+    app = build(
+        wiring.central, wiring.settings.api, authenticator(wiring.settings.api.auth_strategy, configuration.conf)
+    )
+    _beat(wiring, "api")
+    return app
+
+
+def api(configuration: Configuration) -> int:
+    """HTTP, by gunicorn."""
+    if configuration.settings.central_access is CentralAccess.DIRECT:
+        _check_database(configuration)
+    run_gunicorn(lambda: application(configuration), configuration.settings.api)
+    return 0
+
+
+def central(configuration: Configuration) -> int:
+    """The rules and the database, asked over the bus."""
+    _check_database(configuration)
+
+    def serve() -> None:
+        from redesignate.bus.amqp import CentralServer
+
+        wiring = Wiring(configuration)
+        if wiring.broker is None:
+            raise Misconfigured(
+                "central is asked over a broker: set [DEFAULT] transport_url. Without one, api, worker and producer "
+                "hold central themselves: give each of them [storage:sqlalchemy] connection."
+            )
+        settings = wiring.settings
+        server = CentralServer(wiring.broker, wiring.service.dispatch, host=settings.host, topic=settings.central.topic)
+        server.start()
+        wiring.on_close(server.stop)
+        _serve(wiring, "central", direct=True)
+
+    return run(serve, configuration.settings.central.workers)
+
+
+def mdns(configuration: Configuration) -> int:
+    """The hidden primary."""
+    _check_database(configuration)
+
+    def serve() -> None:
+        wiring = Wiring(configuration)
+        server = DNSService(Serving(wiring.store), wiring.settings.mdns)
+        server.run_in_thread()
+        wiring.on_close(server.stop_thread)
+        _serve(wiring, "mdns", direct=True)
+
+    return run(serve, configuration.settings.mdns.workers)
+
+
+def worker(configuration: Configuration) -> int:
+    """Makes nameservers agree."""
+    from redesignate.worker.service import Worker
+
+    def serve() -> None:
+        wiring = Wiring(configuration)
+        made = Worker(central=wiring.central, source=wiring.hints, settings=wiring.settings.worker)
+        made.start()
+        wiring.on_close(made.stop)
+        _serve(wiring, "worker")
+
+    return run(serve, configuration.settings.worker.workers)
+
+
+def _check_database(configuration: Configuration) -> None:
+    url = configuration.settings.store.url
+    if url is None:
+        raise Misconfigured("This service needs a database: set [storage:sqlalchemy] connection.")
+    require_head(url)
+
+
+def _beat(wiring: Wiring, service: str, *, direct: bool = False) -> None:
+    from redesignate.bus.inproc import InprocCentral
+
+    to = InprocCentral(wiring.service.dispatch) if direct else wiring.central
+    heart = Heart(to, wiring.settings.heartbeat, wiring.settings.host, (service,))
+    heart.start()
+    wiring.on_close(heart.stop)
+
+
+def _serve(wiring: Wiring, service: str, *, direct: bool = False) -> None:
+    _beat(wiring, service, direct=direct)
+    log.info("ready", service=service, host=wiring.settings.host)
+    until_stopped()
+    log.info("stopping", service=service)
+    wiring.close()
+
+
+SERVICES: dict[str, Callable[[Configuration], int]] = {
+    "api": api,
+    "central": central,
+    "mdns": mdns,
+    "worker": worker,
+}
