@@ -11,10 +11,10 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from redesignate.model import names
 from redesignate.model.rdata import number
-from redesignate.model.zone import Zone
 from redesignate.wire.names import Malformed
 
 APEX = b"\xc0\x0c"
@@ -58,7 +58,28 @@ def pack(zone: str, name: str, rrtype: str, ttl: int | None, rdatas: Sequence[by
     return b"".join([head + fixed(rrtype_number, IN, seconds, len(rdata)) + rdata for rdata in rdatas])
 
 
-def soa(zone: Zone) -> bytes:
+class SOAFields(Protocol):
+    """What an SOA is made of; a `Zone` has it all. Times in seconds."""
+
+    @property
+    def email(self) -> str: ...
+    @property
+    def mname(self) -> str: ...
+    @property
+    def ttl(self) -> int: ...
+    @property
+    def serial(self) -> int: ...
+    @property
+    def refresh(self) -> int: ...
+    @property
+    def retry(self) -> int: ...
+    @property
+    def expire(self) -> int: ...
+    @property
+    def minimum(self) -> int: ...
+
+
+def soa(zone: SOAFields) -> bytes:
     """The zone's SOA as a blob, built from its row (RFC 1035 §3.3.13); its TTL is the zone's. Raises ValueError."""
     local, _, domain = zone.email.rpartition("@")
     mailbox = local.encode("utf-8")
@@ -77,11 +98,11 @@ def _marks(blob: bytes) -> Iterator[tuple[int, int, int]]:
     try:
         while at < size:
             start = at
-            while (octet := blob[at]) and octet < 0x40:
+            while 0 < (octet := blob[at]) < 0x40:
                 at += octet + 1
-            if octet and (octet < 0xC0 or at + 1 >= size):
-                raise Malformed("an owner name is malformed")
-            at += 2 if octet else 1
+            if blob[at : at + 2] != APEX:
+                raise Malformed("an owner name does not end at the apex")
+            at += 2
             end = at + 10 + unpack(blob, at)[3]
             if end > size:
                 raise Malformed("an RR runs past its blob")
@@ -107,3 +128,30 @@ def retime(blob: bytes, ttl: int) -> bytes:
 def fits(rr: bytes) -> bool:
     """Whether one RR in blob form can be sent in any message about its zone."""
     return len(rr) <= MAX_RR
+
+
+def ready(blob: bytes, ttl: int | None) -> tuple[int, bytes]:
+    """How many RRs a blob holds, and the blob with `ttl` written in (None: as it is), its shape checked.
+
+    Cost  0.5 µs for one RR below the apex, the common case of a transfer. Raises Malformed.
+    """
+    try:
+        first = blob[0]
+        at = first + 1 if 0 < first < 0x40 else 0
+        if blob[at : at + 2] == APEX and at + 12 + (blob[at + 10] << 8 | blob[at + 11]) == len(blob):
+            return 1, blob if ttl is None else blob[: at + 6] + _TTL.pack(ttl) + blob[at + 10 :]
+    except IndexError as error:
+        raise Malformed("an RR runs past its blob") from error
+    count = sum(1 for _ in _marks(blob))
+    return count, blob if ttl is None else retime(blob, ttl)
+
+
+def bodies(blob: bytes, ttl: int | None) -> tuple[int, list[bytes]]:
+    """An RRset's type and its RRs without their owners, `ttl` written in (None: as they are). Raises Malformed."""
+    found = [blob[at:end] for _, at, end in _marks(blob)]
+    if not found:
+        raise Malformed("an RRset without records")
+    if ttl is not None:
+        written = _TTL.pack(ttl)
+        found = [body[:4] + written + body[8:] for body in found]
+    return int.from_bytes(found[0][:2], "big"), found

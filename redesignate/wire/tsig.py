@@ -20,6 +20,7 @@ FUDGE = 300
 _FIXED = struct.Struct("!HHLH")
 _TIMES = struct.Struct("!HLH")
 _TAIL = struct.Struct("!HHH")
+_OVERHEAD = 10 + 8 + 2 + 6 + 6
 _DIGESTS = {
     "hmac-md5": (b"\x08hmac-md5\x07sig-alg\x03reg\x03int\0", "md5", 16),
     "hmac-sha1": (b"\x09hmac-sha1\0", "sha1", 20),
@@ -58,6 +59,11 @@ class Key:
     digest: str
     size: int
     secret: bytes = field(repr=False)
+
+    @property
+    def room(self) -> int:
+        """How many octets this key's TSIG record takes, time of a BADTIME included."""
+        return len(self.name) + len(self.algorithm) + self.size + _OVERHEAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One packet in, one answer out: who asks, what for, and may it (RFC 1035, 1996, 5936, 6891, 8945).
+
+Everything here is synchronous over one view of the database; a zone transfer is answered with a `Transfer`, which
+`service.py` renders and streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from redesignate.config.settings import MdnsSettings
+from redesignate.mdns import ixfr, notify
+from redesignate.mdns.lookup import RR, Found, look_up
+from redesignate.mdns.render import Rendered, room_of
+from redesignate.mdns.source import View
+from redesignate.model import names
+from redesignate.model.clock import SECOND, Clock, now
+from redesignate.model.serial import newer
+from redesignate.model.tsig import Scope
+from redesignate.observe.log import events
+from redesignate.store.serving import Reach, ServedZone
+from redesignate.wire import message, rrset, tsig
+from redesignate.wire.message import AA, ANY, AXFR, CD, DS, IN, IXFR, NOTIFY, QR, QUERY, RD, SOA, TC, Message, Rcode
+from redesignate.wire.names import Malformed
+
+log = events(__name__)
+
+_OPCODE_BITS = 0x7800
+_POINTER = 0xC000
+_FIRST_META, _LAST_META = 128, 255
+
+
+@dataclass(slots=True, kw_only=True)
+class Asker:
+    """One query on its way: the packet as read, who sent it, and when (Unix seconds).
+
+    `key` is set once the signature has been verified.
+    """
+
+    query: Message
+    peer: str
+    tcp: bool
+    clock_s: int
+    reach: Reach | None = None
+    key: tsig.Key | None = None
+    mac: bytes = b""
+
+    def signer(self) -> tsig.Signer | None:
+        """What signs the answer, where the query was signed."""
+        return tsig.Signer(self.key, self.mac) if self.key else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """A zone transfer that may begin. `rendered` is there already for an IXFR; else the zone has to be rendered."""
+
+    asker: Asker
+    zone: ServedZone
+    rendered: Rendered | None = None
+
+    def messages(self, rendered: Rendered, clock: Clock) -> Iterator[bytes]:
+        """The transfer's messages, signed as a stream where the query was signed (RFC 8945 §5.3.1)."""
+        query, signer = self.asker.query, self.asker.signer()
+        assert query.question is not None
+        flags = QR | AA | query.flags & (_OPCODE_BITS | RD)
+        for count, blob in rendered.chunks:
+            packet = message.build(query.id, flags, query.question.wire, ((count, blob),))
+            yield signer.sign(packet, clock() // SECOND) if signer else packet
+
+
+class Answerer:
+    """Answers packets for one set of options."""
+
+    def __init__(self, settings: MdnsSettings, clock: Clock = now) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._room = room_of(settings.max_message_size)
+
+    def answer(self, view: View, packet: bytes, *, tcp: bool, peer: str) -> bytes | Transfer | None:
+        """The answer to a packet; None to what deserves none (an answer itself, less than a header)."""
+        if len(packet) < 12 or packet[2] & (QR >> 8):
+            return None
+        try:
+            asker = Asker(query=message.read(packet), peer=peer, tcp=tcp, clock_s=self._clock() // SECOND)
+            refused = self._identify(view, asker)
+            return refused or self._dispatch(view, asker)
+        except Malformed:
+            return error(packet, Rcode.FORMERR)
+
+    def _identify(self, view: View, asker: Asker) -> bytes | None:
+        """Verify the signature and settle what the asker may see; the refusal where it does not hold."""
+        found = tsig.signature(asker.query)
+        if found is None:
+            if not self._settings.query_enforce_tsig:
+                asker.reach = Reach(Scope.POOL, self._settings.default_pool_id)
+            return None
+        key, reach = _known_key(view, found)
+        try:
+            tsig.verify(asker.query, found, key, asker.clock_s)
+        except tsig.Refused as fault:
+            log.warning("tsig refused", peer=asker.peer, key=names.from_wire(found.key)[0], why=str(fault))
+            return tsig.refusal(respond(asker, Rcode.NOTAUTH), fault, key, asker.clock_s)
+        asker.key, asker.mac, asker.reach = key, found.mac, reach
+        return None
+
+    def _dispatch(self, view: View, asker: Asker) -> bytes | Transfer:
+        query, question = asker.query, asker.query.question
+        fault = _unfit(query)
+        if question is None or fault is not None:
+            return respond(asker, fault or Rcode.FORMERR)
+        if query.opcode == NOTIFY:
+            return respond(asker, notify.judge(view, question, asker.peer), flags=AA)
+        if question.type in {AXFR, IXFR}:
+            return self._transfer(view, asker)
+        return self._lookup(view, asker)
+
+    def _lookup(self, view: View, asker: Asker) -> bytes:
+        question = asker.query.question
+        assert question is not None
+        name = names.from_wire(question.name)[0]
+        zone = self._zone_for(view, asker.reach, name, question.type)
+        if zone is None:
+            return respond(asker, Rcode.REFUSED)
+        return respond(asker, found=look_up(view, zone, name, question.type), zone=zone)
+
+    def _zone_for(self, view: View, reach: Reach | None, name: str, rrtype: int) -> ServedZone | None:
+        """The zone that answers for a name: the nearest, but for a DS the one above it (RFC 4035 §3.1.4.1)."""
+        if reach is None:
+            return None
+        candidates = names.ancestors(name)
+        zone = view.nearest_zone(candidates, reach) if candidates else None
+        if zone is not None and rrtype == DS and zone.name == name and len(candidates) > 1:
+            return view.nearest_zone(candidates[1:], reach) or zone
+        return zone
+
+    def _transfer(self, view: View, asker: Asker) -> bytes | Transfer:
+        question = asker.query.question
+        assert question is not None
+        if question.type == AXFR and not asker.tcp:
+            return respond(asker, Rcode.FORMERR)  # there is no such thing: RFC 5936 §4.2
+        zone = view.nearest_zone([names.from_wire(question.name)[0]], asker.reach) if asker.reach else None
+        if zone is None:
+            log.info("transfer refused", peer=asker.peer, name=names.from_wire(question.name)[0])
+            return respond(asker, Rcode.REFUSED)
+        if question.type == AXFR:
+            return Transfer(asker=asker, zone=zone)
+        return self._incremental(view, asker, zone)
+
+    def _incremental(self, view: View, asker: Asker, zone: ServedZone) -> bytes | Transfer:
+        """RFC 1995 §2 and §4: the differences, the whole zone, or our SOA alone where the asker has it already.
+
+        Over UDP what does not fit in one packet is our SOA alone, which sends the asker to TCP.
+        """
+        since = _serial_held(asker.query)
+        if since == zone.serial or newer(since, zone.serial):
+            return _soa_alone(asker, zone)
+        found = ixfr.differences(view, zone, since, self._room)
+        if asker.tcp:
+            return Transfer(asker=asker, zone=zone, rendered=found)
+        if found is None or len(found.chunks) != 1:
+            return _soa_alone(asker, zone)
+        (packet,) = Transfer(asker=asker, zone=zone).messages(found, self._clock)
+        return packet if len(packet) <= message.udp_room(asker.query.edns) else _soa_alone(asker, zone)
+
+
+def _unfit(query: Message) -> Rcode | None:
+    """What is wrong with a query before anybody looks at a zone."""
+    question = query.question
+    if query.edns is not None and query.edns.version != 0:
+        return Rcode.BADVERS
+    if query.opcode not in {QUERY, NOTIFY}:
+        return Rcode.NOTIMP
+    if question is None or question.type == 0:
+        return Rcode.FORMERR
+    if question.cls != IN:
+        return Rcode.REFUSED
+    known = question.type in {ANY, AXFR, IXFR} or not _FIRST_META <= question.type <= _LAST_META
+    return None if known else Rcode.NOTIMP
+
+
+def _known_key(view: View, found: tsig.Signature) -> tuple[tsig.Key | None, Reach | None]:
+    name = names.from_wire(found.key)[0]
+    stored = view.key(name.removesuffix("."))
+    if stored is None:
+        return None, None
+    try:
+        return tsig.prepare(stored), Reach(stored.scope, stored.resource_id)
+    except ValueError as unusable:
+        log.error("tsig key unusable", key=name, why=str(unusable))
+        return None, None
+
+
+def _serial_held(query: Message) -> int:
+    """The serial that an IXFR query says its sender has (RFC 1995 §3). Raises Malformed."""
+    held = [record for record in query.authority if record.type == SOA]
+    if len(held) != 1 or held[0].size < 22:
+        raise Malformed("an IXFR without the asker's SOA")
+    end = held[0].at + held[0].size
+    return int.from_bytes(query.packet[end - 20 : end - 16], "big")
+
+
+def _soa_alone(asker: Asker, zone: ServedZone) -> bytes:
+    body = rrset.bodies(rrset.soa(zone), None)[1][0]
+    return respond(asker, found=Found(answer=[(zone.name, body)]), zone=zone)
+
+
+def respond(
+    asker: Asker,
+    rcode: Rcode = Rcode.NOERROR,
+    *,
+    flags: int = 0,
+    found: Found | None = None,
+    zone: ServedZone | None = None,
+) -> bytes:
+    """The finished answer: header, question, as much of `found` as the asker takes, OPT, signature.
+
+    Additional RRs go first when room is short; where others, or a referral's glue, are short too the answer is empty
+    and marked as truncated (RFC 2181 §9, RFC 9471 §3.1).
+    """
+    query = asker.query
+    sections, fits = _sections(asker, found, zone) if found and zone else ([(0, b""), (0, b""), (0, b"")], True)
+    if found:
+        rcode, flags = found.rcode, AA if found.aa else 0
+    if not fits:
+        flags |= TC
+        sections = [(0, b""), (0, b""), (0, b"")]
+    if query.edns is not None:
+        count, blob = sections[2]
+        sections[2] = count + 1, blob + message.opt(extended_rcode=rcode >> 4, do=query.edns.do)
+    flags |= QR | query.flags & (_OPCODE_BITS | RD | CD) | rcode & 15
+    packet = message.build(query.id, flags, query.question.wire if query.question else b"", sections)
+    signer = asker.signer()
+    return signer.sign(packet, asker.clock_s) if signer else packet
+
+
+def _sections(asker: Asker, found: Found, zone: ServedZone) -> tuple[list[tuple[int, bytes]], bool]:
+    """The three sections in wire form, and whether they fit."""
+    query = asker.query
+    assert query.question is not None
+    place = _Placing(query.question, zone)
+    room = (message.udp_room(query.edns) if not asker.tcp else rrset.MAX_MESSAGE) - 12 - len(query.question.wire)
+    room -= (11 if query.edns else 0) + (asker.key.room if asker.key else 0)
+    answer, authority, additional = map(place.section, (found.answer, found.authority, found.additional))
+    core = len(answer[1]) + len(authority[1])
+    if core + len(additional[1]) <= room:
+        return [answer, authority, additional], True
+    return [answer, authority, (0, b"")], core <= room and not (found.glue and found.additional)
+
+
+class _Placing:
+    """Owner names for one answer: a pointer to the question's name, or labels and a pointer to the zone's in it."""
+
+    def __init__(self, question: message.Question, zone: ServedZone) -> None:
+        self._apex = names.to_wire(zone.name)
+        self._owners = {names.from_wire(question.name)[0]: rrset.APEX}
+        self._pointer = (_POINTER | 12 + len(question.name) - len(self._apex)).to_bytes(2, "big")
+
+    def section(self, rrs: list[RR]) -> tuple[int, bytes]:
+        return len(rrs), b"".join([self._owner(name) + body for name, body in rrs])
+
+    def _owner(self, name: str) -> bytes:
+        found = self._owners.get(name)
+        if found is None:
+            found = names.to_wire(name)[: -len(self._apex)] + self._pointer
+            self._owners[name] = found
+        return found
+
+
+def error(packet: bytes, rcode: Rcode) -> bytes | None:
+    """An answer to a packet of which nothing but the header is looked at; None to what deserves none."""
+    if len(packet) < 12 or packet[2] & (QR >> 8):
+        return None
+    msg_id, flags = message.HEADER.unpack_from(packet)[:2]
+    return message.build(msg_id, QR | flags & (_OPCODE_BITS | RD) | rcode, b"")

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Zones as chunks that go out as they are: rendered once for each revision, kept while there is room, patched by none.
+
+A chunk is what stands between a message's question and its TSIG record. It is position independent, because the
+zone's name stands at offset 12 of every message of a transfer, so that only id and signature are written per message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from redesignate.mdns.source import View
+from redesignate.observe.log import events
+from redesignate.store.serving import ServedZone
+from redesignate.wire import rrset
+from redesignate.wire.names import MAX_NAME, Malformed
+
+log = events(__name__)
+
+_HEADER = 12
+_QUESTION = MAX_NAME + 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One version of a zone, or the way from one to another: (number of RRs, RRs) for each message."""
+
+    serial: int
+    chunks: tuple[tuple[int, bytes], ...]
+    octets: int
+    records: int
+
+
+class Chunker:
+    """Packs blobs into chunks of at most `room` octets; an RR longer than that has a chunk of its own."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._parts: list[bytes] = []
+        self._size = self._count = 0
+        self._done: list[tuple[int, bytes]] = []
+
+    def add(self, count: int, blob: bytes) -> None:
+        """Append `count` RRs. Raises Malformed where they have to be split and cannot."""
+        if self._size + len(blob) <= self._room:
+            self._parts.append(blob)
+            self._size += len(blob)
+            self._count += count
+        elif count == 1:
+            self._flush()
+            self._parts, self._size, self._count = [blob], len(blob), 1
+        else:
+            for rr in rrset.split(blob):
+                self.add(1, rr)
+
+    def _flush(self) -> None:
+        if self._count:
+            self._done.append((self._count, b"".join(self._parts)))
+        self._parts, self._size, self._count = [], 0, 0
+
+    def done(self, serial: int) -> Rendered:
+        """Everything added so far."""
+        self._flush()
+        octets, records = sum(len(blob) for _, blob in self._done), sum(count for count, _ in self._done)
+        return Rendered(serial, tuple(self._done), octets, records)
+
+
+def room_of(max_message_size: int) -> int:
+    """How many octets of RRs a message of at most this size takes beside header, any question and TSIG.
+
+    Sizes below 1024 are taken as 1024: less would not hold the question and the signature.
+    """
+    return min(max(max_message_size, 1024), rrset.MAX_MESSAGE) - _HEADER - _QUESTION - rrset.TSIG_ROOM
+
+
+def render(view: View, zone: ServedZone, room: int) -> Rendered:
+    """A zone as AXFR sends it: the SOA, everything else, the SOA (RFC 5936 §2.2). The view is read once through.
+
+    An RRset whose blob is broken, or holds an RR that fits in no message, is left out and logged: one bad row never
+    stops a zone. Cost: one query; 1.5 µs an RRset.
+    """
+    soa, chunker = rrset.soa(zone), Chunker(room)
+    chunker.add(1, soa)
+    ttl, ready, add, longest = zone.ttl, rrset.ready, chunker.add, rrset.MAX_RR
+    for batch in view.whole_zone(zone.id):
+        for own_ttl, blob in batch:
+            if not blob:  # the SOA, which stands in the zone's row, or an RRset without records
+                continue
+            try:
+                count, rrs = ready(blob, ttl if own_ttl is None else None)
+                if len(rrs) > longest:
+                    _check_each(rrs)
+                add(count, rrs)
+            except Malformed as error:
+                log.error("rrset withheld", zone=zone.id, name=zone.name, why=str(error), octets=blob[:64].hex())
+    chunker.add(1, soa)
+    return chunker.done(zone.serial)
+
+
+def _check_each(rrs: bytes) -> None:
+    if not all(map(rrset.fits, rrset.split(rrs))):
+        raise Malformed("an RR is too long for any message")
+
+
+class Versions:
+    """The rendered zones of one process, the least recently used dropped first. For one event loop.
+
+    limit   octets; a zone larger than that is rendered for those who ask at the moment and not kept
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[str, tuple[int, Rendered]] = OrderedDict()
+        self._size = 0
+        self._making: dict[tuple[str, int], asyncio.Task[tuple[int, Rendered]]] = {}
+
+    @property
+    def octets(self) -> int:
+        """How much is kept."""
+        return self._size
+
+    def kept(self, zone_id: str, revision: int) -> Rendered | None:
+        """This version, where it is kept."""
+        found = self._kept.get(zone_id)
+        if found is None or found[0] != revision:
+            return None
+        self._kept.move_to_end(zone_id)
+        return found[1]
+
+    async def get(self, zone_id: str, revision: int, make: Callable[[], Awaitable[tuple[int, Rendered]]]) -> Rendered:
+        """This version or a newer one, made once however many ask for it at the same time.
+
+        make   gives revision and rendering; its exceptions reach everybody who waits
+        """
+        found = self.kept(zone_id, revision)
+        if found is not None:
+            return found
+        making = self._making.get((zone_id, revision))
+        if making is None:
+            making = asyncio.ensure_future(self._make(zone_id, revision, make))
+            self._making[zone_id, revision] = making
+        # An asker that goes away must not stop the work of the others.
+        return (await asyncio.shield(making))[1]
+
+    async def _make(
+        self, zone_id: str, revision: int, make: Callable[[], Awaitable[tuple[int, Rendered]]]
+    ) -> tuple[int, Rendered]:
+        try:
+            made, rendered = await make()
+        finally:
+            del self._making[zone_id, revision]
+        self._keep(zone_id, made, rendered)
+        return made, rendered
+
+    def _keep(self, zone_id: str, revision: int, rendered: Rendered) -> None:
+        old = self._kept.get(zone_id)
+        if old is not None and old[0] > revision:
+            return
+        if old is not None:
+            self._size -= self._kept.pop(zone_id)[1].octets
+        if rendered.octets > self._limit:
+            return
+        self._kept[zone_id] = (revision, rendered)
+        self._size += rendered.octets
+        while self._size > self._limit:
+            _, (_, dropped) = self._kept.popitem(last=False)
+            self._size -= dropped.octets

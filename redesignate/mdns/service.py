@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hidden primary at its sockets: asyncio for the peers, a few threads for the database."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from redesignate.config.settings import MdnsSettings
+from redesignate.mdns.answer import Answerer, Transfer, error
+from redesignate.mdns.render import Rendered, Versions, render, room_of
+from redesignate.mdns.source import Source, View
+from redesignate.model.clock import Clock, now
+from redesignate.model.errors import Unavailable
+from redesignate.observe.log import events
+from redesignate.store.serving import ServedZone
+from redesignate.wire.message import Rcode
+from redesignate.wire.server import Datagram, Datagrams, Streams, bind
+
+log = events(__name__)
+
+_QUERY_THREADS = 8
+_RENDER_THREADS = 2
+
+
+class ZoneGone(Exception):
+    """The zone was deleted between the question and its rendering."""
+
+
+class DNSService:
+    """A nameserver over a source. Any number of them, in one process or several, may listen on one port."""
+
+    def __init__(self, source: Source, settings: MdnsSettings, *, clock: Clock = now) -> None:
+        self._source = source
+        self._settings = settings
+        self._clock = clock
+        self._answerer = Answerer(settings, clock)
+        self._room = room_of(settings.max_message_size)
+        self._versions = Versions(settings.cache_bytes)
+        self._queries = ThreadPoolExecutor(_QUERY_THREADS, "mdns-query")
+        self._renders = ThreadPoolExecutor(_RENDER_THREADS, "mdns-render")
+        self._datagrams: list[Datagrams] = []
+        self._streams: list[Streams] = []
+        self._thread: _Thread | None = None
+        self.addresses: list[tuple[str, int]] = []
+
+    async def start(self, listen: Sequence[tuple[str, int]] | None = None) -> None:
+        """Listen on UDP and TCP at each (host, port); on the settings' addresses where none are given.
+
+        Raises OSError, with nothing left open.
+        """
+        sockets = []
+        try:
+            for host, port in self._settings.listen if listen is None else listen:
+                sockets.append(bind(host, port))
+        except OSError:
+            for udp, tcp in sockets:
+                udp.close()
+                tcp.close()
+            raise
+        loop, settings = asyncio.get_running_loop(), self._settings
+        for udp, tcp in sockets:
+            datagrams = Datagrams(self._answer_datagrams)
+            await loop.create_datagram_endpoint(lambda made=datagrams: made, sock=udp)  # type: ignore[misc]
+            streams = Streams(
+                self._answer_stream,
+                most=settings.threads,
+                idle=settings.tcp_recv_timeout,
+                keepidle=settings.tcp_keepidle,
+            )
+            await streams.start(tcp, settings.tcp_backlog)
+            self._datagrams.append(datagrams)
+            self._streams.append(streams)
+            self.addresses.append(udp.getsockname()[:2])
+        log.info("listening", addresses=self.addresses)
+
+    async def close(self) -> None:
+        """Stop listening, cut connections, wait for the threads."""
+        for datagrams in self._datagrams:
+            datagrams.close()
+        await asyncio.gather(*(streams.close() for streams in self._streams))
+        loop = asyncio.get_running_loop()
+        for pool in (self._queries, self._renders):
+            await loop.run_in_executor(None, pool.shutdown)
+
+    def run_in_thread(self, listen: Sequence[tuple[str, int]] | None = None) -> None:
+        """Start on a loop of its own in a thread, and return once it listens. Raises OSError."""
+        self._thread = _Thread(self, listen)
+        self._thread.start_and_wait()
+
+    def stop_thread(self) -> None:
+        """End what `run_in_thread` began."""
+        if self._thread is not None:
+            self._thread.stop()
+            self._thread = None
+
+    async def _answer_datagrams(self, batch: Sequence[Datagram]) -> Sequence[bytes | None]:
+        loop = asyncio.get_running_loop()
+        answers = await loop.run_in_executor(self._queries, self._answer_all, batch, False)
+        return [None if isinstance(answer, Transfer) else answer for answer in answers]
+
+    async def _answer_stream(self, packet: bytes, peer: str) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        (answer,) = await loop.run_in_executor(self._queries, self._answer_all, [(packet, peer)], True)
+        if isinstance(answer, bytes):
+            yield answer
+        elif isinstance(answer, Transfer):
+            async for message in self._stream(answer, packet):
+                yield message
+
+    async def _stream(self, transfer: Transfer, packet: bytes) -> AsyncIterator[bytes]:
+        began = time.monotonic()
+        try:
+            rendered = transfer.rendered or await self._render(transfer.zone)
+        except (Unavailable, ZoneGone, ValueError) as fault:
+            log.warning("transfer impossible", zone=transfer.zone.id, name=transfer.zone.name, why=str(fault))
+            refusal = error(packet, Rcode.SERVFAIL)
+            if refusal:
+                yield refusal
+            return
+        for message in transfer.messages(rendered, self._clock):
+            yield message
+            await asyncio.sleep(0)  # a peer that reads as fast as we write must not keep the loop from the others
+        log.info(
+            "zone sent",
+            zone=transfer.zone.id,
+            name=transfer.zone.name,
+            serial=rendered.serial,
+            peer=transfer.asker.peer,
+            kind="differences" if transfer.rendered else "whole",
+            records=rendered.records,
+            ms=round(1000 * (time.monotonic() - began), 1),
+        )
+
+    async def _render(self, zone: ServedZone) -> Rendered:
+        loop = asyncio.get_running_loop()
+
+        async def make() -> tuple[int, Rendered]:
+            return await loop.run_in_executor(self._renders, self._render_now, zone.id)
+
+        return await self._versions.get(zone.id, zone.revision, make)
+
+    def _render_now(self, zone_id: str) -> tuple[int, Rendered]:
+        with self._source.read() as view:
+            zone = view.zone(zone_id)
+            if zone is None:
+                raise ZoneGone("the zone was deleted meanwhile")
+            return zone.revision, render(view, zone, self._room)
+
+    def _answer_all(self, batch: Sequence[Datagram], tcp: bool) -> list[bytes | Transfer | None]:
+        """Answer packets over one view. Never raises: what fails is SERVFAIL to its asker."""
+        try:
+            with self._source.read() as view:
+                return [self._answer_one(view, packet, peer, tcp) for packet, peer in batch]
+        except Unavailable as away:
+            log.warning("database away", why=str(away), queries=len(batch))
+            return [error(packet, Rcode.SERVFAIL) for packet, _ in batch]
+
+    def _answer_one(self, view: View, packet: bytes, peer: str, tcp: bool) -> bytes | Transfer | None:
+        try:
+            return self._answerer.answer(view, packet, tcp=tcp, peer=peer)
+        except Unavailable:
+            raise
+        except Exception:  # one packet must not take the others' answers with it
+            log.exception("query failed", peer=peer, packet=packet[:512].hex())
+            return error(packet, Rcode.SERVFAIL)
+
+
+class _Thread:
+    """A thread with an event loop that runs one service until told to stop."""
+
+    def __init__(self, service: DNSService, listen: Sequence[tuple[str, int]] | None) -> None:
+        self._service = service
+        self._listen = listen
+        self._ready = threading.Event()
+        self._fault: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="mdns", daemon=True)
+
+    def start_and_wait(self) -> None:
+        self._thread.start()
+        self._ready.wait()
+        if self._fault is not None:
+            self._thread.join()
+            raise self._fault
+
+    def stop(self) -> None:
+        assert self._loop is not None
+        assert self._stop is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    async def _main(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            await self._service.start(self._listen)
+        except OSError as fault:
+            self._fault = fault
+            return
+        finally:
+            self._ready.set()
+        await self._stop.wait()
+        await self._service.close()

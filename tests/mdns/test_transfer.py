@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AXFR and IXFR, with dnspython as the secondary."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.serial
+import dns.xfr
+import dns.zone
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from redesignate.config.settings import MdnsSettings
+from redesignate.mdns import ixfr, render
+from redesignate.mdns.service import DNSService
+from redesignate.model.zone import Action, ZoneType
+from redesignate.store.serving import Serving, Snapshot
+from redesignate.wire import rrset
+from redesignate.wire.message import read
+from tests.mdns.conftest import Serve
+from tests.mdns.nursery import Key, Nursery, Planted, Value
+
+ZONE = "example.org."
+MANY: dict[Key, tuple[str, ...]] = {
+    (f"host{i}.{ZONE}", "A"): tuple(f"192.0.2.{n}" for n in range(1 + i % 3)) for i in range(1000)
+}
+
+
+def axfr(service: DNSService, name: str = ZONE) -> dns.zone.Zone:
+    """The zone as a secondary holds it afterwards."""
+    zone = dns.zone.Zone(name, relativize=False)
+    host, port = service.addresses[0]
+    dns.query.inbound_xfr(host, zone, port=port, lifetime=30)
+    return zone
+
+
+def refresh(service: DNSService, zone: dns.zone.Zone, udp: dns.query.UDPMode = dns.query.UDPMode.NEVER) -> None:
+    """Bring a secondary's zone up to date by IXFR."""
+    host, port = service.addresses[0]
+    dns.query.inbound_xfr(host, zone, port=port, lifetime=30, udp_mode=udp)
+
+
+def raw(service: DNSService, query: dns.message.Message) -> list[bytes]:
+    """Every message that the server sends for one query over TCP, until it has been silent for a moment."""
+    wire = query.to_wire()
+    with socket.create_connection(service.addresses[0], timeout=10) as connection:
+        connection.sendall(len(wire).to_bytes(2, "big") + wire)
+        connection.shutdown(socket.SHUT_WR)
+        stream = b""
+        while more := connection.recv(1 << 16):
+            stream += more
+    found = []
+    while stream:
+        end = 2 + int.from_bytes(stream[:2], "big")
+        found.append(stream[2:end])
+        stream = stream[end:]
+    return found
+
+
+def test_a_transfer_is_the_zone(nursery: Nursery, serve: Serve) -> None:
+    planted = nursery.plant(ZONE, MANY)
+    nursery.edit(planted, {("own.example.org.", "TXT"): (60, ('"own ttl"',)), ("www.example.org.", "A"): (None, ())})
+    del planted.content["www.example.org.", "A"]
+    service = serve()
+    for _ in range(2):  # rendered for the first, kept for the second
+        assert axfr(service) == planted.as_dnspython()
+
+
+def test_messages_are_full_and_the_soa_stands_at_both_ends(nursery: Nursery, serve: Serve) -> None:
+    nursery.plant(ZONE, MANY)
+    service = serve(max_message_size=4096)
+    packets = raw(service, dns.message.make_query(ZONE, "AXFR"))
+    sizes = [len(packet) for packet in packets]
+    assert max(sizes) <= 4096 - rrset.TSIG_ROOM
+    assert min(sizes[:-1]) > 3000
+    types = [record.type for packet in packets for record in read(packet).answer]
+    assert [at for at, rrtype in enumerate(types) if rrtype == 6] == [0, len(types) - 1]
+
+
+def test_a_transfer_needs_tcp(nursery: Nursery, serve: Serve) -> None:
+    nursery.plant(ZONE)
+    host, port = serve().addresses[0]
+    reply = dns.query.udp(dns.message.make_query(ZONE, "AXFR"), host, port=port, timeout=5)
+    assert reply.rcode() == dns.rcode.FORMERR
+
+
+@pytest.mark.parametrize("name", ["www.example.org.", "other.org.", "deleting.org.", "."])
+def test_a_zone_that_is_not_ours_is_not_given(nursery: Nursery, serve: Serve, name: str) -> None:
+    nursery.plant(ZONE)
+    nursery.plant("other.org.", pool_id="another")
+    nursery.plant("deleting.org.", action=Action.DELETE)
+    (packet,) = raw(serve(), dns.message.make_query(name, "AXFR"))
+    assert dns.message.from_wire(packet).rcode() == dns.rcode.REFUSED
+
+
+def test_a_catalog_zone_is_a_zone(nursery: Nursery, serve: Serve) -> None:
+    """RFC 9432: central writes the members as ordinary rows."""
+    planted = nursery.plant(
+        "catalog.example.",
+        {
+            ("version.catalog.example.", "TXT"): ('"2"',),
+            ("a1b2.zones.catalog.example.", "PTR"): ("member.example.org.",),
+        },
+        kind=ZoneType.CATALOG,
+    )
+    assert axfr(serve(), "catalog.example.") == planted.as_dnspython()
+
+
+def test_one_bad_row_never_stops_a_transfer(nursery: Nursery, serve: Serve) -> None:
+    planted = nursery.plant(ZONE, MANY)
+    for n, wire in enumerate(
+        (b"\x03bad\xc0\x0c\x00\x01", b"\xff" * 30, b"\x00" * 12, b"\x05", b"\xc0\x0c" + b"\0" * 9)
+    ):
+        nursery.poison(planted, f"bad{n}.example.org.", wire)
+    huge = rrset.pack(ZONE, "huge.example.org.", "TXT", None, [b"\xff" + b"x" * 255] * 1)
+    oversize = huge[:-258] + (65535).to_bytes(2, "big") + b"y" * 65535
+    nursery.poison(planted, "huge.example.org.", oversize)
+    assert axfr(serve()) == planted.as_dnspython()
+
+
+def test_an_rr_longer_than_the_message_size_has_a_message_of_its_own(nursery: Nursery, serve: Serve) -> None:
+    text = " ".join(f'"{"x" * 255}"' for _ in range(200))
+    planted = nursery.plant(ZONE, {("long.example.org.", "TXT"): (text,), ("a.example.org.", "A"): ("192.0.2.1",)})
+    assert axfr(serve(max_message_size=4096)) == planted.as_dnspython()
+
+
+def test_an_rrset_larger_than_a_message_is_spread(nursery: Nursery, serve: Serve) -> None:
+    texts = tuple(f'"{i:03d}{"x" * 250}"' for i in range(600))
+    planted = nursery.plant(ZONE, {("many.example.org.", "TXT"): texts})
+    assert axfr(serve()) == planted.as_dnspython()
+
+
+def test_a_change_is_sent_as_a_difference(nursery: Nursery, serve: Serve) -> None:
+    planted = nursery.plant(ZONE, MANY)
+    service = serve()
+    zone = axfr(service)
+    nursery.edit(planted, {("new.example.org.", "A"): (None, ("192.0.2.9",)), ("host1.example.org.", "A"): None})
+    query, _ = dns.xfr.make_query(zone)
+    (packet,) = raw(service, query)
+    assert [record.type for record in read(packet).answer] == [6, 6, 1, 1, 6, 1, 6]
+    refresh(service, zone)
+    assert zone == planted.as_dnspython()
+
+
+def test_who_has_it_already_gets_the_soa_alone(nursery: Nursery, serve: Serve) -> None:
+    planted = nursery.plant(ZONE, MANY)
+    service = serve()
+    for serial in (planted.zone.serial, planted.zone.serial + 5):
+        query = dns.message.make_query(ZONE, "IXFR")
+        query.authority.append(dns.rrset.from_text(ZONE, 0, "IN", "SOA", f". . {serial} 0 0 0 0"))
+        (packet,) = raw(service, query)
+        assert [record.type for record in read(packet).answer] == [6]
+
+
+def test_ixfr_falls_back_to_the_whole_zone(nursery: Nursery, serve: Serve) -> None:
+    """The journal does not reach back; or it says "everything"; or it weighs more than the zone."""
+    planted = nursery.plant(ZONE, {("www.example.org.", "A"): ("192.0.2.1",)})
+    service = serve()
+    for since in (planted.zone.serial - 7, 0):
+        query = dns.message.make_query(ZONE, "IXFR")
+        query.authority.append(dns.rrset.from_text(ZONE, 0, "IN", "SOA", f". . {since} 0 0 0 0"))
+        (packet,) = raw(service, query)
+        assert [record.type for record in read(packet).answer] == [6, 2, 1, 6]
+    zone = axfr(service)
+    bulk = tuple(f'"{i:03d}{"x" * 250}"' for i in range(300))
+    nursery.edit(planted, {("bulk.example.org.", "TXT"): (None, bulk)})
+    nursery.edit(planted, {("bulk.example.org.", "TXT"): None})
+    query, _ = dns.xfr.make_query(zone)
+    (packet,) = raw(service, query)
+    assert [record.type for record in read(packet).answer] == [6, 2, 1, 6]
+    refresh(service, zone)
+    assert zone == planted.as_dnspython()
+
+
+def test_ixfr_over_udp_is_the_difference_or_the_soa(nursery: Nursery, serve: Serve) -> None:
+    planted = nursery.plant(ZONE, MANY)
+    service = serve()
+    zone = axfr(service)
+    nursery.edit(planted, {("new.example.org.", "A"): (None, ("192.0.2.9",))})
+    refresh(service, zone, dns.query.UDPMode.ONLY)
+    assert zone == planted.as_dnspython()
+    nursery.edit(planted, {("new.example.org.", "TXT"): (None, tuple(f'"{"x" * n}"' for n in range(90, 200)))})
+    refresh(service, zone, dns.query.UDPMode.TRY_FIRST)
+    assert zone == planted.as_dnspython()
+
+
+def test_an_ixfr_without_a_soa_is_malformed(nursery: Nursery, serve: Serve) -> None:
+    nursery.plant(ZONE)
+    (packet,) = raw(serve(), dns.message.make_query(ZONE, "IXFR"))
+    assert dns.message.from_wire(packet).rcode() == dns.rcode.FORMERR
+
+
+def test_a_long_chain_of_changes_is_followed(nursery: Nursery) -> None:
+    planted = nursery.plant(ZONE, MANY)
+    for i in range(300):
+        nursery.edit(planted, {("counter.example.org.", "A"): (None, (f"192.0.2.{i % 250}",))})
+    with nursery.source.read() as view:
+        served = view.zone(planted.zone.id)
+        assert served is not None
+        assert ixfr.differences(view, served, 1000, 60000) is not None
+        assert ixfr.differences(view, served, 999, 60000) is None
+
+
+NAMES = st.sampled_from([f"{label}.example.org." for label in "abcdef"])
+VALUES = st.one_of(
+    st.none(),
+    st.tuples(
+        st.sampled_from([None, 60, 7200]),
+        st.lists(st.integers(1, 9), min_size=1, max_size=3, unique=True).map(
+            lambda found: tuple(f"192.0.2.{n}" for n in found)
+        ),
+    ),
+)
+EDITS = st.lists(st.dictionaries(NAMES.map(lambda name: (name, "A")), VALUES, max_size=4), min_size=1, max_size=8)
+
+
+def _apply(nursery: Nursery, planted: Planted, edits: list[dict[Key, Value | None]]) -> None:
+    for changes in edits:
+        nursery.edit(planted, changes)
+
+
+@settings(max_examples=40, deadline=None)
+@given(before=EDITS, after=EDITS, room=st.sampled_from([1024, 65535]))
+def test_the_old_zone_and_the_differences_are_the_new_zone(
+    before: list[dict[Key, Value | None]],
+    after: list[dict[Key, Value | None]],
+    room: int,
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        nursery = Nursery.in_folder(Path(folder))
+        try:
+            planted = nursery.plant(ZONE, {("keep.example.org.", "A"): ("192.0.2.1",)})
+            _apply(nursery, planted, before)
+            secondary, since = planted.as_dnspython(), planted.zone.serial
+            _apply(nursery, planted, after)
+            with nursery.source.read() as view:
+                served = view.zone(planted.zone.id)
+                assert served is not None
+                found = ixfr.differences(view, served, since, render.room_of(room))
+            assert found is not None
+            _consume(secondary, found, since)
+            assert secondary == planted.as_dnspython()
+        finally:
+            nursery.close()
+
+
+def _consume(secondary: dns.zone.Zone, found: render.Rendered, since: int) -> None:
+    """Let dnspython's state machine apply the chunks to a zone."""
+    question = b"\x07example\x03org\0\x00\xfb\x00\x01"
+    with dns.xfr.Inbound(secondary, dns.rdatatype.IXFR, serial=since) as inbound:
+        for count, rrs in found.chunks:
+            header = b"\0\0\x84\0\0\1" + count.to_bytes(2, "big") + b"\0\0\0\0"
+            inbound.process_message(dns.message.from_wire(header + question + rrs, xfr=True, one_rr_per_rrset=True))
+
+
+class Counting:
+    """A source that counts how often it is opened for a rendering (the one kind of reading off the query threads)."""
+
+    def __init__(self, source: Serving) -> None:
+        self._source = source
+        self.renders = 0
+
+    def read(self) -> AbstractContextManager[Snapshot]:
+        if threading.current_thread().name.startswith("mdns-render"):
+            self.renders += 1
+        return self._source.read()
+
+
+def test_a_version_is_rendered_once_however_many_ask(nursery: Nursery) -> None:
+    planted = nursery.plant(ZONE, MANY)
+    source = Counting(nursery.source)
+    service = DNSService(source, MdnsSettings(tcp_recv_timeout=5))
+    service.run_in_thread([("127.0.0.1", 0)])
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for zone in pool.map(lambda _: axfr(service), range(8)):
+                assert zone == planted.as_dnspython()
+        assert source.renders == 1
+        nursery.edit(planted, {("new.example.org.", "A"): (None, ("192.0.2.9",))})
+        assert axfr(service) == planted.as_dnspython()
+        assert source.renders == 2
+    finally:
+        service.stop_thread()
+
+
+def test_what_is_kept_is_bounded() -> None:
+    async def scenario() -> None:
+        versions = render.Versions(limit=250)
+
+        def maker(octets: int) -> object:
+            async def make() -> tuple[int, render.Rendered]:
+                return 1, render.Rendered(1, ((1, b"x" * octets),), octets, 1)
+
+            return make
+
+        for n in range(5):
+            await versions.get(f"zone{n}", 1, maker(100))  # type: ignore[arg-type]
+            assert versions.octets <= 250
+        assert versions.kept("zone4", 1) is not None
+        assert versions.kept("zone0", 1) is None
+        assert (await versions.get("big", 1, maker(1000))).octets == 1000  # type: ignore[arg-type]
+        assert versions.kept("big", 1) is None
+        assert versions.kept("zone4", 1) is not None
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_rendering_reaches_all_and_is_tried_again() -> None:
+    async def scenario() -> None:
+        versions, tries = render.Versions(limit=1000), []
+
+        async def make() -> tuple[int, render.Rendered]:
+            tries.append(1)
+            await asyncio.sleep(0)
+            if len(tries) == 1:
+                raise ValueError("no")
+            return 1, render.Rendered(1, (), 0, 0)
+
+        found = await asyncio.gather(*(versions.get("z", 1, make) for _ in range(3)), return_exceptions=True)
+        assert [type(fault) for fault in found] == [ValueError] * 3
+        assert (await versions.get("z", 1, make)).serial == 1
+        assert len(tries) == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_transfer_is_one_version_while_the_zone_changes(nursery: Nursery, serve: Serve) -> None:
+    """Every edit moves one marker from name to name: a mixture of two versions would show none or two of them."""
+    planted = nursery.plant(ZONE, MANY)
+    nursery.edit(planted, {("marker0.example.org.", "A"): (None, ("192.0.2.1",))})
+    service = serve(cache_bytes=0)
+    rng = random.Random(5)
+    with ThreadPoolExecutor(1) as pool:
+        transfers = [pool.submit(axfr, service) for _ in range(6)]
+        at = 0
+        while not all(transfer.done() for transfer in transfers):
+            to = rng.randrange(1000)
+            if to != at:
+                change: dict[Key, Value | None] = {(f"marker{at}.{ZONE}", "A"): None}
+                change[f"marker{to}.{ZONE}", "A"] = (None, ("192.0.2.1",))
+                    (f"marker{at}.{ZONE}", "A"): None,
+                    (f"marker{to}.{ZONE}", "A"): (None, ("192.0.2.1",)),
+                }
+                nursery.edit(planted, change)
+                at = to
+        for transfer in transfers:
+            markers = [name for name in transfer.result().nodes if name.to_text().startswith("marker")]
+            assert len(markers) == 1
