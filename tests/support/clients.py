@@ -34,11 +34,13 @@ class ClientFailed(AssertionError):
 
 
 def without_login(url: str) -> dict[str, str]:
-    """The settings for an API at `url` that asks for no login: its endpoint is named outright, with /v2.
+    """The settings for an API at `url` that asks for no login: its endpoint is named outright.
 
-    With no catalogue to look into, designateclient appends its paths to the endpoint just as it is.
+    With no catalogue to look into, designateclient appends its paths to the endpoint just as it is, so that names /v2;
+    openstacksdk wants the versions document, which is at the root.
     """
-    return {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": f"{url.rstrip('/')}/v2"}
+    root = url.rstrip("/")
+    return {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": f"{root}/v2", "OS_DNS_ENDPOINT_OVERRIDE": root}
 
 
 def with_keystone(keystone: Keystone, user: User) -> dict[str, str]:
