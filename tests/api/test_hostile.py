@@ -92,7 +92,7 @@ NEARLY_AN_RRSET = st.fixed_dictionaries(
 TOKENS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, blacklist_characters="\x7f"), max_size=20)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)  # before a property makes a zone of this name
 def place(shared_system: System) -> dict[str, str]:
     """A zone and an RRset to ask about."""
     asker = shared_system.client()
