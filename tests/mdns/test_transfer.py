@@ -351,9 +351,6 @@ def test_a_transfer_is_one_version_while_the_zone_changes(nursery: Nursery, serv
             if to != at:
                 change: dict[Key, Value | None] = {(f"marker{at}.{ZONE}", "A"): None}
                 change[f"marker{to}.{ZONE}", "A"] = (None, ("192.0.2.1",))
-                    (f"marker{at}.{ZONE}", "A"): None,
-                    (f"marker{to}.{ZONE}", "A"): (None, ("192.0.2.1",)),
-                }
                 nursery.edit(planted, change)
                 at = to
         for transfer in transfers:
