@@ -8,6 +8,7 @@ lost anyway, the outbox has. No thread of ours ever waits in the library for a b
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -26,19 +27,17 @@ R = TypeVar("R")
 log = events(__name__)
 
 WORK_TOPIC = "redesignate_work"
+AWAY = (messaging.MessageDeliveryFailure, OperationalError, OSError)
 FIRST_CONTACT_S = 3.0
+HANG_UP_S = 5.0
 SILENCE_S = 10
 """Central says every half of this that it still works on a question; after so long without a word it has died."""
 
 
-class AmqpCentral:
-    """Central over the broker.
+class _Line:
+    """One connection to central, with a queue for answers of its own. Closed when nobody is on it any more."""
 
-    Cost   one message there and one back: about 3 ms on one machine.
-    """
-
-    def __init__(self, broker: Broker, *, topic: str = "central") -> None:
-        self._broker = broker
+    def __init__(self, broker: Broker, topic: str) -> None:
         self._transport = broker.rpc()
         timeout = broker.settings.rpc_response_timeout
         target = messaging.Target(exchange=broker.settings.control_exchange, topic=topic)
@@ -46,9 +45,51 @@ class AmqpCentral:
             call_monitor_timeout=min(SILENCE_S, timeout),
             transport_options=messaging.TransportOptions(at_least_once=True),
         )
+        self._lock = threading.Lock()
+        self._users = 1
+        self.hanging_up = threading.Thread(target=self._transport.cleanup, name="central-hang-up", daemon=True)
+
+    def ping(self) -> None:
+        """Make the queue for answers: the library does so in the first call, and waits for the broker for ever."""
+        with contextlib.suppress(messaging.MessagingTimeout, messaging.MessageUndeliverable):
+            self._client.prepare(timeout=2, call_monitor_timeout=None).call({}, "ping")
+
+    def ask(self, body: str) -> str:
+        """One question. Raises what the library raises."""
+        with self._lock:
+            if not self._users:
+                raise ConnectionError("the line is closed")
+            self._users += 1
+        try:
+            heard: str = self._client.call({}, "answer", body=body)
+            return heard
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """One user less; after the last one a thread hangs up, since the library waits for a broker even for that."""
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self.hanging_up.start()
+
+
+class AmqpCentral:
+    """Central over the broker.
+
+    After an outage it asks on a new line: the library's servers give up a queue for answers that they once missed for
+    too long, for a minute, although it is there again.
+    Cost   one message there and one back: about 2 ms on one machine.
+    """
+
+    def __init__(self, broker: Broker, *, topic: str = "central") -> None:
+        self._broker = broker
+        self._topic = topic
+        self._line: _Line | None = None
         self._connected = threading.Event()
         self._closed = threading.Event()
-        threading.Thread(target=self._connect, name="central-connect", daemon=True).start()
+        self._thread = threading.Thread(target=self._connect, name="central-connect", daemon=True)
+        self._thread.start()
 
     def call(self, command: Command[R]) -> R:
         """Ask; returns the answer or raises its Problem.
@@ -57,45 +98,57 @@ class AmqpCentral:
         does not come within rpc_response_timeout, or central or the broker died over it. A question may be carried
         out twice where the broker took it and died before it could say so.
         """
-        if not self._broker.up() or not self._connected.wait(FIRST_CONTACT_S):
+        if self._broker.up():
+            self._connected.wait(FIRST_CONTACT_S)
+        line = self._line
+        if line is None:
             raise Unavailable("The message broker cannot be reached")
-        body = codec.question(command).decode()
-        return codec.told(command, self._ask("answer", body).encode())
+        return codec.told(command, self._ask(line, codec.question(command).decode()).encode())
 
     def close(self) -> None:
-        """Hang up. A call under way may fail."""
+        """Hang up, as soon as calls under way are done; waits for that, but not for long."""
         self._closed.set()
-        self._transport.cleanup()
+        line = self._line
+        self._drop()
+        if line is not None and line.hanging_up.ident is not None:
+            line.hanging_up.join(HANG_UP_S)
 
-    def _ask(self, method: str, body: str) -> str:
-        for last in (False, True):
+    def _ask(self, line: _Line, body: str) -> str:
+        try:
             try:
-                heard: str = self._client.call({}, method, body=body)
-            except messaging.MessagingTimeout as error:
-                raise TimedOut("No answer in time; the change may or may not have been made") from error
-            except messaging.MessageUndeliverable as error:
-                raise Unavailable("No central service is there") from error
-            except (messaging.MessageDeliveryFailure, OperationalError, OSError) as error:
-                # A kept connection may be from before a restart of the broker: the next try opens it anew.
-                if last or not self._broker.doubt():
-                    raise Unavailable("The message broker cannot be reached") from error
-            else:
-                return heard
-        raise AssertionError("unreachable")
+                return line.ask(body)
+            except AWAY:
+                # A kept connection may be from before the broker closed it: the next try opens it anew.
+                if not self._broker.doubt():
+                    raise
+                return line.ask(body)
+        except messaging.MessagingTimeout as error:
+            raise TimedOut("No answer in time; the change may or may not have been made") from error
+        except messaging.MessageUndeliverable as error:
+            raise Unavailable("No central service is there") from error
+        except AWAY as error:
+            raise Unavailable("The message broker cannot be reached") from error
 
     def _connect(self) -> None:
-        """Make the queue for answers, which the library does in the first call, waiting for the broker for ever."""
-        while not self._connected.is_set() and not self._closed.is_set():
-            if not self._broker.wait_up():
-                return
+        while self._broker.wait_up() and not self._closed.is_set():
+            outages = self._broker.outages
+            line = _Line(self._broker, self._topic)
             try:
-                self._client.prepare(timeout=2, call_monitor_timeout=None).call({}, "ping")
-            except (messaging.MessageDeliveryFailure, OperationalError, OSError):
+                line.ping()
+            except AWAY:
+                line.release()
                 self._closed.wait(0.5)
                 continue
-            except (messaging.MessagingTimeout, messaging.MessageUndeliverable):
-                pass  # nobody answers yet, but the queue is made
+            self._line = line
             self._connected.set()
+            self._broker.wait_outage(outages)
+            self._drop()
+
+    def _drop(self) -> None:
+        self._connected.clear()
+        line, self._line = self._line, None
+        if line is not None:
+            line.release()
 
 
 class _Listening:

@@ -50,6 +50,7 @@ class Broker:
     """The broker of one process. `up` is what was last seen, looked at again and again by a thread of its own.
 
     A look is a TCP connection that is closed at once, which RabbitMQ does not log.
+    outages   how often it went away since the start
     """
 
     def __init__(self, conf: cfg.ConfigOpts, settings: BusSettings) -> None:
@@ -63,6 +64,7 @@ class Broker:
         self._up = self._look()
         self._changed = threading.Condition()
         self._closed = False
+        self.outages = 0
         self._doubt = threading.Event()
         threading.Thread(target=self._watch, name="broker-watch", daemon=True).start()
 
@@ -75,6 +77,11 @@ class Broker:
         with self._changed:
             self._changed.wait_for(lambda: self._up or self._closed, timeout_s)
             return self._up and not self._closed
+
+    def wait_outage(self, seen: int) -> None:
+        """Wait until there were more outages than `seen`, or until closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.outages > seen or self._closed)
 
     def doubt(self) -> bool:
         """Something failed: look now. Whether the broker is there."""
@@ -105,7 +112,7 @@ class Broker:
         """The operator's URL; our values travel in its query, which outranks the option, so they skip what he set."""
         try:
             url = messaging.TransportURL.parse(self._conf, self.settings.transport_url)
-        except messaging.InvalidTransportURL as error:
+        except (messaging.InvalidTransportURL, ValueError) as error:
             raise Misconfigured(
                 f"[DEFAULT] transport_url: {error}; write it as rabbit://user:password@host:5672/"
             ) from error
@@ -126,8 +133,11 @@ class Broker:
 
     def _see(self, up: bool) -> None:
         with self._changed:
-            if up != self._up:
-                log.info("message broker is back") if up else log.warning("message broker is away")
+            if up and not self._up:
+                log.info("message broker is back")
+            elif self._up and not up:
+                log.warning("message broker is away")
+                self.outages += 1
             self._up = up
             self._changed.notify_all()
 

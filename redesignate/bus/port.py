@@ -149,6 +149,8 @@ class GetLimits(Command[dict[str, int]], tag="limit.get", frozen=True):
 
 
 class TargetSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One target of a pool file; options as text, as the backend reads them."""
+
     type: str
     description: str | None = None
     tsigkey_id: str | None = None
@@ -157,6 +159,8 @@ class TargetSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool file's catalog zone and the TSIG key that guards it."""
+
     name: str
     refresh: int = 60
     algorithm: str | None = None
@@ -269,6 +273,8 @@ class Report(Command[tuple[Task, ...]], tag="work.report", frozen=True):
 
 
 class WorkPool(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool as the worker needs it."""
+
     pool: Pool
     keys: tuple[TSIGKey, ...] = ()
 
