@@ -108,6 +108,23 @@ def test_a_chunked_body_is_measured_while_it_is_read() -> None:
     assert send(100, HTTP_TRANSFER_ENCODING="chunked") == 400
 
 
+def test_what_is_too_large_is_read_to_its_end_so_that_the_answer_arrives() -> None:
+    asker = client(settings=ApiSettings(max_request_body_size=100))
+    hows: list[dict[str, Any]] = [{}, {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked"}]
+    for how in hows:
+        stream = how["wsgi.input"] = io.BytesIO(b" " * 300_000)
+        assert asker.ask("POST", "/v2/zones", b" " * 300_000, **how).status == 413
+        assert stream.tell() == 300_000
+
+
+def test_a_body_that_claims_to_be_endless_is_not_waited_for() -> None:
+    stream = io.BytesIO(b" " * 1000)
+    for length in ("99999999999", "9" * 40):
+        how: dict[str, Any] = {"CONTENT_LENGTH": length, "wsgi.input": stream}
+        assert client().ask("POST", "/v2/zones", b"", **how).status == 413
+        assert stream.tell() == 0
+
+
 def test_without_a_length_nothing_is_read() -> None:
     answer = client().ask("POST", "/v2/zones", b'{"name":"a.example."}', CONTENT_LENGTH=None)
     assert is_fault(answer, 400, "empty_request_body")
