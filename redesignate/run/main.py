@@ -66,6 +66,11 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
 
     given = [part for name in arguments.config_file for part in ("--config-file", name)]
     given += [part for name in arguments.config_dir for part in ("--config-dir", name)]
+    if arguments.command == "manage":
+        from redesignate.run.managing import manage
+
+        setup_logging(debug=arguments.debug, service="redesignate-manage")
+        return manage(given, rest)
     logs = register_log_options if arguments.command in SERVICES else None
     configuration = read(given, files=[] if _sandboxed(arguments) else None, register=logs)
     setup_logging(
@@ -82,10 +87,6 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
                 database=arguments.database,
             )
             return serve(configuration, options)
-        case "manage":
-            from redesignate.run.managing import manage
-
-            return manage(configuration, rest)
         case name:
             from redesignate.run.services import SERVICES as RUN
 

@@ -1,9 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""placeholder until manage lands"""
+"""`redesignate manage …`: the operator's commands, over central in this process or over the bus."""
 
-from redesignate.config.load import Configuration
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from redesignate.bus.port import Central
+from redesignate.config.load import Configuration, read
+from redesignate.config.settings import CentralAccess, Settings
+from redesignate.manage.main import main
+from redesignate.model.errors import Misconfigured
+from redesignate.run.wiring import Wiring
+from redesignate.store.migrate import require_head
 
 
-def manage(configuration: Configuration, argv: list[str]) -> int:
-    """Nothing yet."""
-    return 2
+def manage(given: Sequence[str], argv: Sequence[str]) -> int:
+    """Run one command; its exit code. `given`: the --config-file and --config-dir that stood before `manage`.
+
+    Files are read and central is reached only by a command that needs them.
+    """
+    configurations: list[Configuration] = []
+
+    def load(more: Sequence[str]) -> Settings:
+        configurations.append(read([*given, *more]))
+        return configurations[-1].settings
+
+    @contextmanager
+    def connect(settings: Settings) -> Iterator[Central]:
+        if settings.central_access is CentralAccess.DIRECT:
+            if settings.store.url is None:
+                raise Misconfigured(
+                    "Neither a database nor a broker is configured: set [storage:sqlalchemy] connection, or name a "
+                    "file with --config-file (for `redesignate serve`: state/redesignate.conf)."
+                )
+            require_head(settings.store.url)
+        wiring = Wiring(configurations[-1])
+        try:
+            yield wiring.central
+        finally:
+            wiring.close()
+
+    return main(argv, load=load, connect=connect)

@@ -23,7 +23,7 @@ RESTART_PAUSE = 1.0
 
 
 def until_stopped() -> None:
-    """Block until SIGTERM or SIGINT. To be called on the main thread; SIGHUP is noted, a restart reads the files anew."""
+    """Block until SIGTERM or SIGINT. For the main thread. SIGHUP is noted only: files are read at start."""
     stop = threading.Event()
 
     def on_stop(_number: int, _frame: FrameType | None) -> None:

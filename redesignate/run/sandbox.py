@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`redesignate serve`: every service in one process, on SQLite, with a nameserver of its own. No login, so loopback only.
+"""`redesignate serve`: every service in one process, on SQLite, with a nameserver. No login, so loopback only.
 
 The first start makes the database and a default pool whose one nameserver is our own mdns; a second start finds them
 again. A pool that the operator has since applied is left as it is.
