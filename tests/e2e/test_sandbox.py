@@ -90,6 +90,7 @@ def test_a_second_start_finds_its_data_again(tmp_path: Path) -> None:
 def test_it_stops_cleanly_on_a_signal(tmp_path: Path, number: int) -> None:
     system = Sandbox(tmp_path).start()
 
+    system.api.close()
     assert system.process.stop(number, timeout=10) == 0
     assert "Traceback" not in system.folder.joinpath("serve.log").read_text()
 
@@ -127,6 +128,7 @@ def test_kill_9_after_the_answers_loses_nothing_and_serves_it_within_five_second
     names = [f"w{n}.killed.example." for n in range(60)]
     for name in names:
         system.api.rrset(zone["id"], name, "A", ["192.0.2.9"])
+    system.api.close()
     system.process.kill()  # whatever was not yet told is in the outbox
     with system:
         system.api.active(zone["id"], timeout=5)

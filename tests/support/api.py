@@ -22,6 +22,7 @@ class Api:
         self._headers = {"Content-Type": "application/json"} | dict(headers or {})
         self._host = urlsplit(url).netloc
         self._local = threading.local()
+        self._made: list[http.client.HTTPConnection] = []
 
     def ask(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Status and decoded body. A dropped connection is opened anew once, for reading requests only."""
@@ -82,8 +83,14 @@ class Api:
             assert time.monotonic() < deadline, f"{path} is still {body}"
             time.sleep(0.02)
 
+    def close(self) -> None:
+        """Close every thread's connection."""
+        for connection in self._made:
+            connection.close()
+
     def _connection(self) -> http.client.HTTPConnection:
         if not hasattr(self._local, "connection"):
             self._local.connection = http.client.HTTPConnection(self._host, timeout=60)
+            self._made.append(self._local.connection)
         made: http.client.HTTPConnection = self._local.connection
         return made

@@ -169,6 +169,7 @@ class Sandbox(_System):
         return self.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.api.close()
         self.process.stop(signal.SIGINT)
 
 
@@ -230,6 +231,8 @@ class Split(_System):
         return self.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.api.close()
+        self.second_api.close()
         threads = [threading.Thread(target=process.stop) for process in self.all()]
         for thread in threads:
             thread.start()
