@@ -305,6 +305,10 @@ class PeerReturned(Command[int], tag="work.returned", frozen=True):
     peer_id: str
 
 
+class ReleaseWork(Command[int], tag="work.release", frozen=True):
+    """Nobody holds any work: for a start at which no other worker can be alive. How many leases were cut short."""
+
+
 class PurgeZones(Command[int], tag="zone.purge", frozen=True):
     """Forget zones deleted for longer than `age_s`, at most `limit` of shards first..last. How many."""
 

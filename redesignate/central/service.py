@@ -58,7 +58,8 @@ WRITES: dict[type[Command[Any]], Handler] = {
     port.CheckServices: lambda _r, w, c: services.check_services(w, c.silent_s, c.forget_s),
     port.BeginWork: lambda _r, w, c: work.begin_work(w, c.worker, c.zone_ids, c.lease_s),
     port.Report: lambda r, w, c: work.report(r, w, c.worker, c.outcomes, c.lease_s),
-    port.PeerReturned: lambda _r, w, c: w.outbox.hurry(c.pool_id, c.peer_id, w.now),
+    port.PeerReturned: lambda _r, w, c: upkeep.peer_returned(w, c.pool_id, c.peer_id),
+    port.ReleaseWork: lambda _r, w, _c: w.outbox.release(),
     port.PurgeZones: lambda _r, w, c: upkeep.purge_zones(w, c),
     port.TrimJournal: lambda _r, w, c: upkeep.trim_journal(w, c),
     port.RefreshApexes: lambda _r, w, c: upkeep.refresh_apexes(w, c.limit),
@@ -83,8 +84,8 @@ class CentralService:
         kind = type(command)
         answer: R
         if kind in READS:
-            with self._store.read() as reading:
-                answer = READS[kind](self._rules, reading, command)
+            question = READS[kind]
+            reading, answer = self._store.look(lambda unit: question(self._rules, unit, command))
             self._send(reading)
             return answer
         handler = WRITES[kind]

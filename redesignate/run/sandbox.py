@@ -14,7 +14,7 @@ from pathlib import Path
 
 from redesignate.api.app import build
 from redesignate.auth.noauth import NoAuth
-from redesignate.bus.port import ApplyPool, Central, ListPools, PoolSpec, TargetSpec
+from redesignate.bus.port import ApplyPool, Central, ListPools, PoolSpec, ReleaseWork, TargetSpec
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings
 from redesignate.mdns.service import DNSService
@@ -89,6 +89,7 @@ def _start(wiring: Wiring, options: Options) -> None:
         raise Misconfigured(
             f"Cannot listen: {error.strerror or error}; choose other ports with --port and --dns-port."
         ) from error
+    wiring.central.call(ReleaseWork())  # a worker that held something was ours, and is dead
     worker = Worker(central=wiring.central, source=wiring.hints, settings=settings.worker)
     worker.start()
     wiring.on_close(worker.stop)

@@ -8,11 +8,15 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, literal, or_, select
+from sqlalchemy.exc import IntegrityError
 
+from redesignate.model.clock import SECOND
 from redesignate.store.schema import outbox, peer_states, zones
-from redesignate.store.zones import LIVE, shard_of
+from redesignate.store.zones import LIVE, Stale, shard_of
 
 NEVER = 0
+FAR = 600 * SECOND
+"""Longer than any lease or back-off: a time further ahead was written by a clock that has been set back."""
 # Built once, as in store.zones.
 _HELD = select(outbox.c.lease_until).where(outbox.c.zone_id == bindparam("z"))
 _ADD = outbox.insert()
@@ -47,25 +51,52 @@ class Outbox:
                 "lease_owner": None,
                 "lease_until": NEVER,
             }
-            self._conn.execute(_ADD, row)
+            self._add(row)
             return True
         self._conn.execute(_RAISE, {"z": zone_id, "p": pool_id, "r": revision, "t": now})
         return bool(held <= now)
 
+    def enqueue_after(self, zone_id: str, pool_id: str, revision: int, now: int, *, until: int) -> None:
+        """Queue a zone that nobody may begin before `until`. One statement."""
+        times = {"queued_at": now, "next_try": now, "attempts": 0, "lease_owner": None, "lease_until": until}
+        self._add({"zone_id": zone_id, "pool_id": pool_id, "shard": shard_of(zone_id), "revision": revision} | times)
+
+    def take(self, zone_id: str) -> int | None:
+        """Remove a zone's row, whatever it asks for; until when it was leased. Two statements."""
+        held = self._conn.execute(_HELD.with_for_update(), {"z": zone_id}).scalar()
+        if held is not None:
+            self.forget(zone_id)
+        return held
+
+    def _add(self, row: dict[str, Any]) -> None:
+        """Insert a row. Raises Stale where a change of the pool has just made one."""
+        try:
+            self._conn.execute(_ADD, row)
+        except IntegrityError as error:
+            raise Stale from error
+
     def enqueue_pool(self, pool_id: str, now: int) -> int:
-        """Have every zone of a pool looked at again (its peers changed). Two statements."""
+        """Have every zone of a pool looked at again (its peers changed). Two statements. Raises Stale.
+
+        A worker that holds a row loses it, for it works by what the pool said before; nobody else may begin until its
+        lease ends. `queued_at` moves, so that a report that is being heard at this moment cannot finish the row.
+        """
         known = select(outbox.c.zone_id).where(outbox.c.pool_id == pool_id)
-        self._conn.execute(outbox.update().where(outbox.c.pool_id == pool_id).values(next_try=now))
+        again = {"next_try": now, "queued_at": outbox.c.queued_at + 1, "lease_owner": None}
+        self._conn.execute(outbox.update().where(outbox.c.pool_id == pool_id).values(again))
         columns = ["zone_id", "pool_id", "shard", "revision", "queued_at", "next_try", "attempts", "lease_until"]
         missing = select(
             zones.c.id, zones.c.pool_id, zones.c.shard, zones.c.revision,
             literal(now), literal(now), literal(0), literal(NEVER),
         ).where(zones.c.pool_id == pool_id, zones.c.deleted == LIVE, zones.c.id.not_in(known))  # fmt: skip
-        return self._conn.execute(outbox.insert().from_select(columns, missing)).rowcount
+        try:
+            return self._conn.execute(outbox.insert().from_select(columns, missing)).rowcount
+        except IntegrityError as error:
+            raise Stale from error
 
     def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> dict[str, Row[Any]]:
         """Take the rows of these zones that nobody holds (or that `worker` does). Two statements; the rows, by zone."""
-        free = or_(outbox.c.lease_until <= now, outbox.c.lease_owner == worker)
+        free = or_(outbox.c.lease_until <= now, outbox.c.lease_until > now + FAR, outbox.c.lease_owner == worker)
         mine = and_(outbox.c.zone_id.in_(list(zone_ids)), free)
         taken = self._conn.execute(outbox.update().where(mine).values(lease_owner=worker, lease_until=until)).rowcount
         if not taken:
@@ -81,11 +112,15 @@ class Outbox:
             row.zone_id: row for row in self._conn.execute(select(outbox).where(outbox.c.zone_id.in_(list(zone_ids))))
         }
 
-    def finish(self, done: Sequence[tuple[str, int]]) -> None:
-        """Remove the rows of zones whose every peer agrees, where they ask for nothing newer. One statement."""
+    def finish(self, done: Sequence[tuple[str, int, int]]) -> None:
+        """Remove the rows (zone, revision, queued_at) of zones whose every peer agrees. One statement.
+
+        A row that asks for something newer, or was queued anew since it was read, stays.
+        """
         if done:
-            gone = outbox.delete().where(outbox.c.zone_id == bindparam("z"), outbox.c.revision <= bindparam("r"))
-            self._conn.execute(gone, [{"z": zone_id, "r": revision} for zone_id, revision in done])
+            seen = (outbox.c.revision <= bindparam("r"), outbox.c.queued_at == bindparam("q"))
+            gone = outbox.delete().where(outbox.c.zone_id == bindparam("z"), *seen)
+            self._conn.execute(gone, [{"z": zone_id, "r": revision, "q": queued} for zone_id, revision, queued in done])
 
     def postpone(self, rows: Sequence[dict[str, Any]]) -> None:
         """Write `next_try`, `attempts`, `lease_owner` and `lease_until` of zones that go on. One statement."""
@@ -110,6 +145,14 @@ class Outbox:
         )
         return tuple(self._conn.execute(query).scalars())
 
+    def stranded(self, now: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
+        """Zones that wait for a time that no wait reaches: the clock was set back since. One query."""
+        query = select(outbox.c.zone_id).where(
+            or_(outbox.c.next_try > now + FAR, outbox.c.lease_until > now + FAR),
+            outbox.c.shard.between(first_shard, last_shard),
+        )
+        return tuple(self._conn.execute(query.limit(limit)).scalars())
+
     def hurry(self, pool_id: str, peer_id: str, now: int) -> int:
         """Make every zone of the pool that waits for this peer due now. Two statements; how many."""
         waits = and_(peer_states.c.peer_id == peer_id, peer_states.c.attempts > 0)
@@ -121,6 +164,11 @@ class Outbox:
             select(peer_states.c.zone_id).where(waits)
         ))  # fmt: skip
         return self._conn.execute(outbox.update().where(late).values(next_try=now)).rowcount
+
+    def release(self) -> int:
+        """Take every row from whoever holds it. One statement; how many."""
+        held = outbox.update().where(outbox.c.lease_until > NEVER)
+        return self._conn.execute(held.values(lease_owner=None, lease_until=NEVER)).rowcount
 
     def forget(self, zone_id: str) -> None:
         """Remove a zone's row, whatever it asks for."""

@@ -115,7 +115,7 @@ def test_a_taken_port_is_one_line_with_its_mend(tmp_path: Path) -> None:
         )
         second.start()
         with pytest.raises(AssertionError, match=r"Cannot listen.*--port"):
-            second.wait_for("ready")
+            second.wait_for("ready: ")
         assert second.stop() == 1
         assert "Traceback" not in second.said()
 

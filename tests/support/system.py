@@ -162,7 +162,7 @@ class Sandbox(_System):
     def start(self) -> Self:
         """Start, or start again on the same state, and wait for the ready line."""
         self.process.start()
-        self.process.wait_for("ready")
+        self.process.wait_for("ready: ")
         return self
 
     def __enter__(self) -> Self:
@@ -218,7 +218,7 @@ class Split(_System):
         for thread in threads:
             thread.join()
         for process in self.all():
-            process.wait_for("ready" if process.arguments[-1] != "api" else "Listening at")
+            process.wait_for(" ready " if process.arguments[-1] != "api" else "Listening at")
         for api in (self.api, self.second_api)[: self.counts["api"]]:
             self._wait_answer(api)
         return self
