@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shards over members: every shard has exactly one, however many members there are."""
+
+from __future__ import annotations
+
+from redesignate.coord.port import Place
+
+SHARDS = 4096
+"""A zone's shard is the first three hexadecimal digits of its id."""
+
+
+def shards(place: Place, total: int = SHARDS) -> range:
+    """The shards of one member: a run without gaps, sizes differing by one at most; empty for some of too many."""
+    return range(place.index * total // place.count, (place.index + 1) * total // place.count)
