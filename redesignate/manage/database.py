@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`database …`: the schema's revision, asked for and brought up to date."""
+
+from __future__ import annotations
+
+from redesignate.manage.job import Job
+from redesignate.store import migrate
+
+
+def upgrade(job: Job) -> int:
+    """Bring the database to a revision; `sync` means the newest. Raises Misconfigured."""
+    url = job.database()
+    before = migrate.current(url)
+    migrate.upgrade(url, getattr(job.args, "revision", "head"))
+    after = migrate.current(url)
+    job.screen.line(f"The database is at {after}" if before == after else f"The database went from {before} to {after}")
+    return 0
+
+
+def current(job: Job) -> int:
+    """Print the database's revision."""
+    job.screen.line(migrate.current(job.database()) or "None")
+    return 0
+
+
+def heads(job: Job) -> int:
+    """Print the revision that this release needs."""
+    for revision in migrate.heads():
+        job.screen.line(revision)
+    return 0
+
+
+def history(job: Job) -> int:
+    """Print every revision, newest first."""
+    for line in migrate.history():
+        job.screen.line(line)
+    return 0
+
+
+def version(job: Job) -> int:
+    """Print the database's revision beside the newest."""
+    job.screen.line(f"Current: {migrate.current(job.database())} Latest: {', '.join(migrate.heads())}")
+    return 0

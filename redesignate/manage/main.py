@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`redesignate manage …`: the operator's commands, their arguments and what becomes of a failure.
+
+Exit codes: 0 done; 1 an expected failure, one line on standard error; 2 wrong arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import TextIO, TypeAlias
+
+from redesignate.bus.port import Central
+from redesignate.config.sample import sample
+from redesignate.config.settings import Settings
+from redesignate.manage import database, keys, pools, services, zones
+from redesignate.manage.job import Job
+from redesignate.model.clock import Clock, now
+from redesignate.model.errors import Problem
+from redesignate.model.tsig import ALGORITHMS
+from redesignate.observe.setup import coloured
+
+Load = Callable[[Sequence[str]], Settings]
+"""From `--config-file` and `--config-dir` arguments to settings; `redesignate.config.load.load` is one."""
+Connect = Callable[[Settings], AbstractContextManager[Central]]
+"""Central for the time of one command."""
+
+
+def main(
+    argv: Sequence[str],
+    *,
+    load: Load,
+    connect: Connect,
+    out: TextIO | None = None,
+    err: TextIO | None = None,
+    stdin: TextIO | None = None,
+    clock: Clock = now,
+) -> int:
+    """Run one command; its exit code. Neither files nor central are touched by a command that does not need them."""
+    out, err = out or sys.stdout, err or sys.stderr
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 2
+    with ExitStack() as stack:
+        job = Job(
+            args=args,
+            load=lambda: load(_config_args(args)),
+            connect=connect,
+            out=out,
+            err=err,
+            stdin=stdin or sys.stdin,
+            clock=clock,
+            enter=stack.enter_context,
+        )
+        try:
+            run: Callable[[Job], int] = args.run
+            return run(job)
+        except Problem as problem:
+            return _failed(err, problem)
+        except BrokenPipeError:
+            return 0  # whoever read the output has seen enough
+        except KeyboardInterrupt:
+            print("interrupted", file=err)
+            return 1
+
+
+def _config_args(args: argparse.Namespace) -> list[str]:
+    files = [word for file in args.config_file or () for word in ("--config-file", file)]
+    return files + [word for folder in args.config_dir or () for word in ("--config-dir", folder)]
+
+
+def _failed(err: TextIO, problem: Problem) -> int:
+    text = " ".join((problem.message or _faults(problem) or problem.kind).split())
+    red, plain = ("\x1b[31m", "\x1b[0m") if coloured(err) else ("", "")
+    print(f"{red}error:{plain} {text}", file=err)
+    return 1
+
+
+def _faults(problem: Problem) -> str:
+    """The field errors of a refused value, where that is all there is."""
+    nested = (problem.errors or {}).get("errors", ())
+    return "; ".join(f"{'.'.join(map(str, one.get('path', ())))}: {one.get('message')}" for one in nested)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command, with its help."""
+    top = argparse.ArgumentParser(prog="redesignate manage", description="Look after pools, keys and the database.")
+    top.add_argument("--config-file", action="append", metavar="FILE", help="instead of the usual files; repeatable")
+    top.add_argument("--config-dir", action="append", metavar="FOLDER", help="its *.conf too; repeatable")
+    groups = top.add_subparsers(required=True, metavar="COMMAND", dest="group")
+    for add in (_pool, _database, _tsigkey, _service, _zone, _config):
+        add(groups)
+    return top
+
+
+Groups: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _group(groups: Groups, name: str, text: str) -> Groups:
+    return groups.add_parser(name, help=text, description=text).add_subparsers(required=True, metavar="ACTION")
+
+
+def _action(
+    group: Groups, name: str, run: Callable[[Job], int], text: str, *, old: Sequence[str] = ()
+) -> argparse.ArgumentParser:
+    added = group.add_parser(name, aliases=list(old), help=text, description=text)
+    added.set_defaults(run=run)
+    return added
+
+
+def _pool(groups: Groups) -> None:
+    group = _group(groups, "pool", "Pools and pools.yaml.")
+    update = _action(group, "update", pools.update, "Make the stored pools as the file says.")
+    update.add_argument("--file", help="pools.yaml (default: /etc/designate/pools.yaml)")
+    update.add_argument("--delete", action="store_true", help="delete pools that the file does not name, if empty")
+    update.add_argument("--dry-run", "--dry_run", action="store_true", help="print what would change, change nothing")
+    update.add_argument(
+        "--skip-verify-drivers",
+        "--skip_verify_drivers",
+        action="store_true",
+        help="do not check backends' names and options (they may be installed on the worker's host alone)",
+    )
+    show = _action(group, "show-config", pools.show, "Print a pool as the file would say it.", old=["show_config"])
+    show.add_argument("--pool-id", "--pool_id", help="default: the default pool")
+    show.add_argument("--all-pools", "--all_pools", action="store_true", help="every pool")
+    generate = _action(
+        group, "generate-file", pools.generate, "Write the stored pools to a file.", old=["generate_file"]
+    )
+    generate.add_argument("--file", help="where to (default: /etc/designate/pools.yaml)")
+
+
+def _database(groups: Groups) -> None:
+    group = _group(groups, "database", "The database's schema.")
+    _action(group, "sync", database.upgrade, "Bring the schema to the newest revision.")
+    upgrade = _action(group, "upgrade", database.upgrade, "Bring the schema to a revision.")
+    upgrade.add_argument("revision", nargs="?", default="head")
+    _action(group, "current", database.current, "Print the database's revision.")
+    _action(group, "heads", database.heads, "Print the newest revision.")
+    _action(group, "history", database.history, "Print every revision.")
+    _action(group, "version", database.version, "Print the database's revision and the newest.")
+
+
+def _tsigkey(groups: Groups) -> None:
+    group = _group(groups, "tsigkey", "TSIG keys.")
+    create = _action(group, "create", keys.create, "Make a key.")
+    create.add_argument("name")
+    create.add_argument("--algorithm", default="hmac-sha256", choices=ALGORITHMS)
+    create.add_argument("--secret", help="base64; - reads it from standard input; without it, one is drawn and printed")
+    of = create.add_mutually_exclusive_group()
+    of.add_argument("--pool", metavar="ID", help="opens the zones of this pool (default: the default pool)")
+    of.add_argument("--zone", metavar="ID", help="opens this zone alone")
+    show = _action(group, "list", keys.show, "Print every key.")
+    show.add_argument("--show-secrets", action="store_true")
+    _action(group, "delete", keys.delete, "Remove a key.").add_argument("key", metavar="NAME|ID")
+
+
+def _service(groups: Groups) -> None:
+    group = _group(groups, "service", "Services and their signs of life.")
+    _action(group, "list", services.show, "Print every service.")
+    _action(group, "clean", services.clean, "Forget services that stopped or fell silent.")
+
+
+def _zone(groups: Groups) -> None:
+    group = _group(groups, "zone", "Zones on their servers.")
+    status = _action(group, "status", zones.status, "Say on which server a zone is, and why not on the others.")
+    status.add_argument("zone", metavar="NAME|ID")
+
+
+def _config(groups: Groups) -> None:
+    group = _group(groups, "config", "The configuration.")
+    shown = _action(group, "sample", _sample, "Print a file with every option, commented out.")
+    shown.add_argument("--short", action="store_true", help="without the options of the shared libraries")
+
+
+def _sample(job: Job) -> int:
+    job.screen.text(sample(shared=not job.args.short))
+    return 0

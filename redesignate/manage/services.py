@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`service …`: which services run where, and forgetting those that are gone."""
+
+from __future__ import annotations
+
+import math
+
+from redesignate.bus.port import CheckServices, ListServices
+from redesignate.manage.job import PAGE, Job
+from redesignate.manage.screen import moment, span
+from redesignate.model.paging import ListQuery
+from redesignate.model.service import Service
+
+
+def show(job: Job) -> int:
+    """Print every service's status and when it was last heard of."""
+    rows = []
+    for one in sorted(_all(job), key=lambda one: (one.service_name, one.hostname)):
+        heard = one.heartbeated_at
+        ago = "-" if heard is None else f"{moment(heard)} ({span(job.clock() - heard)})"
+        rows.append([one.service_name, one.hostname, one.status.value, ago])
+    job.screen.table(["service", "host", "status", "last heard of"], rows)
+    return 0
+
+
+def clean(job: Job) -> int:
+    """Forget services that stopped, and those silent for twice the heartbeat's interval."""
+    silent = math.ceil(2 * job.settings.heartbeat.heartbeat_interval)
+    before = {one.id for one in _all(job)}
+    job.central.call(CheckServices(silent_s=silent, forget_s=silent))
+    gone = before - {one.id for one in _all(job)}
+    job.screen.line(f"{len(gone)} forgotten")
+    return 0
+
+
+def _all(job: Job) -> list[Service]:
+    found: list[Service] = []
+    while True:
+        query = ListQuery(limit=PAGE, marker=found[-1].id if found else None, count=False)
+        page = job.central.call(ListServices(caller=job.caller, query=query))
+        found += page.items
+        if len(page.items) < PAGE:
+            return found
