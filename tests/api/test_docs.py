@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of docs/api tell of every path, verb, filter, sort key, member and kind of failure."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from redesignate.api import shapes
+from redesignate.api.paging import Listing
+from redesignate.api.pools import POOLS
+from redesignate.api.rrsets import OF_ZONE
+from redesignate.api.services import SERVICES
+from redesignate.api.zones import ZONES
+from redesignate.model.errors import KINDS
+from tests.api.test_routes import ROUTES
+
+PAGES = Path(__file__).parents[2] / "docs" / "api"
+WHERE = {"zones": ZONES, "recordsets": OF_ZONE, "pools": POOLS, "service-statuses": SERVICES}
+
+
+def _words(page: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9_]+", (PAGES / f"{page}.md").read_text()))
+
+
+@pytest.mark.parametrize("path", [path for path, _ in ROUTES if not path.startswith("/v2/service_status/")])
+def test_every_path_and_verb_has_its_line(path: str) -> None:
+    text = "\n".join(page.read_text() for page in PAGES.glob("*.md"))
+    shown = path.replace("{zone}/recordsets", "{zone_id}/recordsets").replace("/p1", "/{project_id}")
+    shown = re.sub(r"\{(zone|rrset|pool|service)\}", "{id}", shown)
+    if path == "/v2/service_status":
+        assert f"`{shown}`" in text
+        return
+    for verb in dict(ROUTES)[path]:
+        assert f"| `{verb} {shown}` |" in text
+
+
+@pytest.mark.parametrize("page", WHERE)
+def test_every_filter_and_sort_key_is_named(page: str) -> None:
+    listing: Listing = WHERE[page]
+    assert listing.filters | set(listing.sort_keys) <= _words(page)
+
+
+@pytest.mark.parametrize(
+    ("page", "shape"),
+    [
+        ("zones", shapes.ZoneOut),
+        ("recordsets", shapes.RecordsetOut),
+        ("pools", shapes.PoolOut),
+        ("service-statuses", shapes.ServiceOut),
+    ],
+)
+def test_every_member_is_named(page: str, shape: type[shapes.ZoneOut]) -> None:
+    assert set(shape.__struct_fields__) <= _words(page)
+
+
+def test_every_kind_of_failure_has_its_line_and_status() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", (PAGES / "errors.md").read_text(), re.MULTILINE)
+    expected = {kind: cls.status for kind, cls in KINDS.items()} | {"unknown": 500}
+    assert {kind: int(status) for kind, status in rows} == expected
