@@ -8,7 +8,7 @@ slow or repeated report cannot make anything look newer than it is. The confirme
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from redesignate.config.settings import CentralSettings
@@ -24,7 +24,8 @@ FIRST_PAUSE = 0.5
 class Verdict:
     """What a zone's states add up to.
 
-    agreed     every peer of the pool is where it should be: nothing is left to do
+    agreed     every peer of the pool is where it should be: nothing is left to do. A pool without nameservers never
+               confirms a zone, yet there is nothing to do for it either, until the pool changes
     next_try   µs, when the earliest of the others is due
     """
 
@@ -40,36 +41,37 @@ def pause(attempts: int, settings: CentralSettings, chance: random.Random) -> in
 
 
 def heard(known: PeerState | None, said: PeerOutcome, outcome: Outcome, *, now: int, wait: int) -> PeerState:
-    """A peer's state after one outcome."""
+    """A peer's state after one outcome. Word of a revision older than the one it is known to have changes nothing."""
     state = known or PeerState(peer_id=said.peer_id, role=said.role)
-    if not said.tried:
+    if not said.tried or outcome.revision < state.revision:
         return state
     if not said.ok:
-        present = said.present if said.role is Role.NAMESERVER else state.present
         return replace(
             state,
-            present=present,
+            present=said.present,
             serial=said.serial if said.role is Role.NAMESERVER else None,
             attempts=state.attempts + 1,
             error=said.why,
             next_try=now + wait,
         )
-    revision = max(state.revision, outcome.revision)
     return replace(
         state,
         present=outcome.present,
-        revision=revision,
+        revision=outcome.revision,
         serial=said.serial,
-        since=now if revision != state.revision else state.since,
+        since=now if outcome.revision != state.revision else state.since,
         attempts=0,
         error=None,
         next_try=0,
     )
 
 
-def missing(states: Mapping[str, PeerState]) -> bool:
-    """Whether some nameserver says that it has no such zone although its target was told: tell the targets again."""
-    return any(state.role is Role.NAMESERVER and state.attempts > 0 and not state.present for state in states.values())
+def missing(outcome: Outcome) -> bool:
+    """Whether some nameserver answered that it has no such zone although the targets were told: tell them again.
+
+    A server that is silent may well have the zone; telling the others again for its sake would help nobody.
+    """
+    return outcome.present and outcome.final and any(said.absent and said.tried for said in outcome.peers)
 
 
 def judge(
@@ -80,13 +82,16 @@ def judge(
     servers = [states.get(server.id) for server in pool.nameservers] if pool else []
     targets = [states.get(target.id) for target in pool.targets] if pool else []
     behind = [state for state in (*servers, *targets) if not _there(state, zone, deleting=deleting)]
-    agreed = not behind and (bool(servers) or pool is None or deleting)
+    agreed = not behind
     next_try = min((state.next_try if state else 0 for state in behind), default=0)
     needed = _needed(len(servers), settings.threshold_percentage)
+    failed = any(_hopeless(some, zone, settings, deleting=deleting) for some in (servers, targets))
     if deleting:
-        gone = sum(1 for state in servers if _there(state, zone, deleting=True)) >= needed
-        return Verdict(_deleted(zone, behind, gone, settings, now), agreed, next_try)
-    return Verdict(_living(zone, servers, behind, needed, settings), agreed, next_try)
+        confirming = servers or targets  # where nobody can be asked, the word of those who were told must do
+        gone = sum(1 for state in confirming if _there(state, zone, deleting=True))
+        gone_enough = gone >= _needed(len(confirming), settings.threshold_percentage)
+        return Verdict(_deleted(zone, gone_enough, failed, now), agreed, next_try)
+    return Verdict(_living(zone, servers, needed, failed), agreed, next_try)
 
 
 def _there(state: PeerState | None, zone: Zone, *, deleting: bool) -> bool:
@@ -100,30 +105,31 @@ def _needed(servers: int, threshold: int) -> int:
     return max(1, -(-servers * threshold // 100)) if servers else 0
 
 
-def _living(
-    zone: Zone,
-    servers: Sequence[PeerState | None],
-    behind: Iterable[PeerState | None],
-    needed: int,
-    settings: CentralSettings,
-) -> Zone:
+def _living(zone: Zone, servers: Sequence[PeerState | None], needed: int, failed: bool) -> Zone:
     reached = sorted((state.revision if state and state.present else 0 for state in servers), reverse=True)
     confirmed = max(zone.confirmed, reached[needed - 1] if needed else 0)
     confirmed = min(confirmed, zone.revision)
     if confirmed >= zone.revision:
         return replace(zone, confirmed=confirmed, status=Status.ACTIVE, action=Action.NONE)
-    status = Status.ERROR if _given_up(behind, settings) else Status.PENDING
-    return replace(zone, confirmed=confirmed, status=status)
+    return replace(zone, confirmed=confirmed, status=Status.ERROR if failed else Status.PENDING)
 
 
-def _deleted(zone: Zone, behind: Iterable[PeerState | None], gone: bool, settings: CentralSettings, now: int) -> Zone:
+def _deleted(zone: Zone, gone: bool, failed: bool, now: int) -> Zone:
     if zone.deleted_at is not None:
         return zone
     if gone:
         return replace(zone, status=Status.DELETED, action=Action.NONE, deleted_at=now)
-    return replace(zone, status=Status.ERROR if _given_up(behind, settings) else Status.PENDING)
+    return replace(zone, status=Status.ERROR if failed else Status.PENDING)
 
 
-def _given_up(behind: Iterable[PeerState | None], settings: CentralSettings) -> bool:
-    """Whether some peer has failed as often as the operator calls an error. It is tried on all the same."""
-    return any(state is not None and state.attempts >= settings.poll_max_retries for state in behind)
+def _hopeless(some: Sequence[PeerState | None], zone: Zone, settings: CentralSettings, *, deleting: bool) -> bool:
+    """Whether so many peers have failed as often as the operator calls an error that the threshold is out of reach.
+
+    They are tried on all the same.
+    """
+    hope = sum(
+        1
+        for state in some
+        if state is None or state.attempts < settings.poll_max_retries or _there(state, zone, deleting=deleting)
+    )
+    return hope < _needed(len(some), settings.threshold_percentage)

@@ -15,9 +15,9 @@ from redesignate.store.unit import Work
 from redesignate.wire.rrset import pack
 
 
-def size(zone: Zone) -> int:
-    """How many RRsets `add` makes."""
-    return 2 if zone.type is ZoneType.PRIMARY else 1
+def size(kind: ZoneType) -> int:
+    """How many RRsets `add` makes for a zone of this type."""
+    return 2 if kind is ZoneType.PRIMARY else 1
 
 
 def add(work: Work, zone: Zone, pool: Pool, project_id: str | None) -> None:
@@ -35,14 +35,18 @@ def refresh(work: Work, zone_id: str) -> bool:
     if found is None or found[0].type is ZoneType.CATALOG:
         return False
     zone = found[0]
-    pool = work.pools.get(zone.pool_id)
-    if pool is None or not pool.ns_records:
+    held = work.pools.hold(zone.pool_id)
+    if held is None or not held[0].ns_records:
         return False
+    pool, version = held
+    if zone.type is ZoneType.SECONDARY or zone.action is Action.DELETE:
+        work.zones.advance(zone, zone, apex_version=version)  # its content is its primaries', or nobody's any more
+        return True
     best = ranked(pool.ns_records)
     names = tuple(record.hostname for record in best)
-    after = advanced(zone, work.now, mname=best[0].hostname, action=_kept(zone))
+    after = advanced(zone, work.now, mname=best[0].hostname)
     removed = added = b""
-    ns = work.rrsets.find(zone.id, zone.name, "NS") if zone.type is ZoneType.PRIMARY else None
+    ns = work.rrsets.find(zone.id, zone.name, "NS")
     if ns is not None and set(ns.records) != set(names):
         removed = timed(work.rrsets.wire(ns.id), ns.ttl, zone)
         wire = _ns_wire(zone, names)
@@ -58,13 +62,9 @@ def refresh(work: Work, zone_id: str) -> bool:
         after,
         removed=removed,
         added=added,
-        apex_version=work.pools.apex_version(pool.id),
+        apex_version=version,
     )
     return True
-
-
-def _kept(zone: Zone) -> Action:
-    return Action.DELETE if zone.action is Action.DELETE else Action.UPDATE
 
 
 def _ns_wire(zone: Zone, names: tuple[str, ...]) -> bytes:

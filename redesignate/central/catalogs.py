@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from redesignate.central.change import advanced, publish, queue
 from redesignate.model.clock import SECOND
+from redesignate.model.errors import DuplicateZone
 from redesignate.model.pool import Pool, ranked
 from redesignate.model.rdata import parse
 from redesignate.model.rrset import RRset
@@ -105,6 +106,7 @@ def _drop(work: Work, catalog: Zone) -> None:
 def _make(work: Work, pool: Pool) -> None:
     assert pool.catalog is not None
     best = ranked(pool.ns_records)
+    earlier = work.zones.departed(pool.catalog.name, pool.id)
     catalog = Zone(
         id=str(uuid.uuid4()),
         name=pool.catalog.name,
@@ -113,7 +115,7 @@ def _make(work: Work, pool: Pool) -> None:
         project_id=None,
         email="invalid@invalid",
         ttl=0,
-        serial=following(0, work.now // SECOND),
+        serial=following(earlier.serial if earlier else 0, work.now // SECOND),
         revision=1,
         confirmed=0,
         mname=best[0].hostname if best else "invalid.",
@@ -132,6 +134,8 @@ def _make(work: Work, pool: Pool) -> None:
         _rrset(catalog, f"version.{catalog.name}", "TXT", '"2"', work.now),
     ]
     listed = [_member(catalog, zone_id, name, work.now) for zone_id, name in work.zones.members(pool.id)]
+    if work.zones.named([catalog.name]):
+        raise DuplicateZone(f"The catalog zone's name {catalog.name} is taken by another zone")
     # its apex is not the pool's to refresh
     work.zones.add(catalog, apex_version=2**31 - 1, rrsets=len(first) + len(listed))
     work.rrsets.add(first + listed)

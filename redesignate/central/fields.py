@@ -13,6 +13,8 @@ from redesignate.model.rdata import TYPES, Rdata, check_at, is_supported, key, p
 
 TTL_MAX = 2**31 - 1
 DESCRIPTION_LENGTH = 160
+MOST = 60
+"""Attributes or primaries of one zone: what fits in a text column of every database (65,535 octets)."""
 
 
 def refused(error: ValueError) -> InvalidObject:
@@ -53,6 +55,8 @@ def description(text: str | None) -> str | None:
     """At most 160 characters. Raises InvalidObject."""
     if text is not None and len(text) > DESCRIPTION_LENGTH:
         raise refused(ValueError(f"Value too long for description (max {DESCRIPTION_LENGTH})"))
+    if text is not None and "\0" in text:
+        raise refused(ValueError("A description holds no NUL characters"))
     return text
 
 
@@ -71,7 +75,16 @@ def attributes(given: Mapping[str, str]) -> dict[str, str]:
     for name, value in given.items():
         if len(name) > 50 or len(value) > 50:
             raise refused(ValueError("Attribute keys and values hold at most 50 characters"))
+    if len(given) > MOST:
+        raise refused(ValueError(f"There may be at most {MOST} attributes"))
     return dict(given)
+
+
+def primaries(given: Sequence[str]) -> tuple[str, ...]:
+    """Hosts, with a port each or without, whatever they are. Raises InvalidObject where they are too many or long."""
+    if len(given) > MOST or any(len(text) > 255 or "\0" in text for text in given):
+        raise refused(ValueError(f"There may be at most {MOST} masters of at most 255 characters each"))
+    return tuple(given)
 
 
 def rrtype(rules: Rules, mnemonic: str) -> str:

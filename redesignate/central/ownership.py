@@ -22,7 +22,7 @@ def check_length(name: str, longest: int) -> None:
         raise InvalidZoneName("More than one label is required")
 
 
-def check_ownership(work: Work, name: str, project_id: str | None, pool_id: str | None = None) -> list[Zone]:
+def check_ownership(work: Work, name: str, project_id: str | None) -> list[Zone]:
     """Raise where another project owns this name, the nearest zone above it, or any zone below it.
 
     Answers the zones above, nearest first, of every pool. Two queries.
@@ -33,8 +33,6 @@ def check_ownership(work: Work, name: str, project_id: str | None, pool_id: str 
     for zone in found:
         if zone.name == name and zone.project_id != project_id:
             raise DuplicateZone("Zone already exists, owned by a different tenant")
-        if zone.name == name and zone.pool_id == pool_id:
-            raise DuplicateZone("Duplicate Zone")
     parents = [zone for zone in found if zone.name != name]
     if parents and any(zone.project_id != project_id for zone in parents if zone.name == parents[0].name):
         raise IllegalChild("Unable to create zone because another tenant owns a parent zone of the given name")

@@ -96,12 +96,28 @@ def _check(spec: PoolSpec) -> None:
         fields.zone_name(record.hostname)
         if not 1 <= record.priority <= 10000:
             raise InvalidObject(f"ns_records: priority {record.priority} is not between 1 and 10000")
-    if spec.catalog is not None:
+    _check_servers(spec)
+    if spec.catalog is not None and spec.catalog.name:
         fields.zone_name(spec.catalog.name)
 
 
+def _check_servers(spec: PoolSpec) -> None:
+    seen = set()
+    for given in spec.nameservers or ():
+        host, port = given.get("host"), given.get("port") or 53
+        if not host or not isinstance(host, str) or not isinstance(port, int) or not 1 <= port <= 65535:
+            raise InvalidObject(f"nameservers: {host}, port {port}, is no host with a port of 1 to 65535")
+        if (host, port) in seen:
+            raise InvalidObject(f"nameservers: {host}, port {port}, stands there twice")
+        seen.add((host, port))
+    primaries = [at for target in spec.targets or () for at in target.primaries]
+    for host, port in (*primaries, *(spec.also_notifies or ())):
+        if not host or not 1 <= port <= 65535:
+            raise InvalidObject(f"targets and also_notifies: {host}, port {port}, is no host with a port of 1 to 65535")
+
+
 def _merged(stored: Pool, spec: PoolSpec) -> Pool:
-    """The stored pool with what the spec gives; a part that is absent stays."""
+    """The stored pool with what the spec gives; a part that is absent stays. A catalog without a name takes it away."""
     after = replace(stored, name=spec.name)
     if spec.description is not None:
         after = replace(after, description=spec.description)
@@ -114,11 +130,15 @@ def _merged(stored: Pool, spec: PoolSpec) -> Pool:
         known = {(server.host, server.port): server.id for server in stored.nameservers}
         after = replace(after, nameservers=tuple(_nameserver(given, known) for given in spec.nameservers))
     if spec.targets is not None:
-        kept = {_key(target.type, dict(target.options)): target.id for target in stored.targets}
+        kept: dict[tuple[object, ...], list[str]] = {}
+        for target in stored.targets:
+            kept.setdefault(_key(target.type, dict(target.options)), []).append(target.id)
         after = replace(after, targets=tuple(_target(given, kept) for given in spec.targets))
     if spec.also_notifies is not None:
         after = replace(after, also_notifies=tuple(Endpoint(host, port) for host, port in spec.also_notifies))
-    if spec.catalog is not None:
+    if spec.catalog is not None and not spec.catalog.name:
+        after = replace(after, catalog=None)
+    elif spec.catalog is not None:
         given = spec.catalog
         name = fields.zone_name(given.name)
         catalog = Catalog(name=name, refresh=given.refresh, algorithm=given.algorithm, secret=given.secret)
@@ -138,9 +158,11 @@ def _key(kind: str, options: dict[str, str]) -> tuple[object, ...]:
     return (kind, *(options.get(name) for name in ADDRESSING))
 
 
-def _target(given: TargetSpec, kept: dict[tuple[object, ...], str]) -> Target:
+def _target(given: TargetSpec, kept: dict[tuple[object, ...], list[str]]) -> Target:
+    """Of several targets with the same address each takes the next of their ids."""
+    known = kept.get(_key(given.type, given.options))
     return Target(
-        id=kept.get(_key(given.type, given.options)) or str(uuid.uuid4()),
+        id=known.pop(0) if known else str(uuid.uuid4()),
         type=given.type,
         options=dict(given.options),
         primaries=tuple(Endpoint(host, port) for host, port in given.primaries),

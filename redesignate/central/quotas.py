@@ -7,11 +7,12 @@ from collections.abc import Mapping
 
 from redesignate.central.rules import Rules
 from redesignate.model.caller import Caller
-from redesignate.model.errors import Forbidden, InvalidObject, MissingProject
+from redesignate.model.errors import Forbidden, InvalidObject, InvalidProject, MissingProject
 from redesignate.model.quota import NAMES, check
 from redesignate.store.unit import Work
 
 LIMIT_MAX = 2**31 - 1
+PROJECT_LENGTH = 36
 
 
 def limits(rules: Rules, work: Work, project_id: str | None) -> dict[str, int]:
@@ -22,13 +23,13 @@ def limits(rules: Rules, work: Work, project_id: str | None) -> dict[str, int]:
     return defaults | work.quotas.overrides(project_id)
 
 
-def spend_zone(rules: Rules, work: Work, project_id: str) -> None:
-    """Count one zone more for the project. Raises OverQuota. Three statements.
+def spend_zone(rules: Rules, work: Work, project_id: str, *, rrsets: int) -> None:
+    """Count one zone more for the project, made with so many RRsets. Raises OverQuota. Three statements.
 
     The count's row is written before it is read, so that two creations cannot both take the last place.
     """
     allowed = limits(rules, work, project_id)
-    check(allowed, zones=work.quotas.count_zone(project_id, 1), zone_recordsets=2)
+    check(allowed, zones=work.quotas.count_zone(project_id, 1), zone_recordsets=rrsets)
 
 
 def get_quotas(rules: Rules, work: Work, caller: Caller, project_id: str | None) -> dict[str, int]:
@@ -65,6 +66,8 @@ def _project(rules: Rules, caller: Caller, project_id: str | None, rule: str, mo
         raise MissingProject("The token names no project, and none was asked for")
     wanted = project_id if project_id is not None else caller.project_id
     assert wanted is not None
+    if len(wanted) > PROJECT_LENGTH:
+        raise InvalidProject(f"{wanted[:PROJECT_LENGTH]}… is no project: ids have at most {PROJECT_LENGTH} characters")
     rules.policy.may(rule, caller, {"project_id": wanted, "tenant_id": wanted} | dict(more))
     if wanted != caller.project_id and not caller.all_projects:
         raise Forbidden("Another project's quotas need the all-projects switch")

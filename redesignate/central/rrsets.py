@@ -13,7 +13,7 @@ from msgspec import UNSET
 from redesignate.central import fields, quotas
 from redesignate.central.change import advanced, publish, timed
 from redesignate.central.placement import check_neighbours, check_place
-from redesignate.central.rules import Rules, locked, own, target_of, visible
+from redesignate.central.rules import Rules, locked, own, sees, target_of, visible
 from redesignate.model.caller import Caller
 from redesignate.model.errors import BadInput, Forbidden, InvalidObject, MarkerNotFound, RRsetNotFound
 from redesignate.model.paging import ListQuery, Page
@@ -21,9 +21,10 @@ from redesignate.model.quota import check
 from redesignate.model.rdata import Rdata
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
 from redesignate.model.zone import Action, Status, Zone, ZoneType
+from redesignate.store.rrsets import state
 from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
-from redesignate.wire.rrset import MAX_RR, pack
+from redesignate.wire.rrset import MAX_RR, pack, retime
 
 
 def create_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str, new: NewRRset) -> RRset:
@@ -85,7 +86,7 @@ def get_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str | None, rrs
         raise RRsetNotFound(f"Could not find RecordSet {rrset_id}")
     if zone_id is None:
         zone_of = work.zones.get(rrset.zone_id)
-        if zone_of is None or not (caller.all_projects or zone_of.project_id == caller.project_id):
+        if zone_of is None or not sees(caller, zone_of):
             raise RRsetNotFound(f"Could not find RecordSet {rrset_id}")
         rules.policy.may("get_recordset", caller, target_of(zone_of))
     return rrset
@@ -145,7 +146,10 @@ def _changed(
     served = bool(texts or before.records)
     moved = advanced(zone, work.now) if served else zone
     old = work.rrsets.wire(before.id)
-    new = _packed(zone, before.name, before.type, ttl, records or fields.records(before.name, before.type, texts))
+    new = retime(old, ttl or 0) if records is None else _packed(zone, before.name, before.type, ttl, records)
+    status, action = state(
+        revision=moved.revision, born=before.born, confirmed=zone.confirmed, empty=not texts, failed=False
+    )
     after = replace(
         before,
         ttl=ttl,
@@ -154,8 +158,8 @@ def _changed(
         revision=moved.revision if served else before.revision,
         version=before.version + 1,
         updated_at=work.now,
-        status=Status.PENDING if texts else Status.ACTIVE,
-        action=Action.UPDATE if texts else Action.NONE,
+        status=status,
+        action=action,
     )
     work.rrsets.change(after, new if new != old else None, records=texts != before.records)
     if served:
@@ -184,9 +188,11 @@ def delete_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str, rrset_i
         raise BadInput("Deleting a root zone NS record is not allowed")
     gone = timed(work.rrsets.wire(before.id), before.ttl, zone)
     work.rrsets.remove([before.id])
-    moved = advanced(zone, work.now)
     fewer = 0 if before.managed else -len(before.records)
-    publish(work, caller, zone, moved, removed=gone, rrsets=-1, records=fewer)
+    if before.records:
+        publish(work, caller, zone, advanced(zone, work.now), removed=gone, rrsets=-1, records=fewer)
+    else:  # nothing of it was ever served
+        work.zones.advance(zone, zone, rrsets=-1)
     return replace(before, status=Status.PENDING, action=Action.DELETE, updated_at=work.now)
 
 

@@ -62,9 +62,14 @@ def own(caller: Caller) -> Mapping[str, object]:
 
 def visible(caller: Caller, zone: Zone | None, zone_id: str) -> Zone:
     """The zone, if the caller may know of it. Another project's zone is as if it were not there."""
-    if zone is None or not (caller.all_projects or zone.project_id == caller.project_id):
+    if zone is None or not sees(caller, zone):
         raise ZoneNotFound(f"Could not find Zone {zone_id}")
     return zone
+
+
+def sees(caller: Caller, zone: Zone) -> bool:
+    """Whether the caller may know of a zone. Who has no project owns nothing, not even what belongs to nobody."""
+    return caller.all_projects or (caller.project_id is not None and zone.project_id == caller.project_id)
 
 
 def locked(work: Work, caller: Caller, zone_id: str) -> tuple[Zone, Counts]:

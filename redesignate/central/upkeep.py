@@ -8,14 +8,32 @@ from redesignate.central import apex
 from redesignate.model.clock import SECOND
 from redesignate.store.unit import Work
 
+SHARDS = 4096
+HINTS = 500
+
 
 def overdue(work: Work, asked: Overdue) -> tuple[str, ...]:
-    """Zones whose work is due since `grace_s` and held by nobody, oldest first. One query."""
+    """Zones whose work is due since `grace_s` and held by nobody, oldest first. One query.
+
+    The sweep (`wake`) also finds what a clock that was set back has left waiting for a time far ahead.
+    """
     before = work.now - int(asked.grace_s * SECOND)
     found = work.outbox.overdue(before, asked.first_shard, asked.last_shard, asked.limit)
     if asked.wake:
+        found += work.outbox.stranded(work.now, asked.first_shard, asked.last_shard, asked.limit - len(found))
         work.hints.extend(found)
     return found
+
+
+def peer_returned(work: Work, pool_id: str, peer_id: str) -> int:
+    """Every zone of the pool that waits for this peer is due now; how many. The first few hundred are hinted at once.
+
+    Three statements; the sweep finds the rest.
+    """
+    count = work.outbox.hurry(pool_id, peer_id, work.now)
+    if count:
+        work.hints.extend(work.outbox.overdue(work.now, 0, SHARDS - 1, HINTS))
+    return count
 
 
 def purge_zones(work: Work, asked: PurgeZones) -> int:

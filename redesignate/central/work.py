@@ -48,7 +48,8 @@ def _tasks(
     until: int,
 ) -> tuple[Task, ...]:
     gone = [zone for zone in zones.values() if _deleting(zone)]
-    successors = {zone.name: zone for zone in work.zones.named([zone.name for zone in gone])} if gone else {}
+    living = work.zones.named([zone.name for zone in gone]) if gone else []
+    successors = {(zone.name, zone.pool_id): zone.id for zone in living}
     hard = work.zones.hard_deletes([zone.id for zone in gone]) if gone else set()
     with_catalog = {pool.id for pool in pools.values() if pool.catalog is not None}
     catalogs = work.zones.catalog_of(with_catalog) if with_catalog else {}
@@ -58,7 +59,6 @@ def _tasks(
         if pool is None:
             work.outbox.forget(zone.id)
             continue
-        heir = successors.get(zone.name)
         catalog = catalogs.get(zone.pool_id)
         tasks.append(
             Task(
@@ -66,7 +66,7 @@ def _tasks(
                 name=zone.name,
                 type=zone.type,
                 present=not _deleting(zone),
-                superseded=bool(heir and heir.id != zone.id and heir.pool_id == zone.pool_id),
+                superseded=successors.get((zone.name, zone.pool_id), zone.id) != zone.id,
                 revision=zone.revision,
                 serial=zone.serial,
                 pool_id=pool.id,
@@ -97,8 +97,11 @@ def report(rules: Rules, work: Work, worker: str, outcomes: Sequence[Outcome], l
     before = work.peers.of(zones)
     after: States = {zone_id: dict(states) for zone_id, states in before.items()}
     for outcome in outcomes:
-        if outcome.zone_id in zones:
-            _hear(rules, work, outcome, zones[outcome.zone_id], pools=pools, states=after[outcome.zone_id])
+        zone_id = outcome.zone_id
+        if zone_id in zones:
+            mine = zone_id in rows and rows[zone_id].lease_owner == worker
+            pool = pools.get(zones[zone_id].pool_id)
+            _hear(rules, work, outcome, pool, states=after[zone_id], mine=mine)
     verdicts = {
         zone.id: judge(zone, pools.get(zone.pool_id), after[zone.id], rules.settings, work.now)
         for zone in zones.values()
@@ -110,17 +113,21 @@ def report(rules: Rules, work: Work, worker: str, outcomes: Sequence[Outcome], l
 
 
 def _hear(
-    rules: Rules, work: Work, outcome: Outcome, zone: Zone, *, pools: Mapping[str, Pool], states: dict[str, PeerState]
+    rules: Rules, work: Work, outcome: Outcome, pool: Pool | None, *, states: dict[str, PeerState], mine: bool
 ) -> None:
-    pool = pools.get(zone.pool_id)
+    """Take an outcome into the states.
+
+    What a nameserver serves is a fact, whoever saw it. What a target was told counts from the holder of the lease
+    alone: another may have told it something else since, or told it by what the pool said before it was changed.
+    """
     members = {peer.id for peer in peers(pool)} if pool else set()
     for said in outcome.peers:
-        if said.peer_id not in members:
+        if said.peer_id not in members or (said.role is Role.TARGET and not mine):
             continue
         known = states.get(said.peer_id)
         wait = pause((known.attempts if known else 0) + 1, rules.settings, rules.random)
         states[said.peer_id] = heard(known, said, outcome, now=work.now, wait=wait)
-    if outcome.present and outcome.final and missing(states):
+    if missing(outcome):
         for peer_id, state in states.items():
             if state.role is Role.TARGET:
                 states[peer_id] = replace(state, present=False, revision=0)
@@ -147,7 +154,7 @@ def _next(
     until: int,
 ) -> list[str]:
     """Finish, postpone or go on with each outbox row; the zones to go on with."""
-    done: list[tuple[str, int]] = []
+    done: list[tuple[str, int, int]] = []
     later: list[dict[str, Any]] = []
     more: list[str] = []
     for outcome in {outcome.zone_id: outcome for outcome in outcomes}.values():
@@ -157,7 +164,7 @@ def _next(
         verdict = verdicts[zone.id]
         mine = row.lease_owner == worker
         if verdict.agreed:
-            done.append((zone.id, zone.revision))
+            done.append((zone.id, zone.revision, row.queued_at))
         elif outcome.revision < zone.revision and mine:
             more.append(zone.id)
             later.append(_row(row, lease_owner=worker, lease_until=until, next_try=work.now))

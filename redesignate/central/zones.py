@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from typing import Any
 
 from msgspec import UNSET
 from sqlalchemy.exc import IntegrityError
@@ -32,6 +33,7 @@ from redesignate.model.serial import following
 from redesignate.model.tsig import Scope
 from redesignate.model.zone import Action, NewZone, Status, Zone, ZoneChange, ZoneType
 from redesignate.store.unit import Work
+from redesignate.store.zones import Stale
 from redesignate.wire.rrset import retime
 
 
@@ -40,7 +42,7 @@ def create_zone(rules: Rules, work: Work, caller: Caller, new: NewZone) -> Zone:
 
     Raises InvalidObject, InvalidZoneName, InvalidTTL, Forbidden, MissingProject, OverQuota, DuplicateZone,
     IllegalChild, IllegalParent, NoValidPool, MultiplePoolsFound, NoServersConfigured.
-    Cost   one transaction of at most 17 statements (24 with a catalog zone), whatever the number of zones.
+    Cost   one transaction of at most 19 statements (26 with a catalog zone), whatever the number of zones.
     """
     new = _checked(rules, new)
     rules.policy.may("create_zone", caller, dict(own(caller), zone_name=new.name))
@@ -49,30 +51,52 @@ def create_zone(rules: Rules, work: Work, caller: Caller, new: NewZone) -> Zone:
     if caller.project_id is None:
         raise MissingProject("A project is needed to own the zone")
     work.quotas.queue_on(family(new.name))
-    quotas.spend_zone(rules, work, caller.project_id)
+    quotas.spend_zone(rules, work, caller.project_id, rrsets=apex.size(new.type))
     check_length(new.name, rules.settings.max_zone_name_len)
     ttl = rules.settings.default_ttl if new.ttl is None else fields.ttl(rules, caller, new.ttl)
     parents = check_ownership(work, new.name, caller.project_id)
-    pool = schedule(rules, caller, new, work.pools.all())
+    pool, apex_version = _held(work, schedule(rules, caller, new, work.pools.all()).id)
     _check_pool(rules, work, pool)
     parent = parent_in(parents, pool.id)
-    zone = _made(rules, work.now, new, caller.project_id, pool=pool, ttl=ttl, parent=parent)
+    earlier = work.zones.departed(new.name, pool.id)
+    zone = _made(rules, work.now, new, caller.project_id, pool=pool, ttl=ttl, parent=parent, earlier=earlier)
     try:
-        work.zones.add(zone, apex_version=work.pools.apex_version(pool.id), rrsets=apex.size(zone))
+        work.zones.add(zone, apex_version=apex_version, rrsets=apex.size(zone.type))
     except IntegrityError as error:
         raise DuplicateZone("Duplicate Zone") from error
     work.zones.adopt(zone)
     apex.add(work, zone, pool, caller.project_id)
     work.journal.add(catalogs.first_entry(zone, work.now), caller)
     catalogs.add_member(work, pool, zone)
-    queue(work, zone)
+    _queue_first(work, zone, earlier)
     return zone
+
+
+def _held(work: Work, pool_id: str) -> tuple[Pool, int]:
+    """The pool as it is until we commit: one whose NS records or catalog changed meanwhile would miss this zone."""
+    held = work.pools.hold(pool_id)
+    if held is None:
+        raise Stale
+    return held
+
+
+def _queue_first(work: Work, zone: Zone, earlier: Zone | None) -> None:
+    """Queue a new zone. What servers still owe to an earlier zone of the name is this one's business from now on.
+
+    A worker that is deleting the earlier zone at this moment must not hit ours: nobody may begin before its lease ends.
+    """
+    busy_until = work.outbox.take(earlier.id) if earlier is not None else None
+    if busy_until is not None and busy_until > work.now:
+        work.outbox.enqueue_after(zone.id, zone.pool_id, zone.revision, work.now, until=busy_until)
+    else:
+        queue(work, zone)
 
 
 def _checked(rules: Rules, new: NewZone) -> NewZone:
     name = fields.zone_name(new.name)
     fields.description(new.description)
     fields.attributes(new.attributes)
+    fields.primaries(new.primaries)
     if new.type is ZoneType.SECONDARY:
         for member in ("email", "ttl"):
             if getattr(new, member) is not None:
@@ -116,7 +140,19 @@ def _check_pool(rules: Rules, work: Work, pool: Pool) -> None:
         )
 
 
-def _made(rules: Rules, now: int, new: NewZone, project_id: str, *, pool: Pool, ttl: int, parent: Zone | None) -> Zone:
+def _made(
+    rules: Rules,
+    now: int,
+    new: NewZone,
+    project_id: str,
+    *,
+    pool: Pool,
+    ttl: int,
+    parent: Zone | None,
+    earlier: Zone | None,
+) -> Zone:
+    """The zone's first row. Its serial is newer than that of an earlier zone of the name, so that no server which has
+    yet to drop that one takes its old content for ours."""
     settings = rules.settings
     secondary = new.type is ZoneType.SECONDARY
     return Zone(
@@ -127,7 +163,7 @@ def _made(rules: Rules, now: int, new: NewZone, project_id: str, *, pool: Pool, 
         project_id=project_id,
         email=new.email or settings.managed_resource_email,
         ttl=ttl,
-        serial=1 if secondary else following(0, now // SECOND),
+        serial=1 if secondary else following(earlier.serial if earlier else 0, now // SECOND),
         revision=1,
         confirmed=0,
         mname=ranked(pool.ns_records)[0].hostname,
@@ -174,6 +210,8 @@ def nameservers(rules: Rules, work: Work, caller: Caller, zone_id: str) -> tuple
 def update_zone(rules: Rules, work: Work, caller: Caller, zone_id: str, change: ZoneChange) -> Zone:
     """Change a zone; its serial rises and its servers are told, whatever was changed (as v2 publishes).
 
+    Nothing of a SECONDARY zone's row is seen in DNS: its serial is its primaries' and stays, and no server is told.
+
     Raises ZoneNotFound, Forbidden, BadInput, InvalidObject, InvalidTTL.
     Cost   five statements; two more, and as much as the zone holds, where the zone's own TTL changes.
     """
@@ -183,7 +221,12 @@ def update_zone(rules: Rules, work: Work, caller: Caller, zone_id: str, change: 
     rules.policy.may("update_zone", caller, target_of(zone))
     if zone.action is Action.DELETE:
         raise BadInput("Can not update a deleting zone")
-    after = advanced(zone, work.now, **_changes(rules, caller, zone, change))
+    changes = _changes(rules, caller, zone, change)
+    if zone.type is ZoneType.SECONDARY:
+        kept = replace(zone, version=zone.version + 1, updated_at=work.now, **changes)
+        work.zones.advance(zone, kept)
+        return kept
+    after = advanced(zone, work.now, **changes)
     untimed = work.rrsets.untimed(zone.id) if after.ttl != zone.ttl else b""
     publish(
         work,
@@ -196,8 +239,8 @@ def update_zone(rules: Rules, work: Work, caller: Caller, zone_id: str, change: 
     return after
 
 
-def _changes(rules: Rules, caller: Caller, zone: Zone, change: ZoneChange) -> dict[str, object]:
-    changes: dict[str, object] = {}
+def _changes(rules: Rules, caller: Caller, zone: Zone, change: ZoneChange) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
     _check_kept(zone, change)
     _check_type_rules(zone, change)
     if change.email is not UNSET:
@@ -209,7 +252,7 @@ def _changes(rules: Rules, caller: Caller, zone: Zone, change: ZoneChange) -> di
     if change.attributes is not UNSET:
         changes["attributes"] = fields.attributes(change.attributes)
     if change.primaries is not UNSET:
-        changes["primaries"] = change.primaries
+        changes["primaries"] = fields.primaries(change.primaries)
     return changes
 
 
@@ -255,6 +298,8 @@ def delete_zone(rules: Rules, work: Work, caller: Caller, zone_id: str) -> Zone:
     if work.zones.has_children(zone.id):
         raise ZoneHasSubZone("Please delete any subzones before deleting this zone")
     if zone.action is Action.DELETE:
+        if caller.hard_delete:
+            work.zones.advance(zone, zone, hard_delete=True)
         queue(work, zone)
         return zone
     after = replace(

@@ -75,6 +75,8 @@ class PeerOutcome:
 
     ok       target: told (or needed no telling). nameserver: answers with `serial` at or after the wanted one,
              or, where the zone is to be gone, answers that it has none
+    present  as `PeerState.present` after the attempt; where the peer was silent, what was known before
+    absent   nameserver: it answered that it has no such zone although it should (silence is no such answer)
     why      one line for a person, when not ok
     tried    False: the peer was left alone this time (still backing off); nothing is counted
     """
@@ -86,6 +88,7 @@ class PeerOutcome:
     serial: int | None = None
     why: str | None = None
     tried: bool = True
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,7 @@ def _sqlite(made: Engine, *, writes: bool, synchronous: str) -> None:
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute("PRAGMA cache_size = -16000")
         cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.execute("PRAGMA case_sensitive_like = ON")  # LIKE compares by octet, as the other databases do here
         cursor.execute("PRAGMA wal_autocheckpoint = 8000")  # a checkpoint waits for the disk: fewer, larger ones
         cursor.close()
 

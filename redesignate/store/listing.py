@@ -7,6 +7,7 @@ and MySQL, last in PostgreSQL), so that the order needs no sort; a marker carrie
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ def where(condition: Condition, column: ColumnElement[Any]) -> ColumnElement[boo
     """The condition on a column. A text that is no number, on a numeric column, matches nothing."""
     low: Any = condition.value
     high: Any = condition.upper
+    if "\0" in f"{low}{high}":  # PostgreSQL cannot be asked about it, and no column holds it
+        return column.is_not(None) if condition.op in (Op.NE, Op.GT, Op.GE) else false()
     if isinstance(column.type, Integer):
         low, high = _number(condition.value), _number(condition.upper)
         if low is None or (condition.op is Op.BETWEEN and high is None):
@@ -45,6 +48,28 @@ def like(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
     # "!" as the escape character means the same to all three databases; a backslash does not
     escaped = pattern.replace("!", "!!").replace("%", "!%").replace("_", "!_").replace("*", "%")
     return and_(in_range, column.like(escaped, escape="!"))
+
+
+def matches(condition: Condition, text: str) -> bool:  # noqa: PLR0911  # one arm an operator
+    """The condition on a text at hand, for a value that is computed and not stored."""
+    low, high = condition.value, condition.upper or ""
+    match condition.op:
+        case Op.EQ:
+            return text == low
+        case Op.NE:
+            return text != low
+        case Op.LT:
+            return text < low
+        case Op.LE:
+            return text <= low
+        case Op.GT:
+            return text > low
+        case Op.GE:
+            return text >= low
+        case Op.BETWEEN:
+            return low <= text <= high
+        case Op.LIKE:
+            return re.fullmatch(".*".join(re.escape(part) for part in low.split("*")), text, re.DOTALL) is not None
 
 
 def page(

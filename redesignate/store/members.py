@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
+from sqlalchemy.exc import IntegrityError
 
 from redesignate.store.schema import members
+from redesignate.store.zones import Stale
 
 
 class Members:
@@ -15,11 +17,19 @@ class Members:
         self._conn = conn
 
     def hold(self, group: str, member: str, now: int, until: int) -> tuple[str, ...]:
-        """Renew a member's lease, drop those that ran out; who is left, sorted. Three or four statements."""
+        """Renew a member's lease, drop those that ran out; who is left, sorted.
+
+        Three or four statements. Raises Stale.
+        """
         mine = (members.c.group_name == group, members.c.member == member)
-        self._conn.execute(members.delete().where(members.c.group_name == group, members.c.lease_until < now))
+        # no lease ends so late: one that does was written by a clock that has been set back
+        over = or_(members.c.lease_until < now, members.c.lease_until > now + 10 * (until - now))
+        self._conn.execute(members.delete().where(members.c.group_name == group, over))
         if self._conn.execute(members.update().where(*mine).values(lease_until=until)).rowcount == 0:
             row = {"group_name": group, "member": member, "lease_until": until}
-            self._conn.execute(members.insert().values(row))
+            try:
+                self._conn.execute(members.insert().values(row))
+            except IntegrityError as error:
+                raise Stale from error
         query = select(members.c.member).where(members.c.group_name == group).order_by(members.c.member)
         return tuple(self._conn.execute(query).scalars())

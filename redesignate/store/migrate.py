@@ -9,17 +9,19 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from redesignate.model.errors import Misconfigured
 from redesignate.store.engine import engine
 
+_LOCK_KEY = 0x7265646573696700
 _HERE = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database to a revision. Idempotent; the first call makes every table."""
     with _connected(url) as connection:
+        _queue(connection)
         configured = _config()
         configured.attributes["connection"] = connection
         command.upgrade(configured, revision)
@@ -61,8 +63,17 @@ def _config() -> Config:
     return configured
 
 
+def _queue(connection: Connection) -> None:
+    """Wait until nobody else upgrades this database. SQLite has waited already: its transactions begin IMMEDIATE."""
+    match connection.dialect.name:
+        case "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+        case "mysql" | "mariadb":  # held until the connection closes: DDL commits on its way
+            connection.execute(text("SELECT GET_LOCK(CONCAT('redesignate.', LEFT(DATABASE(), 48)), 300)"))
+
+
 class _connected:
-    """A connection of an engine of its own, gone with the block. A DDL lock keeps two upgrades apart per dialect."""
+    """A connection of an engine of its own, gone with the block."""
 
     def __init__(self, url: str) -> None:
         self._engine = engine(url, writes=True)

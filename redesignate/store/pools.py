@@ -30,7 +30,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 
 
 _ALL = select(pools).order_by(pools.c.name)
-_APEX = select(pools.c.apex_version).where(pools.c.id == bindparam("i"))
+_HOLD = select(pools).where(pools.c.id == bindparam("i")).with_for_update(read=True)
 
 
 class Pools:
@@ -60,9 +60,13 @@ class Pools:
         """Every pool, by name: they are few. One query."""
         return [self._pool(row) for row in self._conn.execute(_ALL)]
 
-    def apex_version(self, pool_id: str) -> int:
-        """How often the pool's NS records have changed. One query."""
-        return int(self._conn.execute(_APEX, {"i": pool_id}).scalar_one())
+    def hold(self, pool_id: str) -> tuple[Pool, int] | None:
+        """A pool and how often its NS records have changed, both as they stay until this transaction ends. One query.
+
+        Many may hold a pool at once; only who changes it waits for them.
+        """
+        row = self._conn.execute(_HOLD, {"i": pool_id}).first()
+        return (self._pool(row), row.apex_version) if row else None
 
     def apex_versions(self) -> dict[str, int]:
         """The same of every pool, by id. One query."""

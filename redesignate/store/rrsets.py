@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, exists, false, func, or_, select
 
-from redesignate.model.paging import Condition, ListQuery, Op, Page
+from redesignate.model.paging import Condition, ListQuery, Page
 from redesignate.model.rrset import RRset
 from redesignate.model.zone import Action, Status, rname
-from redesignate.store.listing import page, where
+from redesignate.store.listing import matches, page, where
 from redesignate.store.schema import rrset_data, rrsets, zones
 from redesignate.store.zones import LIVE
 
@@ -167,16 +167,9 @@ def _with_status(condition: Condition) -> ColumnElement[bool]:
     """The status is computed, so the condition becomes one on revisions."""
     behind = and_(zones.c.confirmed < _REVISION, or_(_SOA, rrsets.c.records != "[]"))
     failed = zones.c.status == Status.ERROR.value
-    match condition.value:
-        case "ACTIVE":
-            chosen: ColumnElement[bool] = ~behind
-        case "PENDING":
-            chosen = and_(behind, ~failed)
-        case "ERROR":
-            chosen = and_(behind, failed)
-        case _:
-            chosen = false()
-    return ~chosen if condition.op is Op.NE else chosen
+    meaning = {"ACTIVE": ~behind, "PENDING": and_(behind, ~failed), "ERROR": and_(behind, failed)}
+    wanted = [meant for word, meant in meaning.items() if matches(condition, word)]
+    return or_(false(), *wanted)
 
 
 def _row(rrset: RRset) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy.exc import IntegrityError
 
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.service import Service, ServiceState
 from redesignate.store.listing import page, where
 from redesignate.store.schema import services
+from redesignate.store.zones import Stale
 
 
 class Services:
@@ -27,7 +29,7 @@ class Services:
         return _service(row) if row else None
 
     def beat(self, service_name: str, hostname: str, status: ServiceState, now: int) -> None:
-        """Write what a service says. One statement, two the first time; IntegrityError where two first times meet."""
+        """Write what a service says. One statement, two the first time. Raises Stale where two first times meet."""
         mine = (services.c.service_name == service_name, services.c.hostname == hostname)
         said = {"status": status.value, "heartbeated_at": now, "updated_at": now}
         if self._conn.execute(services.update().where(*mine).values(said)).rowcount == 0:
@@ -40,7 +42,10 @@ class Services:
                 "created_at": now,
                 "updated_at": None,
             }
-            self._conn.execute(services.insert().values(row))
+            try:
+                self._conn.execute(services.insert().values(row))
+            except IntegrityError as error:
+                raise Stale from error
 
     def silence(self, before: int, now: int) -> int:
         """UP and not heard of since `before` becomes DOWN; how many."""

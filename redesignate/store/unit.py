@@ -128,6 +128,26 @@ class Store:
         except (OperationalError, InterfaceError) as error:
             raise unavailable(error) from error
 
+    def look(self, ask: Callable[[Work], T]) -> tuple[Work, T]:
+        """Ask in a snapshot; once more where the connection had died since it was last used. Raises Unavailable."""
+        try:
+            return self._look(ask)
+        except (OperationalError, InterfaceError) as error:
+            if not error.connection_invalidated:
+                raise unavailable(error) from error
+        try:
+            return self._look(ask)
+        except (OperationalError, InterfaceError) as error:
+            raise unavailable(error) from error
+
+    def _look(self, ask: Callable[[Work], T]) -> tuple[Work, T]:
+        try:
+            with self._reader.connect() as connection:
+                work = Work(connection, self.clock, self._secrets)
+                return work, ask(work)
+        except PoolTimeout as error:
+            raise Unavailable("The database has no connection free.") from error
+
     def close(self) -> None:
         """Give every connection back to the database."""
         self._writer.dispose()

@@ -24,6 +24,12 @@ _LIVING = select(zones).where(zones.c.id == bindparam("z"), zones.c.deleted == L
 _LOCK = _LIVING.with_for_update()
 _NAMED = select(zones).where(zones.c.name.in_(bindparam("names", expanding=True)), zones.c.deleted == LIVE)
 _NAMED_IN_POOL = _NAMED.where(zones.c.pool_id == bindparam("p"))
+_DEPARTED = (
+    select(zones)
+    .where(zones.c.name == bindparam("n"), zones.c.pool_id == bindparam("p"), zones.c.deleted != LIVE)
+    .order_by(zones.c.deleted_at.desc())
+    .limit(1)
+)
 _ADD = zones.insert()
 _ONE_REVISION = and_(zones.c.id == bindparam("z"), zones.c.revision == bindparam("r"))
 _MOVING = ("serial", "revision", "action", "status", "version", "updated_at")
@@ -148,6 +154,11 @@ class Zones:
         """Whether another project owns a zone below `name`, in whatever pool. One query on the reversed name."""
         return self._conn.execute(_FOREIGN, _range(name) | {"p": project_id or ""}).first() is not None
 
+    def departed(self, name: str, pool_id: str) -> Zone | None:
+        """The last zone of this name that the pool has deleted and not yet purged. One query."""
+        row = self._conn.execute(_DEPARTED, {"n": name, "p": pool_id}).first()
+        return _zone(row) if row else None
+
     def has_children(self, zone_id: str) -> bool:
         """Whether a living zone has this one as its parent. One query."""
         query = select(zones.c.id).where(zones.c.parent_id == zone_id, zones.c.deleted == LIVE).limit(1)
@@ -267,9 +278,10 @@ def _range(name: str) -> dict[str, str]:
 
 def _where(condition: Condition) -> ColumnElement[bool]:
     """As everywhere, but "*.example.org." is a range of the reversed names."""
-    pattern = condition.value
-    if condition.field == "name" and condition.op is Op.LIKE and pattern.startswith("*.") and "*" not in pattern[1:]:
-        return _below(pattern[2:])
+    suffix = condition.value[2:]
+    whole = condition.value.startswith("*.") and suffix.endswith(".") and not suffix.startswith(".")
+    if condition.field == "name" and condition.op is Op.LIKE and whole and not {"*", "\\", "\0"} & set(suffix):
+        return _below(suffix)
     return where(condition, zones.c[condition.field])
 
 
