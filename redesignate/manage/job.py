@@ -15,7 +15,7 @@ from redesignate.bus.port import Central, Command, ListPools, ListZones
 from redesignate.config.settings import Settings
 from redesignate.manage.screen import Screen
 from redesignate.model.caller import Caller, operator
-from redesignate.model.clock import Clock
+from redesignate.model.clock import SECOND, Clock
 from redesignate.model.errors import Misconfigured
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.pool import Pool
@@ -58,6 +58,10 @@ class Job:
     def caller(self) -> Caller:
         """The operator, with a request id of this run."""
         return operator(f"req-{uuid.uuid4()}")
+
+    def seconds(self) -> float:
+        """The clock, in seconds, as `Progress` reads it."""
+        return self.clock() / SECOND
 
     def database(self) -> str:
         """The database's URL. Raises Misconfigured where there is none."""

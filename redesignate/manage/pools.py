@@ -137,7 +137,7 @@ def _preview(job: Job, steps: Sequence[Step], doomed: Sequence[Pool]) -> None:
 
 
 def _apply(job: Job, file: Path, steps: Sequence[Step]) -> None:
-    with Progress("pools", len(steps), stream=job.err) as progress:
+    with Progress("pools", len(steps), stream=job.err, clock=job.seconds) as progress:
         for step in progress.each(steps):
             if step.stored is not None and not step.lines:
                 continue
@@ -162,7 +162,7 @@ def _remove(job: Job, pool: Pool) -> None:
 
 def _refresh_apexes(job: Job) -> None:
     """Bring the apex of every zone to its pool's NS records. The producer would do it too, somewhat later."""
-    with Progress("zones with new NS records", stream=job.err) as progress:
+    with Progress("zones with new NS records", stream=job.err, clock=job.seconds) as progress:
         while count := job.central.call(RefreshApexes(limit=APEXES_A_STEP)):
             progress(count)
     if progress.count:

@@ -19,7 +19,7 @@ from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
 from redesignate.config.settings import CentralSettings, Settings, StoreSettings
 from redesignate.manage.main import main
-from redesignate.model.clock import now
+from redesignate.model.clock import Clock, now
 from redesignate.store import migrate
 from redesignate.store.unit import Store
 
@@ -62,10 +62,12 @@ class Operator:
         self.central = InprocCentral(service.dispatch)
         self.loaded: list[list[str]] = []
         self.connected = 0
+        self.clock: Clock = now
 
     def __call__(self, *argv: str, stdin: str = "", terminal: bool = False) -> Run:
         out, err = (Terminal(), Terminal()) if terminal else (io.StringIO(), io.StringIO())
-        code = main(argv, load=self._load, connect=self._connect, out=out, err=err, stdin=io.StringIO(stdin), clock=now)
+        given = io.StringIO(stdin)
+        code = main(argv, load=self._load, connect=self._connect, out=out, err=err, stdin=given, clock=self.clock)
         return Run(code, out.getvalue(), err.getvalue())
 
     def _load(self, argv: Sequence[str]) -> Settings:
