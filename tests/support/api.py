@@ -25,7 +25,20 @@ class Api:
         self._made: list[http.client.HTTPConnection] = []
 
     def ask(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Answer:
-        """Status and decoded body. A dropped connection is opened anew once, for reading requests only."""
+        """Status and decoded body."""
+        response, text = self._exchange(method, path, body, headers)
+        kind = response.headers.get("Content-Type", "")
+        return response.status, json.loads(text) if text and "json" in kind else text.decode()
+
+    def ask_headers(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, str]]:
+        """Status and headers."""
+        response, _ = self._exchange(method, path, body, None)
+        return response.status, dict(response.headers)
+
+    def _exchange(
+        self, method: str, path: str, body: object, headers: Mapping[str, str] | None
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        """One request. A dropped connection is opened anew once, for reading requests only."""
         data = None if body is None else json.dumps(body)
         for last in (False, True):
             connection = self._connection()
@@ -38,8 +51,7 @@ class Api:
                 if last or method != "GET":
                     raise
                 continue
-            kind = response.headers.get("Content-Type", "")
-            return response.status, json.loads(text) if text and "json" in kind else text.decode()
+            return response, text
         raise AssertionError("unreachable")
 
     def get(self, path: str) -> Any:

@@ -185,8 +185,10 @@ class Split(_System):
         counts: Mapping[str, int] | None = None,
         options: str = "",
         headers: Mapping[str, str] | None = None,
+        unready: Sequence[int] = (),
     ) -> None:
-        """`counts`: how many processes of each service; two of each but one API door for all requests."""
+        """`counts`: how many processes of each service. `unready`: further statuses of an API that is ready."""
+        self._ready = {200, *unready}
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.database = database
@@ -246,7 +248,7 @@ class Split(_System):
         deadline = time.monotonic() + START_S
         while True:
             try:
-                if api.ask("GET", "/v2/limits")[0] == 200:
+                if api.ask("GET", "/v2/limits")[0] in self._ready:
                     return
             except OSError:
                 pass
