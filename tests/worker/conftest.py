@@ -53,7 +53,7 @@ class Plane:
 
     folder: Path
     settings: CentralSettings = field(default_factory=lambda: CentralSettings(quotas=dict.fromkeys(QUOTAS, -1)))
-    worker_settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(find_interval=0.2))
+    worker_settings: WorkerSettings = field(default_factory=lambda: WorkerSettings(find_interval=0.2, lease=4.0))
     hinted: bool = True
 
     def __post_init__(self) -> None:
@@ -141,6 +141,9 @@ class Plane:
 
     def server_view(self, zone: Zone, server: SmallServer) -> PeerView:
         return self.peers(zone)[(f"127.0.0.1:{server.port}", Role.NAMESERVER)]
+
+    def target_view(self, zone: Zone, server: SmallServer) -> PeerView:
+        return self.peers(zone)[(f"fake 127.0.0.1:{server.port}", Role.TARGET)]
 
     def wait_active(self, *zones: Zone, timeout: float = 10.0) -> None:
         for zone in zones:

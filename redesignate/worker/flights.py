@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The zones that this worker holds: each is one flight, from the task that central gave to its last word."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+
+from redesignate.bus.port import BeginWork, Report
+from redesignate.model.errors import Problem
+from redesignate.model.work import Outcome, Task
+from redesignate.observe.log import events
+from redesignate.worker.attempt import Attempt
+from redesignate.worker.job import Crew
+from redesignate.worker.link import Batch, Link
+from redesignate.worker.pools import PoolBook
+
+MOST_FLIGHTS = 2000
+log = events(__name__)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """One zone. `hinted`: a hint came since central was last asked about it."""
+
+    attempt: Attempt | None = None
+    hinted: bool = False
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Flights:
+    """Takes zones up, works on each until nothing is left to do, and tells central."""
+
+    def __init__(self, *, name: str, lease_s: float, link: Link, pools: PoolBook, crew: Crew) -> None:
+        self._name = name
+        self._lease_s = lease_s
+        self._link = link
+        self._pools = pools
+        self._crew = crew
+        self._flights: dict[str, _Flight] = {}
+        self._held: dict[str, list[asyncio.Future[None]]] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._begin: Batch[str] = Batch(self._send_begin)
+        self._reports: Batch[tuple[Outcome, asyncio.Future[Task | None]]] = Batch(self._send_reports)
+
+    @property
+    def room(self) -> int:
+        """How many more zones may be taken up."""
+        return max(MOST_FLIGHTS - len(self._flights), 0)
+
+    def hint(self, zone_id: str) -> None:
+        """There may be work for a zone. Hints for a zone in flight become one question, once its first word is out."""
+        flight = self._flights.get(zone_id)
+        if flight is None:
+            self._begin.add(zone_id)
+            return
+        waiting = flight.hinted
+        flight.hinted = True
+        if not waiting and flight.attempt is not None and flight.attempt.said.is_set():
+            self._ask_again(zone_id, flight)
+
+    def held(self, zone_id: str) -> asyncio.Future[None]:
+        """Done when central has heard a first word of the zone, or there was nothing to do."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held.setdefault(zone_id, []).append(future)
+        return future
+
+    async def stop(self, grace_s: float) -> None:
+        """Let flights end for a while, then give the rest back, so that another worker need not wait for the leases."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace_s)
+        attempts = [flight.attempt for flight in self._flights.values() if flight.attempt is not None]
+        for running in list(self._running):
+            running.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        if attempts:
+            unfinished = tuple(attempt.untouched() for attempt in attempts)
+            with contextlib.suppress(Problem, TimeoutError):
+                async with asyncio.timeout(grace_s):
+                    await self._link.ask(Report(worker=self._name, outcomes=unfinished, lease_s=0.0))
+
+    def _ask_again(self, zone_id: str, flight: _Flight) -> None:
+        flight.hinted = False
+        self._begin.add(zone_id)
+
+    def _release(self, zone_id: str) -> None:
+        for future in self._held.pop(zone_id, ()):
+            if not future.done():
+                future.set_result(None)
+
+    async def _send_begin(self, zone_ids: list[str]) -> None:
+        wanted = tuple(dict.fromkeys(zone_ids))
+        until = asyncio.get_running_loop().time() + self._lease_s / 2
+        tasks: dict[str, Task] = {}
+        try:
+            question = BeginWork(worker=self._name, zone_ids=wanted, lease_s=self._lease_s)
+            tasks = {task.zone_id: task for task in await self._link.ask_patiently(question, until)}
+        finally:
+            for zone_id in wanted:
+                if zone_id in tasks:
+                    self._adopt(tasks[zone_id])
+                elif zone_id not in self._flights:
+                    self._release(zone_id)
+
+    def _adopt(self, task: Task) -> None:
+        flight = self._flights.get(task.zone_id)
+        if flight is not None:
+            if flight.attempt is not None:
+                flight.attempt.supersede(task)
+            return
+        flight = self._flights[task.zone_id] = _Flight()
+        running = asyncio.create_task(self._fly(task, flight))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+
+    async def _fly(self, first: Task, flight: _Flight) -> None:
+        task: Task | None = first
+        started: dict[str, float] = {}
+        try:
+            while task is not None:
+                rig = await self._pools.rig(task.pool_id, task.pool_version)
+                flight.attempt = Attempt(task, rig, self._crew, self._report, started)
+                said = asyncio.create_task(self._on_first_word(flight.attempt, task.zone_id, flight))
+                try:
+                    task = await flight.attempt.run()
+                finally:
+                    said.cancel()
+                started = flight.attempt.started
+        except Problem as problem:
+            log.error("a zone could not be worked on", zone=first.zone_id, why=problem.message or problem.kind)
+        except Exception:  # the loop of a service
+            log.exception("a zone could not be worked on", zone=first.zone_id)
+        finally:
+            del self._flights[first.zone_id]
+            self._release(first.zone_id)
+            if flight.hinted:
+                self._begin.add(first.zone_id)
+
+    async def _on_first_word(self, attempt: Attempt, zone_id: str, flight: _Flight) -> None:
+        await attempt.said.wait()
+        self._release(zone_id)
+        if flight.hinted:
+            self._ask_again(zone_id, flight)
+
+    async def _report(self, outcome: Outcome) -> Task | None:
+        flight = self._flights.get(outcome.zone_id)
+        if flight is not None:
+            flight.hinted = False
+        answer: asyncio.Future[Task | None] = asyncio.get_running_loop().create_future()
+        self._reports.add((outcome, answer))
+        return await answer
+
+    async def _send_reports(self, batch: list[tuple[Outcome, asyncio.Future[Task | None]]]) -> None:
+        outcomes = tuple(outcome for outcome, _ in batch)
+        until = asyncio.get_running_loop().time() + self._lease_s
+        tasks: dict[str, Task] = {}
+        try:
+            question = Report(worker=self._name, outcomes=outcomes, lease_s=self._lease_s)
+            tasks = {task.zone_id: task for task in await self._link.ask_patiently(question, until)}
+        finally:
+            for outcome, answer in batch:
+                if not answer.done():
+                    answer.set_result(tasks.get(outcome.zone_id))

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One attempt at one zone: what `apply` (targets) and `poll` (nameservers) share while they work side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from redesignate.model.clock import Clock
+from redesignate.model.pool import Endpoint
+from redesignate.model.work import PeerState, Task
+from redesignate.wire.client import Exchanger
+from redesignate.worker.health import Health, HealthBook
+from redesignate.worker.pools import PoolRig
+
+NOTIFY_HEALTH = "notify:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """What every attempt of a worker uses.
+
+    window     seconds that one peer may take over one attempt, well within the lease
+    all_tcp    NOTIFY and SOA queries over TCP
+    """
+
+    exchanger: Exchanger
+    health: HealthBook
+    clock: Clock
+    window: float = 6.0
+    call_timeout: float = 30.0
+    all_tcp: bool = False
+
+
+@dataclass(slots=True)
+class Job:
+    """One attempt. `started` says when (loop seconds) each peer was first tried, over superseded attempts too."""
+
+    task: Task
+    rig: PoolRig
+    crew: Crew
+    started: Mapping[str, float] = field(default_factory=dict)
+    polling: set[Endpoint] = field(default_factory=set)
+    """Nameservers whose outcome is still open."""
+    begun: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    all_served: asyncio.Event = field(default_factory=asyncio.Event)
+    polls_over: asyncio.Event = field(default_factory=asyncio.Event)
+    _served: dict[Endpoint, asyncio.Event] = field(default_factory=dict)
+    _told: dict[Endpoint, asyncio.Event] = field(default_factory=dict)
+    _any_told: asyncio.Event = field(default_factory=asyncio.Event)
+    _untold: set[Endpoint] = field(default_factory=set)
+    _missed: bool = False
+
+    def known(self, peer_id: str) -> PeerState | None:
+        """What central knows of a peer."""
+        return next((state for state in self.task.peers if state.peer_id == peer_id), None)
+
+    def health(self, peer_id: str) -> Health:
+        """A peer's health, over all zones."""
+        return self.crew.health.of(self.task.pool_id, peer_id)
+
+    def deadline(self, peer_id: str) -> float:
+        """When (loop seconds) a peer's time is up."""
+        return self.started.get(peer_id, self.begun) + self.crew.window
+
+    def lease_lost(self) -> bool:
+        """Whether another worker may have the zone by now; then nothing may be told any more."""
+        return self.crew.clock() >= self.task.lease_until
+
+    # -- told: a target has been notified, or has failed to be; polling may begin
+
+    def expect_telling(self, targets: set[Endpoint]) -> None:
+        """Which targets are going to be told in this attempt; none: polling may begin at once."""
+        self._told = {at: asyncio.Event() for at in targets}
+        if not targets:
+            self._any_told.set()
+
+    def mark_told(self, at: Endpoint | None, *, ok: bool = True) -> None:
+        """A target has been told; or, not `ok`, will not be in this attempt."""
+        if not ok and at is not None:
+            self._untold.add(at)
+        if at in self._told:
+            self._told[at].set()
+        self._any_told.set()
+
+    def untold(self, nameserver: Endpoint) -> bool:
+        """Whether the target at the nameserver's address could not be told."""
+        return nameserver in self._untold
+
+    async def wait_told(self, nameserver: Endpoint) -> None:
+        """Wait for the target at the nameserver's own address, or, where there is none, for any target."""
+        await self._told.get(nameserver, self._any_told).wait()
+
+    # -- served: a nameserver answers as wanted
+
+    def expect_polls(self, nameservers: set[Endpoint]) -> None:
+        """Which nameservers are asked in this attempt."""
+        self.polling = set(nameservers)
+        self._served = {at: asyncio.Event() for at in nameservers}
+        if not nameservers:
+            self.polls_over.set()
+
+    def mark_polled(self, at: Endpoint, *, ok: bool) -> None:
+        """A nameserver's outcome is there."""
+        self.polling.discard(at)
+        self._missed = self._missed or not ok
+        if ok:
+            self._served[at].set()
+        if not self.polling:
+            self.polls_over.set()
+            if not self._missed:
+                self.all_served.set()
+
+    def served(self, target: Endpoint) -> asyncio.Event:
+        """Set once the nameserver at the target's address serves; where there is none, once all do."""
+        return self._served.get(target, self.all_served)

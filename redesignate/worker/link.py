@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker's questions to central: off the loop, many zones in one, patient while central is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+from redesignate.bus.port import Central, Command
+from redesignate.model.errors import Problem, TimedOut, Unavailable
+from redesignate.observe.log import events
+
+R = TypeVar("R")
+T = TypeVar("T")
+log = events(__name__)
+
+THREADS = 8
+PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class Link:
+    """Asks central from the event loop. Says once that central is away, and once that it is back."""
+
+    def __init__(self, central: Central) -> None:
+        self._central = central
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="central")
+        self._away = False
+
+    async def ask(self, command: Command[R]) -> R:
+        """One question. Raises the Problem that central raised; Unavailable and TimedOut when it is away."""
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._central.call, command)
+        except (Unavailable, TimedOut) as problem:
+            if not self._away:
+                log.warning("central is away; work waits for it", why=problem.message)
+            self._away = True
+            raise
+        if self._away:
+            self._away = False
+            log.info("central is back")
+        return answer
+
+    async def ask_patiently(self, command: Command[R], until: float) -> R:
+        """As `ask`, and again with growing pauses while central is away, until the loop's time `until`.
+
+        For idempotent questions. Raises the last Problem.
+        """
+        loop = asyncio.get_running_loop()
+        pauses = iter(PAUSES_S)
+        while True:
+            try:
+                return await self.ask(command)
+            except (Unavailable, TimedOut):
+                pause = next(pauses, PAUSES_S[-1])
+                if loop.time() + pause >= until:
+                    raise
+                await asyncio.sleep(pause)
+
+    def close(self) -> None:
+        """Wait for no question any more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class Batch(Generic[T]):
+    """Items that come one by one and are sent together: after a moment, or as soon as the call before is done.
+
+    send     gets a list of at most `most`; what it raises is logged, for it must tell those who wait itself
+    at_once  how many sends may be under way
+    """
+
+    def __init__(
+        self, send: Callable[[list[T]], Awaitable[None]], *, most: int = 200, moment_s: float = 0.001, at_once: int = 2
+    ) -> None:
+        self._send = send
+        self._most = most
+        self._moment_s = moment_s
+        self._free = at_once
+        self._items: list[T] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def add(self, item: T) -> None:
+        """Queue one item. On the event loop."""
+        self._items.append(item)
+        if len(self._items) >= self._most:
+            self._flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._moment_s, self._flush)
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._items and self._free:
+            batch, self._items = self._items[: self._most], self._items[self._most :]
+            self._free -= 1
+            task = asyncio.create_task(self._one(batch))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _one(self, batch: list[T]) -> None:
+        try:
+            await self._send(batch)
+        except Problem as problem:
+            log.error("a batch of questions to central failed", why=problem.message or problem.kind)
+        except Exception:  # the loop of a service
+            log.exception("a batch of questions to central failed")
+        finally:
+            self._free += 1
+            self._flush()

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a peer counts as down, and when central hears that it is back."""
+
+from __future__ import annotations
+
+from redesignate.worker.health import DOWN_AFTER_S, Health, HealthBook
+
+
+def book() -> tuple[HealthBook, list[Health], list[Health]]:
+    down: list[Health] = []
+    back: list[Health] = []
+    return HealthBook(on_down=down.append, on_return=back.append), down, back
+
+
+def test_a_peer_goes_down_after_some_silent_tries_over_some_time() -> None:
+    health, down, _ = book()
+    peer = health.of("p", "s")
+    health.silent(peer, 0.0, 0.3, "no answer")
+    health.silent(peer, 0.3, 0.8, "no answer")
+    health.silent(peer, 0.8, 1.8, "no answer")
+    assert not peer.down
+    assert not peer.well
+    health.silent(peer, 1.8, DOWN_AFTER_S, "no answer")
+    assert peer.down
+    assert down == [peer]
+    health.silent(peer, 2.0, 9.0, "no answer")
+    assert down == [peer]
+
+
+def test_one_late_try_is_not_enough() -> None:
+    health, down, _ = book()
+    peer = health.of("p", "s")
+    health.silent(peer, 0.0, 60.0, "no answer")
+    assert not peer.down
+    assert down == []
+
+
+def test_any_answer_makes_a_peer_well() -> None:
+    health, _, back = book()
+    peer = health.of("p", "s")
+    health.silent(peer, 0.0, 0.3, "no answer")
+    health.answered(peer, 0.4)
+    assert peer.well
+    assert back == []
+
+
+def test_central_hears_at_once_that_a_peer_is_back_and_rarely_that_a_zone_is_mended() -> None:
+    health, _, back = book()
+    peer = health.of("p", "s")
+    for _ in range(2):
+        for at in range(4):
+            health.silent(peer, float(at), at + 1.0, "no answer")
+        health.answered(peer, 5.0)
+    assert back == [peer, peer]
+    health.mended(peer, 6.0)
+    assert back == [peer, peer]
+    health.mended(peer, 60.0)
+    health.mended(peer, 61.0)
+    assert back == [peer, peer, peer]
+
+
+def test_peers_that_left_their_pool_are_forgotten() -> None:
+    health, _, _ = book()
+    here, left, elsewhere = health.of("p", "a"), health.of("p", "b"), health.of("q", "b")
+    health.keep_only("p", {"a"})
+    assert health.known(here)
+    assert not health.known(left)
+    assert health.known(elsewhere)
