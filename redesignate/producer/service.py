@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The producer's clockwork: every task in a thread of its own, at once and then at its interval, until stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from redesignate.bus.port import Central
+from redesignate.config.settings import ProducerSettings, TaskSettings
+from redesignate.coord.partitions import shards
+from redesignate.coord.port import ALONE, Group, Place
+from redesignate.model.errors import TimedOut, Unavailable
+from redesignate.observe.log import events
+from redesignate.producer.tasks import Task, chosen
+
+log = events(__name__)
+Monotonic = Callable[[], float]
+MEMBERSHIP_S = 3.0
+
+
+class Periodic:
+    """One piece of work at its interval. Never overlaps itself, never stops for a failure.
+
+    last_success  when it last came to its end, by the clock given (None: never): the watchdog's figure
+    failures      how often in a row it has failed since
+    """
+
+    def __init__(self, name: str, interval_s: float, work: Callable[[], int], clock: Monotonic) -> None:
+        self.name = name
+        self.interval_s = interval_s
+        self._work = work
+        self._clock = clock
+        self._due = self._born = clock()
+        self.last_success: float | None = None
+        self.failures = 0
+
+    def turn(self) -> float:
+        """Run if due; returns the seconds until it is due again (0 after a run longer than the interval)."""
+        now = self._clock()
+        if now < self._due:
+            return self._due - now
+        self._run()
+        self._due = now + self.interval_s
+        return max(0.0, self._due - self._clock())
+
+    def overdue(self) -> bool:
+        """Whether it has not come to its end for three intervals and a minute: somebody should look."""
+        since = self._clock() - (self._born if self.last_success is None else self.last_success)
+        return since > 3 * self.interval_s + 60
+
+    def _run(self) -> None:
+        try:
+            done = self._work()
+        except (Unavailable, TimedOut) as away:  # said once: it comes back by itself
+            if self.failures == 0:
+                log.warning("task waits for central", task=self.name, why=away.message)
+            self.failures += 1
+        except Exception:  # the loop of a service
+            log.exception("task failed", task=self.name)
+            self.failures += 1
+        else:
+            if done:
+                log.debug("task done", task=self.name, count=done)
+            self.last_success, self.failures = self._clock(), 0
+
+
+class Producer:
+    """All periodic tasks of one process, over the shards that are this member's of the group.
+
+    clock   monotonic seconds
+    """
+
+    def __init__(
+        self, central: Central, group: Group, settings: ProducerSettings, *, clock: Monotonic = time.monotonic
+    ) -> None:
+        """Raises Misconfigured on an unknown task in `enabled_tasks`."""
+        self._central = central
+        self._group = group
+        self._place: Place = ALONE
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._membership = Periodic("membership", MEMBERSHIP_S, self._refresh, clock)
+        self.tasks = tuple(
+            Periodic(name, task_settings.interval, self._bound(task, task_settings), clock)
+            for name, (task, task_settings) in chosen(settings).items()
+        )
+
+    def start(self) -> None:
+        """Find our place in the group, then begin every task. Returns at once after the first try."""
+        self._membership.turn()
+        for periodic in (self._membership, *self.tasks):
+            thread = threading.Thread(target=self._loop, args=(periodic,), name=f"task-{periodic.name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        log.info("producer runs", tasks=" ".join(periodic.name for periodic in self.tasks))
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Begin nothing more, wait for what runs, leave the group."""
+        self._stopping.set()
+        end = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        self._group.leave()
+
+    def place(self) -> Place:
+        """Which member of how many this is."""
+        return self._place
+
+    def last_success(self) -> dict[str, float | None]:
+        """When each task last came to its end, by the clock given."""
+        return {periodic.name: periodic.last_success for periodic in self.tasks}
+
+    def _loop(self, periodic: Periodic) -> None:
+        while not self._stopping.is_set():
+            self._stopping.wait(periodic.turn())
+
+    def _bound(self, task: Task, settings: TaskSettings) -> Callable[[], int]:
+        return lambda: task(self._central, shards(self._place), settings)
+
+    def _refresh(self) -> int:
+        place = self._group.refresh()
+        if place != self._place:
+            mine = shards(place)
+            log.info("shards", first=mine.start, last=mine.stop - 1, member=place.index + 1, members=place.count)
+            self._place = place
+        return 0

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the producer does now and then: one function a task, and the written table of them.
+
+A task gets central, the shards that are this member's, and its own settings; it returns how many things it did. Each
+is idempotent, so a second member that believes the same shards its own does no harm. When and how often a task runs is
+`service.py`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from redesignate.bus.port import Central, CheckServices, Overdue, PurgeZones, RefreshApexes, TrimJournal
+from redesignate.config.settings import ProducerSettings, TaskSettings
+from redesignate.coord.partitions import SHARDS
+from redesignate.model.errors import Misconfigured
+from redesignate.observe.log import events
+
+log = events(__name__)
+
+Task = Callable[[Central, range, TaskSettings], int]
+
+GRACE_S = 2.0
+"""How long work may be due and taken by nobody before the sweep hints again: a hint's own way takes milliseconds."""
+
+ORPHAN_GRACE_S = 30.0
+"""Work that is due for so long is hinted by every member, whosever shard it is: some membership is wrong then."""
+
+MOST_ROUNDS = 1000
+ONCE_A_MINUTE = TaskSettings(interval=60)
+
+
+class OverdueSweep:
+    """Hints again at work that is due and that nobody took: what a crash, a lost message or a lost lease left behind.
+
+    While nothing moves (no worker is there) it pauses longer and longer, so that hints do not pile up in the broker.
+    whole_every   each so many runs the shards of all members are swept, for what is due much longer
+    """
+
+    def __init__(self, *, longest_pause: int = 10, whole_every: int = 30) -> None:
+        self._longest_pause = longest_pause
+        self._whole_every = whole_every
+        self._runs = 0
+        self._skip = self._pause = 0
+        self._last: tuple[str, ...] = ()
+
+    def __call__(self, central: Central, mine: range, settings: TaskSettings) -> int:
+        """One run. Cost: one question to central, two every `whole_every` runs, none while pausing."""
+        self._runs += 1
+        hinted = 0
+        if len(mine) < SHARDS and self._runs % self._whole_every == 0:
+            hinted += len(_hint(central, range(SHARDS), settings.batch_size, ORPHAN_GRACE_S))
+        if self._skip:
+            self._skip -= 1
+            return hinted
+        found = _hint(central, mine, settings.batch_size, GRACE_S) if mine else ()
+        stuck = bool(found) and found == self._last
+        self._pause = min(max(1, self._pause * 2), self._longest_pause) if stuck else 0
+        self._skip, self._last = self._pause, found
+        return hinted + len(found)
+
+
+def _hint(central: Central, of: range, limit: int, grace_s: float) -> tuple[str, ...]:
+    return central.call(Overdue(first_shard=of.start, last_shard=of.stop - 1, limit=limit, grace_s=grace_s, wake=True))
+
+
+def purge_zones(central: Central, mine: range, settings: TaskSettings) -> int:
+    """Forget zones deleted for longer than time_threshold, batch by batch. Cost: one question a batch."""
+
+    def batch() -> int:
+        return central.call(
+            PurgeZones(
+                first_shard=mine.start,
+                last_shard=mine.stop - 1,
+                age_s=settings.time_threshold,
+                limit=settings.batch_size,
+            )
+        )
+
+    return _until_short(batch, settings.batch_size) if mine else 0
+
+
+def trim_journal(central: Central, mine: range, settings: TaskSettings) -> int:
+    """Drop journal rows older than time_threshold, batch by batch. Cost: one question a batch."""
+
+    def batch() -> int:
+        return central.call(
+            TrimJournal(
+                first_shard=mine.start,
+                last_shard=mine.stop - 1,
+                age_s=settings.time_threshold,
+                limit=settings.batch_size,
+            )
+        )
+
+    return _until_short(batch, settings.batch_size) if mine else 0
+
+
+def check_services(central: Central, mine: range, settings: TaskSettings) -> int:
+    """Call services DOWN that were silent for time_threshold. The first member's task."""
+    return central.call(CheckServices(silent_s=settings.time_threshold)) if _first(mine) else 0
+
+
+def forget_services(central: Central, mine: range, settings: TaskSettings) -> int:
+    """Remove STOPPED services, and those DOWN for time_threshold (0: never). The first member's task."""
+    return central.call(CheckServices(forget_s=settings.time_threshold)) if _first(mine) else 0
+
+
+def refresh_apexes(central: Central, mine: range, settings: TaskSettings) -> int:
+    """Finish what a pool's changed NS records began, should its command have died over it. The first member's task."""
+    if not _first(mine):
+        return 0
+    return _until_short(lambda: central.call(RefreshApexes(limit=settings.batch_size)), settings.batch_size)
+
+
+def _first(mine: range) -> bool:
+    return bool(mine) and mine.start == 0
+
+
+def _until_short(batch: Callable[[], int], full: int) -> int:
+    done = 0
+    for _ in range(MOST_ROUNDS):
+        count = batch()
+        done += count
+        if count < full:
+            break
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the table: how to make the task, which names in `enabled_tasks` ask for it, its settings at worst."""
+
+    make: Callable[[], Task]
+    asked_by: frozenset[str]
+    default: TaskSettings = ONCE_A_MINUTE
+
+
+TASKS: Mapping[str, Entry] = {
+    "overdue_work": Entry(
+        OverdueSweep, frozenset({"overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"})
+    ),
+    "zone_purge": Entry(lambda: purge_zones, frozenset({"zone_purge"})),
+    "journal_trim": Entry(lambda: trim_journal, frozenset({"journal_trim", "zone_purge"})),
+    "apex_refresh": Entry(lambda: refresh_apexes, frozenset({"apex_refresh", "increment_serial"})),
+    "periodic_check_service_status": Entry(lambda: check_services, frozenset({"periodic_check_service_status"})),
+    "periodic_cleanup_stopped_service_status": Entry(
+        lambda: forget_services, frozenset({"periodic_cleanup_stopped_service_status"})
+    ),
+}
+
+IGNORED: Mapping[str, str] = {
+    "increment_serial": "serials rise with each change; overdue_work does the rest",
+    "delayed_notify": "servers are told at once; overdue_work does the rest",
+    "worker_periodic_recovery": "overdue_work does it",
+    "periodic_exists": "no such notifications are sent",
+    "periodic_secondary_refresh": "secondary zones are not transferred in",
+}
+"""Tasks of the original that are asked for by name and have no work here, and why."""
+
+
+def chosen(settings: ProducerSettings) -> dict[str, tuple[Task, TaskSettings]]:
+    """The tasks to run, by name: all, or those that `enabled_tasks` asks for.
+
+    Raises Misconfigured on a name that nobody knows.
+    """
+    asked = settings.enabled_tasks
+    for name in asked or ():
+        if name in IGNORED:
+            log.info("task has no work of its own", task=name, why=IGNORED[name])
+        elif name not in TASKS:
+            known = ", ".join(sorted({*TASKS, *IGNORED}))
+            raise Misconfigured(f"[service:producer] enabled_tasks: there is no task {name!r}; choose from {known}")
+    return {
+        name: (entry.make(), settings.tasks.get(name, entry.default))
+        for name, entry in TASKS.items()
+        if asked is None or entry.asked_by & set(asked)
+    }
