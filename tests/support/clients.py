@@ -68,7 +68,7 @@ def openstack(at: Mapping[str, str], *words: str) -> Any:
 
 
 def openstack_plain(at: Mapping[str, str], *words: str) -> str:
-    """Run `openstack WORDS…` for the commands that know no `-f json` (`zone delete`). Raises ClientFailed."""
+    """Run `openstack WORDS…`; returns what a person would see. Raises ClientFailed."""
     return _run(at, str(VENV / "bin/openstack"), *words)
 
 
