@@ -122,7 +122,7 @@ def target(text: str, *, root: bool = False) -> str:
 # -- character-strings (RFC 1035 §5.1, §3.3)
 
 
-_TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"|((?:[^"\\\s]|\\[^\s])+)')
+_TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"|((?=[^"\s])[^"\\\s]*(?:\\[^\s][^"\\\s]*)*)')
 _ESCAPE = re.compile(rb"\\(?:([0-9]{3})|(.))", re.DOTALL)
 _QUOTED = [f"\\{chr(n)}" if chr(n) in '"\\' else chr(n) if 0x20 <= n < 0x7F else f"\\{n:03d}" for n in range(256)]
 
@@ -133,7 +133,7 @@ def tokens(text: str) -> list[str]:
     at = 0
     while at <= len(text):
         token = _TOKEN.match(text, at)
-        if token is None:
+        if token is None or not token[0]:
             _complain(text, at)
         found.append(token[0])
         at = token.end()

@@ -3,26 +3,30 @@
 
 from __future__ import annotations
 
-import re
-
 from redesignate.model.rdata.base import Rdata, Reader, RecordType, hexadecimal, integer
 
 _USAGE = "usage selector matching-type data"
 _LENGTH = {1: 32, 2: 64}
-_SHAPE = re.compile(r"([^ ()]+) +([^ ()]+) +([^ ()]+) *( [0-9A-Fa-f ]+|\([0-9A-Fa-f ]+\)) *")
 
 
 def _encode(text: str) -> Rdata:
-    """Spaces and one pair of parentheses may stand around the data, as certificate tools print it."""
-    found = _SHAPE.fullmatch(text)
-    if found is None:
-        raise ValueError(f"write {_USAGE}, the data as hexadecimal digits")
-    head = bytes(integer(found[n + 1], 255, what) for n, what in enumerate(("usage", "selector", "matching type")))
-    data = hexadecimal(found[4].strip("()").split(), "data")
-    wanted = _LENGTH.get(head[2])
+    """More spaces than one, and a pair of parentheses around the data, are let in: so certificate tools print it."""
+    head, paren, rest = text.partition("(")
+    if paren:
+        rest, closed, behind = rest.partition(")")
+        if not closed or behind.strip(" ") or len(head.split()) != 3:
+            raise ValueError(f"parentheses may stand only around the data; write {_USAGE}")
+    found = f"{head} {rest}".split(" ")
+    pieces = [piece for piece in found if piece]
+    if len(pieces) < 4 or not found[0]:
+        raise ValueError(f"write {_USAGE}")
+    names = ("usage", "selector", "matching type")
+    wire = bytes(integer(piece, 255, what) for piece, what in zip(pieces[:3], names, strict=True))
+    data = hexadecimal(pieces[3:], "data")
+    wanted = _LENGTH.get(wire[2])
     if wanted is not None and len(data) != wanted:
-        raise ValueError(f"data of matching type {head[2]} has {2 * wanted} hexadecimal digits, not {2 * len(data)}")
-    return Rdata(text, head + data)
+        raise ValueError(f"data of matching type {wire[2]} has {2 * wanted} hexadecimal digits, not {2 * len(data)}")
+    return Rdata(text, wire + data)
 
 
 def _decode(wire: bytes) -> str:
