@@ -142,14 +142,14 @@ def served(folder: Path, records: list[Record]) -> int:
 def test_bind_transfers_all_that_the_model_accepts(tmp_path: Path) -> None:
     records = [(rrtype, rdata.parse(rrtype, text).wire) for rrtype in rdata.TYPES for text in accepted(rrtype)]
     for rrtype in LEGAL:
-        records += generated(rrtype, 60, LEGAL[rrtype], NEARLY[rrtype])
+        records += generated(rrtype, 50, LEGAL[rrtype], NEARLY[rrtype])
     for rrtype, octets in RAW.items():
-        records += generated(rrtype, 40, octets)
+        records += generated(rrtype, 20, octets)
     records = [one for one in records if one[0] != "SOA"]  # a zone has one, which it was asked for first
     assert served(tmp_path, records) == len(records) + 4
 
 
 def test_bind_refuses_what_is_malformed(tmp_path: Path) -> None:
     """The test above would see it: one bad record, and the zone is not served."""
-    with pytest.raises(AssertionError, match="FORMERR"):
+    with pytest.raises(AssertionError, match="failed while receiving responses"):
         served(tmp_path, [("SSHFP", bytes(2) + b"x" * 19), ("CAA", b"\0")])
