@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from amqp.exceptions import AMQPError  # type: ignore[import-untyped]
 from kombu.exceptions import OperationalError
 
 from redesignate.bus import codec
@@ -27,7 +28,8 @@ R = TypeVar("R")
 log = events(__name__)
 
 WORK_TOPIC = "redesignate_work"
-AWAY = (messaging.MessageDeliveryFailure, OperationalError, OSError)
+AWAY = (messaging.MessageDeliveryFailure, OperationalError, AMQPError, OSError)
+REFUSED_S = 2.0
 FIRST_CONTACT_S = 3.0
 HANG_UP_S = 5.0
 SILENCE_S = 10
@@ -135,9 +137,10 @@ class AmqpCentral:
             line = _Line(self._broker, self._topic)
             try:
                 line.ping()
-            except AWAY:
+            except AWAY as error:
+                log.error("no line to central through the message broker", why=str(error))
                 line.release()
-                self._closed.wait(0.5)
+                self._closed.wait(REFUSED_S)
                 continue
             self._line = line
             self._connected.set()
@@ -159,7 +162,7 @@ class _Listening:
         self._make = make
         self._threads = threads
         self._server: Any = None
-        self._stopping = False
+        self._stopping = threading.Event()
         self.ready = threading.Event()
         self._starter = threading.Thread(target=self._start, name="bus-listen", daemon=True)
 
@@ -169,20 +172,26 @@ class _Listening:
 
     def stop(self) -> None:
         """Take nothing new, wait for what is being worked on, give back the rest."""
-        self._stopping = True
+        self._stopping.set()
         if self.ready.is_set():
             self._server.stop()
             self._server.wait()
             self._server.transport.cleanup()
 
     def _start(self) -> None:
-        self._broker.wait_up()
-        if self._stopping:
+        while self._broker.wait_up() and not self._stopping.is_set():
+            server = self._make()
+            try:
+                server.start(override_pool_size=self._threads)
+            except (messaging.ServerListenError, *AWAY) as error:
+                log.error("cannot listen on the message broker", why=str(error))
+                server.transport.cleanup()
+                self._stopping.wait(REFUSED_S)
+                continue
+            self._server = server
+            self.ready.set()
+            log.info("listening on the message broker", server=type(server).__name__)
             return
-        self._server = self._make()
-        self._server.start(override_pool_size=self._threads)
-        self.ready.set()
-        log.info("listening on the message broker", server=type(self._server).__name__)
 
 
 class _Door:

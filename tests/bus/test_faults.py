@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -248,6 +249,24 @@ def test_services_may_start_before_their_broker(own_rabbitmq: RabbitMQ, amqp: Bu
     until(lambda: _answers(central.call), deadline_s=20)
     until(lambda: heard["early"] == 1, deadline_s=20)
     server_ready.join()
+    source.stop()
+
+
+def test_services_that_were_refused_get_in_as_soon_as_they_may(rabbitmq: RabbitMQ, amqp: Buses) -> None:
+    url = rabbitmq.transport_url()
+    name = f"late{uuid.uuid4().hex[:6]}"
+    bus, heard = amqp(url.replace("guest:guest@", f"{name}:secret@")), Counter[str]()
+    central, source = bus.ask(), bus.source()
+    source.start(heard.update)
+    starting = threading.Thread(target=bus.serve, args=(lambda _: {"zones": 1},))
+    starting.start()
+    with pytest.raises(Unavailable):
+        central.call(QUESTION)
+    rabbitmq.add_user(name, "secret", url)
+    until(lambda: _answers(central.call), deadline_s=30)
+    bus.wake().wake(["a"])
+    until(lambda: heard["a"] == 1, deadline_s=20)
+    starting.join()
     source.stop()
 
 

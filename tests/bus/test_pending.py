@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What waits in memory: each zone once, never too many, and handled together when there is a crowd."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redesignate.bus.inproc import InprocWake
+from redesignate.bus.lanes import Lanes
+from redesignate.bus.pending import Pending
+from tests.support.servers import until
+
+GO = threading.Event()  # never set: nobody is to stop
+
+
+def test_a_zone_waits_once_and_keeps_its_place() -> None:
+    pending = Pending()
+    pending.add(["a", "b", "a"])
+    pending.add(["c", "a"])
+    assert pending.take(10, GO) == ("a", "b", "c")
+
+
+def test_a_zone_that_was_taken_may_wait_again() -> None:
+    pending = Pending()
+    pending.add(["a"])
+    pending.take(1, GO)
+    pending.add(["a"])
+    assert pending.take(1, GO) == ("a",)
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"))), st.integers(1, 8))
+def test_no_more_wait_than_the_bound_and_the_rest_is_counted(batches: list[list[str]], bound: int) -> None:
+    pending = Pending(bound)
+    for batch in batches:
+        pending.add(batch)
+    asked = [zone for batch in batches for zone in batch]
+    assert len(pending) == min(bound, len(set(asked)))
+    assert (pending.dropped > 0) == (len(set(asked)) > bound)
+
+
+def test_a_full_queue_never_blocks_who_wakes() -> None:
+    pending = Pending(10)
+    InprocWake(pending).wake([f"z{n}" for n in range(100_000)])
+    assert len(pending) == 10
+    assert pending.dropped == 99_990
+
+
+def test_every_zone_is_taken_by_exactly_one_taker() -> None:
+    pending, stop = Pending(), threading.Event()
+
+    def take() -> list[str]:
+        taken: list[str] = []
+        while batch := pending.take(7, stop):
+            taken += batch
+        return taken
+
+    with ThreadPoolExecutor(4) as pool:
+        takers = [pool.submit(take) for _ in range(4)]
+        for n in range(1000):
+            pending.add([f"z{n}"])
+        until(lambda: not len(pending))
+        stop.set()
+        pending.nudge()
+        taken = [zone for taker in takers for zone in taker.result(10)]
+    assert sorted(taken) == sorted(f"z{n}" for n in range(1000))
+
+
+def test_what_comes_while_the_lane_is_busy_is_one_call() -> None:
+    calls: list[tuple[str, ...]] = []
+    first, go_on = threading.Event(), threading.Event()
+
+    def handler(zone_ids: tuple[str, ...]) -> None:
+        calls.append(zone_ids)
+        first.set()
+        go_on.wait(10)
+
+    lanes = Lanes(handler, lanes=1, most=100)
+    with ThreadPoolExecutor(6) as pool:
+        runs = [pool.submit(lanes.run, ("a",))]
+        assert first.wait(10)
+        runs += [pool.submit(lanes.run, (zone, "x")) for zone in "bcd"]
+        until(lambda: len(lanes._waiting) == 3)
+        go_on.set()
+        assert all(run.result(10) for run in runs)
+    assert len(calls) == 2
+    assert sorted(calls[1]) == ["b", "c", "d", "x"]
+
+
+def test_no_call_gets_more_zones_than_allowed_unless_one_message_has_them() -> None:
+    calls: list[tuple[str, ...]] = []
+    lanes = Lanes(calls.append, lanes=2, most=3)
+    with ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(lanes.run, (f"a{n}", f"b{n}")) for n in range(50)]
+        runs.append(pool.submit(lanes.run, ("1", "2", "3", "4", "5")))
+        assert all(run.result(10) for run in runs)
+    assert sorted(len(call) for call in calls) == [2] * 50 + [5]
+
+
+def test_a_failure_gives_back_every_message_of_the_batch() -> None:
+    first, go_on, failures = threading.Event(), threading.Event(), []
+
+    def handler(zone_ids: tuple[str, ...]) -> None:
+        first.set()
+        go_on.wait(10)
+        if "bad" in zone_ids:
+            raise ConnectionError
+
+    lanes = Lanes(handler, lanes=1, most=100)
+
+    def run(zone: str) -> bool:
+        try:
+            return lanes.run((zone,))
+        except ConnectionError:
+            failures.append(zone)
+            return False
+
+    with ThreadPoolExecutor(4) as pool:
+        good = pool.submit(run, "good")
+        assert first.wait(10)
+        bad = [pool.submit(run, zone) for zone in ("bad", "unlucky")]
+        until(lambda: len(lanes._waiting) == 2)
+        go_on.set()
+        assert good.result(10)
+        assert [run.result(10) for run in bad] == [False, False]
+    assert len(failures) == 1
+    assert lanes.run(("next",))
+
+
+def test_closing_lets_the_waiting_go_unhandled() -> None:
+    first, go_on, calls = threading.Event(), threading.Event(), []
+
+    def handler(zone_ids: tuple[str, ...]) -> None:
+        calls.append(zone_ids)
+        first.set()
+        go_on.wait(10)
+
+    lanes = Lanes(handler, lanes=1, most=100)
+    with ThreadPoolExecutor(4) as pool:
+        running = pool.submit(lanes.run, ("a",))
+        assert first.wait(10)
+        waiting = pool.submit(lanes.run, ("b",))
+        until(lambda: len(lanes._waiting) == 1)
+        lanes.close()
+        assert waiting.result(10) is False
+        go_on.set()
+        assert running.result(10) is True
+    assert lanes.run(("c",)) is False
+    assert calls == [("a",)]
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_no_more_calls_run_than_there_are_lanes(lanes: int) -> None:
+    lock, running, most = threading.Lock(), 0, 0
+
+    def handler(_: tuple[str, ...]) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        threading.Event().wait(0.001)
+        with lock:
+            running -= 1
+
+    shared = Lanes(handler, lanes=lanes, most=1)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(lambda n: shared.run((str(n),)), range(100)))
+    assert most <= lanes
