@@ -1,49 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`redesignate.wsgi:application`: the API for any WSGI server (uWSGI, mod_wsgi, gunicorn), over the operator's files.
+"""`redesignate.wsgi:application` for any WSGI server (uWSGI, mod_wsgi, gunicorn, granian).
 
-`designate.conf` is looked for where the daemons look, or in `$OS_DESIGNATE_CONFIG_DIR`. It is read at import, so that
-a wrong option stops the server at once. The rest (database, broker, threads) is made by each worker process at its
-first request: a server that forks after importing would share connections and lose threads.
+Reads the operator's files from the usual places ($OS_DESIGNATE_CONFIG_DIR too) at the first request, that is in the
+worker process and after its fork: connections and threads that a fork would break do not exist before.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from redesignate.config.load import Configuration, read
-from redesignate.observe.setup import register_log_options, setup_logging
-from redesignate.run import services
+_lock = threading.Lock()
+_made: list[WSGIApplication] = []
 
 
-class Forking:
-    """The API, made once in each process that is asked."""
-
-    def __init__(self, configuration: Configuration) -> None:
-        self._configuration = configuration
-        self._lock = threading.Lock()
-        self._made: tuple[int, WSGIApplication] | None = None
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
-        made = self._made
-        if made is None or made[0] != os.getpid():
-            made = self._make()
-        return made[1](environ, start_response)
-
-    def _make(self) -> tuple[int, WSGIApplication]:
-        with self._lock:
-            if self._made is None or self._made[0] != os.getpid():
-                self._made = os.getpid(), services.application(self._configuration)
-            return self._made
+def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer one request."""
+    if not _made:
+        with _lock:
+            if not _made:
+                _made.append(_make())
+    return _made[0](environ, start_response)
 
 
-def _load() -> Forking:
+def _make() -> WSGIApplication:
+    from redesignate.config.load import read
+    from redesignate.observe.setup import register_log_options, setup_logging
+    from redesignate.run.services import application as build
+
     configuration = read(register=register_log_options)
     setup_logging(configuration.conf, service="redesignate-api")
-    return Forking(configuration)
-
-
-application = _load()
+    return build(configuration)

@@ -1,8 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""placeholder until the producer lands"""
+"""The producer: periodic sweeps, shared out over a tooz group or, without a coordinator, over database leases."""
 
+from __future__ import annotations
+
+import os
+import uuid
+
+from redesignate.bus.port import HoldPartition
+from redesignate.coord.choose import choose_group
+from redesignate.coord.port import Place
+from redesignate.producer.service import Producer
 from redesignate.run.wiring import Wiring
 
 
 def start_producer(wiring: Wiring) -> None:
-    """Nothing yet."""
+    """Start every task of this process; undone when the wiring is closed."""
+    settings = wiring.settings
+    member = f"{settings.host}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+    def hold(group: str, member: str, lease_s: float) -> Place:
+        held = wiring.central.call(HoldPartition(group=group, member=member, lease_s=lease_s))
+        return Place(index=held.index, count=held.count)
+
+    group = choose_group(settings.coordination, hold, group="producer", member=member)
+    producer = Producer(wiring.central, group, settings.producer)
+    producer.start()
+    wiring.on_close(producer.stop)

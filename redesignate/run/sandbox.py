@@ -25,6 +25,7 @@ from redesignate.model.pool import NSRecord, Pool
 from redesignate.run.heartbeat import Heart
 from redesignate.run.http import Threaded
 from redesignate.run.processes import until_stopped
+from redesignate.run.producing import start_producer
 from redesignate.run.wiring import Wiring
 from redesignate.store import migrate
 from redesignate.store.serving import Serving
@@ -93,18 +94,12 @@ def _start(wiring: Wiring, options: Options) -> None:
     worker = Worker(central=wiring.central, source=wiring.hints, settings=settings.worker)
     worker.start()
     wiring.on_close(worker.stop)
-    _start_producer(wiring)
+    start_producer(wiring)
     http.start()
     wiring.on_close(http.stop)
     heart = Heart(wiring.central, settings.heartbeat, settings.host, ("api", "central", "mdns", "worker", "producer"))
     heart.start()
     wiring.on_close(heart.stop)
-
-
-def _start_producer(wiring: Wiring) -> None:
-    from redesignate.run.producing import start_producer
-
-    start_producer(wiring)
 
 
 def _default_pool(central: Central, settings: Settings, dns_port: int) -> None:

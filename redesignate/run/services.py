@@ -91,6 +91,18 @@ def worker(configuration: Configuration) -> int:
     return run(serve, configuration.settings.worker.workers)
 
 
+def producer(configuration: Configuration) -> int:
+    """Periodic sweeps."""
+    from redesignate.run.producing import start_producer
+
+    def serve() -> None:
+        wiring = Wiring(configuration)
+        start_producer(wiring)
+        _serve(wiring, "producer")
+
+    return run(serve, configuration.settings.producer.workers)
+
+
 def _check_database(configuration: Configuration) -> None:
     url = configuration.settings.store.url
     if url is None:
@@ -120,4 +132,5 @@ SERVICES: dict[str, Callable[[Configuration], int]] = {
     "central": central,
     "mdns": mdns,
     "worker": worker,
+    "producer": producer,
 }
