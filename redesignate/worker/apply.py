@@ -172,15 +172,15 @@ class _Telling:
         served = self.job.served(at)
         if rcode is not None:
             self.doing = f"{at} answers {plan.rcode_text(rcode)} to NOTIFY"
-            await _any(served.wait(), self.job.polls_over.wait())
-        return None if served.is_set() else self.doing
+            await asyncio.wait([served, self.job.polls_over], return_when=asyncio.FIRST_COMPLETED)
+        return None if served.done() else self.doing
 
     async def _first(self, answer: asyncio.Future[int], at: Endpoint) -> int | None:
         """The answer's rcode; None when the zone is served first, or everyone is polled and nobody heeds NOTIFYs."""
-        waits: list[Coroutine[Any, Any, Any]] = [self.job.served(at).wait()]
+        waits: list[asyncio.Future[Any]] = [answer, self.job.served(at)]
         if self.job.health(NOTIFY_HEALTH + self.rig.target.id).down:
-            waits.append(self.job.polls_over.wait())
-        await _any(_result(answer), *waits)
+            waits.append(self.job.polls_over)
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         return answer.result() if answer.done() else None
 
 
@@ -199,7 +199,7 @@ async def _notify(job: Job, rig: TargetRig, step: Do, answer: asyncio.Future[int
     key = job.rig.key(rig.target.tsigkey_id)
     started, moments = loop.time(), plan.notify_moments()
     next(moments)
-    while not job.served(rig.notify).is_set():
+    while not job.served(rig.notify).done():
         sent, again = loop.time(), started + next(moments)
         try:
             rcode = await _send(job, rig.notify, _packet(job, step, key), max(again - sent, 0.05))
@@ -219,17 +219,3 @@ async def _send(job: Job, at: Endpoint, packet: bytes, timeout: float) -> int:
         return message.read(answer).rcode
     except Malformed as wrong:
         raise NoAnswer(str(wrong)) from wrong
-
-
-async def _result(answer: asyncio.Future[int]) -> int:
-    return await asyncio.shield(answer)
-
-
-async def _any(*waits: Coroutine[Any, Any, Any]) -> None:
-    """Return as soon as one of them has."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()

@@ -37,17 +37,19 @@ class Attempt:
     crew: Crew
     report: Report
     started: dict[str, float] = field(default_factory=dict)
-    newer: asyncio.Event = field(default_factory=asyncio.Event)
+    on_said: Callable[[], None] = lambda: None
+    """Called once central has heard a first word."""
+    said: bool = False
+    newer: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     newer_task: Task | None = None
-    said: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once central has heard a first word."""
     _waiting: list[PeerOutcome] = field(default_factory=list)
 
     def supersede(self, task: Task) -> None:
         """Central wants something newer than this attempt's task."""
         if task.revision > max(self.task.revision, self.newer_task.revision if self.newer_task else 0):
             self.newer_task = task
-            self.newer.set()
+            if not self.newer.done():
+                self.newer.set_result(None)
 
     def untouched(self) -> Outcome:
         """What to report when this attempt is broken off: nothing came of it."""
@@ -129,16 +131,16 @@ class Attempt:
     async def _watch(self, peers: list[asyncio.Task[PeerOutcome]]) -> bool:
         """Wait for the peers, with words to central on the way. Whether all are done."""
         loop = asyncio.get_running_loop()
-        newer = asyncio.create_task(self.newer.wait())
         words: set[asyncio.Task[None]] = set()
         spoken: set[asyncio.Task[PeerOutcome]] = set()
         pauses = iter(LOOK_AGAIN_S)
         next_word: float | None = None
         try:
             while pending := {peer for peer in peers if not peer.done()}:
+                waits: list[asyncio.Future[Any]] = [*pending, self.newer]
                 wait_s = None if next_word is None else max(next_word - loop.time(), 0)
-                await asyncio.wait({*pending, newer}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
-                if self.newer.is_set():
+                await asyncio.wait(waits, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+                if self.newer.done():
                     return False
                 good = {peer for peer in peers if peer.done() and peer not in spoken and peer.result().ok}
                 if next_word is not None and loop.time() >= next_word:
@@ -149,7 +151,6 @@ class Attempt:
                     next_word = min(next_word or loop.time() + WORD_AFTER_S, loop.time() + WORD_AFTER_S)
             return True
         finally:
-            newer.cancel()
             if words:
                 await asyncio.wait(words)  # a last word must not overtake a first
 
@@ -157,7 +158,8 @@ class Attempt:
         # failures are counted, so each is said once, in the last word
         done = tuple(peer.result() for peer in peers if peer.done() and not peer.cancelled() and peer.result().ok)
         answer = await self.report(self._outcome(done, final=False))
-        self.said.set()
+        self.said = True
+        self.on_said()
         if answer is not None:
             self.supersede(answer)
 

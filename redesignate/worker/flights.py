@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from redesignate.bus.port import BeginWork, Report
 from redesignate.model.errors import Problem
@@ -17,6 +17,8 @@ from redesignate.worker.link import Batch, Link
 from redesignate.worker.pools import PoolBook
 
 MOST_FLIGHTS = 2000
+REPORT_MOMENT_S = 0.004
+"""How long outcomes are gathered; a few milliseconds of a status are worth less than a transaction for each zone."""
 log = events(__name__)
 
 
@@ -26,7 +28,6 @@ class _Flight:
 
     attempt: Attempt | None = None
     hinted: bool = False
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Flights:
@@ -42,7 +43,9 @@ class Flights:
         self._held: dict[str, list[asyncio.Future[None]]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._begin: Batch[str] = Batch(self._send_begin)
-        self._reports: Batch[tuple[Outcome, asyncio.Future[Task | None]]] = Batch(self._send_reports)
+        self._reports: Batch[tuple[Outcome, asyncio.Future[Task | None]]] = Batch(
+            self._send_reports, moment_s=REPORT_MOMENT_S
+        )
 
     @property
     def room(self) -> int:
@@ -57,7 +60,7 @@ class Flights:
             return
         waiting = flight.hinted
         flight.hinted = True
-        if not waiting and flight.attempt is not None and flight.attempt.said.is_set():
+        if not waiting and flight.attempt is not None and flight.attempt.said:
             self._ask_again(zone_id, flight)
 
     def held(self, zone_id: str) -> asyncio.Future[None]:
@@ -120,12 +123,10 @@ class Flights:
         try:
             while task is not None:
                 rig = await self._pools.rig(task.pool_id, task.pool_version)
-                flight.attempt = Attempt(task, rig, self._crew, self._report, started)
-                said = asyncio.create_task(self._on_first_word(flight.attempt, task.zone_id, flight))
-                try:
-                    task = await flight.attempt.run()
-                finally:
-                    said.cancel()
+                flight.attempt = Attempt(
+                    task, rig, self._crew, self._report, started, lambda: self._first_word(first.zone_id, flight)
+                )
+                task = await flight.attempt.run()
                 started = flight.attempt.started
         except Problem as problem:
             log.error("a zone could not be worked on", zone=first.zone_id, why=problem.message or problem.kind)
@@ -137,8 +138,7 @@ class Flights:
             if flight.hinted:
                 self._begin.add(first.zone_id)
 
-    async def _on_first_word(self, attempt: Attempt, zone_id: str, flight: _Flight) -> None:
-        await attempt.said.wait()
+    def _first_word(self, zone_id: str, flight: _Flight) -> None:
         self._release(zone_id)
         if flight.hinted:
             self._ask_again(zone_id, flight)

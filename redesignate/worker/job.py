@@ -33,6 +33,19 @@ class Crew:
     all_tcp: bool = False
 
 
+Sign = asyncio.Future[None]
+"""Something that comes to pass once. A bare future, because one can wait for several without a task for each."""
+
+
+def _sign() -> Sign:
+    return asyncio.get_running_loop().create_future()
+
+
+def _set(sign: Sign) -> None:
+    if not sign.done():
+        sign.set_result(None)
+
+
 @dataclass(slots=True)
 class Job:
     """One attempt. `started` says when (loop seconds) each peer was first tried, over superseded attempts too."""
@@ -44,11 +57,11 @@ class Job:
     polling: set[Endpoint] = field(default_factory=set)
     """Nameservers whose outcome is still open."""
     begun: float = field(default_factory=lambda: asyncio.get_running_loop().time())
-    all_served: asyncio.Event = field(default_factory=asyncio.Event)
-    polls_over: asyncio.Event = field(default_factory=asyncio.Event)
-    _served: dict[Endpoint, asyncio.Event] = field(default_factory=dict)
-    _told: dict[Endpoint, asyncio.Event] = field(default_factory=dict)
-    _any_told: asyncio.Event = field(default_factory=asyncio.Event)
+    all_served: Sign = field(default_factory=_sign)
+    polls_over: Sign = field(default_factory=_sign)
+    _served: dict[Endpoint, Sign] = field(default_factory=dict)
+    _told: dict[Endpoint, Sign] = field(default_factory=dict)
+    _any_told: Sign = field(default_factory=_sign)
     _untold: set[Endpoint] = field(default_factory=set)
     _missed: bool = False
 
@@ -72,17 +85,17 @@ class Job:
 
     def expect_telling(self, targets: set[Endpoint]) -> None:
         """Which targets are going to be told in this attempt; none: polling may begin at once."""
-        self._told = {at: asyncio.Event() for at in targets}
+        self._told = {at: _sign() for at in targets}
         if not targets:
-            self._any_told.set()
+            _set(self._any_told)
 
     def mark_told(self, at: Endpoint | None, *, ok: bool = True) -> None:
         """A target has been told; or, not `ok`, will not be in this attempt."""
         if not ok and at is not None:
             self._untold.add(at)
         if at in self._told:
-            self._told[at].set()
-        self._any_told.set()
+            _set(self._told[at])
+        _set(self._any_told)
 
     def untold(self, nameserver: Endpoint) -> bool:
         """Whether the target at the nameserver's address could not be told."""
@@ -90,28 +103,28 @@ class Job:
 
     async def wait_told(self, nameserver: Endpoint) -> None:
         """Wait for the target at the nameserver's own address, or, where there is none, for any target."""
-        await self._told.get(nameserver, self._any_told).wait()
+        await asyncio.wait([self._told.get(nameserver, self._any_told)])
 
     # -- served: a nameserver answers as wanted
 
     def expect_polls(self, nameservers: set[Endpoint]) -> None:
         """Which nameservers are asked in this attempt."""
         self.polling = set(nameservers)
-        self._served = {at: asyncio.Event() for at in nameservers}
+        self._served = {at: _sign() for at in nameservers}
         if not nameservers:
-            self.polls_over.set()
+            _set(self.polls_over)
 
     def mark_polled(self, at: Endpoint, *, ok: bool) -> None:
         """A nameserver's outcome is there."""
         self.polling.discard(at)
         self._missed = self._missed or not ok
         if ok:
-            self._served[at].set()
+            _set(self._served[at])
         if not self.polling:
-            self.polls_over.set()
+            _set(self.polls_over)
             if not self._missed:
-                self.all_served.set()
+                _set(self.all_served)
 
-    def served(self, target: Endpoint) -> asyncio.Event:
+    def served(self, target: Endpoint) -> Sign:
         """Set once the nameserver at the target's address serves; where there is none, once all do."""
         return self._served.get(target, self.all_served)

@@ -64,41 +64,60 @@ class Link:
 
 
 class Batch(Generic[T]):
-    """Items that come one by one and are sent together: after a moment, or as soon as the call before is done.
+    """Items that come one by one and are sent together: after a moment, or as soon as the send before is done.
 
     send     gets a list of at most `most`; what it raises is logged, for it must tell those who wait itself
-    at_once  how many sends may be under way
+    at_once  how many sends may be under way; another one begins only where those have been for `patience_s`, so that
+             a busy central gets few big questions, and one that waits for a lock does not hold up all zones
     """
 
     def __init__(
-        self, send: Callable[[list[T]], Awaitable[None]], *, most: int = 200, moment_s: float = 0.001, at_once: int = 2
+        self,
+        send: Callable[[list[T]], Awaitable[None]],
+        *,
+        most: int = 200,
+        moment_s: float = 0.001,
+        at_once: int = 4,
+        patience_s: float = 0.1,
     ) -> None:
         self._send = send
         self._most = most
         self._moment_s = moment_s
-        self._free = at_once
+        self._at_once = at_once
+        self._patience_s = patience_s
         self._items: list[T] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], float] = {}
 
     def add(self, item: T) -> None:
         """Queue one item. On the event loop."""
         self._items.append(item)
-        if len(self._items) >= self._most:
-            self._flush()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._moment_s, self._flush)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._pause(), self._flush)
+
+    def _pause(self) -> float:
+        """How long to gather: a moment; while others are under way, until these are done or patience ends."""
+        if not self._sending:
+            return self._moment_s
+        now = asyncio.get_running_loop().time()
+        return max(max(self._sending.values()) + self._patience_s - now, self._moment_s)
 
     def _flush(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._items and self._free:
+        if self._items and len(self._sending) < self._at_once:
             batch, self._items = self._items[: self._most], self._items[self._most :]
-            self._free -= 1
             task = asyncio.create_task(self._one(batch))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            self._sending[task] = asyncio.get_running_loop().time()
+            task.add_done_callback(self._sent)
+        if self._items:
+            self._timer = asyncio.get_running_loop().call_later(self._pause(), self._flush)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        del self._sending[task]
+        if self._items:
+            self._flush()
 
     async def _one(self, batch: list[T]) -> None:
         try:
@@ -107,6 +126,3 @@ class Batch(Generic[T]):
             log.error("a batch of questions to central failed", why=problem.message or problem.kind)
         except Exception:  # the loop of a service
             log.exception("a batch of questions to central failed")
-        finally:
-            self._free += 1
-            self._flush()
