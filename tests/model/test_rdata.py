@@ -89,6 +89,7 @@ def test_a_type_is_supported_where_the_list_has_it() -> None:
     assert not rdata.is_supported("AAAA", ["A"])
     assert rdata.is_supported("TYPE65280", rdata.DEFAULT_SUPPORTED)
     assert rdata.is_supported("TYPE65280", ["TYPE65280"])
+    assert rdata.is_supported("TYPE65280", ["TYPENNN"])
     assert not rdata.is_supported("TYPE65281", ["TYPE65280"])
     for wrong in (
         "a",

@@ -154,7 +154,8 @@ def is_supported(rrtype: str, supported: Collection[str]) -> bool:
         generic.check_number(number(rrtype))
     except ValueError:
         return False
-    return rrtype in supported or GENERIC in supported
+    # an operator may write the word in either case, as all of the list
+    return rrtype in supported or GENERIC in supported or GENERIC.upper() in supported
 
 
 def number(rrtype: str) -> int:
