@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 from oslo_config import cfg
 
@@ -296,6 +297,7 @@ def test_connection_parameters_are_appended(tmp_path: Path) -> None:
     assert store.read_urls == ("mysql+pymysql://u@b/d?x=1&y=2", "mysql+pymysql://u@c/d?y=2")
 
 
+@effort(deadline=None)
 @given(st.ip_addresses(), st.integers(0, 65535) | st.none())
 def test_an_endpoint_is_read_as_it_is_written(address: object, port: int | None) -> None:
     host = str(address)
@@ -304,6 +306,7 @@ def test_an_endpoint_is_read_as_it_is_written(address: object, port: int | None)
     assert endpoint(text, 53) == (host, 53 if port is None else port)
 
 
+@effort(deadline=None)
 @given(st.text(max_size=12))
 def test_no_text_breaks_the_reading_of_an_endpoint(text: str) -> None:
     with contextlib.suppress(ValueError):

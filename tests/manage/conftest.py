@@ -57,18 +57,21 @@ class Operator:
     def __init__(self, database: Path) -> None:
         self.url = f"sqlite:///{database}"
         self.settings = Settings(store=StoreSettings(url=self.url))
-        self.store = Store(self.url)
+        self.clock: Clock = now
+        self.store = Store(self.url, clock=self._time)
         service = CentralService(self.store, Rules(settings=CentralSettings(), policy=Policy()), Nobody())
         self.central = InprocCentral(service.dispatch)
         self.loaded: list[list[str]] = []
         self.connected = 0
-        self.clock: Clock = now
 
     def __call__(self, *argv: str, stdin: str = "", terminal: bool = False) -> Run:
         out, err = (Terminal(), Terminal()) if terminal else (io.StringIO(), io.StringIO())
         given = io.StringIO(stdin)
         code = main(argv, load=self._load, connect=self._connect, out=out, err=err, stdin=given, clock=self.clock)
         return Run(code, out.getvalue(), err.getvalue())
+
+    def _time(self) -> int:
+        return self.clock()
 
     def _load(self, argv: Sequence[str]) -> Settings:
         self.loaded.append(list(argv))

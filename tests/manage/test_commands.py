@@ -27,7 +27,7 @@ from redesignate.bus.port import (
     TargetSpec,
 )
 from redesignate.config.load import load
-from redesignate.config.settings import DEFAULT_POOL_ID, HeartbeatSettings, Settings, StoreSettings
+from redesignate.config.settings import DEFAULT_POOL_ID, Settings, StoreSettings
 from redesignate.manage.main import main
 from redesignate.manage.screen import Screen, span
 from redesignate.model.caller import operator as admin
@@ -176,15 +176,19 @@ def test_a_key_that_central_refuses_is_one_line(operator: Operator, pool: Pool) 
 
 
 def test_services_are_listed_and_silent_ones_forgotten(operator: Operator) -> None:
+    operator.clock = lambda: 1_000 * SECOND
     for name, state in (("worker", ServiceState.UP), ("api", ServiceState.STOPPED), ("mdns", ServiceState.UP)):
         operator.central.call(Heartbeat(service_name=name, hostname="host1", status=state))
+    operator.clock = lambda: 1_019 * SECOND
+    operator.central.call(Heartbeat(service_name="mdns", hostname="host1", status=ServiceState.UP))
     lines = operator("service", "list").lines
     assert [line.split()[0] for line in lines] == ["service", "api", "mdns", "worker"]
     assert [line.split()[2] for line in lines[1:]] == ["STOPPED", "UP", "UP"]
+    assert lines[3].endswith("1970-01-01 00:16:40Z (19 s)")
     assert operator("service", "clean").out == "1 forgotten\n"
-    operator.settings = dataclasses.replace(operator.settings, heartbeat=HeartbeatSettings(heartbeat_interval=-10))
-    assert operator("service", "clean").out == "2 forgotten\n"
-    assert len(operator("service", "list").lines) == 1
+    operator.clock = lambda: 1_021 * SECOND
+    assert operator("service", "clean").out == "1 forgotten\n"
+    assert [line.split()[0] for line in operator("service", "list").lines] == ["service", "mdns"]
 
 
 # -- the database

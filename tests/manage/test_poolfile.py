@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redesignate.bus.port import PoolSpec
@@ -245,6 +245,7 @@ pools = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(pools, min_size=1, max_size=3, unique_by=(lambda p: p.id, lambda p: p.name)))
 def test_pools_that_are_written_are_read_back_the_same(stored: list[Pool]) -> None:
     text = dump(document(pool) for pool in stored)
@@ -254,6 +255,7 @@ def test_pools_that_are_written_are_read_back_the_same(stored: list[Pool]) -> No
     assert dump(wanted(spec) for spec in specs) == text
 
 
+@settings(deadline=None, max_examples=40)
 @given(pools, pools)
 def test_a_difference_is_told_where_there_is_one_and_nowhere_else(one: Pool, other: Pool) -> None:
     (spec,) = parse(dump([document(one)]), "f")
@@ -263,6 +265,7 @@ def test_a_difference_is_told_where_there_is_one_and_nowhere_else(one: Pool, oth
     assert all(line[0] in "+-~" for line in told)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_breaks_the_reader(text: str) -> None:
     try:

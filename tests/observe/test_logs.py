@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oslo_config import cfg
 
@@ -149,6 +149,7 @@ def test_secrets_in_the_messages_of_libraries_are_blotted_out_too() -> None:
     assert "lost amqp://***@mq//" in out.getvalue()
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.text() | st.integers() | st.none(), max_size=4)
 )
