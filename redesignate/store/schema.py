@@ -40,7 +40,7 @@ def _name(length: int = 255) -> String:
 
 
 _BLOB = LargeBinary(2**24 - 1)
-_LONG = Text(2**24 - 1)
+_LONG = Text(2**24 - 1).with_variant(Text(), "postgresql")  # which knows no lengths of TEXT
 
 zones = Table(
     "zones",

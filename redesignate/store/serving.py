@@ -84,8 +84,9 @@ _SECONDARIES = "SELECT primaries FROM zones WHERE name = ? AND type = 'SECONDARY
 _AT_NAMES = "SELECT name, ttl, wire FROM rrsets WHERE zone_id = ? AND name IN "
 _BELOW = "SELECT 1 FROM rrsets WHERE zone_id = ? AND name LIKE ? ESCAPE '!' AND LENGTH(wire) > 0 LIMIT 1"
 _OCTETS = "SELECT COALESCE(SUM(LENGTH(wire)), 0) FROM rrsets WHERE zone_id = ?"
+# FULL is a keyword of PostgreSQL, and quoting it would make it a text to MySQL: the table before it tells both.
 _MARKS = (
-    "SELECT revision, serial_from, serial_to, full, LENGTH(removed) + LENGTH(added) FROM journal"
+    "SELECT revision, serial_from, serial_to, journal.full, LENGTH(removed) + LENGTH(added) FROM journal"
     " WHERE zone_id = ? AND revision < ? ORDER BY revision DESC LIMIT ?"
 )
 _CHANGES = (

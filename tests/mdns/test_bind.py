@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real BIND as our secondary: the whole zone first, then each change as a difference."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from redesignate.mdns.service import DNSService
+from redesignate.model.tsig import Scope
+from redesignate.wire import ask
+from redesignate.wire.client import Exchanger
+from tests.mdns.conftest import Serve
+from tests.mdns.nursery import POOL, SECRET, Nursery
+from tests.mdns.test_lookup import RECORDS
+from tests.support.bind import RealBind
+
+ZONE = "example.org."
+
+
+def config(service: DNSService, *, signed: bool) -> str:
+    """named's lines for our zone."""
+    host, port = service.addresses[0]
+    key = f'key "key1" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n' if signed else ""
+    by = " key key1" if signed else ""
+    return key + f'zone "{ZONE}" {{ type secondary; primaries {{ {host} port {port}{by}; }}; file "z.db"; }};\n'
+
+
+async def notify(bind: RealBind, serial: int) -> int:
+    """Tell BIND of a new serial; the rcode that it answers with."""
+    exchanger = Exchanger()
+    try:
+        packet = ask.notify_message(ZONE, serial, exchanger.new_id())
+        return ask.read_answer(await exchanger.exchange("127.0.0.1", bind.port, packet, 5), packet).rcode
+    finally:
+        await exchanger.close()
+
+
+@pytest.mark.external
+@pytest.mark.parametrize("signed", [False, True])
+def test_bind_follows_by_axfr_and_then_by_ixfr(nursery: Nursery, serve: Serve, tmp_path: Path, signed: bool) -> None:
+    planted = nursery.plant(ZONE, RECORDS, pool_id="another" if signed else POOL)
+    nursery.add_key("key1", Scope.POOL, "another" if signed else POOL)
+    service = serve()
+    with RealBind(tmp_path / "bind", config=config(service, signed=signed)) as bind:
+        bind.wait_serial(ZONE, planted.zone.serial)
+        assert sorted(bind.rdata("www.example.org.", "A")) == ["192.0.2.2", "192.0.2.3"]
+        for n, records in ((1, 7), (2, 6)):  # SOA, SOA, what goes (two, one), SOA, what comes (one), SOA
+            mark = bind.mark()
+            www, gone = (60, (f"192.0.2.{n}",)), (None, ())
+            nursery.edit(planted, {("www.example.org.", "A"): www, (f"n{n}.{ZONE}", "A"): gone})
+            assert asyncio.run(notify(bind, planted.zone.serial)) == 0
+            bind.wait_serial(ZONE, planted.zone.serial)
+            assert bind.rdata("www.example.org.", "A") == [f"192.0.2.{n}"]
+            assert f" {records} records" in bind.wait_log(r"Transfer completed: .*", since=mark)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What mdns reads, the same from each database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from redesignate.model.tsig import Scope
+from redesignate.model.zone import Action, ZoneType
+from redesignate.store.schema import metadata
+from redesignate.store.serving import Blobs, Mark, Reach
+from redesignate.wire import rrset
+from tests.mdns.nursery import POOL, Nursery, Planted
+from tests.mdns.test_lookup import RECORDS
+
+ZONE = "example.org."
+ANYWHERE = Reach(Scope.POOL, POOL)
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.external),
+        pytest.param("mariadb", marks=pytest.mark.external),
+    ]
+)
+def garden(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Nursery]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        made = Nursery.in_folder(tmp_path)
+    else:
+        made = Nursery(request.getfixturevalue(request.param).database())
+        metadata.create_all(made.store.engine)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def planted(garden: Nursery) -> Planted:
+    return garden.plant(ZONE, RECORDS)
+
+
+def test_the_nearest_zone_within_reach_is_found(garden: Nursery, planted: Planted) -> None:
+    below = garden.plant("sub.example.org.")
+    garden.plant("sub.sub.example.org.", action=Action.DELETE)
+    other = garden.plant("x.sub.example.org.", pool_id="another")
+    gone = garden.plant("gone.org.")
+    garden.mark(gone, deleted=gone.zone.id)
+    names = ["y.x.sub.example.org.", "x.sub.example.org.", "sub.example.org.", ZONE, "org."]
+    with garden.source.read() as view:
+        found = view.nearest_zone(names, ANYWHERE)
+        assert found is not None
+        assert (found.id, found.name) == (below.zone.id, "sub.example.org.")
+        assert rrset.soa(found) == rrset.soa(below.zone)
+        assert view.nearest_zone(["sub.sub.example.org."], ANYWHERE) is None
+        assert view.nearest_zone(["gone.org."], ANYWHERE) is None
+        assert view.zone(gone.zone.id) is None
+        reached = view.nearest_zone(names, Reach(Scope.POOL, "another"))
+        assert reached is not None
+        assert reached.id == other.zone.id
+        reached = view.nearest_zone(names, Reach(Scope.ZONE, planted.zone.id))
+        assert reached is not None
+        assert reached == view.zone(planted.zone.id)
+
+
+def test_rrsets_are_found_by_name(garden: Nursery, planted: Planted) -> None:
+    garden.edit(planted, {("empty.example.org.", "A"): (None, ()), ("timed.example.org.", "A"): (5, ("192.0.2.1",))})
+    with garden.source.read() as view:
+        names = ["www.example.org.", ZONE, "empty.example.org.", "nothing.example.org.", "timed.example.org."]
+        found = sorted(
+            (name, ttl, rrset.bodies(blob, None)[0]) for name, ttl, blob in view.at_names(planted.zone.id, names)
+        )
+        assert view.at_names(planted.zone.id, []) == []
+    assert found == [
+        (ZONE, None, 2),
+        ("timed.example.org.", 5, 1),
+        ("www.example.org.", None, 1),
+        ("www.example.org.", None, 16),
+    ]
+
+
+def test_names_below_are_seen(garden: Nursery, planted: Planted) -> None:
+    names = {("a_b.example.org.", "A"): (None, ("192.0.2.1",)), ("x.a_b.example.org.", "A"): (None, ("192.0.2.1",))}
+    garden.edit(planted, {**names, ("x.hollow.example.org.", "A"): (None, ())})
+    with garden.source.read() as view:
+        seen = {
+            name: view.has_below(planted.zone.id, name + ZONE)
+            for name in ("between.", "a_b.", "acb.", "www.", "ween.", "%.", "hollow.", "!.", "")
+        }
+    assert {name for name, found in seen.items() if found} == {"between.", "a_b.", ""}
+
+
+def joined(batches: Iterator[Blobs]) -> list[tuple[int | None, bytes]]:
+    return sorted(((ttl, bytes(blob)) for batch in batches for ttl, blob in batch), key=lambda item: item[1])
+
+
+def test_the_whole_zone_is_read_in_a_settled_order(garden: Nursery, planted: Planted) -> None:
+    with garden.source.read() as view:
+        once, again = list(view.whole_zone(planted.zone.id)), list(view.whole_zone(planted.zone.id))
+        assert [list(batch) for batch in once] == [list(batch) for batch in again]
+        found = joined(iter(once))
+        assert len(found) == len(planted.content) + 1
+        assert view.octets(planted.zone.id) == sum(len(blob) for _, blob in found)
+
+
+def test_a_view_does_not_move_while_the_zone_does(garden: Nursery, planted: Planted) -> None:
+    with garden.source.read() as view:
+        before = view.zone(planted.zone.id)
+        blobs = joined(view.whole_zone(planted.zone.id))
+        garden.edit(planted, {("new.example.org.", "A"): (None, ("192.0.2.1",)), ("www.example.org.", "A"): None})
+        assert view.zone(planted.zone.id) == before
+        assert joined(view.whole_zone(planted.zone.id)) == blobs
+        assert view.marks(planted.zone.id, before=99, limit=9)[0].revision == 1
+        assert view.at_names(planted.zone.id, ["new.example.org."]) == []
+    with garden.source.read() as view:
+        now = view.zone(planted.zone.id)
+        assert now is not None
+        assert now.revision == 2
+        assert len(joined(view.whole_zone(planted.zone.id))) == len(blobs)
+
+
+def test_the_journal_is_read_backwards_by_weight_and_forwards_by_content(garden: Nursery, planted: Planted) -> None:
+    for n in range(5):
+        garden.edit(planted, {("counter.example.org.", "A"): (60, (f"192.0.2.{n}",))})
+    rr = len(rrset.pack(ZONE, "counter.example.org.", "A", 60, [b"1234"]))
+    with garden.source.read() as view:
+        marks = view.marks(planted.zone.id, before=7, limit=4)
+        assert marks[0] == Mark(6, 1004, 1005, False, 2 * rr)
+        assert [mark.revision for mark in marks] == [6, 5, 4, 3]
+        first = view.marks(planted.zone.id, before=2, limit=9)
+        assert [(mark.revision, bool(mark.full)) for mark in first] == [(1, True)]
+        changes = view.changes(planted.zone.id, 5, 6)
+        assert [change.added[-1] for change in changes] == [3, 4]
+        assert changes[0].soa_to == changes[1].soa_from
+        assert changes[1].soa_to == rrset.soa(planted.zone)
+
+
+def test_keys_and_secondaries_are_found_by_name(garden: Nursery) -> None:
+    key = garden.add_key("key1.example", Scope.POOL, POOL)
+    garden.plant("sec.org.", kind=ZoneType.SECONDARY, primaries=("192.0.2.1:53",), pool_id="another")
+    with garden.source.read() as view:
+        found = view.key("key1.example")
+        assert found is not None
+        assert (found.secret, found.scope, found.resource_id) == (key.secret, Scope.POOL, POOL)
+        assert view.key("key2.example") is None
+        assert view.secondaries("sec.org.") == [("192.0.2.1:53",)]
+        assert view.secondaries(ZONE) == []
