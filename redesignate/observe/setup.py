@@ -74,6 +74,8 @@ def _forget_handlers() -> None:
 def _by_oslo(conf: cfg.ConfigOpts, service: str) -> None:
     from oslo_log import log as oslo
 
+    for name, _, level in (pair.partition("=") for pair in _QUIET):
+        logging.getLogger(name).setLevel(level)
     try:
         oslo.setup(conf, service)
     except (OSError, RuntimeError, TypeError, ValueError, oslo.LogConfigError) as wrong:
@@ -89,10 +91,9 @@ def _by_oslo(conf: cfg.ConfigOpts, service: str) -> None:
 
 
 def _levels(conf: cfg.ConfigOpts | None, *, debug: bool) -> None:
-    """The root's level, and that other people's libraries speak of trouble alone."""
+    """The root's level, and that other people's libraries speak of trouble alone; the operator's word counts last."""
     logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
-    pairs = conf.default_log_levels if conf is not None else _QUIET
-    for pair in pairs:
+    for pair in (*_QUIET, *(conf.default_log_levels if conf is not None else ())):
         name, _, level = pair.partition("=")
         logging.getLogger(name).setLevel(level)
 

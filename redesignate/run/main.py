@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
     from redesignate.config.load import read
+    from redesignate.observe.log import events
     from redesignate.observe.setup import register_log_options, setup_logging
 
     given = [part for name in arguments.config_file for part in ("--config-file", name)]
@@ -76,6 +77,8 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
     setup_logging(
         configuration.conf if logs else None, debug=arguments.debug, service=f"redesignate-{arguments.command}"
     )
+    for note in configuration.notes:
+        events("redesignate.config").warning("configuration", note=note)
     match arguments.command:
         case "serve":
             from redesignate.run.sandbox import Options, serve

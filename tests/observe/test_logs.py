@@ -99,6 +99,15 @@ def test_debug_is_off_unless_asked_for() -> None:
     assert "seen" in out.getvalue()
 
 
+@pytest.mark.parametrize("text", ["", "log_file = {0}/out.log\n"])
+def test_libraries_are_quiet_unless_the_operator_asks(tmp_path: Path, text: str) -> None:
+    setup_logging(_conf(tmp_path, text.format(tmp_path)), stream=io.StringIO())
+    assert logging.getLogger("alembic.runtime").getEffectiveLevel() == logging.WARNING
+    asked = text.format(tmp_path) + "default_log_levels = alembic=DEBUG\n"
+    setup_logging(_conf(tmp_path, asked), stream=io.StringIO())
+    assert logging.getLogger("alembic.runtime").getEffectiveLevel() == logging.DEBUG
+
+
 def test_a_record_knows_the_line_that_logged_it(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         log.info("here")
