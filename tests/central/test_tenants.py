@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nobody sees or touches what is another project's, and each role may do what its rule says: over every command."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import msgspec
+import pytest
+
+from redesignate.bus import port
+from redesignate.bus.codec import commands
+from redesignate.central.service import READS, WRITES
+from redesignate.model import errors
+from redesignate.model.caller import Caller
+from redesignate.model.paging import ListQuery
+from redesignate.model.rrset import NewRRset, RRset, RRsetChange
+from redesignate.model.tsig import Scope
+from redesignate.model.zone import NewZone, Zone, ZoneChange
+from tests.central.conftest import Build
+from tests.central.house import House, admin, member
+
+NOWHERE = str(uuid.UUID(int=7))
+BODIES: dict[str, Any] = {
+    "new": NewRRset(name="new.example.org.", type="A", records=("192.0.2.1",)),
+    "change": None,
+    "query": ListQuery(),
+}
+AIMED = tuple(
+    command
+    for command in commands()
+    if "caller" in command.__struct_fields__ and {"zone_id", "rrset_id"} & set(command.__struct_fields__)
+)
+"""Every command of a user that names a zone or an RRset; a new one is found by itself."""
+STRANGERS = {
+    "another project": member("p2"),
+    "another project's admin": admin("p2"),
+    "a reader elsewhere": member("p2", "reader"),
+    "no project": Caller(request_id="r", user_id="u", roles=("member", "reader")),
+    "no project, admin": Caller(request_id="r", user_id="u", roles=("admin", "member", "reader")),
+    "a project's name in other case": member("P1"),
+}
+
+
+def aimed(command: type[port.Command[Any]], caller: Caller, zone_id: str | None, rrset_id: str) -> port.Command[Any]:
+    """The command at this zone and RRset, with a body that would do."""
+    given: dict[str, Any] = {"caller": caller, "zone_id": zone_id, "rrset_id": rrset_id} | BODIES
+    given["change"] = RRsetChange(ttl=5) if command is port.UpdateRRset else ZoneChange(description="taken")
+    return command(**{name: given[name] for name in command.__struct_fields__})
+
+
+@pytest.fixture
+def zone(house: House) -> Zone:
+    return house.zone()
+
+
+@pytest.fixture
+def rrset(house: House, zone: Zone) -> RRset:
+    return house.rrset(zone, "www")
+
+
+def test_the_matrix_holds_every_command_that_names_a_zone() -> None:
+    assert {command.__name__ for command in AIMED} >= {
+        "GetZone", "UpdateZone", "DeleteZone", "ZoneNameservers", "ZonePeers", "CreateRRset", "GetRRset", "ListRRsets",
+        "UpdateRRset", "DeleteRRset",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("command", AIMED, ids=lambda command: command.__name__)
+def test_what_is_anothers_is_not_there(
+    house: House, zone: Zone, rrset: RRset, command: type[port.Command[Any]], stranger: Caller
+) -> None:
+    before = [house.rows(table) for table in ("zones", "rrsets", "journal", "outbox")]
+    hidden = (errors.ZoneNotFound, errors.RRsetNotFound)
+    no_lists = command is port.ListRRsets and stranger.project_id is None and "admin" not in stranger.roles
+    with pytest.raises(errors.Forbidden if no_lists else hidden) as theirs:
+        house.call(aimed(command, stranger, zone.id, rrset.id))
+    with pytest.raises(type(theirs.value)) as nothing:
+        house.call(aimed(command, stranger, NOWHERE, NOWHERE))
+    assert theirs.value.message.replace(zone.id, "").replace(rrset.id, "") == nothing.value.message.replace(NOWHERE, "")
+    assert [house.rows(table) for table in ("zones", "rrsets", "journal", "outbox")] == before
+
+
+@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
+def test_an_rrset_of_another_is_not_found_without_its_zone_either(house: House, rrset: RRset, stranger: Caller) -> None:
+    with pytest.raises(errors.RRsetNotFound):
+        house.call(port.GetRRset(caller=stranger, zone_id=None, rrset_id=rrset.id))
+    if stranger.project_id is not None:
+        assert not house.call(port.ListRRsets(caller=stranger, zone_id=None, query=ListQuery())).items
+
+
+@pytest.mark.parametrize("command", AIMED, ids=lambda command: command.__name__)
+def test_an_rrset_is_not_reached_through_a_zone_of_ones_own(
+    house: House, rrset: RRset, command: type[port.Command[Any]]
+) -> None:
+    if "rrset_id" not in command.__struct_fields__:
+        pytest.skip("names no RRset")
+    own = house.zone(name="own.org.", caller=member("p2"))
+    with pytest.raises(errors.RRsetNotFound):
+        house.call(aimed(command, member("p2"), own.id, rrset.id))
+
+
+def test_a_catalog_zone_is_nobodys(build: Build) -> None:
+    house = build()
+    house.pool(catalog=port.CatalogSpec(name="catalog.invalid."))
+    (row,) = house.rows("zones", type="CATALOG")
+    for stranger in (*STRANGERS.values(), member(), admin()):
+        with pytest.raises(errors.ZoneNotFound):
+            house.get(row.id, stranger)
+    seer = admin(all_projects=True)
+    assert house.get(row.id, seer).name == "catalog.invalid."
+    for act in (
+        lambda: house.patch(house.get(row.id, seer), seer),
+        lambda: house.delete(house.get(row.id, seer), seer),
+    ):
+        with pytest.raises(errors.Forbidden, match="catalog"):
+            act()
+
+
+# -- roles
+
+READING = (port.GetZone, port.ZoneNameservers, port.ZonePeers, port.GetRRset, port.ListRRsets)
+
+
+@pytest.mark.parametrize("command", AIMED, ids=lambda command: command.__name__)
+@pytest.mark.parametrize("role", ["reader", "member", "admin", "stranger to all roles"])
+def test_readers_read_members_write(
+    house: House, zone: Zone, rrset: RRset, command: type[port.Command[Any]], role: str
+) -> None:
+    roles = {"reader": ("reader",), "member": ("member", "reader"), "admin": ("admin",)}.get(role, ("nobody",))
+    allowed = role in ("member", "admin") or (role == "reader" and command in READING)
+    asking = aimed(command, member("p1", *roles), zone.id, rrset.id)
+    if allowed:
+        house.call(asking)
+    else:
+        with pytest.raises(errors.Forbidden):
+            house.call(asking)
+
+
+ADMINS: tuple[Any, ...] = (
+    lambda c: port.ListPools(caller=c, query=ListQuery()),
+    lambda c: port.GetPool(caller=c, pool_id=NOWHERE),
+    lambda c: port.ApplyPool(caller=c, spec=port.PoolSpec(name="other")),
+    lambda c: port.ApplyPool(caller=c, spec=port.PoolSpec(name="default")),
+    lambda c: port.DeletePool(caller=c, pool_id=NOWHERE),
+    lambda c: port.ListTSIGKeys(caller=c),
+    lambda c: port.CreateTSIGKey(
+        caller=c, name="k", algorithm="hmac-sha256", secret="", scope=Scope.POOL, resource_id=NOWHERE
+    ),
+    lambda c: port.DeleteTSIGKey(caller=c, key_id=NOWHERE),
+    lambda c: port.ListServices(caller=c, query=ListQuery()),
+    lambda c: port.GetService(caller=c, service_id=NOWHERE),
+    lambda c: port.SetQuotas(caller=c, project_id="p1", limits={"zones": 1}),
+    lambda c: port.ResetQuotas(caller=c, project_id="p1"),
+)
+
+
+@pytest.mark.parametrize("make", ADMINS, ids=lambda make: make(member()).__class__.__name__)
+@pytest.mark.parametrize("caller", [member(), member("p1", "reader")], ids=["member", "reader"])
+def test_what_is_the_operators_is_refused_to_others(house: House, make: Any, caller: Caller) -> None:
+    with pytest.raises(errors.Forbidden):
+        house.call(make(caller))
+
+
+@pytest.mark.parametrize("switch", ["all_projects", "edit_managed", "hard_delete", "sudo"])
+def test_a_switch_needs_its_right_whatever_is_asked(house: House, zone: Zone, switch: str) -> None:
+    for make in (port.GetZone, port.DeleteZone):
+        with pytest.raises(errors.Forbidden):
+            house.call(make(caller=member(**{switch: True}), zone_id=zone.id))
+    house.call(port.GetZone(caller=admin(**{switch: True}), zone_id=zone.id))
+
+
+@pytest.mark.parametrize("command", AIMED, ids=lambda command: command.__name__)
+def test_a_token_of_the_system_is_of_the_wrong_scope(
+    house: House, zone: Zone, rrset: RRset, command: type[port.Command[Any]]
+) -> None:
+    system = Caller(
+        request_id="r", user_id="u", roles=("admin", "member", "reader"), system_scope="all", project_id="p1"
+    )
+    with pytest.raises(errors.InvalidTokenScope):
+        house.call(aimed(command, system, zone.id, rrset.id))
+    with pytest.raises(errors.InvalidTokenScope):
+        house.call(port.CreateZone(caller=system, new=NewZone(name="new.org.", email="a@b.org")))
+
+
+def test_every_command_is_answered_by_one_table() -> None:
+    assert READS.keys() | WRITES.keys() == set(commands())
+    assert not READS.keys() & WRITES.keys()
+
+
+def test_every_command_survives_the_wire(house: House, zone: Zone, rrset: RRset) -> None:
+    for command in AIMED:
+        sent = aimed(command, member(), zone.id, rrset.id)
+        assert msgspec.json.decode(msgspec.json.encode(sent), type=command) == sent
