@@ -22,8 +22,12 @@ from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
 
 with warnings.catch_warnings():
-    # The library still imports eventlet where it is installed. Nothing here uses it, nothing is patched.
+    # The library still imports eventlet where it is installed. Nothing here uses it, nothing is patched; what it
+    # takes from oslo.service is asked for in threads.
     warnings.simplefilter("ignore")
+    from oslo_service import backend
+
+    backend.register_backend_default_hook(lambda: backend.BackendType.THREADING)
     import oslo_messaging as messaging
     from oslo_messaging import opts as messaging_options
 

@@ -10,6 +10,7 @@ from redesignate.bus.port import HoldPartition
 from redesignate.coord.choose import choose_group
 from redesignate.coord.port import Place
 from redesignate.producer.service import Producer
+from redesignate.run.stopping import FAREWELL_S, within
 from redesignate.run.wiring import Wiring
 
 
@@ -25,4 +26,4 @@ def start_producer(wiring: Wiring) -> None:
     group = choose_group(settings.coordination, hold, group="producer", member=member)
     producer = Producer(wiring.central, group, settings.producer)
     producer.start()
-    wiring.on_close(producer.stop)
+    wiring.on_close(within(FAREWELL_S, producer.stop))

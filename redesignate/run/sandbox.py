@@ -26,6 +26,7 @@ from redesignate.run.heartbeat import Heart
 from redesignate.run.http import Threaded
 from redesignate.run.processes import until_stopped
 from redesignate.run.producing import start_producer
+from redesignate.run.stopping import FAREWELL_S, within
 from redesignate.run.wiring import Wiring
 from redesignate.store import migrate
 from redesignate.store.serving import Serving
@@ -99,7 +100,7 @@ def _start(wiring: Wiring, options: Options) -> None:
     wiring.on_close(http.stop)
     heart = Heart(wiring.central, settings.heartbeat, settings.host, ("api", "central", "mdns", "worker", "producer"))
     heart.start()
-    wiring.on_close(heart.stop)
+    wiring.on_close(within(FAREWELL_S, heart.stop))
 
 
 def _default_pool(central: Central, settings: Settings, dns_port: int) -> None:

@@ -16,11 +16,15 @@ from redesignate.observe.log import events
 from redesignate.run.heartbeat import Heart
 from redesignate.run.http import run_gunicorn
 from redesignate.run.processes import run, until_stopped
+from redesignate.run.stopping import FAREWELL_S, within
 from redesignate.run.wiring import Wiring
 from redesignate.store.migrate import require_head
 from redesignate.store.serving import Serving
 
 log = events(__name__)
+
+STOP_S = 10.0
+"""How long a worker may finish what is in flight; the outbox has the rest."""
 
 
 def application(configuration: Configuration) -> WSGIApplication:
@@ -57,7 +61,7 @@ def central(configuration: Configuration) -> int:
         settings = wiring.settings
         server = CentralServer(wiring.broker, wiring.service.dispatch, host=settings.host, topic=settings.central.topic)
         server.start()
-        wiring.on_close(server.stop)
+        wiring.on_close(within(STOP_S, server.stop))
         _serve(wiring, "central", direct=True)
 
     return run(serve, configuration.settings.central.workers)
@@ -85,7 +89,7 @@ def worker(configuration: Configuration) -> int:
         wiring = Wiring(configuration)
         made = Worker(central=wiring.central, source=wiring.hints, settings=wiring.settings.worker)
         made.start()
-        wiring.on_close(made.stop)
+        wiring.on_close(within(STOP_S, made.stop))
         _serve(wiring, "worker")
 
     return run(serve, configuration.settings.worker.workers)
@@ -116,7 +120,7 @@ def _beat(wiring: Wiring, service: str, *, direct: bool = False) -> None:
     to = InprocCentral(wiring.service.dispatch) if direct else wiring.central
     heart = Heart(to, wiring.settings.heartbeat, wiring.settings.host, (service,))
     heart.start()
-    wiring.on_close(heart.stop)
+    wiring.on_close(within(FAREWELL_S, heart.stop))
 
 
 def _serve(wiring: Wiring, service: str, *, direct: bool = False) -> None:

@@ -162,7 +162,11 @@ class Sandbox(_System):
     def start(self) -> Self:
         """Start, or start again on the same state, and wait for the ready line."""
         self.process.start()
-        self.process.wait_for("ready: ")
+        try:
+            self.process.wait_for("ready: ")
+        except BaseException:
+            self.process.kill()
+            raise
         return self
 
     def __enter__(self) -> Self:
@@ -206,7 +210,16 @@ class Split(_System):
         self.second_api = Api(f"http://127.0.0.1:{self.ports[1]}", headers)
 
     def start(self) -> Self:
-        """Make the database, then start everything and wait until each process is ready."""
+        """Make the database, then start everything and wait until each process is ready; all or nothing."""
+        try:
+            self._start_all()
+        except BaseException:
+            for process in self.all():
+                process.kill()
+            raise
+        return self
+
+    def _start_all(self) -> None:
         self.manage("database", "sync")
         for service in ("central", "mdns", "worker", "producer", "api"):
             self.processes[service] = [self._process(service, n) for n in range(self.counts[service])]
@@ -223,7 +236,6 @@ class Split(_System):
             process.wait_for(" ready " if process.arguments[-1] != "api" else "Listening at")
         for api in (self.api, self.second_api)[: self.counts["api"]]:
             self._wait_answer(api)
-        return self
 
     def all(self) -> list[Process]:
         """Every process."""
