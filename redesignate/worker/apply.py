@@ -13,6 +13,7 @@ from redesignate.backends.port import Backend, BackendError, BackendRefused, Bac
 from redesignate.model.pool import Endpoint
 from redesignate.model.tsig import TSIGKey
 from redesignate.model.work import PeerOutcome, PeerState, Role
+from redesignate.observe.log import events
 from redesignate.wire import ask, message
 from redesignate.wire.client import NoAnswer
 from redesignate.wire.message import Rcode
@@ -24,6 +25,7 @@ from redesignate.worker.plan import Do
 from redesignate.worker.pools import TargetRig, Unusable
 
 NOTIFY_TIMEOUT_S = 2.0
+log = events(__name__)
 
 
 class _LeaseLost(Exception):
@@ -139,6 +141,9 @@ class _Telling:
                 why = str(error) or f"{self.rig.target.type}: no answer within {crew.call_timeout:g} s"
                 crew.health.silent(self.health, sent, loop.time(), why)
                 raise BackendError(why) from None
+            except Exception as error:  # a third party's backend may raise anything; the zone's other peers go on
+                log.exception("a backend failed in a way of its own", target=self.rig.target.id)
+                raise BackendError(f"{self.rig.target.type}: {error!r}") from error
             except asyncio.CancelledError:
                 if loop.time() >= self.job.deadline(self.rig.target.id):
                     crew.health.silent(self.health, sent, loop.time(), self.doing)

@@ -21,7 +21,9 @@ WORD_AFTER_S = 0.020
 LOOK_AGAIN_S = (0.25, 0.5, 1.0)
 """Pauses of looking for something newer while slow peers hold the zone, for central hints nobody of a held zone."""
 
-Report = Callable[[Outcome], Awaitable[Task | None]]
+Leased = tuple[Task, float]
+"""A task, and until when (loop seconds) it is ours alone."""
+Report = Callable[[Outcome], Awaitable[Leased | None]]
 
 
 @dataclass(slots=True)
@@ -36,18 +38,20 @@ class Attempt:
     rig: PoolRig
     crew: Crew
     report: Report
+    lease_until: float
     started: dict[str, float] = field(default_factory=dict)
     on_said: Callable[[], None] = lambda: None
     """Called once central has heard a first word."""
     said: bool = False
     newer: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    newer_task: Task | None = None
+    newer_task: Leased | None = None
     _waiting: list[PeerOutcome] = field(default_factory=list)
 
-    def supersede(self, task: Task) -> None:
+    def supersede(self, leased: Leased) -> None:
         """Central wants something newer than this attempt's task."""
-        if task.revision > max(self.task.revision, self.newer_task.revision if self.newer_task else 0):
-            self.newer_task = task
+        newest = self.newer_task[0] if self.newer_task else self.task
+        if leased[0].revision > newest.revision:
+            self.newer_task = leased
             if not self.newer.done():
                 self.newer.set_result(None)
 
@@ -55,11 +59,11 @@ class Attempt:
         """What to report when this attempt is broken off: nothing came of it."""
         return self._outcome((), final=True)
 
-    async def run(self) -> Task | None:
+    async def run(self) -> Leased | None:
         """Work until every peer is right or out of time and central knows it; returns the task that comes next."""
         if self.task.superseded:
             return await self.report(self._outcome(self._leave_all(), final=True))
-        job = Job(self.task, self.rig, self.crew, dict(self.started))
+        job = Job(self.task, self.rig, self.crew, self.lease_until, dict(self.started))
         peers, others = self._start(job)
         try:
             finished = await self._watch(peers)

@@ -11,7 +11,7 @@ from redesignate.bus.port import BeginWork, Report
 from redesignate.model.errors import Problem
 from redesignate.model.work import Outcome, Task
 from redesignate.observe.log import events
-from redesignate.worker.attempt import Attempt
+from redesignate.worker.attempt import Attempt, Leased
 from redesignate.worker.job import Crew
 from redesignate.worker.link import Batch, Link
 from redesignate.worker.pools import PoolBook
@@ -43,7 +43,7 @@ class Flights:
         self._held: dict[str, list[asyncio.Future[None]]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._begin: Batch[str] = Batch(self._send_begin)
-        self._reports: Batch[tuple[Outcome, asyncio.Future[Task | None]]] = Batch(
+        self._reports: Batch[tuple[Outcome, asyncio.Future[Leased | None]]] = Batch(
             self._send_reports, moment_s=REPORT_MOMENT_S
         )
 
@@ -95,69 +95,79 @@ class Flights:
     async def _send_begin(self, zone_ids: list[str]) -> None:
         wanted = tuple(dict.fromkeys(zone_ids))
         until = asyncio.get_running_loop().time() + self._lease_s / 2
-        tasks: dict[str, Task] = {}
+        tasks: dict[str, Leased] = {}
         try:
             question = BeginWork(worker=self._name, zone_ids=wanted, lease_s=self._lease_s)
-            tasks = {task.zone_id: task for task in await self._link.ask_patiently(question, until)}
+            tasks = self._leased(*await self._link.ask_patiently(question, until))
         finally:
             for zone_id in wanted:
                 if zone_id in tasks:
-                    self._adopt(tasks[zone_id])
+                    self._adopt(zone_id, tasks[zone_id])
                 elif zone_id not in self._flights:
                     self._release(zone_id)
 
-    def _adopt(self, task: Task) -> None:
-        flight = self._flights.get(task.zone_id)
+    def _leased(self, tasks: tuple[Task, ...], asked: float) -> dict[str, Leased]:
+        return {task.zone_id: (task, asked + self._lease_s) for task in tasks}
+
+    def _adopt(self, zone_id: str, leased: Leased) -> None:
+        flight = self._flights.get(zone_id)
         if flight is not None:
             if flight.attempt is not None:
-                flight.attempt.supersede(task)
+                flight.attempt.supersede(leased)
             return
-        flight = self._flights[task.zone_id] = _Flight()
-        running = asyncio.create_task(self._fly(task, flight))
+        flight = self._flights[zone_id] = _Flight()
+        running = asyncio.create_task(self._fly(zone_id, leased, flight))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
 
-    async def _fly(self, first: Task, flight: _Flight) -> None:
-        task: Task | None = first
+    async def _fly(self, zone_id: str, first: Leased, flight: _Flight) -> None:
+        leased: Leased | None = first
         started: dict[str, float] = {}
         try:
-            while task is not None:
+            while leased is not None:
+                task, lease_until = leased
                 rig = await self._pools.rig(task.pool_id, task.pool_version)
                 flight.attempt = Attempt(
-                    task, rig, self._crew, self._report, started, lambda: self._first_word(first.zone_id, flight)
+                    task,
+                    rig,
+                    self._crew,
+                    self._report,
+                    lease_until,
+                    started=started,
+                    on_said=lambda: self._first_word(zone_id, flight),
                 )
-                task = await flight.attempt.run()
+                leased = await flight.attempt.run()
                 started = flight.attempt.started
         except Problem as problem:
-            log.error("a zone could not be worked on", zone=first.zone_id, why=problem.message or problem.kind)
+            log.error("a zone could not be worked on", zone=zone_id, why=problem.message or problem.kind)
         except Exception:  # the loop of a service
-            log.exception("a zone could not be worked on", zone=first.zone_id)
+            log.exception("a zone could not be worked on", zone=zone_id)
         finally:
-            del self._flights[first.zone_id]
-            self._release(first.zone_id)
+            del self._flights[zone_id]
+            self._release(zone_id)
             if flight.hinted:
-                self._begin.add(first.zone_id)
+                self._begin.add(zone_id)
 
     def _first_word(self, zone_id: str, flight: _Flight) -> None:
         self._release(zone_id)
         if flight.hinted:
             self._ask_again(zone_id, flight)
 
-    async def _report(self, outcome: Outcome) -> Task | None:
+    async def _report(self, outcome: Outcome) -> Leased | None:
         flight = self._flights.get(outcome.zone_id)
         if flight is not None:
             flight.hinted = False
-        answer: asyncio.Future[Task | None] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Leased | None] = asyncio.get_running_loop().create_future()
         self._reports.add((outcome, answer))
         return await answer
 
-    async def _send_reports(self, batch: list[tuple[Outcome, asyncio.Future[Task | None]]]) -> None:
+    async def _send_reports(self, batch: list[tuple[Outcome, asyncio.Future[Leased | None]]]) -> None:
         outcomes = tuple(outcome for outcome, _ in batch)
         until = asyncio.get_running_loop().time() + self._lease_s
-        tasks: dict[str, Task] = {}
+        tasks: dict[str, Leased] = {}
         try:
             question = Report(worker=self._name, outcomes=outcomes, lease_s=self._lease_s)
-            tasks = {task.zone_id: task for task in await self._link.ask_patiently(question, until)}
+            tasks = self._leased(*await self._link.ask_patiently(question, until))
         finally:
             for outcome, answer in batch:
                 if not answer.done():

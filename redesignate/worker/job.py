@@ -48,11 +48,16 @@ def _set(sign: Sign) -> None:
 
 @dataclass(slots=True)
 class Job:
-    """One attempt. `started` says when (loop seconds) each peer was first tried, over superseded attempts too."""
+    """One attempt. Times are the loop's seconds.
+
+    lease_until   counted from when central was asked, so that neither a wrong clock nor a long stop can hide its end
+    started       when each peer was first tried, over superseded attempts too
+    """
 
     task: Task
     rig: PoolRig
     crew: Crew
+    lease_until: float
     started: Mapping[str, float] = field(default_factory=dict)
     polling: set[Endpoint] = field(default_factory=set)
     """Nameservers whose outcome is still open."""
@@ -79,7 +84,7 @@ class Job:
 
     def lease_lost(self) -> bool:
         """Whether another worker may have the zone by now; then nothing may be told any more."""
-        return self.crew.clock() >= self.task.lease_until
+        return asyncio.get_running_loop().time() >= self.lease_until
 
     # -- told: a target has been notified, or has failed to be; polling may begin
 

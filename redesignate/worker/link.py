@@ -42,16 +42,17 @@ class Link:
             log.info("central is back")
         return answer
 
-    async def ask_patiently(self, command: Command[R], until: float) -> R:
+    async def ask_patiently(self, command: Command[R], until: float) -> tuple[R, float]:
         """As `ask`, and again with growing pauses while central is away, until the loop's time `until`.
 
-        For idempotent questions. Raises the last Problem.
+        For idempotent questions. The answer, and when (loop seconds) it was asked for. Raises the last Problem.
         """
         loop = asyncio.get_running_loop()
         pauses = iter(PAUSES_S)
         while True:
+            asked = loop.time()
             try:
-                return await self.ask(command)
+                return await self.ask(command), asked
             except (Unavailable, TimedOut):
                 pause = next(pauses, PAUSES_S[-1])
                 if loop.time() + pause >= until:

@@ -14,6 +14,7 @@ from redesignate.model.errors import Misconfigured
 from redesignate.model.pool import Endpoint, Nameserver, Pool, Target
 from redesignate.model.tsig import TSIGKey
 from redesignate.observe.log import events
+from redesignate.wire import tsig
 
 BACKEND_CALLS = 16
 """How many zones of one target are in its backend at a time; the rest wait in line without holding anything."""
@@ -50,12 +51,17 @@ class PoolRig:
     built: float = 0.0
 
     def key(self, key_id: str | None) -> TSIGKey | None:
-        """A peer's TSIG key. Raises Unusable where the pool names one that is not there."""
+        """A peer's TSIG key. Raises Unusable where the pool names one that is not there, or that cannot sign."""
         if key_id is None:
             return None
         if key_id not in self.keys:
             raise Unusable(f"pool {self.pool.name!r} names TSIG key {key_id}, which is not there")
-        return self.keys[key_id]
+        found = self.keys[key_id]
+        try:
+            tsig.prepare(found)
+        except ValueError as error:
+            raise Unusable(f"TSIG key {found.name!r} cannot be used: {error}") from None
+        return found
 
     def nameserver(self, peer_id: str) -> Nameserver | None:
         """The nameserver of this peer id."""

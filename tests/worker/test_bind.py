@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import signal
@@ -13,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from redesignate.bus.port import ApplyPool, PoolSpec, TargetSpec
-from redesignate.config.settings import MdnsSettings
+from redesignate.bus.port import ApplyPool, CreateTSIGKey, PoolSpec, TargetSpec
+from redesignate.config.settings import MdnsSettings, WorkerSettings
 from redesignate.mdns.service import DNSService
 from redesignate.model.pool import NSRecord, Pool
+from redesignate.model.tsig import Scope
 from redesignate.model.work import Role
 from redesignate.store.serving import Serving
 from tests.support.bind import RealBind
@@ -41,15 +43,20 @@ def binds(tmp_path: Path) -> Iterator[tuple[RealBind, RealBind]]:
         yield one, two
 
 
-def pool_of(plane: Plane, mdns: int, *binds: RealBind) -> Pool:
+def pool_of(plane: Plane, mdns: int, *binds: RealBind, key: str | None = None) -> Pool:
     options = [bind.target_options(view=bind.views[0] if bind.views else None) for bind in binds]
     spec = PoolSpec(
         id=plane.settings.default_pool_id,
         name="default",
         ns_records=(NSRecord("ns.example.", 1),),
-        nameservers=tuple({"host": "127.0.0.1", "port": bind.port, "tsigkey_id": None} for bind in binds),
+        nameservers=tuple({"host": "127.0.0.1", "port": bind.port, "tsigkey_id": key} for bind in binds),
         targets=tuple(
-            TargetSpec(type="bind9", primaries=(("127.0.0.1", mdns),), options=each | {"rndc_timeout": "2"})
+            TargetSpec(
+                type="bind9",
+                tsigkey_id=key,
+                primaries=(("127.0.0.1", mdns),),
+                options=each | {"rndc_timeout": "2"},
+            )
             for each in options
         ),
     )
@@ -137,3 +144,42 @@ def test_a_bind_that_stands_still_holds_up_nobody_and_catches_up(
         os.kill(two.pid, signal.SIGCONT)
     plane.wait_done(timeout=30)
     assert all(two.serial(zone.name) == plane.now(zone).serial for zone in [*known, *fresh])
+
+
+def test_everything_may_go_over_tcp(plane: Plane, mdns: int, binds: tuple[RealBind, RealBind]) -> None:
+    plane.worker_settings = WorkerSettings(find_interval=0.2, lease=4.0, all_tcp=True)
+    pool_of(plane, mdns, *binds)
+    plane.start()
+    zone = plane.zone()
+    plane.wait_active(zone)
+    assert binds[0].serial(zone.name) == zone.serial
+
+
+def test_a_view_that_opens_to_a_key_alone_is_notified_and_asked_with_it(
+    plane: Plane, mdns: int, tmp_path: Path
+) -> None:
+    secret = base64.b64encode(b"a key of the pool").decode()
+    with RealBind(
+        tmp_path / "keyed",
+        views=("keyed",),
+        view_keys={"keyed": ("pool-key", "hmac-sha256", secret)},
+    ) as bind:
+        pool_of(plane, mdns, bind)
+        key = plane.call(
+            CreateTSIGKey(
+                caller=USER,
+                name="pool-key",
+                algorithm="hmac-sha256",
+                secret=secret,
+                scope=Scope.POOL,
+                resource_id=plane.settings.default_pool_id,
+            )
+        )
+        pool_of(plane, mdns, bind, key=key.id)
+        plane.start()
+        zone = plane.zone()
+        plane.wait_active(zone, timeout=20)
+        plane.edit(zone)
+        plane.wait_active(zone, timeout=20)
+        plane.wait_done()
+        assert bind.serial(zone.name) is None  # without the key nobody sees the view

@@ -11,13 +11,13 @@ from typing import TypeVar
 
 import pytest
 
-from redesignate.backends.port import Backend
-from redesignate.bus.port import Command
+from redesignate.backends.port import Backend, BackendZone
+from redesignate.bus.port import BeginWork, Command
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.errors import Unavailable
 from redesignate.model.pool import Pool, Target
 from redesignate.model.zone import Status, Zone
-from tests.support.nameservers import SmallServer
+from tests.support.nameservers import SmallBackend, SmallServer
 from tests.worker.conftest import Plane, eventually
 from tests.worker.test_worker import gone
 
@@ -282,3 +282,43 @@ def test_two_workers_share_the_work_and_none_is_done_wrong(plane: Plane, servers
     plane.wait_done()
     for zone in zones:
         assert servers[0].zones[zone.name] == servers[1].zones[zone.name] == plane.now(zone).serial
+
+
+class SlowRoad:
+    """A road to central whose answers take their time."""
+
+    def __init__(self, plane: Plane, seconds: float) -> None:
+        self.plane = plane
+        self.seconds = seconds
+
+    def call(self, command: Command[R]) -> R:
+        answer = self.plane.call(command)
+        if isinstance(command, BeginWork):
+            time.sleep(self.seconds)  # the fault under test, not a wait for it
+        return answer
+
+
+def test_nothing_is_told_to_a_backend_once_the_lease_has_run_out(plane: Plane, servers: Servers) -> None:
+    plane.worker_settings = WorkerSettings(find_interval=0.2, lease=0.4)
+    plane.pool(servers[0])
+    plane.start(central=SlowRoad(plane, 0.5))
+    plane.zone()
+    servers[0].wait_asked("SOA", 5)
+    assert plane.backend(servers[0]).calls == []
+
+
+def test_a_backend_may_raise_anything(plane: Plane, servers: Servers) -> None:
+    good, odd, _ = servers
+
+    class Odd(SmallBackend):
+        async def create(self, zone: BackendZone) -> None:
+            raise ZeroDivisionError("three of two")
+
+    def build(pool: Pool, target: Target) -> Backend:
+        return Odd(odd) if target.options["port"] == str(odd.port) else plane.build(pool, target)
+
+    plane.pool(good, odd)
+    plane.start(build=build)
+    zone = plane.zone()
+    eventually(lambda: "three of two" in str(plane.target_view(zone, odd).error), 15)
+    assert good.zones[zone.name] == zone.serial
