@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Copies of pools: fetched once, kept while they are new enough, and named where they cannot be used."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from redesignate.bus.port import PoolForWork, WorkPool
+from redesignate.model.pool import Pool, Target
+from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.worker.pools import PoolBook, Unusable
+
+TARGET = Target(id="t", type="fake", options={"port": "1053"})
+POOL = Pool(id="p", name="gold", version=1, created_at=0, targets=(TARGET,))
+KEY = TSIGKey(id="k", name="key", algorithm="hmac-sha256", secret="c2VjcmV0", scope=Scope.POOL, resource_id="p")
+
+
+class Asked:
+    """Central's side: hands out one pool, and counts."""
+
+    def __init__(self, pool: Pool, *keys: TSIGKey) -> None:
+        self.pool = pool
+        self.keys = keys
+        self.count = 0
+
+    async def __call__(self, question: PoolForWork) -> WorkPool:
+        self.count += 1
+        await asyncio.sleep(0)
+        return WorkPool(pool=self.pool, keys=self.keys)
+
+
+def test_many_zones_ask_for_a_pool_once_and_again_when_it_changed() -> None:
+    async def run() -> None:
+        asked = Asked(POOL)
+        book = PoolBook(asked)
+        first, *others = await asyncio.gather(*(book.rig("p", 1) for _ in range(50)))
+        assert asked.count == 1
+        assert all(other is first for other in others)
+        asked.pool = replace(POOL, version=2, description="new")
+        second = await book.rig("p", 2)
+        assert asked.count == 2
+        assert await book.rig("p", 1) is second
+        assert second.targets[0].backend is first.targets[0].backend  # unchanged: its connection is kept
+        asked.pool = replace(POOL, version=3, targets=(replace(TARGET, options={"port": "2053"}),))
+        third = await book.rig("p", 3)
+        assert third.targets[0].backend is not first.targets[0].backend
+        assert str(third.targets[0].notify) == "127.0.0.1:2053"
+        await book.close()
+
+    asyncio.run(run())
+
+
+def test_a_target_that_cannot_be_used_says_why_and_leaves_the_others() -> None:
+    async def run() -> None:
+        bad = Target(id="b", type="bind10")
+        rig = await PoolBook(Asked(replace(POOL, targets=(bad, TARGET)))).rig("p", 1)
+        assert "bind10" in str(rig.targets[0].wrong)
+        assert rig.targets[1].backend is not None
+
+    asyncio.run(run())
+
+
+def test_a_builtin_target_gets_no_notify() -> None:
+    async def run() -> None:
+        rig = await PoolBook(Asked(replace(POOL, targets=(Target(id="b", type="builtin"),)))).rig("p", 1)
+        assert rig.targets[0].notify is None
+
+    asyncio.run(run())
+
+
+def test_keys_that_are_missing_or_broken_are_named() -> None:
+    async def run() -> None:
+        rig = await PoolBook(Asked(POOL, KEY, replace(KEY, id="odd", name="odd", secret="?"))).rig("p", 1)
+        assert rig.key(None) is None
+        assert rig.key("k") == KEY
+        with pytest.raises(Unusable, match=r"'gold'.*nokey"):
+            rig.key("nokey")
+        with pytest.raises(Unusable, match="'odd' cannot be used"):
+            rig.key("odd")
+
+    asyncio.run(run())
