@@ -55,12 +55,12 @@ API = [
     cfg.BoolOpt(
         "quotas_verify_project_id",
         default=_api.quotas_verify_project_id,
-        help="Ask the identity service whether the project of a quota change exists.",
+        help=IGNORED + "the identity service is not asked yet.",
     ),
     cfg.BoolOpt(
         "allow_empty_secrets_for_tsig",
         default=_api.allow_empty_secrets_for_tsig,
-        help="Let TSIG keys have an empty secret.",
+        help=IGNORED + "keys are made at the command line alone, and have a secret.",
     ),
     cfg.BoolOpt("maintenance_mode", default=_api.maintenance_mode, help="Answer 503 to all but one role."),
     cfg.StrOpt(
@@ -100,7 +100,7 @@ CENTRAL = [
     cfg.StrOpt(
         "managed_resource_tenant_id",
         default=_central.managed_resource_tenant_id,
-        help="Project that owns the reverse zones that we make ourselves.",
+        help=IGNORED + "no reverse zones are made yet.",
     ),
     cfg.IntOpt(
         "min_ttl",
@@ -195,24 +195,9 @@ WORKER = [
     cfg.FloatOpt(
         "lease", default=_worker.lease, min=1, help="Seconds that a zone stays with a worker that has fallen silent."
     ),
-    cfg.IntOpt("xfr_timeout", default=_worker.xfr_timeout, min=1, help="Seconds a transfer from a primary may stall."),
-    cfg.IntOpt(
-        "serial_max_retries",
-        default=_worker.serial_max_retries,
-        min=1,
-        help="SOA questions to a primary before giving up.",
-    ),
-    cfg.IntOpt(
-        "serial_retry_delay",
-        default=_worker.serial_retry_delay,
-        min=0,
-        help="Seconds between SOA questions to a primary.",
-    ),
-    cfg.IntOpt(
-        "serial_timeout",
-        default=_worker.serial_timeout,
-        min=1,
-        help="Seconds that a primary may take for an SOA answer.",
+    *(
+        cfg.IntOpt(name, default=getattr(_worker, name), min=0, help=IGNORED + "no zones are transferred in yet.")
+        for name in ("xfr_timeout", "serial_max_retries", "serial_retry_delay", "serial_timeout")
     ),
     cfg.BoolOpt("export_synchronous", default=True, help=IGNORED + "exports are always rendered on request."),
     cfg.StrOpt("topic", default=_worker.topic, help="Topic on the broker where hints are sent."),
@@ -247,17 +232,25 @@ def task_options() -> dict[str, list[cfg.Opt]]:
 
 
 def _task(name: str) -> list[cfg.Opt]:
-    ours = _producer.tasks[name]
+    ours, idle = _producer.tasks[name], _IDLE.get(name)
+    told = f"{IGNORED}{idle}" if idle else None
     options = [
-        cfg.FloatOpt("interval", default=ours.interval, min=0.05, help="Seconds between runs."),
-        cfg.IntOpt("per_page", default=ours.per_page, min=1, help="Rows asked for at a time."),
-        cfg.IntOpt("batch_size", default=ours.batch_size, min=1, help="Most rows a run works on."),
+        cfg.FloatOpt("interval", default=ours.interval, min=0.05, help=told or "Seconds between runs."),
+        cfg.IntOpt("per_page", default=ours.per_page, min=1, help=told or IGNORED + "see batch_size."),
+        cfg.IntOpt("batch_size", default=ours.batch_size, min=1, help=told or "Most rows that one step works on."),
     ]
     if name in _AGES:
         options.append(cfg.IntOpt("time_threshold", default=ours.time_threshold, min=0, help=_AGES[name]))
     return options
 
 
+_IDLE = {
+    "increment_serial": "serials rise with each change; see overdue_work.",
+    "delayed_notify": "servers are told at once; see overdue_work.",
+    "worker_periodic_recovery": "overdue_work does it.",
+    "periodic_exists": "no such notifications are sent yet.",
+    "periodic_secondary_refresh": "no zones are transferred in yet.",
+}
 _AGES = {
     "zone_purge": "Seconds since its deletion after which a zone's rows are removed.",
     "periodic_check_service_status": "Seconds of silence after which a service that is UP becomes DOWN.",

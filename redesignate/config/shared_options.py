@@ -140,9 +140,14 @@ STORE = [
     ),
     _db(cfg.StrOpt, "connection_parameters", "Appended to the URL: name=value&name=value.", default=""),
     _db(
-        cfg.IntOpt, "connection_debug", "0: quiet, 50: statements in the log, 100: rows too.", default=0, min=0, max=100
+        cfg.IntOpt,
+        "connection_debug",
+        IGNORED + "set default_log_levels = sqlalchemy.engine=INFO.",
+        default=0,
+        min=0,
+        max=100,
     ),
-    _db(cfg.BoolOpt, "connection_trace", "Name the caller in a comment of each statement.", default=False),
+    _db(cfg.BoolOpt, "connection_trace", IGNORED + "statements are short enough to find.", default=False),
     _db(cfg.StrOpt, "backend", IGNORED + "there is one way to the database.", default="sqlalchemy"),
     _db(cfg.BoolOpt, "use_db_reconnect", IGNORED + "lost connections are always replaced.", default=False),
     _db(cfg.IntOpt, "db_retry_interval", IGNORED + "pauses grow from milliseconds.", default=1),
@@ -162,7 +167,7 @@ COORDINATION = [
         "run_watchers_interval",
         default=_coord.run_watchers_interval,
         min=0.1,
-        help="Seconds between looks at who is there.",
+        help=IGNORED + "who is there is looked at with each sign of life.",
     ),
 ]
 
