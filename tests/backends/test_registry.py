@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from redesignate.backends import registry
@@ -10,6 +15,7 @@ from redesignate.backends.bind9 import Bind9Options
 from redesignate.backends.fake import FakeOptions
 from redesignate.model.errors import Misconfigured
 from redesignate.model.pool import Pool, Target
+from tests.backends.test_contract import RIGS
 
 
 def parsed(kind: str, **options: str) -> object:
@@ -55,3 +61,56 @@ def test_a_backend_that_cannot_be_built_is_told_with_pool_and_mend() -> None:
 
 def test_the_table_names_each_backend_as_it_names_itself() -> None:
     assert all(name == kind.name for name, kind in registry.KINDS.items())
+
+
+PLUGIN = """
+from redesignate.backends.fake import Fake, FakeOptions
+from redesignate.backends.port import BackendKind
+
+KIND = BackendKind("other", FakeOptions, Fake)
+NOT_A_KIND = 5
+"""
+
+
+ASK = """
+from redesignate.backends import registry
+from redesignate.model.errors import Misconfigured
+for name in ("other", "odd", "gone", "none"):
+    try:
+        print(name, registry.kind(name))
+    except Misconfigured as error:
+        print(name, error.message)
+"""
+
+
+def test_a_third_party_adds_a_backend_by_entry_point(tmp_path: Path) -> None:
+    about = tmp_path / "otherbackend-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: otherbackend\nVersion: 1.0\n")
+    lines = [
+        f"[{registry.ENTRY_POINTS}]",
+        "other = otherbackend:KIND",
+        "odd = otherbackend:NOT_A_KIND",
+        "gone = no:KIND",
+    ]
+    (about / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    (tmp_path / "otherbackend.py").write_text(PLUGIN)
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    # in a process of its own, because stevedore remembers the entry points that it has seen
+    env = os.environ | {"PYTHONPATH": path, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", ASK], env=env, capture_output=True, text=True, timeout=60, check=True)
+    other, odd, gone, none = done.stdout.splitlines()
+    assert other.startswith("other BackendKind(name='other'")
+    assert "is no BackendKind" in odd
+    assert "cannot be loaded" in gone
+    assert none == "none None"
+
+
+@pytest.mark.parametrize("name", sorted(registry.KINDS))
+def test_every_backend_has_a_page_and_a_rig(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "backends" / f"{name}.md").read_text()
+    heads = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
+    assert heads == ["Name", "Description", "Options", "Example", "Limits"]
+    told = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert told == set(registry.KINDS[name].options.__struct_fields__)
+    assert name in RIGS
