@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from redesignate.config.settings import MdnsSettings
 from redesignate.mdns import ixfr, notify
-from redesignate.mdns.lookup import RR, Found, look_up
+from redesignate.mdns.lookup import Found, look_up
 from redesignate.mdns.render import Rendered, room_of
+from redesignate.mdns.reply import OPCODE_BITS, Asker, error, respond
 from redesignate.mdns.source import View
 from redesignate.model import names
 from redesignate.model.clock import SECOND, Clock, now
@@ -22,34 +23,12 @@ from redesignate.model.tsig import Scope
 from redesignate.observe.log import events
 from redesignate.store.serving import Reach, ServedZone
 from redesignate.wire import message, rrset, tsig
-from redesignate.wire.message import AA, ANY, AXFR, CD, DS, IN, IXFR, NOTIFY, QR, QUERY, RD, SOA, TC, Message, Rcode
+from redesignate.wire.message import AA, ANY, AXFR, DS, IN, IXFR, NOTIFY, QR, QUERY, RD, SOA, Message, Rcode
 from redesignate.wire.names import Malformed
 
 log = events(__name__)
 
-_OPCODE_BITS = 0x7800
-_POINTER = 0xC000
 _FIRST_META, _LAST_META = 128, 255
-
-
-@dataclass(slots=True, kw_only=True)
-class Asker:
-    """One query on its way: the packet as read, who sent it, and when (Unix seconds).
-
-    `key` is set once the signature has been verified.
-    """
-
-    query: Message
-    peer: str
-    tcp: bool
-    clock_s: int
-    reach: Reach | None = None
-    key: tsig.Key | None = None
-    mac: bytes = b""
-
-    def signer(self) -> tsig.Signer | None:
-        """What signs the answer, where the query was signed."""
-        return tsig.Signer(self.key, self.mac) if self.key else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +43,7 @@ class Transfer:
         """The transfer's messages, signed as a stream where the query was signed (RFC 8945 §5.3.1)."""
         query, signer = self.asker.query, self.asker.signer()
         assert query.question is not None
-        flags = QR | AA | query.flags & (_OPCODE_BITS | RD)
+        flags = QR | AA | query.flags & (OPCODE_BITS | RD)
         for count, blob in rendered.chunks:
             packet = message.build(query.id, flags, query.question.wire, ((count, blob),))
             yield signer.sign(packet, clock() // SECOND) if signer else packet
@@ -204,73 +183,3 @@ def _serial_held(query: Message) -> int:
 def _soa_alone(asker: Asker, zone: ServedZone) -> bytes:
     body = rrset.bodies(rrset.soa(zone), None)[1][0]
     return respond(asker, found=Found(answer=[(zone.name, body)]), zone=zone)
-
-
-def respond(
-    asker: Asker,
-    rcode: Rcode = Rcode.NOERROR,
-    *,
-    flags: int = 0,
-    found: Found | None = None,
-    zone: ServedZone | None = None,
-) -> bytes:
-    """The finished answer: header, question, as much of `found` as the asker takes, OPT, signature.
-
-    Additional RRs go first when room is short; where others, or a referral's glue, are short too the answer is empty
-    and marked as truncated (RFC 2181 §9, RFC 9471 §3.1).
-    """
-    query = asker.query
-    sections, fits = _sections(asker, found, zone) if found and zone else ([(0, b""), (0, b""), (0, b"")], True)
-    if found:
-        rcode, flags = found.rcode, AA if found.aa else 0
-    if not fits:
-        flags |= TC
-        sections = [(0, b""), (0, b""), (0, b"")]
-    if query.edns is not None:
-        count, blob = sections[2]
-        sections[2] = count + 1, blob + message.opt(extended_rcode=rcode >> 4, do=query.edns.do)
-    flags |= QR | query.flags & (_OPCODE_BITS | RD | CD) | rcode & 15
-    packet = message.build(query.id, flags, query.question.wire if query.question else b"", sections)
-    signer = asker.signer()
-    return signer.sign(packet, asker.clock_s) if signer else packet
-
-
-def _sections(asker: Asker, found: Found, zone: ServedZone) -> tuple[list[tuple[int, bytes]], bool]:
-    """The three sections in wire form, and whether they fit."""
-    query = asker.query
-    assert query.question is not None
-    place = _Placing(query.question, zone)
-    room = (message.udp_room(query.edns) if not asker.tcp else rrset.MAX_MESSAGE) - 12 - len(query.question.wire)
-    room -= (11 if query.edns else 0) + (asker.key.room if asker.key else 0)
-    answer, authority, additional = map(place.section, (found.answer, found.authority, found.additional))
-    core = len(answer[1]) + len(authority[1])
-    if core + len(additional[1]) <= room:
-        return [answer, authority, additional], True
-    return [answer, authority, (0, b"")], core <= room and not (found.glue and found.additional)
-
-
-class _Placing:
-    """Owner names for one answer: a pointer to the question's name, or labels and a pointer to the zone's in it."""
-
-    def __init__(self, question: message.Question, zone: ServedZone) -> None:
-        self._apex = names.to_wire(zone.name)
-        self._owners = {names.from_wire(question.name)[0]: rrset.APEX}
-        self._pointer = (_POINTER | 12 + len(question.name) - len(self._apex)).to_bytes(2, "big")
-
-    def section(self, rrs: list[RR]) -> tuple[int, bytes]:
-        return len(rrs), b"".join([self._owner(name) + body for name, body in rrs])
-
-    def _owner(self, name: str) -> bytes:
-        found = self._owners.get(name)
-        if found is None:
-            found = names.to_wire(name)[: -len(self._apex)] + self._pointer
-            self._owners[name] = found
-        return found
-
-
-def error(packet: bytes, rcode: Rcode) -> bytes | None:
-    """An answer to a packet of which nothing but the header is looked at; None to what deserves none."""
-    if len(packet) < 12 or packet[2] & (QR >> 8):
-        return None
-    msg_id, flags = message.HEADER.unpack_from(packet)[:2]
-    return message.build(msg_id, QR | flags & (_OPCODE_BITS | RD) | rcode, b"")

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from redesignate.config.settings import MdnsSettings
-from redesignate.mdns.answer import Answerer, Transfer, error
+from redesignate.mdns.answer import Answerer, Transfer
 from redesignate.mdns.render import Rendered, Versions, render, room_of
+from redesignate.mdns.reply import error
 from redesignate.mdns.source import Source, View
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
