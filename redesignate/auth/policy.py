@@ -7,11 +7,13 @@ costs a few microseconds. A file that turns bad while we run changes nothing and
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import os
 import re
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -38,10 +40,9 @@ Print = tuple[tuple[str, int, int], ...]
 """What the policy files look like from outside: path, time of change in nanoseconds, size."""
 
 
-def list_rules() -> Iterator[oslo.RuleDefault]:
+def list_rules() -> list[oslo.RuleDefault]:
     """The built-in rules in oslo.policy's form (entry point `oslo.policy.policies`)."""
-    for rule in RULES:
-        yield _default(rule)
+    return [_default(rule) for rule in RULES]
 
 
 def _default(rule: Rule) -> oslo.RuleDefault:
@@ -58,16 +59,25 @@ def _default(rule: Rule) -> oslo.RuleDefault:
 
 
 def get_enforcer() -> oslo.Enforcer:
-    """An enforcer over the files on oslo's command line (entry point `oslo.policy.enforcer`, for its tools)."""
+    """An enforcer over the operator's files (entry point `oslo.policy.enforcer`, for oslo's tools).
+
+    Of the tool's own command line, `--config-file` and `--config-dir` are ours as well.
+    """
+    known = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    known.add_argument("--config-file", action="append", default=[])
+    known.add_argument("--config-dir", action="append", default=[])
+    given, _ = known.parse_known_args(sys.argv[1:])
+    words = [word for file in given.config_file for word in ("--config-file", file)]
+    words += [word for folder in given.config_dir for word in ("--config-dir", folder)]
     conf = cfg.ConfigOpts()
-    conf(project="designate", prog="redesignate")
+    conf(args=words, project="designate", prog="redesignate")
     return _enforcer(conf)
 
 
 def _enforcer(conf: cfg.ConfigOpts) -> oslo.Enforcer:
     made = oslo.Enforcer(conf)
     made.suppress_default_change_warnings = True
-    made.register_defaults(list(list_rules()))
+    made.register_defaults(list_rules())
     return made
 
 

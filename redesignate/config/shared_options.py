@@ -160,14 +160,11 @@ COORDINATION = [
     cfg.StrOpt(
         "backend_url", secret=True, help="tooz URL of the group store, such as kazoo://host:port. Unset: the database."
     ),
-    cfg.FloatOpt(
-        "heartbeat_interval", default=_coord.heartbeat_interval, min=0.1, help="Seconds between signs of life."
-    ),
-    cfg.FloatOpt(
-        "run_watchers_interval",
-        default=_coord.run_watchers_interval,
-        min=0.1,
-        help=IGNORED + "who is there is looked at with each sign of life.",
+    *(
+        cfg.FloatOpt(
+            name, default=getattr(_coord, name), min=0.1, help=IGNORED + "the producer renews its place itself."
+        )
+        for name in ("heartbeat_interval", "run_watchers_interval")
     ),
 ]
 

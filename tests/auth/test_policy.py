@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import timeit
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -149,7 +148,7 @@ def test_a_rule_says_what_is_published_to_every_caller_on_every_target(rule: str
 @pytest.mark.parametrize("rule", sorted(BY_RULE))
 def test_a_verdict_is_the_one_that_oslo_policy_itself_gives(rule: str) -> None:
     enforcer = oslo.Enforcer(_conf())
-    enforcer.register_defaults(list(policy.list_rules()))
+    enforcer.register_defaults(policy.list_rules())
     for caller, target in itertools.product(CALLERS, TARGETS[::7]):
         facts = {name: value for name, value in vars_of(caller).items() if value is not None}
         assert BUILT_IN.allows(rule, caller, target) == enforcer.enforce(rule, target, facts), (caller, target)
@@ -323,7 +322,11 @@ def test_verdicts_are_kept_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) ->
     assert len(rules._now.verdicts) <= 10
 
 
-def test_oslos_tools_find_the_rules() -> None:
-    listed = {rule.name for rule in policy.list_rules()}
-    assert listed == set(BY_RULE)
-    assert os.path.basename(policy.__file__) == "policy.py"
+def test_oslos_tools_find_the_rules_and_the_operators_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {rule.name for rule in policy.list_rules()} == set(BY_RULE)
+    (tmp_path / "policy.yaml").write_text('"create_tld": "role:dns_boss"\n')
+    (tmp_path / "redesignate.conf").write_text("[oslo_policy]\n")
+    argv = ["oslopolicy-validator", "--namespace", "redesignate", "--config-file", str(tmp_path / "redesignate.conf")]
+    monkeypatch.setattr("sys.argv", argv)
+    enforcer = policy.get_enforcer()
+    assert enforcer.enforce("create_tld", {}, {"roles": ["dns_boss"]})
