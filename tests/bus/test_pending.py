@@ -93,12 +93,23 @@ def test_what_comes_while_the_lane_is_busy_is_one_call() -> None:
 
 def test_no_call_gets_more_zones_than_allowed_unless_one_message_has_them() -> None:
     calls: list[tuple[str, ...]] = []
-    lanes = Lanes(calls.append, lanes=2, most=3)
-    with ThreadPoolExecutor(8) as pool:
-        runs = [pool.submit(lanes.run, (f"a{n}", f"b{n}")) for n in range(50)]
-        runs.append(pool.submit(lanes.run, ("1", "2", "3", "4", "5")))
+    first, go_on = threading.Event(), threading.Event()
+
+    def handler(zone_ids: tuple[str, ...]) -> None:
+        calls.append(zone_ids)
+        first.set()
+        go_on.wait(10)
+
+    lanes = Lanes(handler, lanes=1, most=3)
+    with ThreadPoolExecutor(6) as pool:
+        runs = [pool.submit(lanes.run, ("a",))]
+        assert first.wait(10)
+        for waiting, message in enumerate((("b", "c"), ("d", "e"), ("f",), ("1", "2", "3", "4", "5"))):
+            runs.append(pool.submit(lanes.run, message))
+            until(lambda: len(lanes._waiting) == waiting + 1)  # noqa: B023  # is over before the next round
+        go_on.set()
         assert all(run.result(10) for run in runs)
-    assert sorted(len(call) for call in calls) == [2] * 50 + [5]
+    assert calls == [("a",), ("b", "c"), ("d", "e", "f"), ("1", "2", "3", "4", "5")]
 
 
 def test_a_failure_gives_back_every_message_of_the_batch() -> None:

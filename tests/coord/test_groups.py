@@ -16,30 +16,12 @@ from redesignate.coord.leases import LeaseGroup
 from redesignate.coord.port import Group, Place
 from redesignate.coord.toozgroup import Fallback, ToozGroup
 from redesignate.model.errors import Misconfigured, TimedOut, Unavailable
+from tests.coord.leases import Leases
 from tests.support.mariadb import MariaDB
 from tests.support.memcached import Memcached
 from tests.support.servers import until
 
 Join = Callable[[str], Group]
-
-
-class Leases:
-    """Central's side of HoldPartition, in memory, with a clock that tests move."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.until: dict[tuple[str, str], float] = {}
-        self.away = False
-
-    def hold(self, group: str, member: str, lease_s: float) -> Place:
-        if self.away:
-            raise TimedOut("no answer")
-        self.until[group, member] = self.now + lease_s
-        living = sorted(name for (of, name), end in self.until.items() if of == group and end >= self.now)
-        return Place(living.index(member), len(living))
-
-    def join(self, member: str) -> LeaseGroup:
-        return LeaseGroup(self.hold, group="producer", member=member)
 
 
 @pytest.fixture
@@ -155,6 +137,12 @@ def test_a_dead_member_is_forgotten(own_memcached: Memcached) -> None:
     assert time.monotonic() - started_at < 5
     alive.leave()
     dead.leave()
+
+
+def test_dead_members_are_forgotten_in_time_unless_the_operator_says_otherwise() -> None:
+    group = ToozGroup("memcached://127.0.0.1:9", group="g", member="m")
+    assert group._service_at("memcached://127.0.0.1:9").membership_timeout == 12
+    assert group._service_at("memcached://127.0.0.1:9?membership_timeout=40").membership_timeout == 40
 
 
 def test_with_neither_the_asker_hears_so(leases: Leases) -> None:
