@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quotas, limits, services and groups; the scheduler's filters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from redesignate.bus.port import (
+    CheckServices,
+    GetLimits,
+    GetQuotas,
+    GetService,
+    Heartbeat,
+    HoldPartition,
+    ListServices,
+    ResetQuotas,
+    SetQuotas,
+)
+from redesignate.config.settings import QUOTAS
+from redesignate.model import errors
+from redesignate.model.caller import Caller
+from redesignate.model.paging import Condition, ListQuery, Op
+from redesignate.model.service import ServiceState
+from tests.central.conftest import Build
+from tests.central.house import OPERATOR, OTHER_POOL, House, admin, member
+
+
+@pytest.fixture
+def plain(build: Build) -> House:
+    return build(quotas=QUOTAS)
+
+
+def test_quotas_are_the_operators_until_set_and_after_reset(plain: House) -> None:
+    seer = admin(all_projects=True)
+    assert plain.call(GetQuotas(caller=member(), project_id=None)) == QUOTAS
+    changed = plain.call(SetQuotas(caller=seer, project_id="p2", limits={"zones": 7, "zone_records": -1}))
+    assert changed == QUOTAS | {"zones": 7, "zone_records": -1}
+    plain.call(SetQuotas(caller=seer, project_id="p2", limits={"zones": 8}))
+    assert plain.call(GetQuotas(caller=member("p2"), project_id="p2")) == changed | {"zones": 8}
+    assert plain.call(GetQuotas(caller=member(), project_id=None)) == QUOTAS
+    plain.call(ResetQuotas(caller=admin(), project_id="p2"))
+    assert plain.call(GetQuotas(caller=seer, project_id="p2")) == QUOTAS
+
+
+@pytest.mark.parametrize("limits", [{"nonsense": 1}, {"zones": -2}, {"zones": 2**31}])
+def test_a_quota_that_makes_no_sense_is_refused(plain: House, limits: dict[str, int]) -> None:
+    with pytest.raises(errors.InvalidObject):
+        plain.call(SetQuotas(caller=admin(), project_id="p1", limits={"zone_records": 1} | limits))
+    assert not plain.rows("quotas")
+
+
+def test_another_projects_quotas_need_the_switch(plain: House) -> None:
+    for ask in (
+        GetQuotas(caller=admin(), project_id="p2"),
+        SetQuotas(caller=admin(), project_id="p2", limits={"zones": 1}),
+        GetQuotas(caller=member(), project_id="p2"),
+    ):
+        with pytest.raises(errors.Forbidden):
+            plain.call(ask)
+    with pytest.raises(errors.MissingProject):
+        plain.call(GetQuotas(caller=Caller(request_id="r", roles=("admin",)), project_id=None))
+    with pytest.raises(errors.InvalidProject):
+        plain.call(SetQuotas(caller=OPERATOR, project_id="x" * 37, limits={"zones": 1}))
+
+
+def test_without_a_driver_quotas_are_the_operators_for_ever(build: Build) -> None:
+    house = build(quotas=QUOTAS, quota_driver="noop")
+    house.call(SetQuotas(caller=admin(), project_id="p1", limits={"zones": 1}))
+    assert house.call(GetQuotas(caller=member(), project_id=None)) == QUOTAS
+
+
+def test_a_negative_limit_is_none(build: Build) -> None:
+    house = build(quotas=dict(QUOTAS, zones=-1))
+    for n in range(12):
+        house.zone(name=f"z{n}.org.")
+
+
+def test_limits_are_open_to_all_and_know_what_was_set(build: Build) -> None:
+    house = build(quotas=QUOTAS, min_ttl=60, max_zone_name_len=200, max_recordset_name_len=201)
+    house.call(SetQuotas(caller=admin(), project_id="p1", limits={"zones": 99}))
+    found = house.call(GetLimits(caller=member("p1", "nobody")))
+    assert found == {
+        "max_zones": 99, "max_zone_recordsets": 500, "max_zone_records": 500, "max_recordset_records": 20,
+        "min_ttl": 60, "max_zone_name_length": 200, "max_recordset_name_length": 201,
+    }  # fmt: skip
+
+
+# -- services and groups
+
+
+def beat(house: House, host: str, status: ServiceState = ServiceState.UP) -> None:
+    house.call(Heartbeat(service_name="worker", hostname=host, status=status))
+
+
+def services(house: House, **query: Any) -> dict[str, ServiceState]:
+    page = house.call(ListServices(caller=OPERATOR, query=ListQuery(**({"sort_key": "hostname"} | query))))
+    return {service.hostname: service.status for service in page.items}
+
+
+def test_a_service_has_one_row_and_says_how_it_is(house: House) -> None:
+    beat(house, "a")
+    house.pass_time(10)
+    beat(house, "a")
+    (row,) = house.rows("services")
+    assert (row.heartbeated_at, row.created_at) == (house.time, house.time - 10_000_000)
+    found = house.call(GetService(caller=OPERATOR, service_id=row.id))
+    assert (found.service_name, found.status, found.updated_at) == ("worker", ServiceState.UP, house.time)
+    beat(house, "a", ServiceState.STOPPED)
+    assert services(house) == {"a": ServiceState.STOPPED}
+    with pytest.raises(errors.ServiceNotFound):
+        house.call(GetService(caller=OPERATOR, service_id="nowhere"))
+    condition = Condition("status", Op.EQ, "UP")
+    assert services(house, conditions=(condition,)) == {}
+
+
+def test_who_falls_silent_is_down_and_at_last_forgotten(house: House) -> None:
+    beat(house, "silent")
+    beat(house, "stopped", ServiceState.STOPPED)
+    house.pass_time(100)
+    beat(house, "well")
+    assert house.call(CheckServices(silent_s=50)) == 1
+    assert services(house)["silent"] is ServiceState.DOWN
+    assert house.call(CheckServices(forget_s=0)) == 1
+    assert services(house) == {"silent": ServiceState.DOWN, "well": ServiceState.UP}
+    assert house.call(CheckServices(forget_s=50)) == 1
+    assert services(house) == {"well": ServiceState.UP}
+
+
+def hold(house: House, member: str, group: str = "producer") -> tuple[int, int]:
+    place = house.call(HoldPartition(group=group, member=member, lease_s=15))
+    return place.index, place.count
+
+
+def test_members_of_a_group_hear_their_place_while_they_live(house: House) -> None:
+    assert hold(house, "b") == (0, 1)
+    assert hold(house, "a") == (0, 2)
+    assert hold(house, "b") == (1, 2)
+    assert hold(house, "x", "other") == (0, 1)
+    house.pass_time(10)
+    hold(house, "a")
+    house.pass_time(6)
+    assert hold(house, "a") == (0, 1)
+
+
+def test_a_clock_set_back_keeps_no_dead_member_alive(house: House) -> None:
+    hold(house, "dead")
+    house.pass_time(-3600)
+    assert hold(house, "a") == (0, 1)
+
+
+# -- the scheduler
+
+GOLD = {"tier": "gold", "secure": "True"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "attributes", "pool"),
+    [
+        (("default_pool",), {}, "default"),
+        (("default_pool",), {"pool_id": OTHER_POOL}, "default"),
+        (("attribute",), {"tier": "gold"}, "second"),
+        (("attribute",), {"tier": "GOLD", "secure": "yes"}, "second"),
+        (("attribute",), {"tier": "lead"}, errors.NoValidPool),
+        (("attribute",), {}, errors.MultiplePoolsFound),
+        (("attribute", "in_doubt_default_pool"), {}, "default"),
+        (("attribute", "fallback"), {"tier": "lead"}, "default"),
+        (("pool_id_attribute", "in_doubt_default_pool"), {"pool_id": OTHER_POOL}, "second"),
+        (("pool_id_attribute",), {"pool_id": "nowhere"}, errors.NoValidPool),
+        (("attribute", "pool_id_attribute"), {"pool_id": OTHER_POOL, "tier": "gold"}, "second"),
+        (("attribute", "pool_id_attribute"), {"pool_id": OTHER_POOL, "tier": "iron"}, errors.NoValidPool),
+        (("random",), {}, None),
+        (("nonsense",), {}, errors.Misconfigured),
+    ],
+)
+def test_filters_choose_the_pool(
+    build: Build, filters: tuple[str, ...], attributes: dict[str, str], pool: str | type[Exception] | None
+) -> None:
+    house = build(pool=False, scheduler_filters=filters)
+    house.pool(attributes={"tier": "iron"})
+    house.second_pool(attributes=GOLD)
+    if isinstance(pool, type):
+        with pytest.raises(pool):
+            house.zone(caller=admin(), attributes=attributes)
+        return
+    made = house.zone(caller=admin(), attributes=attributes)
+    chosen = "second" if made.pool_id == OTHER_POOL else "default"
+    assert pool in (chosen, None)
+
+
+def test_a_pool_without_attributes_takes_any_zone(build: Build) -> None:
+    house = build(scheduler_filters=("attribute",))
+    house.zone(attributes={"tier": "gold"})
+
+
+def test_only_administrators_force_a_pool(build: Build) -> None:
+    house = build(scheduler_filters=("pool_id_attribute", "in_doubt_default_pool"))
+    house.second_pool()
+    with pytest.raises(errors.Forbidden):
+        house.zone(attributes={"pool_id": OTHER_POOL})
+    house.zone(caller=admin(), attributes={"pool_id": OTHER_POOL})
+
+
+def test_a_pool_beside_the_default_one_needs_a_key(build: Build) -> None:
+    house = build(scheduler_filters=("pool_id_attribute",))
+    house.pool(id=OTHER_POOL, name="second")
+    with pytest.raises(errors.BadInput, match="TSIG"):
+        house.zone(caller=admin(), attributes={"pool_id": OTHER_POOL})
