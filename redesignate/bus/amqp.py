@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -31,9 +32,29 @@ WORK_TOPIC = "redesignate_work"
 AWAY = (messaging.MessageDeliveryFailure, OperationalError, AMQPError, OSError)
 REFUSED_S = 2.0
 FIRST_CONTACT_S = 3.0
-HANG_UP_S = 5.0
+HANG_UP_S = 60.0
+HANG_UP_AWAY_S = 1.0
 SILENCE_S = 10
 """Central says every half of this that it still works on a question; after so long without a word it has died."""
+
+
+class _Farewell:
+    """A thread that hangs up: the library waits for a broker that is away even for that, and we do not."""
+
+    def __init__(self, hang_up: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=hang_up, name="bus-hang-up", daemon=True)
+
+    def start(self) -> _Farewell:
+        self._thread.start()
+        return self
+
+    def wait(self, broker: Broker) -> None:
+        """Wait for its end, not for long while the broker is away; nothing where it has not begun."""
+        end = time.monotonic() + HANG_UP_S
+        while self._thread.is_alive() and time.monotonic() < end:
+            self._thread.join(0.5)
+            if not broker.doubt():
+                end = min(end, time.monotonic() + HANG_UP_AWAY_S)
 
 
 class _Line:
@@ -49,7 +70,7 @@ class _Line:
         )
         self._lock = threading.Lock()
         self._users = 1
-        self.hanging_up = threading.Thread(target=self._transport.cleanup, name="central-hang-up", daemon=True)
+        self.hung_up = _Farewell(self._transport.cleanup)
 
     def ping(self) -> None:
         """Make the queue for answers: the library does so in the first call, and waits for the broker for ever."""
@@ -73,7 +94,7 @@ class _Line:
         with self._lock:
             self._users -= 1
             if not self._users:
-                self.hanging_up.start()
+                self.hung_up.start()
 
 
 class AmqpCentral:
@@ -112,8 +133,8 @@ class AmqpCentral:
         self._closed.set()
         line = self._line
         self._drop()
-        if line is not None and line.hanging_up.ident is not None:
-            line.hanging_up.join(HANG_UP_S)
+        if line is not None:
+            line.hung_up.wait(self._broker)
 
     def _ask(self, line: _Line, body: str) -> str:
         try:
@@ -174,9 +195,12 @@ class _Listening:
         """Take nothing new, wait for what is being worked on, give back the rest."""
         self._stopping.set()
         if self.ready.is_set():
-            self._server.stop()
-            self._server.wait()
-            self._server.transport.cleanup()
+            _Farewell(self._hang_up).start().wait(self._broker)
+
+    def _hang_up(self) -> None:
+        self._server.stop()
+        self._server.wait()
+        self._server.transport.cleanup()
 
     def _start(self) -> None:
         while self._broker.wait_up() and not self._stopping.is_set():
@@ -264,7 +288,7 @@ class AmqpWake:
         self._stopping.set()
         self._pending.nudge()
         self._thread.join(timeout_s)
-        self._transport.cleanup()
+        _Farewell(self._transport.cleanup).start().wait(self._broker)
 
     def _send(self) -> None:
         while not self._stopping.is_set():

@@ -229,6 +229,23 @@ def test_everything_goes_on_by_itself_after_a_restart_of_the_broker(own_rabbitmq
     source.stop()
 
 
+def test_services_can_be_stopped_while_the_broker_is_away(own_rabbitmq: RabbitMQ, amqp: Buses) -> None:
+    bus, heard = amqp(own_rabbitmq.transport_url()), Counter[str]()
+    server = bus.serve(lambda _: {"zones": 1})
+    central, source, wake = bus.ask(), bus.source(), bus.wake()
+    source.start(heard.update)
+    wake.wake(["a"])
+    assert central.call(QUESTION) == {"zones": 1}
+    until(lambda: heard["a"] == 1, deadline_s=20)
+    own_rabbitmq.kill()
+    until(lambda: not bus.broker.up(), deadline_s=10)
+    started_at = time.monotonic()
+    bus.stack.close()
+    source.stop()
+    server.stop()
+    assert time.monotonic() - started_at < 15
+
+
 def _answers(call: Callable[[GetQuotas], dict[str, int]]) -> bool:
     try:
         return call(QUESTION) == {"zones": 1}
