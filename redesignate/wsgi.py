@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`redesignate.wsgi:application` for any WSGI server (uWSGI, mod_wsgi, gunicorn, granian).
 
-Reads the operator's files from the usual places ($OS_DESIGNATE_CONFIG_DIR too) at the first request, that is in the
-worker process and after its fork: connections and threads that a fork would break do not exist before.
+Reads the operator's files from the usual places ($OS_DESIGNATE_CONFIG_DIR too) at import, so that a wrong option stops
+the server at once. Everything else is made at the first request, that is in the worker process and after its fork:
+connections and threads that a fork would break do not exist before.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ import threading
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from redesignate.config.load import read
+from redesignate.observe.setup import register_log_options, setup_logging
+
+_configuration = read(register=register_log_options)
 _lock = threading.Lock()
 _made: list[WSGIApplication] = []
 
@@ -25,10 +30,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
 
 
 def _make() -> WSGIApplication:
-    from redesignate.config.load import read
-    from redesignate.observe.setup import register_log_options, setup_logging
     from redesignate.run.services import application as build
 
-    configuration = read(register=register_log_options)
-    setup_logging(configuration.conf, service="redesignate-api")
-    return build(configuration)
+    setup_logging(_configuration.conf, service="redesignate-api")
+    return build(_configuration)
