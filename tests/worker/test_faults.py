@@ -19,7 +19,7 @@ from redesignate.model.pool import Pool, Target
 from redesignate.model.zone import Status, Zone
 from tests.support.nameservers import SmallBackend, SmallServer
 from tests.worker.conftest import Plane, eventually
-from tests.worker.test_worker import gone
+from tests.worker.test_worker import LONG_LEASE, gone
 
 R = TypeVar("R")
 Servers = tuple[SmallServer, SmallServer, SmallServer]
@@ -163,9 +163,10 @@ def test_a_backend_that_fails_is_named_and_tried_again(plane: Plane, servers: Se
     good, bad, _ = servers
     plane.pool(good, bad)
     plane.backend(bad).failing = "rndc: cannot connect to 192.0.2.1:953"
+    plane.worker_settings = LONG_LEASE
     plane.start()
     zone = plane.zone()
-    eventually(lambda: "cannot connect" in str(plane.target_view(zone, bad).error), 15)
+    eventually(lambda: "cannot connect" in str(plane.target_view(zone, bad).error), 3)
     assert good.zones[zone.name] == zone.serial
     plane.backend(bad).failing = None
     plane.wait_active(zone, timeout=20)

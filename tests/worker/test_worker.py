@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import time
 
+from redesignate.config.settings import WorkerSettings
 from redesignate.model.errors import ZoneNotFound
 from redesignate.model.zone import Zone
 from tests.support.nameservers import SmallServer
 from tests.worker.conftest import Plane, eventually
 
+LONG_LEASE = WorkerSettings(find_interval=0.2, lease=10.0)
+"""Waiting for the end of a lease, or of a window, is seen as a failure."""
 Servers = tuple[SmallServer, SmallServer, SmallServer]
 
 
@@ -94,13 +97,14 @@ def test_two_hundred_zones_at_once(plane: Plane, servers: Servers) -> None:
 
 
 def test_a_server_that_lost_a_zone_gets_it_back_with_the_next_change(plane: Plane, servers: Servers) -> None:
+    plane.worker_settings = LONG_LEASE
     plane.pool(servers[0])
     plane.start()
     zone = plane.zone()
     plane.wait_active(zone)
     servers[0].zones.clear()
     after = plane.edit(zone)
-    plane.wait_active(zone)
+    plane.wait_active(zone, timeout=3)
     assert servers[0].zones[zone.name] == after.serial
 
 
@@ -136,6 +140,7 @@ def test_a_changed_pool_is_used_at_the_next_change(plane: Plane, servers: Server
 
 
 def test_stopping_is_quick_and_a_second_worker_goes_on(plane: Plane, servers: Servers) -> None:
+    plane.worker_settings = LONG_LEASE
     servers[0].silent = True
     plane.pool(servers[0])
     worker = plane.start()
@@ -147,4 +152,4 @@ def test_stopping_is_quick_and_a_second_worker_goes_on(plane: Plane, servers: Se
     plane.workers.clear()
     servers[0].silent = False
     plane.start()
-    plane.wait_active(zone, timeout=20)
+    plane.wait_active(zone, timeout=6)
