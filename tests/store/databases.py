@@ -22,7 +22,7 @@ class Database:
     kind: str
     folder: Path
     server: Postgres | MariaDB | None = None
-    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def new(self) -> str:
         """The URL of an empty one."""

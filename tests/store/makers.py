@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows with every member set, and rows with as little as there can be."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target
+from redesignate.model.rrset import RRset
+from redesignate.model.zone import Action, Status, Zone, ZoneType
+from redesignate.store.unit import Store
+
+POOL = "794ccc2c-d751-44fe-b57f-8894c9f5c842"
+EMAIL = "hostmaster@example.org"
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def zone(name: str | None = None, **given: Any) -> Zone:
+    ident = given.get("id") or new_id()
+    values: dict[str, Any] = {
+        "id": ident, "name": name or f"z{ident[:8]}.example.org.", "type": ZoneType.PRIMARY, "pool_id": POOL,
+        "project_id": "p1", "email": EMAIL, "ttl": 3600, "serial": 2**32 - 1, "revision": 1, "confirmed": 0,
+        "mname": "ns1.example.net.", "refresh": 3550, "retry": 600, "expire": 86400, "minimum": 3600,
+        "action": Action.CREATE, "status": Status.PENDING, "version": 1, "created_at": 1_750_000_000_123_456,
+    }  # fmt: skip
+    return Zone(**(values | given))
+
+
+def full_zone() -> Zone:
+    """Every member set, at its longest or largest."""
+    return zone(
+        name="x" * 63 + "." + "y" * 63 + "." + "z" * 63 + "." + "a" * 49 + f".{uuid.uuid4().hex[:8]}.",
+        type=ZoneType.SECONDARY, project_id="p" * 36, email="a" * 243 + "@example.org", description="ü" * 160,
+        parent_id=new_id(), attributes={"k" * 50: "v😀" * 25, "": "\0"}, primaries=("192.0.2.1", "[2001:db8::1]:53"),
+        serial=2**32 - 1, revision=2**62, confirmed=2**62 - 1, ttl=2**31 - 1, refresh=2**31 - 1, action=Action.UPDATE,
+        status=Status.ERROR, updated_at=2**53, transferred_at=2**53 + 1,
+    )  # fmt: skip
+
+
+def rrset(of: Zone, name: str = "www", rrtype: str = "A", **given: Any) -> RRset:
+    values: dict[str, Any] = {
+        "id": new_id(), "zone_id": of.id, "zone_name": of.name, "project_id": "p1", "name": f"{name}.{of.name}",
+        "type": rrtype, "ttl": None, "records": ("192.0.2.1",), "description": None, "managed": False, "revision": 1,
+        "born": 1, "version": 1, "created_at": 5, "updated_at": None, "status": Status.PENDING, "action": Action.CREATE,
+    }  # fmt: skip
+    return RRset(**(values | given))
+
+
+def full_pool() -> Pool:
+    return Pool(
+        id=new_id(), name=f"pool-{uuid.uuid4().hex[:8]}", version=7, created_at=3, description="d" * 160,
+        project_id="p", attributes={"a": "b"}, ns_records=(NSRecord("ns1.example.net.", 10000),),
+        nameservers=(Nameserver(id=new_id(), host="2001:db8::1", port=53, tsigkey_id=new_id()),),
+        targets=(
+            Target(id=new_id(), type="bind9", options={"host": "192.0.2.1"}, primaries=(Endpoint("192.0.2.2", 5354),),
+                   description="t", tsigkey_id=new_id()),
+        ),
+        also_notifies=(Endpoint("192.0.2.3", 53),),
+        catalog=Catalog(name="catalog.invalid.", refresh=61, algorithm="hmac-sha256", secret="c2VjcmV0"),
+        updated_at=9,
+    )  # fmt: skip
+
+
+def add(store: Store, *zones: Zone) -> None:
+    """Insert zones."""
+    store.transact(lambda work: [work.zones.add(one, apex_version=1, rrsets=0) for one in zones])

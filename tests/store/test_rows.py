@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every row comes back as it went in, on every database."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from redesignate.model.caller import Caller
+from redesignate.model.errors import Misconfigured
+from redesignate.model.service import ServiceState
+from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.model.work import PeerState, Role
+from redesignate.model.zone import Action, Status, Zone
+from redesignate.store.journal import Entry
+from redesignate.store.outbox import NEVER
+from redesignate.store.secrets import Secrets
+from redesignate.store.unit import Store
+from redesignate.store.zones import Counts, Stale
+from tests.store.makers import add, full_pool, full_zone, new_id, rrset, zone
+
+
+def get(store: Store, zone_id: str) -> Zone | None:
+    with store.read() as work:
+        return work.zones.get(zone_id)
+
+
+@pytest.mark.parametrize("make", [zone, full_zone])
+def test_zones(store: Store, make: Any) -> None:
+    one = make()
+    add(store, one)
+    assert get(store, one.id) == one
+    with store.read() as work:
+        assert work.zones.named([one.name]) == [one]
+        assert work.zones.many([one.id]) == {one.id: one}
+    with pytest.raises(IntegrityError):
+        add(store, replace(one, id=new_id()))
+
+
+def test_a_zone_moves_only_from_the_revision_it_was_read_at(store: Store) -> None:
+    one = zone()
+    add(store, one)
+    after = replace(one, revision=2, serial=5, description="words", updated_at=3)
+    store.transact(lambda work: work.zones.advance(one, after, rrsets=2, records=-1, apex_version=9))
+    assert get(store, one.id) == after
+    with store.read() as work:
+        assert work.zones.lock(one.id) == (after, Counts(2, -1))
+        with pytest.raises(Stale):
+            work.zones.advance(one, replace(one, revision=2))
+        with pytest.raises(Stale):
+            work.zones.advance(one, replace(one, revision=2, email="x@y.z"))
+        with pytest.raises(Stale):
+            work.zones.settle(one, replace(one, confirmed=1))
+        with pytest.raises(Stale):
+            work.zones.settle(one, replace(one, confirmed=1, deleted_at=4))
+
+
+def test_a_settled_deletion_frees_the_name(store: Store) -> None:
+    one = zone()
+    add(store, one)
+    gone = replace(one, status=Status.DELETED, action=Action.NONE, deleted_at=77)
+    store.transact(lambda work: work.zones.settle(one, gone))
+    assert get(store, one.id) is None
+    with store.read() as work:
+        assert work.zones.many([one.id]) == {one.id: gone}
+        assert work.zones.departed(one.name, one.pool_id) == gone
+        assert work.zones.lock_many([one.id]) == {one.id: gone}
+    add(store, replace(one, id=new_id()))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"records": ()},
+        {
+            "ttl": 2**31 - 1, "records": ('"ü\\000😀"', "x" * 70000), "description": "d" * 160, "managed": True,
+            "revision": 2**62, "born": 2**62, "updated_at": 2**53, "project_id": None, "type": "TYPE65280",
+        },
+    ],
+)  # fmt: skip
+def test_rrsets(store: Store, given: dict[str, Any]) -> None:
+    of = zone()
+    add(store, of)
+    one = rrset(of, **({"rrtype": given.pop("type")} if "type" in given else {}), **given)
+    wire = bytes(range(256)) * 300
+    store.transact(lambda work: work.rrsets.add([(one, wire)]))
+    with store.read() as work:
+        found = work.rrsets.get(one.id)
+        assert found is not None
+        assert replace(found, status=one.status, action=one.action) == one
+        assert work.rrsets.wire(one.id) == wire
+        assert work.rrsets.types_at(of.id, one.name) == {one.type}
+        assert work.rrsets.find(of.id, one.name, one.type) == found
+        assert work.rrsets.get(one.id, zone_id=new_id()) is None
+    changed = replace(found, ttl=5, records=("192.0.2.9",), version=2)
+    store.transact(lambda work: work.rrsets.change(changed, b"new", records=True))
+    with store.read() as work:
+        found = work.rrsets.get(one.id)
+        assert found is not None
+        assert replace(found, status=one.status, action=one.action) == replace(
+            changed, status=one.status, action=one.action
+        )
+        assert work.rrsets.wire(one.id) == b"new"
+    store.transact(lambda work: work.rrsets.remove([one.id]))
+    with store.read() as work:
+        assert work.rrsets.get(one.id) is None
+        assert not work.conn.execute(text("SELECT 1 FROM rrset_data WHERE rrset_id = :i"), {"i": one.id}).first()
+
+
+def test_journal(store: Store) -> None:
+    of = zone()
+    entry = Entry(
+        zone_id=of.id, revision=2**60, serial_from=2**32 - 1, serial_to=1, full=False, removed=bytes(range(256)),
+        added=b"\0" * 2**20, soa_from=b"a", soa_to=b"b", at=2**53,
+    )  # fmt: skip
+    caller = Caller(request_id="r" * 99, user_id="u" * 99, project_id="p" * 99)
+    store.transact(lambda work: work.journal.add(entry, caller))
+    with store.read() as work:
+        row = work.conn.execute(text("SELECT * FROM journal WHERE zone_id = :i"), {"i": of.id}).one()
+    assert (row.revision, row.serial_from, row.serial_to, row.at) == (2**60, 2**32 - 1, 1, 2**53)
+    assert (bytes(row.removed), bytes(row.added)) == (entry.removed, entry.added)
+    assert (len(row.user_id), len(row.request_id)) == (64, 64)
+
+
+def test_outbox(store: Store) -> None:
+    of = zone()
+    assert store.transact(lambda work: work.outbox.enqueue(of.id, of.pool_id, 5, 100))
+    with store.read() as work:
+        row = work.outbox.rows([of.id])[of.id]
+    assert (row.revision, row.queued_at, row.next_try, row.lease_until) == (5, 100, 100, NEVER)
+    store.transact(lambda work: work.outbox.finish([(of.id, 4, 100), (of.id, 5, 99)]))
+    with store.read() as work:
+        assert work.outbox.rows([of.id])
+    store.transact(lambda work: work.outbox.finish([(of.id, 5, 100)]))
+    with store.read() as work:
+        assert not work.outbox.rows([of.id])
+
+
+def test_peer_states(store: Store) -> None:
+    of = zone()
+    one = PeerState(peer_id=new_id(), role=Role.TARGET)
+    full = PeerState(
+        peer_id=new_id(), role=Role.NAMESERVER, present=True, revision=2**60, serial=2**32 - 1, since=2**53, attempts=9,
+        error="ü" * 300, next_try=2**53,
+    )  # fmt: skip
+    empty: dict[str, dict[str, PeerState]] = {of.id: {}}
+    given = {of.id: {one.peer_id: one, full.peer_id: full}}
+    store.transact(lambda work: work.peers.save(empty, given))
+    with store.read() as work:
+        found = work.peers.of([of.id])
+    assert found == {of.id: {one.peer_id: one, full.peer_id: replace(full, error="ü" * 255)}}
+    changed = {of.id: found[of.id] | {one.peer_id: replace(one, attempts=1)}}
+    store.transact(lambda work: work.peers.save(found, changed))
+    with store.read() as work:
+        assert work.peers.of([of.id]) == changed
+    store.transact(lambda work: work.peers.forget_peers([one.peer_id]))
+    store.transact(lambda work: work.peers.forget([of.id]))
+    with store.read() as work:
+        assert work.peers.of([of.id]) == empty
+
+
+def test_pools(store: Store) -> None:
+    one = full_pool()
+    store.transact(lambda work: work.pools.add(one))
+    with store.read() as work:
+        assert work.pools.get(one.id) == one == work.pools.named(one.name)
+        assert work.pools.hold(one.id) == (one, 1)
+        assert work.pools.many([one.id]) == {one.id: one}
+    changed = replace(one, version=8, catalog=None, description=None)
+    store.transact(lambda work: work.pools.change(changed, apex=True))
+    with store.read() as work:
+        assert work.pools.hold(one.id) == (changed, 2)
+        assert work.pools.apex_versions()[one.id] == 2
+    store.transact(lambda work: work.pools.remove(one.id))
+    with store.read() as work:
+        assert work.pools.get(one.id) is None
+
+
+def test_quotas_and_counts(store: Store) -> None:
+    project = new_id()
+    limits = {"zones": -1, "zone_records": 2**31 - 1}
+    store.transact(lambda work: work.quotas.set(project, limits))
+    store.transact(lambda work: work.quotas.set(project, {"zones": 5}))
+    with store.read() as work:
+        assert work.quotas.overrides(project) == limits | {"zones": 5}
+    store.transact(lambda work: work.quotas.reset(project))
+    assert [store.transact(lambda work, by=by: work.quotas.count_zone(project, by)) for by in (1, 1, -1)] == [1, 2, 1]  # type: ignore[misc]
+    with store.read() as work:
+        assert (work.quotas.overrides(project), work.quotas.zones_of(project)) == ({}, 1)
+
+
+def test_services(store: Store) -> None:
+    host = new_id()
+    store.transact(lambda work: work.services.beat("api", host, ServiceState.WARNING, 5))
+    store.transact(lambda work: work.services.beat("api", host, ServiceState.UP, 6))
+    with store.read() as work:
+        row = work.conn.execute(text("SELECT id FROM services WHERE hostname = :h"), {"h": host}).one()
+        found = work.services.get(row.id)
+    assert found is not None
+    assert (found.status, found.created_at, found.heartbeated_at, found.updated_at) == (ServiceState.UP, 5, 6, 6)
+
+
+def key(**given: Any) -> TSIGKey:
+    values = {
+        "id": new_id(), "name": new_id(), "algorithm": "hmac-sha512", "secret": base64.b64encode(b"s" * 110).decode(),
+        "scope": Scope.ZONE, "resource_id": new_id(), "created_at": 4,
+    }  # fmt: skip
+    return TSIGKey(**(values | given))
+
+
+def test_keys(store: Store) -> None:
+    one = key()
+    store.transact(lambda work: work.tsigkeys.add(one))
+    with store.read() as work:
+        assert work.tsigkeys.get(one.id) == work.tsigkeys.named(one.name) == one
+        assert work.tsigkeys.of(Scope.ZONE, one.resource_id) == work.tsigkeys.many([one.id]) == (one,)
+        assert work.tsigkeys.of(Scope.POOL, one.resource_id) == ()
+    assert store.transact(lambda work: work.tsigkeys.remove(one.id))
+    assert not store.transact(lambda work: work.tsigkeys.remove(one.id))
+
+
+# -- secrets at rest
+
+
+def test_secrets_are_sealed_in_the_tables(shared_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    store = Store(shared_url, secrets=Secrets(file))
+    one, pool = key(secret="dG9wc2VjcmV0"), full_pool()
+    store.transact(lambda work: work.tsigkeys.add(one))
+    store.transact(lambda work: work.pools.add(pool))
+    assert file.stat().st_mode & 0o777 == 0o600
+    with store.engine.connect() as connection:
+        raw = connection.execute(text("SELECT secret FROM tsigkeys WHERE id = :i"), {"i": one.id}).scalar_one()
+        body = connection.execute(text("SELECT body FROM pools WHERE id = :i"), {"i": pool.id}).scalar_one()
+    assert raw.startswith("sealed:")
+    assert "dG9wc2VjcmV0" not in raw
+    assert "c2VjcmV0" not in body
+    with store.read() as work:
+        assert work.tsigkeys.get(one.id) == one
+        assert work.pools.get(pool.id) == pool
+    for wrong in (Secrets(tmp_path / "another"), Secrets(None)):
+        other = Store(shared_url, secrets=wrong)
+        with other.read() as work, pytest.raises(Misconfigured):
+            work.tsigkeys.get(one.id)
+        other.close()
+    store.transact(lambda work: work.tsigkeys.remove(one.id))
+    store.transact(lambda work: work.pools.remove(pool.id))
+    store.close()
+
+
+def test_text_compares_and_sorts_by_octet(store: Store) -> None:
+    names = ["a.", "A.", "b.", "_.", "-.", "aa.", "a-.", "~."]
+    project = new_id()
+    add(store, *(zone(name=f"{name}{project}.", project_id=project) for name in names))
+    with store.read() as work:
+        assert work.zones.named([f"A.{project}."])[0].name.startswith("A.")
+        query = text("SELECT name FROM zones WHERE project_id = :p ORDER BY name")
+        found = list(work.conn.execute(query, {"p": project}).scalars())
+    assert found == sorted(found) == sorted(f"{name}{project}." for name in names)
