@@ -95,7 +95,7 @@ class Wiring:
             return InprocWake(self.pending)
         if self.broker is None:
             return Unheard()
-        from redesignate.bus.amqp import AmqpWake
+        from redesignate.bus.amqp_hints import AmqpWake
 
         made = AmqpWake(self.broker, publisher=f"central.{self.settings.host}")
         self.on_close(made.close)
@@ -130,6 +130,6 @@ class Wiring:
             return InprocWorkSource(self.pending)
         if self.broker is None:
             return None
-        from redesignate.bus.amqp import AmqpWorkSource
+        from redesignate.bus.amqp_hints import AmqpWorkSource
 
         return AmqpWorkSource(self.broker)

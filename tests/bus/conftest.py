@@ -11,7 +11,8 @@ from typing import Protocol
 import pytest
 from oslo_config import cfg
 
-from redesignate.bus.amqp import AmqpCentral, AmqpWake, AmqpWorkSource, CentralServer
+from redesignate.bus.amqp import AmqpCentral, CentralServer
+from redesignate.bus.amqp_hints import AmqpWake, AmqpWorkSource
 from redesignate.bus.broker import Broker
 from redesignate.bus.codec import Dispatch
 from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource

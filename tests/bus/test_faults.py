@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from redesignate.bus.amqp import AmqpWake
+from redesignate.bus.amqp_hints import AmqpWake
 from redesignate.bus.broker import Broker
 from redesignate.bus.port import GetQuotas
 from redesignate.config.settings import BusSettings

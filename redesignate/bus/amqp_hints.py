@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hints to the workers over a message broker, as oslo.messaging's notifications.
+
+The library's notification listener acknowledges after the work, so what a killed worker held goes to another at once.
+What is lost anyway, the outbox has.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from redesignate.bus.broker import Broker, messaging
+from redesignate.bus.ends import Farewell, Listening
+from redesignate.bus.lanes import Lanes
+from redesignate.bus.pending import Pending
+from redesignate.bus.port import Handler
+from redesignate.observe.log import events
+
+log = events(__name__)
+
+WORK_TOPIC = "redesignate_work"
+
+
+class AmqpWake:
+    """Hints to whichever worker is free. A thread of its own sends them, many zones in one message when in a hurry.
+
+    most   zones in one message: one worker gets them together
+    """
+
+    def __init__(self, broker: Broker, *, publisher: str, topic: str = WORK_TOPIC, most: int = 20) -> None:
+        self._broker = broker
+        self._most = most
+        self._pending = Pending()
+        self._stopping = threading.Event()
+        self._transport = broker.notifications()
+        self._notifier = messaging.Notifier(
+            self._transport, publisher_id=publisher, driver="messagingv2", topics=[topic], retry=-1
+        )
+        self._thread = threading.Thread(target=self._send, name="hints-send", daemon=True)
+        self._thread.start()
+
+    def wake(self, zone_ids: Sequence[str]) -> None:
+        """Tell some worker that these zones have work. Never waits for the broker."""
+        self._pending.add(zone_ids)
+
+    def waiting(self) -> int:
+        """How many zones nobody has been told of yet."""
+        return len(self._pending)
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Send no more; what has not left by then is the sweep's."""
+        self._stopping.set()
+        self._pending.nudge()
+        self._thread.join(timeout_s)
+        Farewell(self._transport.cleanup).start().wait(self._broker)
+
+    def _send(self) -> None:
+        while not self._stopping.is_set():
+            zone_ids = self._pending.take(self._most, self._stopping)
+            if zone_ids and self._broker.wait_up():
+                self._notifier.info({}, "zone.changed", {"zone_ids": zone_ids})
+
+
+class _Ear:
+    """What the library's listener finds: called for each message of priority "info"."""
+
+    def __init__(self, source: AmqpWorkSource) -> None:
+        self._source = source
+
+    def info(self, _context: object, _publisher: str, _event: str, payload: dict[str, Any], _about: object) -> str:
+        return self._source.hear(payload)
+
+
+class AmqpWorkSource:
+    """Hints as a worker hears them; all workers share one queue.
+
+    lanes     calls of the handler at a time; messages that come while all are busy are handled together
+    most      zones in one call of the handler
+    prefetch  messages that this worker holds at most, the rest is for the others ([oslo_messaging_rabbit]
+              rabbit_qos_prefetch_count where the operator sets it)
+    pause_s   how long a message is held whose handler raised, before it is given back
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        topic: str = WORK_TOPIC,
+        lanes: int = 16,
+        most: int = 100,
+        prefetch: int = 64,
+        pause_s: float = 1.0,
+    ) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._lanes, self._most, self._prefetch = lanes, most, prefetch
+        self._pause_s = pause_s
+        self._stopping = threading.Event()
+        self._listening = Listening(broker, self._make, prefetch)
+        self._work: Lanes | None = None
+
+    def start(self, handler: Handler) -> None:
+        """Deliver hints to `handler`, from threads of the source's own, as soon as the broker is there."""
+        self._work = Lanes(handler, lanes=self._lanes, most=self._most)
+        self._listening.start()
+
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Whether it listens by then."""
+        return self._listening.ready.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Deliver no more; returns when no handler runs. What is unacknowledged goes to another worker."""
+        self._stopping.set()
+        if self._work is not None:
+            self._work.close()
+        self._listening.stop()
+
+    def hear(self, payload: dict[str, Any]) -> str:
+        """One message, in the library's words: HANDLED acknowledges, REQUEUE gives it back."""
+        assert self._work is not None
+        zone_ids = tuple(str(zone_id) for zone_id in payload.get("zone_ids", ()))
+        try:
+            done = not zone_ids or self._work.run(zone_ids)
+        except Exception:  # the loop of a service
+            log.exception("hints come back, for their handler failed", zones=len(zone_ids))
+            done = False
+        if not done:
+            self._stopping.wait(self._pause_s)
+        result: str = messaging.NotificationResult.HANDLED if done else messaging.NotificationResult.REQUEUE
+        return result
+
+    def _make(self) -> Any:
+        transport = self._broker.notifications(prefetch=self._prefetch)
+        target = messaging.Target(exchange=self._broker.settings.control_exchange, topic=self._topic)
+        return messaging.get_notification_listener(transport, [target], [_Ear(self)], allow_requeue=True)

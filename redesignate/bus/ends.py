@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Coming and going over a broker that may be away: the library waits for it for ever, and no thread of ours does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from amqp.exceptions import AMQPError  # type: ignore[import-untyped]
+from kombu.exceptions import OperationalError
+
+from redesignate.bus.broker import Broker, messaging
+from redesignate.observe.log import events
+
+log = events(__name__)
+
+AWAY = (messaging.MessageDeliveryFailure, OperationalError, AMQPError, OSError)
+"""What the library raises when the broker is away, refuses us, or goes while we speak."""
+
+REFUSED_S = 2.0
+HANG_UP_S = 60.0
+HANG_UP_AWAY_S = 1.0
+
+
+class Farewell:
+    """A thread that hangs up: the library waits for a broker that is away even for that, and we do not."""
+
+    def __init__(self, hang_up: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=hang_up, name="bus-hang-up", daemon=True)
+
+    def start(self) -> Farewell:
+        """Begin to hang up."""
+        self._thread.start()
+        return self
+
+    def wait(self, broker: Broker) -> None:
+        """Wait for its end, not for long while the broker is away; nothing where it has not begun."""
+        end = time.monotonic() + HANG_UP_S
+        while self._thread.is_alive() and time.monotonic() < end:
+            self._thread.join(0.5)
+            if not broker.doubt():
+                end = min(end, time.monotonic() + HANG_UP_AWAY_S)
+
+
+class Listening:
+    """A server of the library's: started from a thread of its own once the broker is there, since it would wait."""
+
+    def __init__(self, broker: Broker, make: Callable[[], Any], threads: int) -> None:
+        self._broker = broker
+        self._make = make
+        self._threads = threads
+        self._server: Any = None
+        self._stopping = threading.Event()
+        self.ready = threading.Event()
+        self._starter = threading.Thread(target=self._start, name="bus-listen", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen as soon as the broker is there; returns at once."""
+        self._starter.start()
+
+    def stop(self) -> None:
+        """Take nothing new, wait for what is being worked on, give back the rest."""
+        self._stopping.set()
+        if self.ready.is_set():
+            Farewell(self._hang_up).start().wait(self._broker)
+
+    def _hang_up(self) -> None:
+        self._server.stop()
+        self._server.wait()
+        self._server.transport.cleanup()
+
+    def _start(self) -> None:
+        while self._broker.wait_up() and not self._stopping.is_set():
+            server = self._make()
+            try:
+                server.start(override_pool_size=self._threads)
+            except (messaging.ServerListenError, *AWAY) as error:
+                log.error("cannot listen on the message broker", why=str(error))
+                server.transport.cleanup()
+                self._stopping.wait(REFUSED_S)
+                continue
+            self._server = server
+            self.ready.set()
+            log.info("listening on the message broker", server=type(server).__name__)
+            return
