@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The migrations make exactly the schema that the code works with, as often and by as many as they are run."""
+
+from __future__ import annotations
+
+from multiprocessing import get_context
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from redesignate.model.errors import Misconfigured
+from redesignate.store import migrate, schema
+from redesignate.store.engine import engine
+from redesignate.store.unit import Store
+from tests.store.databases import Database
+from tests.store.makers import add, zone
+
+
+def test_upgrading_twice_is_upgrading_once(database: Database) -> None:
+    url = database.new()
+    assert migrate.current(url) is None
+    with pytest.raises(Misconfigured, match="database sync"):
+        migrate.require_head(url)
+    for _ in range(2):
+        migrate.upgrade(url)
+        assert (migrate.current(url),) == migrate.heads()
+    migrate.require_head(url)
+    assert len(migrate.heads()) == 1
+    assert migrate.history()[0].startswith(migrate.heads()[0])
+    database.drop(url)
+
+
+def test_many_may_upgrade_at_once(database: Database) -> None:
+    url = database.new()
+    context = get_context("spawn")  # as services do it: each in a process of its own
+    processes = [context.Process(target=migrate.upgrade, args=(url,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert (migrate.current(url),) == migrate.heads()
+    database.drop(url)
+
+
+def test_the_migrated_schema_is_the_codes(url: str) -> None:
+    made = engine(url, writes=True)
+    with made.connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, schema.metadata) == []
+        there = inspect(connection)
+        for table in schema.metadata.sorted_tables:
+            indexes = {index["name"]: index["column_names"] for index in there.get_indexes(table.name)}
+            for index in table.indexes:
+                assert indexes[index.name] == [column.name for column in index.columns], index.name
+            assert there.get_pk_constraint(table.name)["constrained_columns"] == [c.name for c in table.primary_key]
+    made.dispose()
+
+
+def test_collations_and_engines_are_as_the_code_needs_them(url: str) -> None:
+    made = engine(url, writes=True)
+    with made.connect() as connection:
+        match made.dialect.name:
+            case "mysql":
+                wrong = connection.execute(
+                    text(
+                        "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS "
+                        "WHERE TABLE_SCHEMA = DATABASE() AND COLLATION_NAME <> 'utf8mb4_bin' "
+                        "AND TABLE_NAME <> 'alembic_version'"
+                    )
+                ).all()
+            case "postgresql":
+                wrong = connection.execute(
+                    text(
+                        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' "
+                        "AND data_type = 'character varying' AND collation_name IS DISTINCT FROM 'C' "
+                        "AND table_name <> 'alembic_version'"
+                    )
+                ).all()
+            case _:
+                wrong = []
+    made.dispose()
+    assert wrong == []
+
+
+def test_data_survives_an_upgrade_that_has_nothing_to_do(url: str) -> None:
+    store, one = Store(url), zone()
+    add(store, one)
+    migrate.upgrade(url)
+    with store.read() as work:
+        assert work.zones.get(one.id) == one
+    store.close()
