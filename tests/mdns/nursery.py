@@ -147,8 +147,11 @@ class Nursery:
         self.store.transact(do)
         return planted
 
-    def edit(self, planted: Planted, changes: Mapping[Key, Value | None]) -> None:
-        """One revision: each RRset is set to what is given, or removed where None."""
+    def edit(self, planted: Planted, changes: Mapping[Key, Value | None], *, full: bool = False) -> None:
+        """One revision: each RRset is set to what is given, or removed where None.
+
+        full   too much for the journal, which then says "everything" and holds neither side
+        """
         before = planted.zone
         after = replace(before, serial=before.serial + 1, revision=before.revision + 1)
 
@@ -166,9 +169,9 @@ class Nursery:
                 revision=after.revision,
                 serial_from=before.serial,
                 serial_to=after.serial,
-                full=False,
-                removed=b"".join(removed),
-                added=b"".join(added),
+                full=full,
+                removed=b"" if full else b"".join(removed),
+                added=b"" if full else b"".join(added),
                 soa_from=rrset.soa(before),
                 soa_to=rrset.soa(after),
                 at=1,

@@ -185,6 +185,17 @@ def test_ixfr_falls_back_to_the_whole_zone(nursery: Nursery, serve: Serve) -> No
     assert zone == planted.as_dnspython()
 
 
+def test_a_revision_that_the_journal_does_not_hold_is_not_skipped(nursery: Nursery, serve: Serve) -> None:
+    planted = nursery.plant(ZONE, MANY)
+    service = serve()
+    zone = axfr(service)
+    nursery.edit(planted, {("one.example.org.", "A"): (None, ("192.0.2.1",))})
+    nursery.edit(planted, {("two.example.org.", "A"): (None, ("192.0.2.2",))}, full=True)
+    nursery.edit(planted, {("three.example.org.", "A"): (None, ("192.0.2.3",))})
+    refresh(service, zone, dns.query.UDPMode.TRY_FIRST)
+    assert zone == planted.as_dnspython()
+
+
 def test_ixfr_over_udp_is_the_difference_or_the_soa(nursery: Nursery, serve: Serve) -> None:
     planted = nursery.plant(ZONE, MANY)
     service = serve()

@@ -108,6 +108,30 @@ def test_a_cut_or_altered_blob_never_breaks_the_reader(name: str, rdatas: list[b
     assert len(rrset.split(again)) == count
 
 
+FIXED = b"\0\1\0\1\0\0\0\5\0\4"
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        pytest.param(b"\x03www\0" + FIXED + b"1234", id="an owner that ends at the root"),
+        pytest.param(b"\x03www\xc0\x0d" + FIXED + b"1234", id="an owner that points elsewhere"),
+        pytest.param(b"\0\xc0\x0c" + FIXED + b"1234", id="a root label before the pointer"),
+        pytest.param(b"\x43www\xc0\x0c" + FIXED + b"1234", id="a label of unknown kind"),
+        pytest.param(b"\xc0\x0c" + FIXED + b"123", id="rdata cut short"),
+        pytest.param(b"\xc0\x0c" + FIXED[:-1], id="fields cut short"),
+        pytest.param(b"\xc0\x0c" + FIXED + b"1234" + b"\xc0", id="the second owner cut short"),
+        pytest.param(b"\x03ww", id="an owner cut short"),
+    ],
+)
+def test_a_malformed_blob_is_refused(blob: bytes) -> None:
+    for read in (rrset.split, lambda it: rrset.ready(it, None), lambda it: rrset.retime(it, 7)):
+        with pytest.raises(Malformed):
+            read(blob)
+    with pytest.raises(Malformed):
+        rrset.bodies(b"", None)
+
+
 def test_the_apex_is_the_bare_pointer() -> None:
     assert rrset.owner(ZONE, ZONE) == b"\xc0\x0c"
     assert rrset.owner(ZONE, "a.b.example.org.") == b"\x01a\x01b\xc0\x0c"
