@@ -92,7 +92,8 @@ class Attempt:
             for rig in job.rig.targets
             if self._stand(job, rig.target.id, Role.TARGET) or (lingering and self._may_serve(rig, lingering))
         ]
-        reminded = [rig for rig in job.rig.targets if rig not in telling] if servers and self.task.present else []
+        answering = [server for server in servers if not job.health(server.id).down]
+        reminded = [rig for rig in job.rig.targets if rig not in telling] if answering and self.task.present else []
         job.expect_polls({Endpoint(server.host, server.port) for server in servers})
         job.expect_telling({rig.notify for rig in [*telling, *reminded] if rig.notify is not None})
         work: list[tuple[str, Coroutine[Any, Any, PeerOutcome]]] = []

@@ -22,27 +22,30 @@ PeerKey = tuple[str, str]
 class Health:
     """One peer, over all zones.
 
-    unanswered      when the oldest try was sent since which nothing has come back; None: the last try was answered
-    failed          zones failed at it since it was last told to central as returned
-    returned        when central was last told
+    unanswered   when the oldest try was sent since which nothing has come back; None: the last try was answered
+    heard        when the last answer came
+    returned     when central was last told that it is back
     """
 
     key: PeerKey
     unanswered: float | None = None
     tries: int = 0
+    heard: float = -1.0
     down: bool = False
     why: str | None = None
-    failed: bool = False
     returned: float | None = None
 
-    def answered(self) -> bool:
+    def answered(self, now: float) -> bool:
         """It said something, whatever it was. Whether it had been down."""
+        self.heard = now
         was_down, self.down = self.down, False
         self.unanswered, self.tries, self.why = None, 0, None
         return was_down
 
     def silent(self, sent: float, now: float, why: str) -> bool:
         """A try sent at `sent` has had no answer until `now`. Whether it is down from now on, and was not before."""
+        if sent <= self.heard:
+            return False  # it has answered others since
         if self.unanswered is None or sent < self.unanswered:
             self.unanswered = sent
         self.tries += 1
@@ -61,7 +64,7 @@ class Health:
         recent = self.returned is not None and now - self.returned < RETURN_PAUSE_S
         if recent and not from_down:
             return False
-        self.returned, self.failed = now, False
+        self.returned = now
         return True
 
 
@@ -97,7 +100,7 @@ class HealthBook:
 
     def answered(self, health: Health, now: float) -> None:
         """As `Health.answered`, and tells central where zones wait."""
-        from_down = health.answered()
+        from_down = health.answered(now)
         if from_down and health.tell_return(now, from_down=True):
             self.on_return(health)
 

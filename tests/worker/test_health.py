@@ -44,15 +44,25 @@ def test_any_answer_makes_a_peer_well() -> None:
     assert back == []
 
 
+def test_a_try_from_before_the_last_answer_counts_for_nothing() -> None:
+    health, down, _ = book()
+    peer = health.of("p", "s")
+    health.answered(peer, 10.0)
+    for sent in (1.0, 2.0, 3.0, 10.0):
+        health.silent(peer, sent, 15.0, "no answer")
+    assert peer.well
+    assert down == []
+
+
 def test_central_hears_at_once_that_a_peer_is_back_and_rarely_that_a_zone_is_mended() -> None:
     health, _, back = book()
     peer = health.of("p", "s")
-    for _ in range(2):
+    for start in (0.0, 20.0):
         for at in range(4):
-            health.silent(peer, float(at), at + 1.0, "no answer")
-        health.answered(peer, 5.0)
+            health.silent(peer, start + at, start + at + 1.0, "no answer")
+        health.answered(peer, start + 5.0)
     assert back == [peer, peer]
-    health.mended(peer, 6.0)
+    health.mended(peer, 26.0)
     assert back == [peer, peer]
     health.mended(peer, 60.0)
     health.mended(peer, 61.0)
