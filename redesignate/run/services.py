@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from wsgiref.types import WSGIApplication
+
+from sqlalchemy.exc import OperationalError
 
 from redesignate.api.app import build
 from redesignate.auth.identity import authenticator
@@ -111,7 +114,20 @@ def _check_database(configuration: Configuration) -> None:
     url = configuration.settings.store.url
     if url is None:
         raise Misconfigured("This service needs a database: set [storage:sqlalchemy] connection.")
-    require_head(url)
+    store = configuration.settings.store
+    tries = 0
+    while True:
+        try:
+            require_head(url)
+            return
+        except OperationalError as error:
+            tries += 1
+            if store.max_retries >= 0 and tries > store.max_retries:
+                raise Misconfigured(
+                    f"The database cannot be reached: {error.orig}; see [storage:sqlalchemy] connection."
+                ) from error
+            log.warning("waiting for the database", why=str(error.orig), again_in_s=store.retry_interval)
+            time.sleep(store.retry_interval)
 
 
 def _beat(wiring: Wiring, service: str, *, direct: bool = False) -> None:

@@ -18,8 +18,9 @@ from redesignate.bus.port import Central, Wake, WorkSource
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
 from redesignate.config.load import Configuration
-from redesignate.config.settings import CentralAccess, Settings
+from redesignate.config.settings import CentralAccess, Settings, StoreSettings
 from redesignate.model.errors import Misconfigured
+from redesignate.store.engine import EngineOptions
 from redesignate.store.secrets import Secrets
 from redesignate.store.unit import Store
 
@@ -34,6 +35,19 @@ class Unheard:
 
     def wake(self, zone_ids: Sequence[str]) -> None:
         """Nothing: the row is there."""
+
+
+def engine_options(settings: StoreSettings) -> EngineOptions:
+    """The operator's settings in the store's terms."""
+    return EngineOptions(
+        pool_size=settings.max_pool_size,
+        max_overflow=settings.max_overflow,
+        pool_timeout=settings.pool_timeout,
+        pool_recycle=settings.connection_recycle_time,
+        sqlite_full=settings.sqlite_full,
+        mysql_sql_mode=settings.mysql_sql_mode,
+        mysql_wsrep_sync_wait=settings.mysql_wsrep_sync_wait,
+    )
 
 
 class Wiring:
@@ -64,10 +78,9 @@ class Wiring:
         made = Store(
             settings.url,
             secrets=Secrets(Path(self.settings.state_path) / SECRET_KEY),
-            pool_size=settings.max_pool_size,
-            max_overflow=settings.max_overflow,
-            pool_timeout=settings.pool_timeout,
-            sqlite_full=settings.sqlite_full,
+            options=engine_options(settings),
+            read_urls=settings.read_urls,
+            attempts=settings.conflict_retries,
         )
         self.on_close(made.close)
         return made

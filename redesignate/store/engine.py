@@ -7,6 +7,7 @@ lock at the start. PyMySQL and psycopg get the isolation level once per connecti
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
@@ -33,32 +34,55 @@ def normalised(url: str | URL) -> URL:
     return parsed
 
 
-def engine(
-    url: str | URL,
-    *,
-    writes: bool,
-    pool_size: int = 5,
-    max_overflow: int = 50,
-    pool_timeout: float = 30,
-    pool_recycle: int = 3600,
-    sqlite_full: bool = False,
-) -> Engine:
-    """An engine for one of the two kinds of work. Connects on first use.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """Connections and sessions, as the operator wants them. Times in seconds.
 
     sqlite_full   survive a power cut, not just a killed process (synchronous=FULL)
+    mysql_sql_mode mysql_wsrep_sync_wait   set for each session; None: the server's own
     """
+
+    pool_size: int = 5
+    max_overflow: int = 50
+    pool_timeout: float = 30
+    pool_recycle: int = 3600
+    sqlite_full: bool = False
+    mysql_sql_mode: str | None = "TRADITIONAL"
+    mysql_wsrep_sync_wait: int | None = None
+
+
+def engine(url: str | URL, *, writes: bool, options: EngineOptions = EngineOptions()) -> Engine:  # frozen
+    """An engine for one of the two kinds of work. Connects on first use."""
     parsed = normalised(url)
     pool: dict[str, Any] = {
         "poolclass": QueuePool,
-        "pool_size": pool_size,
-        "max_overflow": max_overflow,
-        "pool_timeout": pool_timeout,
+        "pool_size": options.pool_size,
+        "max_overflow": options.max_overflow,
+        "pool_timeout": options.pool_timeout,
     }
     if parsed.get_backend_name() == "sqlite":
         made = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": 30}, **pool)
-        _sqlite(made, writes=writes, synchronous="FULL" if sqlite_full else "NORMAL")
+        _sqlite(made, writes=writes, synchronous="FULL" if options.sqlite_full else "NORMAL")
         return made
-    return create_engine(parsed, isolation_level=WRITE if writes else READ, pool_recycle=pool_recycle, **pool)
+    level = WRITE if writes else READ
+    made = create_engine(parsed, isolation_level=level, pool_recycle=options.pool_recycle, **pool)
+    if parsed.get_backend_name() in ("mysql", "mariadb"):
+        _mysql(made, options)
+    return made
+
+
+def _mysql(made: Engine, options: EngineOptions) -> None:
+    settings: dict[str, str | int] = {}
+    if options.mysql_sql_mode is not None:
+        settings["sql_mode"] = options.mysql_sql_mode
+    if options.mysql_wsrep_sync_wait is not None:
+        settings["wsrep_sync_wait"] = options.mysql_wsrep_sync_wait
+
+    @event.listens_for(made, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            for name, value in settings.items():
+                cursor.execute(f"SET SESSION {name} = %s", (value,))
 
 
 def _sqlite(made: Engine, *, writes: bool, synchronous: str) -> None:

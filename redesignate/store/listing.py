@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, and_, false, not_, or_, tuple_
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Select, and_, false, literal, not_, or_, tuple_
 from sqlalchemy.types import Integer
 
 from redesignate.model.paging import Condition, Op
@@ -31,6 +31,7 @@ def where(condition: Condition, column: ColumnElement[Any]) -> ColumnElement[boo
         low, high = _number(condition.value), _number(condition.upper)
         if low is None or (condition.op is Op.BETWEEN and high is None):
             return false()
+        low, high = (literal(number, BigInteger) for number in (low, high))  # PostgreSQL takes no more for an INTEGER
     elif condition.op is Op.LIKE:
         return like(column, condition.value)
     compared: ColumnElement[bool] = _compare(condition.op, column, low, high)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
 from redesignate.observe.log import events
-from redesignate.store.engine import engine
+from redesignate.store.engine import EngineOptions, engine
 from redesignate.store.journal import Journal
 from redesignate.store.members import Members
 from redesignate.store.outbox import Outbox
@@ -75,17 +75,17 @@ class Store:
         *,
         clock: Clock = now,
         secrets: Secrets | None = None,
-        pool_size: int = 5,
-        max_overflow: int = 50,
-        pool_timeout: float = 30,
-        sqlite_full: bool = False,
+        options: EngineOptions = EngineOptions(),  # noqa: B008  # frozen
+        read_urls: Sequence[str] = (),
+        attempts: int = ATTEMPTS,
     ) -> None:
-        options = {"pool_size": pool_size, "max_overflow": max_overflow, "pool_timeout": pool_timeout}
+        """`read_urls`: further hosts to read from, in order, where the first cannot be reached."""
         self.url = url
         self.clock = clock
         self._secrets = secrets or Secrets(None)
-        self._writer = engine(url, writes=True, sqlite_full=sqlite_full, **options)  # type: ignore[arg-type]
-        self._reader = engine(url, writes=False, sqlite_full=sqlite_full, **options)  # type: ignore[arg-type]
+        self._attempts = attempts
+        self._writer = engine(url, writes=True, options=options)
+        self._readers = [engine(one, writes=False, options=options) for one in (url, *read_urls)]
         # SQLite has one writer at a time. A lock of our own is fair and wakes at once; its busy handler sleeps.
         self._turn = threading.Lock() if self._writer.dialect.name == "sqlite" else None
 
@@ -97,9 +97,9 @@ class Store:
     def transact(self, do: Callable[[Work], T], *, then: Callable[[Work], None] | None = None) -> T:
         """Run `do` in a transaction and commit it; retried as the module says. `then` runs after the commit, once.
 
-        Raises whatever `do` raises; Unavailable when the database is away or the race was lost `ATTEMPTS` times.
+        Raises whatever `do` raises; Unavailable when the database is away or the race was lost `attempts` times.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self._attempts + 1):
             try:
                 work, result = self._once(do)
             except Stale:
@@ -121,7 +121,7 @@ class Store:
     def read(self) -> Iterator[Work]:
         """A consistent snapshot for reading; whatever is written in it is thrown away."""
         try:
-            with self._reader.connect() as connection:
+            with self._reading() as connection:
                 yield Work(connection, self.clock, self._secrets)
         except PoolTimeout as error:
             raise Unavailable("The database has no connection free.") from error
@@ -142,7 +142,7 @@ class Store:
 
     def _look(self, ask: Callable[[Work], T]) -> tuple[Work, T]:
         try:
-            with self._reader.connect() as connection:
+            with self._reading() as connection:
                 work = Work(connection, self.clock, self._secrets)
                 return work, ask(work)
         except PoolTimeout as error:
@@ -151,7 +151,19 @@ class Store:
     def close(self) -> None:
         """Give every connection back to the database."""
         self._writer.dispose()
-        self._reader.dispose()
+        for reader in self._readers:
+            reader.dispose()
+
+    def _reading(self) -> Connection:
+        """A connection for reading, to the first host that can be reached."""
+        for reader in self._readers[:-1]:
+            try:
+                return reader.connect()
+            except (OperationalError, InterfaceError) as error:
+                log.warning(
+                    "database host unreachable, reading from the next", host=reader.url.host, why=str(error.orig)
+                )
+        return self._readers[-1].connect()
 
     def _once(self, do: Callable[[Work], T]) -> tuple[Work, T]:
         if self._turn is None:
@@ -182,12 +194,12 @@ def retryable(error: DBAPIError) -> bool:
     if error.connection_invalidated:
         return True
     original = error.orig
+    code = original.args[0] if original is not None and original.args else None
+    if isinstance(code, int):  # PyMySQL; its newer versions know SQLSTATEs too, but 1205's is that of any error
+        return code in _RETRY_MYSQL
     state = getattr(original, "sqlstate", None)
     if state is not None:
         return state in _RETRY_STATES
-    code = original.args[0] if original is not None and original.args else None
-    if isinstance(code, int):
-        return code in _RETRY_MYSQL
     return "database is locked" in str(original) or "wsrep" in str(original).lower()
 
 

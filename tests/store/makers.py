@@ -9,7 +9,7 @@ from typing import Any
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target
 from redesignate.model.rrset import RRset
 from redesignate.model.zone import Action, Status, Zone, ZoneType
-from redesignate.store.unit import Store
+from redesignate.store.unit import Store, Work
 
 POOL = "794ccc2c-d751-44fe-b57f-8894c9f5c842"
 EMAIL = "hostmaster@example.org"
@@ -67,4 +67,9 @@ def full_pool() -> Pool:
 
 def add(store: Store, *zones: Zone) -> None:
     """Insert zones."""
-    store.transact(lambda work: [work.zones.add(one, apex_version=1, rrsets=0) for one in zones])
+
+    def do(work: Work) -> None:
+        for one in zones:
+            work.zones.add(one, apex_version=1, rrsets=0)
+
+    store.transact(do)

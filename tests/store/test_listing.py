@@ -130,7 +130,8 @@ def test_walking_rrsets_gives_each_once(filled: tuple[Store, str, list[Zone]], k
 
 @pytest.mark.parametrize("key", ["created_at", "id", "updated_at", "name"])
 def test_walking_pools_gives_each_once(store: Store, key: str) -> None:
-    store.transact(lambda work: [work.pools.add(full_pool()) for _ in range(3)])
+    for _ in range(3):
+        store.transact(lambda work: work.pools.add(full_pool()))
 
     def ask(query: ListQuery) -> Page[Any] | None:
         with store.read() as work:

@@ -208,7 +208,7 @@ def test_services(store: Store) -> None:
 
 
 def key(**given: Any) -> TSIGKey:
-    values = {
+    values: dict[str, Any] = {
         "id": new_id(), "name": new_id(), "algorithm": "hmac-sha512", "secret": base64.b64encode(b"s" * 110).decode(),
         "scope": Scope.ZONE, "resource_id": new_id(), "created_at": 4,
     }  # fmt: skip

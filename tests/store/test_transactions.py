@@ -16,6 +16,7 @@ from redesignate.model.errors import Unavailable
 from redesignate.model.paging import ListQuery
 from redesignate.model.zone import Zone
 from redesignate.store import migrate, unit
+from redesignate.store.engine import EngineOptions
 from redesignate.store.unit import Store, Work
 from redesignate.store.zones import Stale
 from tests.store.databases import Database
@@ -371,7 +372,7 @@ def test_a_database_that_is_away_is_a_503_and_comes_back(own_server: Postgres | 
 def test_no_free_connection_is_a_503(database: Database) -> None:
     url = database.new()
     migrate.upgrade(url)
-    store = Store(url, pool_size=1, max_overflow=0, pool_timeout=0.05)
+    store = Store(url, options=EngineOptions(pool_size=1, max_overflow=0, pool_timeout=0.05))
     with store.read(), pytest.raises(Unavailable), store.read():
         pass
     if store.engine.dialect.name != "sqlite":
