@@ -84,7 +84,7 @@ def test_a_stale_row_is_read_again(store: Store) -> None:
 
 
 def test_a_race_lost_for_ever_is_a_503(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unit, "ATTEMPTS", 3)
+    monkeypatch.setattr(store, "_attempts", 3)
     tries = []
 
     def do(_work: Work) -> None:
