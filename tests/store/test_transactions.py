@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from redesignate.model.errors import Unavailable
 from redesignate.model.paging import ListQuery
 from redesignate.model.zone import Zone
-from redesignate.store import migrate, unit
+from redesignate.store import migrate
 from redesignate.store.engine import EngineOptions
 from redesignate.store.unit import Store, Work
 from redesignate.store.zones import Stale
