@@ -49,8 +49,8 @@ class Gate:
 
     def process_resource(self, req: Request, resp: falcon.Response, _resource: object, _params: object) -> None:
         """Refuse a client that does not read JSON, in words that any client reads."""
-        accept = req.env.get("HTTP_ACCEPT")
-        if not accept or any(name in accept for name in _JSON_RANGES) or req.client_accepts_json:
+        accept = req.env.get("HTTP_ACCEPT", "").lower()
+        if not accept or any(name in accept for name in _JSON_RANGES):
             return
         resp.status = 406
         resp.content_type = "text/plain"

@@ -111,7 +111,8 @@ def test_a_client_that_reads_no_json_is_told_in_plain_text(accept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "accept", ["*/*", "application/*", "text/html, application/json;q=0.1", "text/html,*/*;q=0.1", ""]
+    "accept",
+    ["*/*", "application/*", "text/html, application/json;q=0.1", "text/html,*/*;q=0.1", "Application/JSON", ""],
 )
 def test_a_client_that_reads_json_among_others_gets_it(accept: str) -> None:
     assert is_fault(client().ask("GET", "/v2/zones?x=1", headers={"Accept": accept}), 400, "bad_request")
