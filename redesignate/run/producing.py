@@ -8,10 +8,21 @@ import uuid
 
 from redesignate.bus.port import HoldPartition
 from redesignate.coord.choose import choose_group
-from redesignate.coord.port import Place
+from redesignate.coord.port import ALONE, Place
 from redesignate.producer.service import Producer
 from redesignate.run.stopping import FAREWELL_S, within
 from redesignate.run.wiring import Wiring
+
+
+class OneMember:
+    """The group of a process that is alone: every shard is its own, and nothing is asked of the database."""
+
+    def refresh(self) -> Place:
+        """The one place there is."""
+        return ALONE
+
+    def leave(self) -> None:
+        """Nobody is told."""
 
 
 def start_producer(wiring: Wiring) -> None:
@@ -23,7 +34,7 @@ def start_producer(wiring: Wiring) -> None:
         held = wiring.central.call(HoldPartition(group=group, member=member, lease_s=lease_s))
         return Place(index=held.index, count=held.count)
 
-    group = choose_group(settings.coordination, hold, group="producer", member=member)
+    group = OneMember() if wiring.alone else choose_group(settings.coordination, hold, group="producer", member=member)
     producer = Producer(wiring.central, group, settings.producer)
     producer.start()
     wiring.on_close(within(FAREWELL_S, producer.stop))

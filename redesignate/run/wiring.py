@@ -57,7 +57,7 @@ class Wiring:
         """`alone`: every service is in this process, and hints need no broker."""
         self.configuration = configuration
         self.settings: Settings = configuration.settings
-        self._alone = alone
+        self.alone = alone
         self._closers: list[Callable[[], None]] = []
 
     def on_close(self, closer: Callable[[], None]) -> None:
@@ -88,7 +88,7 @@ class Wiring:
     @cached_property
     def broker(self) -> Broker | None:
         """RabbitMQ, where a transport_url is set. Its libraries are imported only then."""
-        if self._alone or self.settings.bus.transport_url is None:
+        if self.alone or self.settings.bus.transport_url is None:
             return None
         from redesignate.bus.broker import Broker
 
@@ -104,7 +104,7 @@ class Wiring:
     @cached_property
     def wake(self) -> Wake:
         """Where central's hints go."""
-        if self._alone:
+        if self.alone:
             return InprocWake(self.pending)
         if self.broker is None:
             return Unheard()
@@ -123,7 +123,7 @@ class Wiring:
     @cached_property
     def central(self) -> Central:
         """Central as this process reaches it: in its own memory, or over the broker."""
-        if self._alone or self.settings.central_access is CentralAccess.DIRECT:
+        if self.alone or self.settings.central_access is CentralAccess.DIRECT:
             return InprocCentral(self.service.dispatch)
         if self.broker is None:
             raise Misconfigured(
@@ -139,7 +139,7 @@ class Wiring:
     @cached_property
     def hints(self) -> WorkSource | None:
         """Where a worker hears of work; None: it looks into the outbox."""
-        if self._alone:
+        if self.alone:
             return InprocWorkSource(self.pending)
         if self.broker is None:
             return None
