@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.dialects import mysql
 
 metadata = MetaData()
 _MYSQL = {
@@ -39,8 +40,8 @@ def _name(length: int = 255) -> String:
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
-_BLOB = LargeBinary(2**24 - 1)
-_LONG = Text(2**24 - 1).with_variant(Text(), "postgresql")  # which knows no lengths of TEXT
+_BLOB = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+_LONG = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
 zones = Table(
     "zones",

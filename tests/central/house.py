@@ -234,7 +234,7 @@ class House:
             if not statement.startswith("BEGIN"):
                 seen.append(statement)
 
-        engines = (self.store.engine, self.store._reader)
+        engines = (self.store.engine, self.store._readers[0])
         for engine in engines:
             event.listen(engine, "before_cursor_execute", note)
         yield seen

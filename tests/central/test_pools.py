@@ -346,7 +346,12 @@ def test_a_catalogs_secret_comes_back(house: House) -> None:
 
 
 def key(name: str = "Key.", **new: Any) -> CreateTSIGKey:
-    given = {"algorithm": "hmac-sha256", "secret": "c2VjcmV0", "scope": Scope.POOL, "resource_id": DEFAULT_POOL_ID}
+    given: dict[str, Any] = {
+        "algorithm": "hmac-sha256",
+        "secret": "c2VjcmV0",
+        "scope": Scope.POOL,
+        "resource_id": DEFAULT_POOL_ID,
+    }
     return CreateTSIGKey(caller=OPERATOR, name=name, **(given | new))
 
 

@@ -49,10 +49,10 @@ def test_the_last_place_of_a_quota_is_taken_once(anywhere: Build) -> None:
     zone = house.zone()
     for n in range(7):
         house.rrset(zone, f"n{n}")
-    ends = at_once(*(lambda n=n: house.rrset(zone, f"x{n}") for n in range(8)))  # type: ignore[misc]
+    ends = at_once(*(lambda n=n: house.rrset(zone, f"x{n}") for n in range(8)))
     assert ends == {"ok": 1, "OverQuota": 7}
     house.zone(name="b.org.")
-    ends = at_once(*(lambda n=n: house.zone(name=f"c{n}.org.") for n in range(8)))  # type: ignore[misc]
+    ends = at_once(*(lambda n=n: house.zone(name=f"c{n}.org.") for n in range(8)))
     assert ends == {"ok": 1, "OverQuota": 7}
 
 
@@ -75,7 +75,7 @@ def test_one_of_two_projects_gets_a_family_of_names(anywhere: Build) -> None:
     for n in range(5):
         names = (f"f{n}.org.", f"a.f{n}.org.", f"b.a.f{n}.org.", f"f{n}.org.")
         callers = (member("p1"), member("p2"), member("p3"), member("p4"))
-        at_once(*(lambda a=a, c=c: house.zone(name=a, caller=c) for a, c in zip(names, callers, strict=True)))  # type: ignore[misc]
+        at_once(*(lambda a=a, c=c: house.zone(name=a, caller=c) for a, c in zip(names, callers, strict=True)))
         owners = {row.project_id for row in house.rows("zones") if row.name.endswith(f"f{n}.org.")}
         assert len(owners) == 1
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -238,7 +239,8 @@ def test_a_change_before_the_first_publication_is_still_a_creation(house: House,
 def test_name_and_type_may_be_sent_back_but_not_changed(house: House, zone: Zone) -> None:
     made = house.rrset(zone, "www")
     house.put(made, same_name=made.name, same_type="A")
-    for change in ({"same_name": "x.example.org."}, {"same_type": "AAAA"}):
+    refused: tuple[dict[str, Any], ...] = ({"same_name": "x.example.org."}, {"same_type": "AAAA"})
+    for change in refused:
         with pytest.raises(errors.InvalidObject):
             house.put(made, **change)
 
@@ -270,7 +272,8 @@ def test_a_managed_rrset_needs_the_switch(house: House, zone: Zone) -> None:
     made = house.rrset(zone, "www")
     with house.store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE rrsets SET managed = 1 WHERE id = ?", (made.id,))
-    for act in (lambda: house.put(made, ttl=5), lambda: house.remove(made)):
+    acts: tuple[Callable[[], object], ...] = (lambda: house.put(made, ttl=5), lambda: house.remove(made))
+    for act in acts:
         with pytest.raises(errors.BadInput, match="Managed records"):
             act()
     assert house.put(made, EDITOR, ttl=5).ttl == 5
@@ -296,7 +299,12 @@ def test_a_deleted_rrset_is_gone_at_once(house: House, zone: Zone) -> None:
 def test_a_zone_being_deleted_takes_no_changes(house: House, zone: Zone) -> None:
     made = house.rrset(zone, "www")
     house.delete(zone)
-    for act in (lambda: house.rrset(zone, "b"), lambda: house.put(made, ttl=5), lambda: house.remove(made)):
+    acts: tuple[Callable[[], object], ...] = (
+        lambda: house.rrset(zone, "b"),
+        lambda: house.put(made, ttl=5),
+        lambda: house.remove(made),
+    )
+    for act in acts:
         with pytest.raises(errors.BadInput, match="deleting"):
             act()
 
@@ -309,7 +317,8 @@ def test_only_an_administrator_writes_into_a_secondary_zone(house: House) -> Non
     with pytest.raises(errors.Forbidden):
         house.rrset(zone, "www")
     made = house.rrset(zone, "www", caller=admin())
-    for act in (lambda: house.put(made, ttl=5), lambda: house.remove(made)):
+    acts: tuple[Callable[[], object], ...] = (lambda: house.put(made, ttl=5), lambda: house.remove(made))
+    for act in acts:
         with pytest.raises(errors.Forbidden):
             act()
     house.remove(house.put(made, admin(), ttl=5), admin())

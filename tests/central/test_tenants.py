@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -111,10 +113,11 @@ def test_a_catalog_zone_is_nobodys(build: Build) -> None:
             house.get(row.id, stranger)
     seer = admin(all_projects=True)
     assert house.get(row.id, seer).name == "catalog.invalid."
-    for act in (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: house.patch(house.get(row.id, seer), seer),
         lambda: house.delete(house.get(row.id, seer), seer),
-    ):
+    )
+    for act in acts:
         with pytest.raises(errors.Forbidden, match="catalog"):
             act()
 
@@ -166,10 +169,11 @@ def test_what_is_the_operators_is_refused_to_others(house: House, make: Any, cal
 
 @pytest.mark.parametrize("switch", ["all_projects", "edit_managed", "hard_delete", "sudo"])
 def test_a_switch_needs_its_right_whatever_is_asked(house: House, zone: Zone, switch: str) -> None:
+    on: dict[str, Any] = {switch: True}
     for make in (port.GetZone, port.DeleteZone):
         with pytest.raises(errors.Forbidden):
-            house.call(make(caller=member(**{switch: True}), zone_id=zone.id))
-    house.call(port.GetZone(caller=admin(**{switch: True}), zone_id=zone.id))
+            house.call(make(caller=replace(member(), **on), zone_id=zone.id))
+    house.call(port.GetZone(caller=replace(admin(), **on), zone_id=zone.id))
 
 
 @pytest.mark.parametrize("command", AIMED, ids=lambda command: command.__name__)

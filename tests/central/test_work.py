@@ -191,7 +191,7 @@ def test_what_a_target_was_told_counts_from_the_leases_holder_alone(house: House
     assert now.status is Status.ACTIVE  # the nameserver does serve it, whoever saw it
     row = house.outbox(zone)
     assert row.lease_owner == "w2"
-    assert {state.role for state in house.rows("peer_states", zone_id=zone.id)} == {"nameserver"}  # type: ignore[attr-defined]
+    assert {state.role for state in house.rows("peer_states", zone_id=zone.id)} == {"nameserver"}
     house.said(task, house.well(task), worker="w2")
     assert house.outbox(zone) is None
 

@@ -54,7 +54,7 @@ class MariaDB(Server):
             connection.close()
 
     def _settings(self) -> list[str]:
-        fast = ["--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--innodb-doublewrite=0"]
+        fast = ["--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync", "--innodb-doublewrite=0"]
         small = ["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", "--performance-schema=OFF"]
         return [f"--datadir={self.folder}/data", *fast, *small]
 
