@@ -14,10 +14,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import select
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from redesignate.model.tsig import Scope, TSIGKey
 from redesignate.store.schema import rrsets
-from redesignate.store.unit import Store, Work
+from redesignate.store.unit import Store, Work, unavailable
 
 _BATCH = 2000
 # In the order of ix_rrsets_revision and so nearly of the table itself: three times as fast as by name, and as settled.
@@ -114,7 +115,8 @@ class Snapshot:
 
     def key(self, name: str) -> TSIGKey | None:
         """The TSIG key of a name (lower case, no final dot). One query."""
-        return self._work.tsigkeys.named(name)
+        with _told():
+            return self._work.tsigkeys.named(name)
 
     def nearest_zone(self, names: Sequence[str], reach: Reach) -> ServedZone | None:
         """The zone with the longest of `names` that lives, is not being deleted, and is within reach. One query."""
@@ -155,7 +157,7 @@ class Snapshot:
             .order_by(rrsets.c.name, rrsets.c.type)
             .execution_options(stream_results=True, max_row_buffer=_BATCH)
         )
-        with self._conn.execute(query) as result:
+        with _told(), self._conn.execute(query) as result:
             for batch in result.partitions(_BATCH):
                 yield [(ttl, bytes(wire)) for ttl, wire in batch]
 
@@ -181,11 +183,21 @@ class Snapshot:
         if self._driver is not None:  # a file does not go away: nothing that SQLAlchemy would have to translate
             with closing(self._driver.execute(statement, values)) as cursor:
                 return cursor.fetchall()  # type: ignore[no-any-return]
-        return self._conn.exec_driver_sql(statement if self._marked else statement.replace("?", "%s"), values).all()
+        with _told():
+            return self._conn.exec_driver_sql(statement if self._marked else statement.replace("?", "%s"), values).all()
 
     def _zone(self, statement: str, values: tuple[object, ...]) -> ServedZone | None:
         rows = self._run(statement, values)
         return ServedZone(*rows[0]) if rows else None
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A connection that breaks under a view is `Unavailable`, as one that cannot be had is."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise unavailable(error) from error
 
 
 def _places(count: int) -> str:

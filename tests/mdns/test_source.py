@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from redesignate.model.errors import Unavailable
 from redesignate.model.tsig import Scope
 from redesignate.model.zone import Action, ZoneType
 from redesignate.store.schema import metadata
-from redesignate.store.serving import Blobs, Mark, Reach
+from redesignate.store.serving import Blobs, Mark, Reach, Snapshot
+from redesignate.store.unit import Work
 from redesignate.wire import rrset
 from tests.mdns.nursery import POOL, Nursery, Planted
 from tests.mdns.test_lookup import RECORDS
+from tests.support.postgres import Postgres
 
 ZONE = "example.org."
 ANYWHERE = Reach(Scope.POOL, POOL)
@@ -148,3 +151,30 @@ def test_keys_and_secondaries_are_found_by_name(garden: Nursery) -> None:
         assert view.key("key2.example") is None
         assert view.secondaries("sec.org.") == [("192.0.2.1:53",)]
         assert view.secondaries(ZONE) == []
+
+
+@pytest.mark.external
+def test_a_connection_that_breaks_is_the_database_away_and_the_next_view_is_whole(postgres: Postgres) -> None:
+    garden = Nursery(postgres.database())
+    metadata.create_all(garden.store.engine)
+    planted = garden.plant(ZONE)
+    kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
+
+    def break_all(work: Work) -> None:
+        own = work.conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        work.conn.exec_driver_sql(kill, (own,))
+
+    uses: list[Callable[[Snapshot], object]] = [
+        lambda view: view.zone(planted.zone.id),
+        lambda view: view.key("k"),
+        lambda view: list(view.whole_zone(planted.zone.id)),
+    ]
+    for use in uses:
+        with garden.source.read() as view:
+            view.octets(planted.zone.id)
+            garden.store.transact(break_all)
+            with pytest.raises(Unavailable):
+                use(view)
+        with garden.source.read() as view:
+            assert view.zone(planted.zone.id) is not None
+    garden.close()
