@@ -101,6 +101,9 @@ def test_the_journal_replayed_is_the_zone(
     with fresh(empty_database) as house:
         zone = house.zone()
         first, refusals = house.content(zone), set()
+        house.rrset(zone, "a", records=TYPES["A"])
+        house.rrset(zone, "own", ttl=60)
+        house.rrset(zone, "alias", "CNAME", TYPES["CNAME"][:1])
         for step in steps:
             try:
                 edit(house, zone, *step)
