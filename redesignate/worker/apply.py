@@ -25,6 +25,8 @@ from redesignate.worker.plan import Do
 from redesignate.worker.pools import TargetRig, Unusable
 
 NOTIFY_TIMEOUT_S = 2.0
+LAST_WORD_S = 1.0
+"""How long a target's answer to the NOTIFY is waited for when every nameserver's outcome is there."""
 log = events(__name__)
 
 
@@ -135,7 +137,7 @@ class _Telling:
                 async with asyncio.timeout(crew.call_timeout):
                     await call(self.rig.backend, BackendZone(self.job.task.zone_id, self.job.task.name))
             except BackendRefused:
-                crew.health.answered(self.health, loop.time())
+                crew.health.answered(self.health, sent, loop.time())
                 raise
             except (BackendError, TimeoutError) as error:
                 why = str(error) or f"{self.rig.target.type}: no answer within {crew.call_timeout:g} s"
@@ -148,7 +150,7 @@ class _Telling:
                 if loop.time() >= self.job.deadline(self.rig.target.id):
                     crew.health.silent(self.health, sent, loop.time(), self.doing)
                 raise
-        crew.health.answered(self.health, loop.time())
+        crew.health.answered(self.health, sent, loop.time())
 
     def _start_notify(self, step: Do) -> asyncio.Future[int]:
         assert self.rig.notify is not None
@@ -165,7 +167,7 @@ class _Telling:
         """Wait until the target answers the NOTIFY, or serves the zone without having answered."""
         assert self.rig.notify is not None
         at = self.rig.notify
-        self.doing = f"no answer to NOTIFY from {at} within {self.job.crew.window:g} s"
+        self.doing = f"no answer to NOTIFY from {at}"
         rcode = await self._first(answer, at)
         if rcode in plan.UNKNOWN_ZONE and Do.UPDATE in steps:
             # it has lost the zone: give it back, and notify again
@@ -181,11 +183,11 @@ class _Telling:
         return None if served.done() else self.doing
 
     async def _first(self, answer: asyncio.Future[int], at: Endpoint) -> int | None:
-        """The answer's rcode; None when the zone is served first, or everyone is polled and nobody heeds NOTIFYs."""
-        waits: list[asyncio.Future[Any]] = [answer, self.job.served(at)]
-        if self.job.health(NOTIFY_HEALTH + self.rig.target.id).down:
-            waits.append(self.job.polls_over)
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        """The answer's rcode; None when the zone is served first, or when no more nameserver is waited for anyway."""
+        told: list[asyncio.Future[Any]] = [answer, self.job.served(at)]
+        await asyncio.wait([*told, self.job.polls_over], return_when=asyncio.FIRST_COMPLETED)
+        if not self.job.health(NOTIFY_HEALTH + self.rig.target.id).down:
+            await asyncio.wait(told, timeout=LAST_WORD_S, return_when=asyncio.FIRST_COMPLETED)
         return answer.result() if answer.done() else None
 
 
@@ -211,7 +213,7 @@ async def _notify(job: Job, rig: TargetRig, step: Do, answer: asyncio.Future[int
         except NoAnswer as silence:
             job.crew.health.silent(health, sent, loop.time(), str(silence))
         else:
-            job.crew.health.answered(health, loop.time())
+            job.crew.health.answered(health, sent, loop.time())
             if answer is not None and not answer.done():
                 answer.set_result(rcode)
         await asyncio.sleep(max(again - loop.time(), 0))

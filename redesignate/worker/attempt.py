@@ -8,17 +8,17 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from redesignate.model.pool import Endpoint
+from redesignate.model.pool import Endpoint, Nameserver
 from redesignate.model.work import Outcome, PeerOutcome, Role, Task
 from redesignate.worker.apply import notify_once, notify_only, tell
 from redesignate.worker.job import Crew, Job
-from redesignate.worker.plan import Stand, stand
+from redesignate.worker.plan import Stand, done, stand
 from redesignate.worker.poll import poll
 from redesignate.worker.pools import PoolRig, TargetRig
 
 WORD_AFTER_S = 0.020
 """How long a success waits for others before it is reported alone."""
-LOOK_AGAIN_S = (0.25, 0.5, 1.0)
+LOOK_AGAIN_S = (0.1, 0.2, 0.4)
 """Pauses of looking for something newer while slow peers hold the zone, for central hints nobody of a held zone."""
 
 Leased = tuple[Task, float]
@@ -94,7 +94,8 @@ class Attempt:
         ]
         answering = [server for server in servers if not job.health(server.id).down]
         reminded = [rig for rig in job.rig.targets if rig not in telling] if answering and self.task.present else []
-        job.expect_polls({Endpoint(server.host, server.port) for server in servers})
+        current = {Endpoint(server.host, server.port) for server in self._current(job)}
+        job.expect_polls({Endpoint(server.host, server.port) for server in servers}, current)
         job.expect_telling({rig.notify for rig in [*telling, *reminded] if rig.notify is not None})
         work: list[tuple[str, Coroutine[Any, Any, PeerOutcome]]] = []
         work += [(rig.target.id, tell(job, rig)) for rig in telling]
@@ -105,6 +106,11 @@ class Attempt:
         if telling and self.task.present:
             others += [asyncio.create_task(notify_once(job, at)) for at in job.rig.pool.also_notifies]
         return [asyncio.create_task(coroutine, name=peer_id) for peer_id, coroutine in work], others
+
+    def _current(self, job: Job) -> list[Nameserver]:
+        """The nameservers that are known to be right already."""
+        servers = [(server, job.known(server.id)) for server in job.rig.pool.nameservers]
+        return [server for server, known in servers if known is not None and done(self.task, known)]
 
     def _lingers(self, job: Job, peer_id: str) -> bool:
         """Whether a nameserver went on serving a zone after its target was told that it is gone."""

@@ -17,6 +17,8 @@ from redesignate.worker.link import Batch, Link
 from redesignate.worker.pools import PoolBook
 
 MOST_FLIGHTS = 2000
+BATCH = 50
+"""Zones in one question: enough to share its cost, few enough that its transaction is short."""
 REPORT_MOMENT_S = 0.004
 """How long outcomes are gathered; a few milliseconds of a status are worth less than a transaction for each zone."""
 log = events(__name__)
@@ -42,9 +44,10 @@ class Flights:
         self._flights: dict[str, _Flight] = {}
         self._held: dict[str, list[asyncio.Future[None]]] = {}
         self._running: set[asyncio.Task[None]] = set()
-        self._begin: Batch[str] = Batch(self._send_begin)
+        self._begin: Batch[str] = Batch(self._send_begin, most=BATCH)
+        self._begin_found: Batch[str] = Batch(self._send_begin, most=BATCH, at_once=1)
         self._reports: Batch[tuple[Outcome, asyncio.Future[Leased | None]]] = Batch(
-            self._send_reports, moment_s=REPORT_MOMENT_S
+            self._send_reports, most=BATCH, moment_s=REPORT_MOMENT_S
         )
 
     @property
@@ -52,11 +55,14 @@ class Flights:
         """How many more zones may be taken up."""
         return max(MOST_FLIGHTS - len(self._flights), 0)
 
-    def hint(self, zone_id: str) -> None:
-        """There may be work for a zone. Hints for a zone in flight become one question, once its first word is out."""
+    def hint(self, zone_id: str, *, urgent: bool = True) -> None:
+        """There may be work for a zone. Hints for a zone in flight become one question, once its first word is out.
+
+        urgent   False: found in the outbox; a thousand such zones must not keep a user's change waiting
+        """
         flight = self._flights.get(zone_id)
         if flight is None:
-            self._begin.add(zone_id)
+            (self._begin if urgent else self._begin_found).add(zone_id)
             return
         waiting = flight.hinted
         flight.hinted = True

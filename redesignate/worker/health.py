@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 DOWN_AFTER_S = 2.0
 DOWN_AFTER_TRIES = 3
+SLOW_S = 1.0
 RETURN_PAUSE_S = 5.0
 
 PeerKey = tuple[str, str]
@@ -24,6 +25,7 @@ class Health:
 
     unanswered   when the oldest try was sent since which nothing has come back; None: the last try was answered
     heard        when the last answer came
+    slow         its last answer took long: silence of a few seconds need not be the end
     returned     when central was last told that it is back
     """
 
@@ -32,12 +34,13 @@ class Health:
     tries: int = 0
     heard: float = -1.0
     down: bool = False
+    slow: bool = False
     why: str | None = None
     returned: float | None = None
 
-    def answered(self, now: float) -> bool:
-        """It said something, whatever it was. Whether it had been down."""
-        self.heard = now
+    def answered(self, sent: float, now: float) -> bool:
+        """It said something, whatever it was, to a try sent at `sent`. Whether it had been down."""
+        self.heard, self.slow = now, now - sent > SLOW_S
         was_down, self.down = self.down, False
         self.unanswered, self.tries, self.why = None, 0, None
         return was_down
@@ -53,6 +56,11 @@ class Health:
         goes_down = not self.down and self.tries >= DOWN_AFTER_TRIES and now - self.unanswered >= DOWN_AFTER_S
         self.down = self.down or goes_down
         return goes_down
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether zones that are waiting for an answer had better stop waiting."""
+        return self.down and not self.slow
 
     @property
     def well(self) -> bool:
@@ -98,9 +106,9 @@ class HealthBook:
         if health.silent(sent, now, why):
             self.on_down(health)
 
-    def answered(self, health: Health, now: float) -> None:
+    def answered(self, health: Health, sent: float, now: float) -> None:
         """As `Health.answered`, and tells central where zones wait."""
-        from_down = health.answered(now)
+        from_down = health.answered(sent, now)
         if from_down and health.tell_return(now, from_down=True):
             self.on_return(health)
 

@@ -112,10 +112,12 @@ class Job:
 
     # -- served: a nameserver answers as wanted
 
-    def expect_polls(self, nameservers: set[Endpoint]) -> None:
-        """Which nameservers are asked in this attempt."""
+    def expect_polls(self, nameservers: set[Endpoint], current: set[Endpoint]) -> None:
+        """Which nameservers are asked in this attempt, and which are known to serve already."""
         self.polling = set(nameservers)
-        self._served = {at: _sign() for at in nameservers}
+        self._served = {at: _sign() for at in nameservers | current}
+        for at in current - nameservers:
+            _set(self._served[at])
         if not nameservers:
             _set(self.polls_over)
 

@@ -77,11 +77,16 @@ def stand(task: Task, known: PeerState | None, now: int, *, well: bool) -> Stand
     """
     if known is None:
         return Stand.TRY
-    if known.revision >= task.revision and known.present == task.present:
+    if done(task, known):
         return Stand.DONE
     if known.next_try > now and not well:
         return Stand.WAIT
     return Stand.TRY
+
+
+def done(task: Task, known: PeerState) -> bool:
+    """Whether a peer is known to be where the task wants it."""
+    return known.revision >= task.revision and known.present == task.present
 
 
 def fault(task: Task, at: Endpoint, answer: SOAAnswer) -> str | None:

@@ -108,6 +108,8 @@ class _Asking:
                 if self.sent:
                     oldest = min(self.sent.values())
                     self.job.crew.health.silent(self.health, oldest, now, f"no answer from {self.at}")
+                    if self.health.hopeless:
+                        raise TimeoutError
                     patience = min(patience * 2, plan.LONGEST_POLL_PAUSE_S)
                 if len(self.sent) < OUTSTANDING:
                     self.sent[asyncio.create_task(self._query(self.deadline - now))] = now
@@ -131,7 +133,7 @@ class _Asking:
                 self.job.crew.health.silent(self.health, sent, now, reply)
                 continue
             self.last = reply
-            self.job.crew.health.answered(self.health, now)
+            self.job.crew.health.answered(self.health, sent, now)
             if plan.fault(self.job.task, self.at, reply) is None:
                 return True
         return False

@@ -54,14 +54,15 @@ class Probes:
 
     async def _probe(self, health: Health, crew: Crew) -> None:
         """Do not wait for one question before the next: a slow answer counts, and a return is seen soon."""
-        pause, back = FIRST_PAUSE_S, asyncio.Event()
+        loop = asyncio.get_running_loop()
+        pause, back = FIRST_PAUSE_S, loop.create_future()
         asked: set[asyncio.Task[None]] = set()
         try:
             while health.down and crew.health.known(health):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(back.wait(), pause)
+                    sent = await asyncio.wait_for(asyncio.shield(back), pause)
                     log.info("a nameserver answers again", pool=health.key[0], peer=health.key[1])
-                    crew.health.answered(health, asyncio.get_running_loop().time())
+                    crew.health.answered(health, sent, loop.time())
                     return
                 asked = {task for task in asked if not task.done()}
                 if len(asked) < OUTSTANDING:
@@ -71,9 +72,10 @@ class Probes:
             for task in asked:
                 task.cancel()
 
-    async def _ask(self, health: Health, crew: Crew, back: asyncio.Event) -> None:
-        if await self._answers(health, crew):
-            back.set()
+    async def _ask(self, health: Health, crew: Crew, back: asyncio.Future[float]) -> None:
+        sent = asyncio.get_running_loop().time()
+        if await self._answers(health, crew) and not back.done():
+            back.set_result(sent)
 
     async def _answers(self, health: Health, crew: Crew) -> bool:
         pool_id, peer_id = health.key

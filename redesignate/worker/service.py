@@ -153,7 +153,7 @@ class Worker:
             except Exception:  # the loop of a service
                 log.exception("the look for overdue work failed")
             for zone_id in found:
-                flights.hint(zone_id)
+                flights.hint(zone_id, urgent=False)
             # a full page: more is waiting, but these must be leased first
             pause = self._settings.find_interval / (10 if len(found) == FIND_LIMIT else 1)
             with contextlib.suppress(TimeoutError):

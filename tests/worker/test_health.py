@@ -39,7 +39,7 @@ def test_any_answer_makes_a_peer_well() -> None:
     health, _, back = book()
     peer = health.of("p", "s")
     health.silent(peer, 0.0, 0.3, "no answer")
-    health.answered(peer, 0.4)
+    health.answered(peer, 0.3, 0.4)
     assert peer.well
     assert back == []
 
@@ -47,7 +47,7 @@ def test_any_answer_makes_a_peer_well() -> None:
 def test_a_try_from_before_the_last_answer_counts_for_nothing() -> None:
     health, down, _ = book()
     peer = health.of("p", "s")
-    health.answered(peer, 10.0)
+    health.answered(peer, 9.9, 10.0)
     for sent in (1.0, 2.0, 3.0, 10.0):
         health.silent(peer, sent, 15.0, "no answer")
     assert peer.well
@@ -60,13 +60,24 @@ def test_central_hears_at_once_that_a_peer_is_back_and_rarely_that_a_zone_is_men
     for start in (0.0, 20.0):
         for at in range(4):
             health.silent(peer, start + at, start + at + 1.0, "no answer")
-        health.answered(peer, start + 5.0)
+        health.answered(peer, start + 4.9, start + 5.0)
     assert back == [peer, peer]
     health.mended(peer, 26.0)
     assert back == [peer, peer]
     health.mended(peer, 60.0)
     health.mended(peer, 61.0)
     assert back == [peer, peer, peer]
+
+
+def test_zones_stop_waiting_for_a_silent_peer_and_go_on_waiting_for_a_slow_one() -> None:
+    health, _, _ = book()
+    peer = health.of("p", "s")
+    for start, took, hopeless in ((0.0, 0.1, True), (20.0, 4.0, False)):
+        health.answered(peer, start, start + took)
+        for at in range(4):
+            health.silent(peer, start + 5 + at, start + 6 + at, "no answer")
+        assert peer.down
+        assert peer.hopeless is hopeless
 
 
 def test_peers_that_left_their_pool_are_forgotten() -> None:
