@@ -16,7 +16,7 @@ from redesignate.model.errors import DuplicateZone
 from redesignate.model.pool import Pool, ranked
 from redesignate.model.rdata import parse
 from redesignate.model.rrset import RRset
-from redesignate.model.serial import following
+from redesignate.model.serial import following, newest
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.journal import Entry
 from redesignate.store.unit import Work
@@ -115,7 +115,7 @@ def _make(work: Work, pool: Pool) -> None:
         project_id=None,
         email="invalid@invalid",
         ttl=0,
-        serial=following(earlier.serial if earlier else 0, work.now // SECOND),
+        serial=following(newest(gone.serial for gone in earlier), work.now // SECOND),
         revision=1,
         confirmed=0,
         mname=best[0].hostname if best else "invalid.",

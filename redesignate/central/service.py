@@ -35,7 +35,7 @@ READS: dict[type[Command[Any]], Handler] = {
     port.ListServices: lambda r, w, c: services.list_services(r, w, c.caller, c.query),
     port.GetService: lambda r, w, c: services.get_service(r, w, c.caller, c.service_id),
     port.PoolForWork: lambda _r, w, c: work.pool_for_work(w, c.pool_id),
-    port.Overdue: lambda _r, w, c: upkeep.overdue(w, c),
+    port.Overdue: upkeep.overdue,
 }
 """Commands that change nothing."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from redesignate.bus.port import Overdue, PurgeZones, TrimJournal
 from redesignate.central import apex
+from redesignate.central.rules import Rules
 from redesignate.model.clock import SECOND
 from redesignate.store.unit import Work
 
@@ -12,7 +13,7 @@ SHARDS = 4096
 HINTS = 500
 
 
-def overdue(work: Work, asked: Overdue) -> tuple[str, ...]:
+def overdue(rules: Rules, work: Work, asked: Overdue) -> tuple[str, ...]:
     """Zones whose work is due since `grace_s` and held by nobody, oldest first. One query.
 
     The sweep (`wake`) also finds what a clock that was set back has left waiting for a time far ahead.
@@ -20,7 +21,9 @@ def overdue(work: Work, asked: Overdue) -> tuple[str, ...]:
     before = work.now - int(asked.grace_s * SECOND)
     found = work.outbox.overdue(before, asked.first_shard, asked.last_shard, asked.limit)
     if asked.wake:
-        found += work.outbox.stranded(work.now, asked.first_shard, asked.last_shard, asked.limit - len(found))
+        longest = 2 * rules.settings.poll_retry_interval * SECOND
+        room = asked.limit - len(found)
+        found += work.outbox.stranded(work.now, longest, asked.first_shard, asked.last_shard, room)
         work.hints.extend(found)
     return found
 

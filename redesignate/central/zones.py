@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,9 +30,10 @@ from redesignate.model.errors import (
 )
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.pool import NSRecord, Pool, ranked
-from redesignate.model.serial import following
+from redesignate.model.serial import following, newest
 from redesignate.model.tsig import Scope
 from redesignate.model.zone import Action, NewZone, Status, Zone, ZoneChange, ZoneType
+from redesignate.store.outbox import NEVER
 from redesignate.store.unit import Work
 from redesignate.store.zones import Stale
 from redesignate.wire.rrset import retime
@@ -80,13 +82,13 @@ def _held(work: Work, pool_id: str) -> tuple[Pool, int]:
     return held
 
 
-def _queue_first(work: Work, zone: Zone, earlier: Zone | None) -> None:
+def _queue_first(work: Work, zone: Zone, earlier: Sequence[Zone]) -> None:
     """Queue a new zone. What servers still owe to an earlier zone of the name is this one's business from now on.
 
     A worker that is deleting the earlier zone at this moment must not hit ours: nobody may begin before its lease ends.
     """
-    busy_until = work.outbox.take(earlier.id) if earlier is not None else None
-    if busy_until is not None and busy_until > work.now:
+    busy_until = work.outbox.take([gone.id for gone in earlier]) if earlier else NEVER
+    if busy_until > work.now:
         work.outbox.enqueue_after(zone.id, zone.pool_id, zone.revision, work.now, until=busy_until)
     else:
         queue(work, zone)
@@ -149,7 +151,7 @@ def _made(
     pool: Pool,
     ttl: int,
     parent: Zone | None,
-    earlier: Zone | None,
+    earlier: Sequence[Zone],
 ) -> Zone:
     """The zone's first row. Its serial is newer than that of an earlier zone of the name, so that no server which has
     yet to drop that one takes its old content for ours."""
@@ -163,7 +165,7 @@ def _made(
         project_id=project_id,
         email=new.email or settings.managed_resource_email,
         ttl=ttl,
-        serial=1 if secondary else following(earlier.serial if earlier else 0, now // SECOND),
+        serial=1 if secondary else following(newest(gone.serial for gone in earlier), now // SECOND),
         revision=1,
         confirmed=0,
         mname=ranked(pool.ns_records)[0].hostname,

@@ -3,12 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 SPACE = 2**32
 
 
 def newer(a: int, b: int) -> bool:
     """Whether serial `a` comes after `b`. RFC 1982 §3.2; False where undefined, at a distance of exactly 2**31."""
     return 0 < (a - b) % SPACE < SPACE // 2
+
+
+def newest(serials: Iterable[int]) -> int:
+    """Of serials that lie within half the circle, the one that comes after all others; 0 where there is none."""
+    found = 0
+    for serial in serials:
+        if not found or newer(serial, found):
+            found = serial
+    return found
 
 
 def following(old: int, clock: int) -> int:

@@ -16,7 +16,7 @@ from redesignate.store.zones import LIVE, Stale, shard_of
 
 NEVER = 0
 FAR = 600 * SECOND
-"""Longer than any lease or back-off: a time further ahead was written by a clock that has been set back."""
+"""Longer than any lease: a time further ahead was written by a clock that has been set back."""
 # Built once, as in store.zones.
 _HELD = select(outbox.c.lease_until).where(outbox.c.zone_id == bindparam("z"))
 _ADD = outbox.insert()
@@ -61,12 +61,13 @@ class Outbox:
         times = {"queued_at": now, "next_try": now, "attempts": 0, "lease_owner": None, "lease_until": until}
         self._add({"zone_id": zone_id, "pool_id": pool_id, "shard": shard_of(zone_id), "revision": revision} | times)
 
-    def take(self, zone_id: str) -> int | None:
-        """Remove a zone's row, whatever it asks for; until when it was leased. Two statements."""
-        held = self._conn.execute(_HELD.with_for_update(), {"z": zone_id}).scalar()
-        if held is not None:
-            self.forget(zone_id)
-        return held
+    def take(self, zone_ids: Collection[str]) -> int:
+        """Remove these zones' rows, whatever they ask for; until when the last of them was leased. Two statements."""
+        mine = outbox.c.zone_id.in_(list(zone_ids))
+        held = self._conn.execute(select(outbox.c.lease_until).where(mine).with_for_update()).scalars().all()
+        if held:
+            self._conn.execute(outbox.delete().where(mine))
+        return max(held, default=NEVER)
 
     def _add(self, row: dict[str, Any]) -> None:
         """Insert a row. Raises Stale where a change of the pool has just made one."""
@@ -145,19 +146,18 @@ class Outbox:
         )
         return tuple(self._conn.execute(query).scalars())
 
-    def stranded(self, now: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
-        """Zones that wait for a time that no wait reaches: the clock was set back since. One query."""
+    def stranded(self, now: int, longest: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
+        """Zones that wait longer than any back-off (`longest`, µs) or lease: the clock was set back. One query."""
         query = select(outbox.c.zone_id).where(
-            or_(outbox.c.next_try > now + FAR, outbox.c.lease_until > now + FAR),
+            or_(outbox.c.next_try > now + FAR + longest, outbox.c.lease_until > now + FAR),
             outbox.c.shard.between(first_shard, last_shard),
         )
         return tuple(self._conn.execute(query.limit(limit)).scalars())
 
     def hurry(self, pool_id: str, peer_id: str, now: int) -> int:
-        """Make every zone of the pool that waits for this peer due now. Two statements; how many."""
+        """Make every zone of the pool that waits for this peer due now. Three statements; how many."""
         waits = and_(peer_states.c.peer_id == peer_id, peer_states.c.attempts > 0)
-        waiting = list(self._conn.execute(select(peer_states.c.zone_id).where(waits)).scalars())
-        if not waiting:
+        if self._conn.execute(select(peer_states.c.zone_id).where(waits).limit(1)).first() is None:
             return 0
         self._conn.execute(peer_states.update().where(waits).values(next_try=now))
         late = and_(outbox.c.pool_id == pool_id, outbox.c.next_try > now, outbox.c.zone_id.in_(

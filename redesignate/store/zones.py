@@ -28,7 +28,7 @@ _DEPARTED = (
     select(zones)
     .where(zones.c.name == bindparam("n"), zones.c.pool_id == bindparam("p"), zones.c.deleted != LIVE)
     .order_by(zones.c.deleted_at.desc())
-    .limit(1)
+    .limit(100)
 )
 _ADD = zones.insert()
 _ONE_REVISION = and_(zones.c.id == bindparam("z"), zones.c.revision == bindparam("r"))
@@ -154,10 +154,9 @@ class Zones:
         """Whether another project owns a zone below `name`, in whatever pool. One query on the reversed name."""
         return self._conn.execute(_FOREIGN, _range(name) | {"p": project_id or ""}).first() is not None
 
-    def departed(self, name: str, pool_id: str) -> Zone | None:
-        """The last zone of this name that the pool has deleted and not yet purged. One query."""
-        row = self._conn.execute(_DEPARTED, {"n": name, "p": pool_id}).first()
-        return _zone(row) if row else None
+    def departed(self, name: str, pool_id: str) -> list[Zone]:
+        """The last hundred zones of this name that the pool has deleted and not yet purged. One query."""
+        return [_zone(row) for row in self._conn.execute(_DEPARTED, {"n": name, "p": pool_id})]
 
     def has_children(self, zone_id: str) -> bool:
         """Whether a living zone has this one as its parent. One query."""

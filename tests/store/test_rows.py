@@ -69,7 +69,7 @@ def test_a_settled_deletion_frees_the_name(store: Store) -> None:
     assert get(store, one.id) is None
     with store.read() as work:
         assert work.zones.many([one.id]) == {one.id: gone}
-        assert work.zones.departed(one.name, one.pool_id) == gone
+        assert work.zones.departed(one.name, one.pool_id) == [gone]
         assert work.zones.lock_many([one.id]) == {one.id: gone}
     add(store, replace(one, id=new_id()))
 
