@@ -329,6 +329,20 @@ def test_a_zone_made_anew_has_a_newer_serial_than_any_copy_that_is_left(house: H
     assert newer(house.zone().serial, again.serial)
 
 
+def test_a_row_that_is_left_of_an_earlier_zone_touches_nothing(build: Build) -> None:
+    house = build(scheduler_filters=("pool_id_attribute", "in_doubt_default_pool"))
+    second = house.second_pool()
+    task = lagging_deletion(house)
+    house.said(task, failing(house.well(task), 1))
+    names = [house.zone(caller=admin()), house.zone(caller=admin(), attributes={"pool_id": second.id})]
+    house.store.transact(lambda work: work.outbox.enqueue(task.zone_id, task.pool_id, task.revision, house.time))
+    (left,) = house.call(BeginWork(worker="w", zone_ids=(task.zone_id,)))
+    assert (left.present, left.superseded) == (False, True)
+    house.said(left, house.well(left), worker="w")
+    assert not house.rows("outbox", zone_id=task.zone_id)
+    assert all(not found.superseded for found in house.begin(*names))
+
+
 def test_superseding_is_a_matter_of_one_pool(build: Build) -> None:
     house = build(scheduler_filters=("pool_id_attribute", "in_doubt_default_pool"))
     second = house.second_pool()

@@ -143,6 +143,17 @@ def test_outbox(store: Store) -> None:
         assert not work.outbox.rows([of.id])
 
 
+def test_a_row_queued_anew_for_its_pool_is_not_finished_by_who_read_it_before(store: Store) -> None:
+    of = zone(pool_id=new_id())
+    store.transact(lambda work: work.outbox.enqueue(of.id, of.pool_id, 5, 100))
+    store.transact(lambda work: work.outbox.lease("w", [of.id], 100, 900))
+    store.transact(lambda work: work.outbox.enqueue_pool(of.pool_id, 200))
+    store.transact(lambda work: work.outbox.finish([(of.id, 5, 100)]))
+    with store.read() as work:
+        row = work.outbox.rows([of.id])[of.id]
+    assert (row.next_try, row.lease_owner, row.lease_until) == (200, None, 900)
+
+
 def test_peer_states(store: Store) -> None:
     of = zone()
     one = PeerState(peer_id=new_id(), role=Role.TARGET)
