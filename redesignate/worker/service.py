@@ -148,12 +148,12 @@ class Worker:
             try:
                 if limit := min(FIND_LIMIT, flights.room):
                     found = await link.ask(Overdue(limit=limit, grace_s=grace_s))
+                for zone_id in found:
+                    flights.hint(zone_id, urgent=False)
             except Problem as problem:
                 log.debug("no look for overdue work", why=problem.message)
             except Exception:  # the loop of a service
                 log.exception("the look for overdue work failed")
-            for zone_id in found:
-                flights.hint(zone_id, urgent=False)
             # a full page: more is waiting, but these must be leased first
             pause = self._settings.find_interval / (10 if len(found) == FIND_LIMIT else 1)
             with contextlib.suppress(TimeoutError):
