@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -57,26 +58,29 @@ class DNSService:
         try:
             for host, port in self._settings.listen if listen is None else listen:
                 sockets.append(bind(host, port))
-        except OSError:
             for udp, tcp in sockets:
-                udp.close()
-                tcp.close()
+                await self._listen(udp, tcp)
+        except OSError:
+            await self.close()
+            for made in (made for pair in sockets for made in pair):
+                made.close()
             raise
-        loop, settings = asyncio.get_running_loop(), self._settings
-        for udp, tcp in sockets:
-            datagrams = Datagrams(self._answer_datagrams)
-            await loop.create_datagram_endpoint(lambda made=datagrams: made, sock=udp)  # type: ignore[misc]
-            streams = Streams(
-                self._answer_stream,
-                most=settings.threads,
-                idle=settings.tcp_recv_timeout,
-                keepidle=settings.tcp_keepidle,
-            )
-            await streams.start(tcp, settings.tcp_backlog)
-            self._datagrams.append(datagrams)
-            self._streams.append(streams)
-            self.addresses.append(udp.getsockname()[:2])
         log.info("listening", addresses=self.addresses)
+
+    async def _listen(self, udp: socket.socket, tcp: socket.socket) -> None:
+        settings = self._settings
+        datagrams = Datagrams(self._answer_datagrams)
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: datagrams, sock=udp)
+        self._datagrams.append(datagrams)
+        streams = Streams(
+            self._answer_stream,
+            most=settings.threads,
+            idle=settings.tcp_recv_timeout,
+            keepidle=settings.tcp_keepidle,
+        )
+        self._streams.append(streams)
+        await streams.start(tcp, settings.tcp_backlog)
+        self.addresses.append(udp.getsockname()[:2])
 
     async def close(self) -> None:
         """Stop listening, cut connections, wait for the threads."""

@@ -18,6 +18,7 @@ from redesignate.model.tsig import Scope, TSIGKey
 from redesignate.wire import ask
 from redesignate.wire.client import Exchanger, NoAnswer
 from redesignate.wire.names import Malformed
+from redesignate.wire.server import bind
 from redesignate.wire.tsig import Refused
 
 SECRET = "c2VjcmV0c2VjcmV0c2VjcmV0"
@@ -60,9 +61,10 @@ def truncate(packet: bytes) -> bytes:
 
 async def with_server(answer: Answerer, do: Callable[[Exchanger, int, Nameserver], Awaitable[None]]) -> None:
     """Run `do` against a nameserver on UDP (as told) and on TCP (which always answers with the SOA)."""
+    datagrams, streams = bind("127.0.0.1", 0)
+    port = datagrams.getsockname()[1]
     loop = asyncio.get_running_loop()
-    transport, server = await loop.create_datagram_endpoint(lambda: Nameserver(answer), local_addr=("127.0.0.1", 0))
-    port = transport.get_extra_info("sockname")[1]
+    transport, server = await loop.create_datagram_endpoint(lambda: Nameserver(answer), sock=datagrams)
 
     async def stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         size = int.from_bytes(await reader.readexactly(2), "big")
@@ -71,7 +73,7 @@ async def with_server(answer: Answerer, do: Callable[[Exchanger, int, Nameserver
         await writer.drain()
         writer.close()
 
-    tcp = await asyncio.start_server(stream, "127.0.0.1", port)
+    tcp = await asyncio.start_server(stream, sock=streams)
     exchanger = Exchanger()
     try:
         await do(exchanger, port, server)
