@@ -72,7 +72,7 @@ def _v2(central: Central, settings: ApiSettings, authenticate: Authenticator) ->
     app.add_route("/v2/zones/{zone_id}/recordsets/{recordset_id}", rrsets, suffix="one")
     app.add_route("/v2/recordsets", rrsets, suffix="all")
     app.add_route("/v2/recordsets/{recordset_id}", rrsets, suffix="any")
-    quotas = Quotas(central, settings)
+    quotas = Quotas(central, settings, authenticate)
     app.add_route("/v2/quotas", quotas)
     app.add_route("/v2/quotas/{project_id}", quotas, suffix="one")
     app.add_route("/v2/limits", Limits(central, settings))

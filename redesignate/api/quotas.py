@@ -8,11 +8,17 @@ import falcon
 from redesignate.api import shapes
 from redesignate.api.request import Request
 from redesignate.api.resource import Resource, send
-from redesignate.bus.port import GetLimits, GetQuotas, ResetQuotas, SetQuotas
+from redesignate.auth.identity import Authenticator
+from redesignate.bus.port import Central, GetLimits, GetQuotas, ResetQuotas, SetQuotas
+from redesignate.config.settings import ApiSettings
 
 
 class Quotas(Resource):
     """What a project may hold: a bare map, without links."""
+
+    def __init__(self, central: Central, settings: ApiSettings, authenticate: Authenticator) -> None:
+        super().__init__(central, settings)
+        self.authenticate = authenticate
 
     def on_get(self, req: Request, resp: falcon.Response) -> None:
         """The caller's own quotas."""
@@ -23,7 +29,9 @@ class Quotas(Resource):
         send(resp, self.central.call(GetQuotas(caller=req.caller, project_id=project_id)))
 
     def on_patch_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
-        """Set some of a project's quotas."""
+        """Set some of a project's quotas, of a project that exists where the operator wants that checked."""
+        if self.settings.quotas_verify_project_id:
+            self.authenticate.check_project(req.env, project_id)
         limits = shapes.quota_limits(req.json())
         send(resp, self.central.call(SetQuotas(caller=req.caller, project_id=project_id, limits=limits)))
 

@@ -40,6 +40,13 @@ class Authenticator(Protocol):
         """
         ...
 
+    def check_project(self, environ: WSGIEnvironment, project_id: str) -> None:
+        """Return if a project of this id exists, as far as can be told with the sender's own token.
+
+        Raises InvalidProject, IdentityAway.
+        """
+        ...
+
 
 def role_names(text: str) -> tuple[str, ...]:
     """The roles of an `X-Roles` header: separated by commas, lower case, none empty."""

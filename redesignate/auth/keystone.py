@@ -7,20 +7,25 @@ facts of the token on as headers that it has first removed from what the client 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import webob.exc  # type: ignore[import-untyped]  # no stubs among our tools
+from keystoneauth1 import loading
 from keystoneauth1.exceptions import ClientException
 from keystonemiddleware.auth_token import AuthProtocol
 
 from redesignate.auth.identity import Identity, role_names
-from redesignate.model.errors import MissingProject, Unavailable
+from redesignate.model.errors import IdentityAway, InvalidProject, MissingProject, Unavailable
 from redesignate.observe.log import events
 
 log = events(__name__)
 
+GROUP = "keystone"
 AWAY = "The identity service cannot be reached."
 
 
@@ -39,6 +44,10 @@ class Keystone:
 
     def __init__(self, conf: Any) -> None:
         self._conf = conf
+        loading.register_session_conf_options(conf, GROUP)
+        loading.register_adapter_conf_options(conf, GROUP)
+        conf.set_default("service_type", "identity", GROUP)
+        conf.set_default("valid_interfaces", ["internal", "public"], GROUP)
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         """The application behind token validation.
@@ -58,6 +67,40 @@ class Keystone:
             return answer
 
         return guarded
+
+    def check_project(self, environ: WSGIEnvironment, project_id: str) -> None:
+        """Ask keystone, with the sender's token; what it does not let the sender see is taken to exist.
+
+        Cost    one request to keystone
+        Raises  InvalidProject, IdentityAway
+        """
+        base = self._conf[GROUP].endpoint_override or self._endpoint(environ.get("HTTP_X_SERVICE_CATALOG", "[]"))
+        if base is None:
+            raise IdentityAway("The token's catalog names no identity service.")
+        base = base.rstrip("/")
+        url = f"{base if base.endswith('/v3') else base + '/v3'}/projects/{quote(project_id, safe='')}"
+        try:
+            session = loading.load_session_from_conf_options(self._conf, GROUP)
+            token = {"X-Auth-Token": environ.get("HTTP_X_AUTH_TOKEN", "")}
+            status = session.get(url, headers=token, authenticated=False, raise_exc=False).status_code
+        except ClientException as gone:
+            log.error("identity service cannot be asked", why=str(gone))
+            raise IdentityAway(AWAY) from gone
+        if status == HTTPStatus.NOT_FOUND:
+            raise InvalidProject(f"{project_id} is not a valid project ID.")
+
+    def _endpoint(self, catalog: str) -> str | None:
+        """The identity service's address in the catalog that the middleware hands on."""
+        wanted = self._conf[GROUP]
+        for service in json.loads(catalog or "[]"):
+            if service.get("type") != wanted.service_type:
+                continue
+            for interface in wanted.valid_interfaces:
+                for endpoint in service.get("endpoints", ()):
+                    found = endpoint.get(f"{interface}URL")
+                    if found and wanted.region_name in (None, endpoint.get("region")):
+                        return str(found)
+        return None
 
     def identity(self, environ: WSGIEnvironment) -> Identity:
         """The token's facts. Raises MissingProject (401) where the middleware did not confirm the token."""

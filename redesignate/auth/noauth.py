@@ -17,6 +17,9 @@ class NoAuth:
         """The application as it is."""
         return app
 
+    def check_project(self, environ: WSGIEnvironment, project_id: str) -> None:
+        """Every project exists."""
+
     def identity(self, environ: WSGIEnvironment) -> Identity:
         """What the headers claim. A header that is sent empty counts as not sent."""
         return Identity(

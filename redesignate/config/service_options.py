@@ -55,7 +55,7 @@ API = [
     cfg.BoolOpt(
         "quotas_verify_project_id",
         default=_api.quotas_verify_project_id,
-        help=IGNORED + "the identity service is not asked yet.",
+        help="Ask the identity service whether a project exists before its quotas are set.",
     ),
     cfg.BoolOpt(
         "allow_empty_secrets_for_tsig",

@@ -17,7 +17,7 @@ Problem
     UnsupportedContentType 415
     Broken 500             NoServersConfigured · MultiplePoolsFound · QuotaResourceUnknown · Misconfigured
     Unavailable 503        (with Retry-After; the bus or the database is away)
-    TimedOut 504
+    TimedOut 504           IdentityAway
 
 `kind` and `status` are published and never change; the text is for a person. `errors` carries the field errors of
 a refused body, in the nesting that clients read. A class of its own exists where a caller is told apart by `kind`.
@@ -328,6 +328,12 @@ class Unavailable(Problem):
 
     status, kind = 503, "unavailable"
     retry_after: ClassVar[int] = 2
+
+
+class IdentityAway(Problem):
+    """The identity service that should confirm a project cannot be found or asked."""
+
+    status, kind = 504, "keystone_communication_failure"
 
 
 class TimedOut(Problem):

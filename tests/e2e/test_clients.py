@@ -94,7 +94,7 @@ def secured(
 ) -> Iterator[tuple[Split, RealBind]]:
     service = keystone.service_user("designate")
     middleware = "\n".join(f"{name} = {value}" for name, value in keystone.middleware(service).items())
-    options = f"[service:api]\nauth_strategy = keystone\n[keystone_authtoken]\n{middleware}\n"
+    options = f"[service:api]\nauth_strategy = keystone\nquotas_verify_project_id = true\n[keystone_authtoken]\n{middleware}\n"
     counts = {"api": 1, "central": 1, "mdns": 1, "worker": 1, "producer": 1}
     system = Split(
         tmp_path / "system",
@@ -117,6 +117,17 @@ def test_with_keystone_and_the_split_system(secured: tuple[Split, RealBind], key
 
     by_command_line(at, bind, "alpha.example.")
     by_sdk(at, bind, "beta.example.")
+
+
+def test_quotas_are_set_for_projects_that_keystone_knows(secured: tuple[Split, RealBind], keystone: Keystone) -> None:
+    system, _ = secured
+    project = keystone.add_user("quota-alice", project="quota-alpha").project_id
+    token = {"X-Auth-Token": keystone.token(keystone.admin), "X-Auth-All-Projects": "true"}
+
+    status, body = system.api.ask("PATCH", f"/v2/quotas/{project}", {"zones": 3}, headers=token)
+    assert (status, body["zones"]) == (200, 3)
+    status, body = system.api.ask("PATCH", f"/v2/quotas/{'0' * 32}", {"zones": 3}, headers=token)
+    assert (status, body["type"]) == (400, "invalid_project")
 
 
 def test_with_keystone_a_project_sees_its_own_alone(secured: tuple[Split, RealBind], keystone: Keystone) -> None:
