@@ -299,6 +299,13 @@ def test_a_catalog_lists_the_zones_of_its_pool_at_every_step(empty_database: Any
             check_chain_of_catalog(house, catalog)
 
 
+def test_a_catalog_made_later_leaves_out_what_is_going(house: House) -> None:
+    house.zone(name="stays.org.")
+    house.delete(house.zone(name="goes.org."))
+    house.pool(catalog=CATALOG)
+    check_catalog(house)
+
+
 def check_chain_of_catalog(house: House, catalog: Zone) -> None:
     rows = sorted(house.rows("journal", zone_id=catalog.id), key=lambda row: row.revision)
     assert [row.revision for row in rows] == list(range(1, catalog.revision + 1))
