@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast zones go out: AXFR not rendered and rendered, IXFR of one change, SOA queries.
 
-    python bench/transfer.py [--records 100000] [--folder DIR]
+    python -m bench.transfer [--records 100000] [--folder DIR]
 
 The zone is written straight into an SQLite file; the nameserver runs in this process, its askers in another, over
 loopback. Prints one line a figure.
@@ -26,6 +26,7 @@ from statistics import median
 
 from sqlalchemy import update
 
+from bench.figures import Figure, at_least, at_most, say
 from redesignate.config.settings import DEFAULT_POOL_ID, MdnsSettings
 from redesignate.mdns.service import DNSService
 from redesignate.model import names
@@ -189,8 +190,24 @@ def several(address: tuple[str, int], queries: list[bytes]) -> list[tuple[int, i
     return [transfer(address, query) for query in queries]
 
 
-def measure(folder: Path, records: int) -> Iterator[tuple[str, str]]:
-    """Each figure's name and value."""
+def figures(folder: Path, records: int = 100_000) -> list[Figure]:
+    """What `make bench` prints of transfers."""
+    found = []
+    for title, (value, _) in measure(folder, records):
+        match title:
+            case "AXFR, not rendered":
+                found.append(at_least(f"AXFR of {records:,} records, not rendered", value, "records/s", 300_000))
+            case "AXFR, rendered":
+                found.append(at_least(f"AXFR of {records:,} records, rendered", value, "records/s", 1_000_000))
+            case "IXFR of one change":
+                found.append(at_most("IXFR of one change in that zone, median", value, "ms", 5))
+            case other:
+                say(f"{other}: {value:,.0f}/s")
+    return found
+
+
+def measure(folder: Path, records: int) -> Iterator[tuple[str, tuple[float, str]]]:
+    """Each figure's name, its value, and the value as a line says it."""
     store = Store(f"sqlite:///{folder / 'transfer.db'}")
     zone = fill(store, records)
     axfr = message.build(7, 0, message.question(names.to_wire(NAME), AXFR))
@@ -205,10 +222,8 @@ def measure(folder: Path, records: int) -> Iterator[tuple[str, str]]:
         runs = apart(several, service.addresses[0], [axfr] * 6)
         assert isinstance(runs, list)
         count, octets, best = runs[0][0], runs[0][1], median(seconds for _, _, seconds in runs[1:])
-        yield (
-            title,
-            f"{count / best:12,.0f} records/s   ({count:,} records, {octets / 1e6:.1f} MB, {best * 1e3:.1f} ms)",
-        )
+        line = f"{count / best:12,.0f} records/s   ({count:,} records, {octets / 1e6:.1f} MB, {best * 1e3:.1f} ms)"
+        yield title, (count / best, line)
         service.stop_thread()
     service = serve(64 << 20)
     for _ in range(20):
@@ -216,10 +231,11 @@ def measure(folder: Path, records: int) -> Iterator[tuple[str, str]]:
     runs = apart(several, service.addresses[0], [ixfr_query(before.serial)] * 21)
     assert isinstance(runs, list)
     times = sorted(seconds for _, _, seconds in runs)
-    yield "IXFR of one change", f"{median(times) * 1e3:12.2f} ms median, {times[-1] * 1e3:.2f} ms worst of {len(times)}"
+    middle = median(times) * 1e3
+    yield "IXFR of one change", (middle, f"{middle:12.2f} ms median, {times[-1] * 1e3:.2f} ms worst of {len(times)}")
     for window in (1, 64):
         rate = apart(soa_flood, service.addresses[0], 3.0, window)
-        yield f"SOA over UDP, {window} under way", f"{rate:12,.0f} queries/s"
+        yield f"SOA over UDP, {window} under way", (rate, f"{rate:12,.0f} queries/s")
     service.stop_thread()
     store.close()
 
@@ -232,8 +248,8 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        for title, value in measure(Path(folder), options.records):
-            print(f"{title:30}{value}", flush=True)
+        for title, (_, line) in measure(Path(folder), options.records):
+            print(f"{title:30}{line}", flush=True)
 
 
 if __name__ == "__main__":
