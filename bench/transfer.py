@@ -235,6 +235,7 @@ def measure(folder: Path, records: int) -> Iterator[tuple[str, tuple[float, str]
     yield "IXFR of one change", (middle, f"{middle:12.2f} ms median, {times[-1] * 1e3:.2f} ms worst of {len(times)}")
     for window in (1, 64):
         rate = apart(soa_flood, service.addresses[0], 3.0, window)
+        assert isinstance(rate, float)
         yield f"SOA over UDP, {window} under way", (rate, f"{rate:12,.0f} queries/s")
     service.stop_thread()
     store.close()

@@ -15,6 +15,8 @@ from redesignate.store.schema import outbox, peer_states, zones
 from redesignate.store.zones import LIVE, Stale, shard_of
 
 NEVER = 0
+JUST_TAKEN = 9_700_000
+"""µs left of a ten-second lease (the default) that was taken, or renewed, within the last 0.3 s."""
 FAR = 600 * SECOND
 """Longer than any lease: a time further ahead was written by a clock that has been set back."""
 # Built once, as in store.zones.
@@ -36,7 +38,8 @@ class Outbox:
     def enqueue(self, zone_id: str, pool_id: str, revision: int, now: int) -> bool:
         """Have the zone brought to `revision`. Call under the zone's lock. Two statements.
 
-        Returns whether a hint is wanted: not where a worker holds the row, for its report will see the new revision.
+        Returns whether a hint is wanted: not where a worker has just taken the row, for its report will see the new
+        revision. One that has held it for longer may be waiting for a slow server, and wants to know now.
         """
         held = self._conn.execute(_HELD, {"z": zone_id}).scalar()
         if held is None:
@@ -54,7 +57,7 @@ class Outbox:
             self._add(row)
             return True
         self._conn.execute(_RAISE, {"z": zone_id, "p": pool_id, "r": revision, "t": now})
-        return bool(held <= now)
+        return bool(held <= now + JUST_TAKEN)
 
     def enqueue_after(self, zone_id: str, pool_id: str, revision: int, now: int, *, until: int) -> None:
         """Queue a zone that nobody may begin before `until`. One statement."""

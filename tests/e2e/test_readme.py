@@ -97,6 +97,8 @@ def test_the_readmes_lines_lead_from_make_serve_to_every_type_on_two_binds(tmp_p
         _follow(newcomer, first, every, binds)
         newcomer.run(stop)
     finally:
+        for pid in (tmp_path / "state").glob("bind*/named.pid"):
+            os.kill(int(pid.read_text()), signal.SIGTERM)  # a test that failed before the README's own stop
         os.killpg(serve.pid, signal.SIGINT)
         assert serve.stdout is not None
         serve.stdout.close()
