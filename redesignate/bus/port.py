@@ -159,9 +159,7 @@ class TargetSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """The catalog zone that a pool is to have. An empty name takes it away (an absent one stays as it is)."""
-
-    """A pool file's catalog zone and the TSIG key that guards it."""
+    """A pool file's catalog zone and the TSIG key that guards it; an empty name takes away the stored one."""
 
     name: str
     refresh: int = 60

@@ -172,11 +172,13 @@ def _target(given: TargetSpec, kept: dict[tuple[object, ...], list[str]]) -> Tar
 
 
 def _forget_peers(work: Work, before: Pool, after: Pool) -> None:
-    """Drop what was known of peers that left, and have targets whose primaries changed told of every zone again."""
+    """Drop what was known of peers that left, and of targets that must be told of every zone again: their primaries
+    changed, or they had the zones from a catalog that is gone."""
     left = {peer.id for peer in peers(before)}
     left -= {peer.id for peer in peers(after)}
     kept = {target.id: target for target in before.targets}
-    left |= {target.id for target in after.targets if target.id in kept and kept[target.id] != target}
+    uncatalogued = before.catalog is not None and after.catalog is None
+    left |= {t.id for t in after.targets if uncatalogued or (t.id in kept and kept[t.id] != t)}
     if left:
         work.peers.forget_peers(left)
 

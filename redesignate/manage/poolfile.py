@@ -284,6 +284,9 @@ def _target(given: object, where: str) -> TargetSpec:
 
 
 def _catalog(given: object, where: str) -> CatalogSpec:
+    """The catalog zone; an empty map asks for none, where a key left out would keep the stored one."""
+    if given == {}:
+        return CatalogSpec(name="")
     catalog = _map(given, where, CATALOG_KEYS, need=("catalog_zone_fqdn",))
     refresh = catalog.get("catalog_zone_refresh")
     secret = _text(catalog.get("catalog_zone_tsig_key"), f"{where}.catalog_zone_tsig_key", 160)

@@ -48,9 +48,8 @@ def wanted(spec: PoolSpec) -> Document:
     if spec.also_notifies is not None:
         said["also_notifies"] = [{"host": host, "port": port} for host, port in spec.also_notifies]
     if spec.catalog is not None:
-        said["catalog_zone"] = _catalog(
-            spec.catalog.name, spec.catalog.refresh, spec.catalog.secret, spec.catalog.algorithm
-        )
+        one = spec.catalog
+        said["catalog_zone"] = _catalog(one.name, one.refresh, one.secret, one.algorithm) if one.name else {}
     return _without_none(said)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import base64
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redesignate.bus.port import PoolSpec
+from redesignate.bus.port import CatalogSpec, PoolSpec
 from redesignate.manage.poolfile import parse, read
 from redesignate.manage.pooltext import changes, document, dump, wanted
 from redesignate.model.errors import Misconfigured
@@ -83,6 +84,17 @@ def test_a_catalog_may_leave_out_its_refresh_and_its_algorithm() -> None:
     catalog = parse(text, "f")[0].catalog
     assert catalog is not None
     assert (catalog.refresh, catalog.algorithm) == (60, "hmac-sha256")
+
+
+def test_an_empty_catalog_asks_for_none() -> None:
+    (spec,) = parse("- name: a\n  catalog_zone: {}\n", "f")
+    assert spec.catalog == CatalogSpec(name="")
+    stored = Pool(id="i", name="a", version=1, created_at=0, catalog=Catalog(name="c.example.", refresh=60))
+    assert changes(stored, spec) == [
+        "- catalog_zone.catalog_zone_fqdn: c.example.",
+        "- catalog_zone.catalog_zone_refresh: 60",
+    ]
+    assert changes(replace(stored, catalog=None), spec) == []
 
 
 WRONG = [

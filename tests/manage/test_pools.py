@@ -133,6 +133,16 @@ def test_a_dry_run_shows_no_secret(operator: Operator, file: Path) -> None:
     assert secret not in ran.out + ran.err
 
 
+def test_an_empty_catalog_zone_takes_the_stored_one_away(operator: Operator, file: Path) -> None:
+    file.write_text(FILE + "  catalog_zone:\n    catalog_zone_fqdn: catalog.example.org.\n")
+    operator("pool", "update", "--file", str(file))
+    assert "catalog.example.org." in operator("pool", "show-config").out
+    file.write_text("- name: default\n  catalog_zone: {}\n")
+    assert operator("pool", "update", "--file", str(file)).lines[-1] == "Update Pool: default"
+    assert "catalog" not in operator("pool", "show-config").out
+    assert operator("pool", "update", "--file", str(file)).lines[-1] == "Unchanged Pool: default"
+
+
 def test_keys_that_the_file_leaves_out_stay_as_they_are(operator: Operator, file: Path) -> None:
     operator("pool", "update", "--file", str(file))
     file.write_text("- name: default\n  description: only this\n")
