@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 
 from redesignate.central.change import advanced, publish, timed
+from redesignate.model.ids import new_id
 from redesignate.model.pool import Pool, ranked
 from redesignate.model.rdata import parse
 from redesignate.model.rrset import RRset
@@ -73,7 +73,7 @@ def _ns_wire(zone: Zone, names: tuple[str, ...]) -> bytes:
 
 def _managed(zone: Zone, rrtype: str, records: tuple[str, ...], project_id: str | None, now: int) -> RRset:
     return RRset(
-        id=str(uuid.uuid4()),
+        id=new_id(),
         zone_id=zone.id,
         zone_name=zone.name,
         project_id=project_id,

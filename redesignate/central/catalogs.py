@@ -7,12 +7,12 @@ member, so that the list can never say anything else than the table, and a chang
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 
 from redesignate.central.change import advanced, publish, queue
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import DuplicateZone
+from redesignate.model.ids import new_id
 from redesignate.model.pool import Pool, ranked
 from redesignate.model.rdata import parse
 from redesignate.model.rrset import RRset
@@ -30,7 +30,7 @@ def _member(catalog: Zone, zone_id: str, name: str, now: int) -> tuple[RRset, by
 
 def _rrset(catalog: Zone, owner: str, rrtype: str, text: str, now: int) -> tuple[RRset, bytes]:
     made = RRset(
-        id=str(uuid.uuid4()),
+        id=new_id(),
         zone_id=catalog.id,
         zone_name=catalog.name,
         project_id=None,
@@ -108,7 +108,7 @@ def _make(work: Work, pool: Pool) -> None:
     best = ranked(pool.ns_records)
     earlier = work.zones.departed(pool.catalog.name, pool.id)
     catalog = Zone(
-        id=str(uuid.uuid4()),
+        id=new_id(),
         name=pool.catalog.name,
         type=ZoneType.CATALOG,
         pool_id=pool.id,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import uuid
 
 from sqlalchemy.exc import IntegrityError
 
@@ -14,6 +13,7 @@ from redesignate.central.fields import refused
 from redesignate.central.rules import Rules
 from redesignate.model.caller import Caller
 from redesignate.model.errors import DuplicateTSIGKey, InvalidTSIGKey, TSIGKeyNotFound
+from redesignate.model.ids import new_id
 from redesignate.model.names import InvalidName, canonical
 from redesignate.model.tsig import ALGORITHMS, Scope, TSIGKey
 from redesignate.store.unit import Work
@@ -43,7 +43,7 @@ def create_key(rules: Rules, work: Work, caller: Caller, new: CreateTSIGKey) -> 
     if there is None:
         raise InvalidTSIGKey(f"There is no {new.scope.value.lower()} {new.resource_id}")
     made = TSIGKey(
-        id=str(uuid.uuid4()),
+        id=new_id(),
         name=name,
         algorithm=new.algorithm,
         secret=new.secret,

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 
 from redesignate.bus.port import PoolSpec, TargetSpec
@@ -18,6 +17,7 @@ from redesignate.model.errors import (
     MarkerNotFound,
     PoolNotFound,
 )
+from redesignate.model.ids import new_id
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target, peers
 from redesignate.model.work import Role
@@ -80,7 +80,7 @@ def apply_pool(rules: Rules, work: Work, caller: Caller, spec: PoolSpec) -> Pool
 
 
 def _create(work: Work, spec: PoolSpec) -> Pool:
-    empty = Pool(id=spec.id or str(uuid.uuid4()), name=spec.name, version=1, created_at=work.now)
+    empty = Pool(id=spec.id or new_id(), name=spec.name, version=1, created_at=work.now)
     pool = _merged(empty, spec)
     work.pools.add(pool)
     catalogs.keep(work, pool)
@@ -150,7 +150,7 @@ def _nameserver(given: dict[str, str | int | None], known: dict[tuple[str, int],
     host, port = str(given["host"]), int(given.get("port") or 53)
     key = given.get("tsigkey_id")
     return Nameserver(
-        id=known.get((host, port)) or str(uuid.uuid4()), host=host, port=port, tsigkey_id=str(key) if key else None
+        id=known.get((host, port)) or new_id(), host=host, port=port, tsigkey_id=str(key) if key else None
     )
 
 
@@ -162,7 +162,7 @@ def _target(given: TargetSpec, kept: dict[tuple[object, ...], list[str]]) -> Tar
     """Of several targets with the same address each takes the next of their ids."""
     known = kept.get(_key(given.type, given.options))
     return Target(
-        id=known.pop(0) if known else str(uuid.uuid4()),
+        id=known.pop(0) if known else new_id(),
         type=given.type,
         options=dict(given.options),
         primaries=tuple(Endpoint(host, port) for host, port in given.primaries),

@@ -4,7 +4,6 @@ quota, CNAME and placement rules cannot race with another writer of the zone."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from redesignate.central.placement import check_neighbours, check_place
 from redesignate.central.rules import Rules, locked, own, sees, target_of, visible
 from redesignate.model.caller import Caller
 from redesignate.model.errors import BadInput, Forbidden, InvalidObject, MarkerNotFound, RRsetNotFound
+from redesignate.model.ids import new_id
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.quota import check
 from redesignate.model.rdata import Rdata
@@ -49,7 +49,7 @@ def create_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str, new: Ne
     check_neighbours(work, zone, name, rrtype)
     after = advanced(zone, work.now) if records else zone
     made = RRset(
-        id=str(uuid.uuid4()),
+        id=new_id(),
         zone_id=zone.id,
         zone_name=zone.name,
         project_id=caller.project_id,

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,6 +27,7 @@ from redesignate.model.errors import (
     NoServersConfigured,
     ZoneHasSubZone,
 )
+from redesignate.model.ids import new_id
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.pool import NSRecord, Pool, ranked
 from redesignate.model.serial import following, newest
@@ -158,7 +158,7 @@ def _made(
     settings = rules.settings
     secondary = new.type is ZoneType.SECONDARY
     return Zone(
-        id=str(uuid.uuid4()),
+        id=new_id(),
         name=new.name,
         type=new.type,
         pool_id=pool.id,

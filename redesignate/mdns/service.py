@@ -24,7 +24,7 @@ from redesignate.wire.server import Datagram, Datagrams, Streams, bind
 
 log = events(__name__)
 
-_QUERY_THREADS = 8
+_QUERY_THREADS = 2
 _RENDER_THREADS = 2
 
 

@@ -12,7 +12,7 @@ from wsgiref.types import WSGIApplication
 
 from redesignate.config.settings import ApiSettings
 
-IN_PROCESS_THREADS = 8
+IN_PROCESS_THREADS = 4
 """Requests that one process works on at a time. More would only wait for each other: Python runs one thread at once,
 and SQLite has one writer."""
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from redesignate.model.caller import Caller
+from redesignate.model.ids import shard_of
+from redesignate.store.fast import run
 from redesignate.store.schema import journal
-from redesignate.store.zones import shard_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class Journal:
             "project_id": caller.project_id[:36] if caller and caller.project_id else None,
             "request_id": caller.request_id[:64] if caller else None,
         }
-        self._conn.execute(_ADD, row)
+        run(self._conn, _ADD, row)
 
     def trim(self, before: int, first_shard: int, last_shard: int, limit: int) -> int:
         """Drop at most `limit` revisions older than a time (µs). Two statements a zone touched; how many revisions."""

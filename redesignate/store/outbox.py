@@ -11,8 +11,10 @@ from sqlalchemy import Connection, Row, and_, bindparam, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from redesignate.model.clock import SECOND
+from redesignate.model.ids import shard_of
+from redesignate.store.fast import run
 from redesignate.store.schema import outbox, peer_states, zones
-from redesignate.store.zones import LIVE, Stale, shard_of
+from redesignate.store.zones import LIVE, Stale
 
 NEVER = 0
 JUST_TAKEN = 9_700_000
@@ -28,6 +30,25 @@ _RAISE = (
     .values(pool_id=bindparam("p"), revision=bindparam("r"), next_try=bindparam("t"), attempts=0)
 )
 
+_MINE = outbox.c.zone_id.in_(bindparam("zones", expanding=True))
+_FREE = or_(
+    outbox.c.lease_until <= bindparam("now"),
+    outbox.c.lease_until > bindparam("far"),
+    outbox.c.lease_owner == bindparam("w"),
+)
+_LEASE = outbox.update().where(_MINE, _FREE).values(lease_owner=bindparam("w"), lease_until=bindparam("until"))
+_ROWS = select(outbox).where(_MINE)
+_LEASED = _ROWS.where(outbox.c.lease_owner == bindparam("w"), outbox.c.lease_until == bindparam("until"))
+_FINISH = outbox.delete().where(
+    outbox.c.zone_id == bindparam("z"), outbox.c.revision <= bindparam("r"), outbox.c.queued_at == bindparam("q")
+)
+_LATER = ("next_try", "attempts", "lease_owner", "lease_until")
+_POSTPONE = (
+    outbox.update()
+    .where(outbox.c.zone_id == bindparam("z"))
+    .values({column: bindparam(f"v_{column}") for column in _LATER})
+)
+
 
 class Outbox:
     """The outbox of one transaction."""
@@ -41,7 +62,7 @@ class Outbox:
         Returns whether a hint is wanted: not where a worker has just taken the row, for its report will see the new
         revision. One that has held it for longer may be waiting for a slow server, and wants to know now.
         """
-        held = self._conn.execute(_HELD, {"z": zone_id}).scalar()
+        held = run(self._conn, _HELD, {"z": zone_id}).scalar()
         if held is None:
             row = {
                 "zone_id": zone_id,
@@ -56,7 +77,7 @@ class Outbox:
             }
             self._add(row)
             return True
-        self._conn.execute(_RAISE, {"z": zone_id, "p": pool_id, "r": revision, "t": now})
+        run(self._conn, _RAISE, {"z": zone_id, "p": pool_id, "r": revision, "t": now})
         return bool(held <= now + JUST_TAKEN)
 
     def enqueue_after(self, zone_id: str, pool_id: str, revision: int, now: int, *, until: int) -> None:
@@ -75,7 +96,7 @@ class Outbox:
     def _add(self, row: dict[str, Any]) -> None:
         """Insert a row. Raises Stale where a change of the pool has just made one."""
         try:
-            self._conn.execute(_ADD, row)
+            run(self._conn, _ADD, row)
         except IntegrityError as error:
             raise Stale from error
 
@@ -100,21 +121,14 @@ class Outbox:
 
     def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> dict[str, Row[Any]]:
         """Take the rows of these zones that nobody holds (or that `worker` does). Two statements; the rows, by zone."""
-        free = or_(outbox.c.lease_until <= now, outbox.c.lease_until > now + FAR, outbox.c.lease_owner == worker)
-        mine = and_(outbox.c.zone_id.in_(list(zone_ids)), free)
-        taken = self._conn.execute(outbox.update().where(mine).values(lease_owner=worker, lease_until=until)).rowcount
-        if not taken:
+        given = {"zones": list(zone_ids), "w": worker, "until": until}
+        if not run(self._conn, _LEASE, given | {"now": now, "far": now + FAR}).rowcount:
             return {}
-        query = select(outbox).where(
-            outbox.c.zone_id.in_(list(zone_ids)), outbox.c.lease_owner == worker, outbox.c.lease_until == until
-        )
-        return {row.zone_id: row for row in self._conn.execute(query)}
+        return {row.zone_id: row for row in run(self._conn, _LEASED, given)}
 
     def rows(self, zone_ids: Collection[str]) -> dict[str, Row[Any]]:
         """The rows of these zones. One query."""
-        return {
-            row.zone_id: row for row in self._conn.execute(select(outbox).where(outbox.c.zone_id.in_(list(zone_ids))))
-        }
+        return {row.zone_id: row for row in run(self._conn, _ROWS, {"zones": list(zone_ids)})}
 
     def finish(self, done: Sequence[tuple[str, int, int]]) -> None:
         """Remove the rows (zone, revision, queued_at) of zones whose every peer agrees. One statement.
@@ -122,18 +136,14 @@ class Outbox:
         A row that asks for something newer, or was queued anew since it was read, stays.
         """
         if done:
-            seen = (outbox.c.revision <= bindparam("r"), outbox.c.queued_at == bindparam("q"))
-            gone = outbox.delete().where(outbox.c.zone_id == bindparam("z"), *seen)
-            self._conn.execute(gone, [{"z": zone_id, "r": revision, "q": queued} for zone_id, revision, queued in done])
+            given = [{"z": zone_id, "r": revision, "q": queued} for zone_id, revision, queued in done]
+            run(self._conn, _FINISH, given)
 
     def postpone(self, rows: Sequence[dict[str, Any]]) -> None:
         """Write `next_try`, `attempts`, `lease_owner` and `lease_until` of zones that go on. One statement."""
         if rows:
-            columns = ("next_try", "attempts", "lease_owner", "lease_until")
-            change = outbox.update().where(outbox.c.zone_id == bindparam("z"))
-            values: dict[str, Any] = {column: bindparam(f"v_{column}") for column in columns}
-            given = [{"z": row["zone_id"]} | {f"v_{column}": row[column] for column in columns} for row in rows]
-            self._conn.execute(change.values(values), given)
+            given = [{"z": row["zone_id"]} | {f"v_{column}": row[column] for column in _LATER} for row in rows]
+            run(self._conn, _POSTPONE, given)
 
     def overdue(self, now: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
         """Zones due before `now` that nobody holds, oldest first. One query on next_try."""

@@ -9,10 +9,20 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select
 
 from redesignate.model.work import PeerState, Role
+from redesignate.store.fast import run
 from redesignate.store.schema import peer_states
 
 ERROR_LENGTH = 255
 _CHANGING = ("present", "revision", "serial", "since", "attempts", "error", "next_try")
+
+# Built once, as in store.zones.
+_OF = select(peer_states).where(peer_states.c.zone_id.in_(bindparam("zones", expanding=True)))
+_ADD = peer_states.insert()
+_CHANGE = (
+    peer_states.update()
+    .where(peer_states.c.zone_id == bindparam("z"), peer_states.c.peer_id == bindparam("p"))
+    .values({key: bindparam(f"v_{key}") for key in _CHANGING})
+)
 
 
 class Peers:
@@ -24,7 +34,7 @@ class Peers:
     def of(self, zone_ids: Collection[str]) -> dict[str, dict[str, PeerState]]:
         """The states of these zones, by zone and peer. One query."""
         found: dict[str, dict[str, PeerState]] = {zone_id: {} for zone_id in zone_ids}
-        for row in self._conn.execute(select(peer_states).where(peer_states.c.zone_id.in_(list(zone_ids)))):
+        for row in run(self._conn, _OF, {"zones": list(zone_ids)}):
             found[row.zone_id][row.peer_id] = _state(row)
         return found
 
@@ -42,12 +52,9 @@ class Peers:
                         {"z": zone_id, "p": peer_id} | {f"v_{key}": value for key, value in _values(state).items()}
                     )
         if new:
-            self._conn.execute(peer_states.insert(), new)
+            run(self._conn, _ADD, new)
         if changed:
-            update = peer_states.update().where(
-                peer_states.c.zone_id == bindparam("z"), peer_states.c.peer_id == bindparam("p")
-            )
-            self._conn.execute(update.values({key: bindparam(f"v_{key}") for key in _CHANGING}), changed)
+            run(self._conn, _CHANGE, changed)
 
     def forget(self, zone_ids: Collection[str]) -> None:
         """Remove all that is known of zones that are purged or leave their pool."""
@@ -74,7 +81,7 @@ def _state(row: Row[Any]) -> PeerState:
     return PeerState(
         peer_id=row.peer_id,
         role=Role(row.role),
-        present=row.present,
+        present=bool(row.present),
         revision=row.revision,
         serial=row.serial,
         since=row.since,

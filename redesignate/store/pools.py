@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target
+from redesignate.store.fast import run
 from redesignate.store.listing import page, where
 from redesignate.store.schema import pools
 from redesignate.store.secrets import Secrets
@@ -29,6 +30,7 @@ class _Body(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(_Body).decode
 
 
+_MANY = select(pools).where(pools.c.id.in_(bindparam("ids", expanding=True)))
 _ALL = select(pools).order_by(pools.c.name)
 _HOLD = select(pools).where(pools.c.id == bindparam("i")).with_for_update(read=True)
 
@@ -53,19 +55,18 @@ class Pools:
 
     def many(self, pool_ids: Collection[str]) -> dict[str, Pool]:
         """Pools by id. One query."""
-        query = select(pools).where(pools.c.id.in_(list(pool_ids)))
-        return {row.id: self._pool(row) for row in self._conn.execute(query)}
+        return {row.id: self._pool(row) for row in run(self._conn, _MANY, {"ids": list(pool_ids)})}
 
     def all(self) -> list[Pool]:
         """Every pool, by name: they are few. One query."""
-        return [self._pool(row) for row in self._conn.execute(_ALL)]
+        return [self._pool(row) for row in run(self._conn, _ALL, {})]
 
     def hold(self, pool_id: str) -> tuple[Pool, int] | None:
         """A pool and how often its NS records have changed, both as they stay until this transaction ends. One query.
 
         Many may hold a pool at once; only who changes it waits for them.
         """
-        row = self._conn.execute(_HOLD, {"i": pool_id}).first()
+        row = run(self._conn, _HOLD, {"i": pool_id}).first()
         return (self._pool(row), row.apex_version) if row else None
 
     def apex_versions(self) -> dict[str, int]:

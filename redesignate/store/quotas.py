@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, Integer, bindparam, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from redesignate.store.fast import run
 from redesignate.store.schema import families, quotas, usage
 
 # Built once, as in store.zones.
@@ -29,7 +30,7 @@ class Quotas:
 
     def overrides(self, project_id: str) -> dict[str, int]:
         """What the operator set for the project. One query."""
-        return {row.resource: row.hard_limit for row in self._conn.execute(_OVERRIDES, {"p": project_id})}
+        return {row.resource: row.hard_limit for row in run(self._conn, _OVERRIDES, {"p": project_id})}
 
     def set(self, project_id: str, limits: Mapping[str, int]) -> None:
         """Write overrides. Two statements."""
@@ -45,10 +46,10 @@ class Quotas:
 
     def count_zone(self, project_id: str, by: int) -> int:
         """Count a zone in (1) or out (-1); the project's zones afterwards. Holds the row. 2 statements."""
-        if self._conn.execute(_COUNT, {"p": project_id, "by": by}).rowcount == 0:
+        if run(self._conn, _COUNT, {"p": project_id, "by": by}).rowcount == 0:
             self._insert_missing(usage, {"project_id": project_id, "zones": 0})
-            self._conn.execute(_COUNT, {"p": project_id, "by": by})
-        return int(self._conn.execute(_COUNTED, {"p": project_id}).scalar_one())
+            run(self._conn, _COUNT, {"p": project_id, "by": by})
+        return int(run(self._conn, _COUNTED, {"p": project_id}).scalar_one())
 
     def zones_of(self, project_id: str) -> int:
         """How many zones the project holds. One query."""
@@ -57,9 +58,9 @@ class Quotas:
 
     def queue_on(self, family: str) -> None:
         """Wait for whoever else creates a zone below these two labels. One statement, two the first time."""
-        if self._conn.execute(_QUEUE, {"n": family}).rowcount == 0:
+        if run(self._conn, _QUEUE, {"n": family}).rowcount == 0:
             self._insert_missing(families, {"name": family, "version": 0})
-            self._conn.execute(_QUEUE, {"n": family})
+            run(self._conn, _QUEUE, {"n": family})
 
     def _insert_missing(self, table: object, row: Mapping[str, object]) -> None:
         """Insert a row unless another transaction just did."""

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 from redesignate.model.paging import Condition, ListQuery, Page
 from redesignate.model.rrset import RRset
 from redesignate.model.zone import Action, Status, rname
+from redesignate.store.fast import run
 from redesignate.store.listing import matches, page, where
 from redesignate.store.schema import rrset_data, rrsets, zones
 from redesignate.store.zones import LIVE
@@ -61,7 +62,7 @@ class RRsets:
 
     def types_at(self, zone_id: str, name: str) -> set[str]:
         """The types that the zone has at one name. One query on (zone_id, name)."""
-        return set(self._conn.execute(_TYPES_AT, {"z": zone_id, "n": name}).scalars())
+        return set(run(self._conn, _TYPES_AT, {"z": zone_id, "n": name}).scalars())
 
     def find(self, zone_id: str, name: str, rrtype: str) -> RRset | None:
         """The RRset of a name and type. One query."""
@@ -71,7 +72,7 @@ class RRsets:
 
     def wire(self, rrset_id: str) -> bytes:
         """The RRset's RRs in the form of the journal; empty for the SOA. One query."""
-        return bytes(self._conn.execute(_WIRE, {"i": rrset_id}).scalar_one())
+        return bytes(run(self._conn, _WIRE, {"i": rrset_id}).scalar_one())
 
     def untimed(self, zone_id: str) -> bytes:
         """Every RR of the zone that takes the zone's TTL, for a change of that. Grows with the zone."""
@@ -80,7 +81,7 @@ class RRsets:
 
     def add(self, new: Sequence[tuple[RRset, bytes]]) -> None:
         """Insert RRsets with their wire form. Two statements. Raises IntegrityError where name and type are taken."""
-        self._conn.execute(_ADD, [_row(rrset) | {"wire": wire} for rrset, wire in new])
+        run(self._conn, _ADD, [_row(rrset) | {"wire": wire} for rrset, wire in new])
         self._add_data([rrset for rrset, _ in new])
 
     def change(self, after: RRset, wire: bytes | None, *, records: bool) -> None:
@@ -95,8 +96,8 @@ class RRsets:
 
     def remove(self, rrset_ids: Sequence[str]) -> None:
         """Delete RRsets. Two statements."""
-        self._conn.execute(_REMOVE_DATA, {"ids": list(rrset_ids)})
-        self._conn.execute(_REMOVE, {"ids": list(rrset_ids)})
+        run(self._conn, _REMOVE_DATA, {"ids": list(rrset_ids)})
+        run(self._conn, _REMOVE, {"ids": list(rrset_ids)})
 
     def forget(self, zone_ids: Sequence[str]) -> None:
         """Delete every RRset of zones that are purged. Two statements."""
@@ -149,7 +150,7 @@ class RRsets:
             for at, text in enumerate(rrset.records)
         ]
         if rows:
-            self._conn.execute(_ADD_DATA, rows)
+            run(self._conn, _ADD_DATA, rows)
 
 
 def _needs_zone(query: ListQuery, zone_id: str | None) -> bool:
@@ -224,7 +225,7 @@ def _rrset(row: Row[Any]) -> RRset:
         ttl=row.ttl,
         records=records,
         description=row.description,
-        managed=row.managed,
+        managed=bool(row.managed),
         revision=row.revision,
         born=row.born,
         version=row.version,

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from redesignate.model.ids import new_id
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.service import Service, ServiceState
 from redesignate.store.listing import page, where
@@ -34,7 +34,7 @@ class Services:
         said = {"status": status.value, "heartbeated_at": now, "updated_at": now}
         if self._conn.execute(services.update().where(*mine).values(said)).rowcount == 0:
             row = {
-                "id": str(uuid.uuid4()),
+                "id": new_id(),
                 "service_name": service_name,
                 "hostname": hostname,
                 "status": status.value,

@@ -11,7 +11,6 @@ too; one that breaks *during* it is not, because the change may have been made: 
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
 from redesignate.observe.log import events
 from redesignate.store.engine import EngineOptions, engine
+from redesignate.store.group import GroupCommit
 from redesignate.store.journal import Journal
 from redesignate.store.members import Members
 from redesignate.store.outbox import Outbox
@@ -86,8 +86,8 @@ class Store:
         self._attempts = attempts
         self._writer = engine(url, writes=True, options=options)
         self._readers = [engine(one, writes=False, options=options) for one in (url, *read_urls)]
-        # SQLite has one writer at a time. A lock of our own is fair and wakes at once; its busy handler sleeps.
-        self._turn = threading.Lock() if self._writer.dialect.name == "sqlite" else None
+        # SQLite has one writer at a time. Our own lock wakes at once (its busy handler sleeps) and lets them share.
+        self._group = GroupCommit(self._writer) if self._writer.dialect.name == "sqlite" else None
 
     @property
     def engine(self) -> Engine:
@@ -166,17 +166,17 @@ class Store:
         return self._readers[-1].connect()
 
     def _once(self, do: Callable[[Work], T]) -> tuple[Work, T]:
-        if self._turn is None:
-            return self._attempt(do)
-        with self._turn:
-            return self._attempt(do)
+        def one(connection: Connection) -> tuple[Work, T]:
+            work = Work(connection, self.clock, self._secrets)
+            return work, do(work)
 
-    def _attempt(self, do: Callable[[Work], T]) -> tuple[Work, T]:
+        if self._group is not None:
+            done: tuple[Work, T] = self._group.run(one)
+            return done
         with self._writer.connect() as connection:
             transaction = connection.begin()
             try:
-                work = Work(connection, self.clock, self._secrets)
-                result = do(work)
+                done = one(connection)
             except BaseException:
                 transaction.rollback()
                 raise
@@ -186,7 +186,7 @@ class Store:
                 if error.connection_invalidated:
                     raise Unavailable("The database went away during the commit; look before you ask again.") from error
                 raise
-            return work, result
+            return done
 
 
 def retryable(error: DBAPIError) -> bool:

@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, func, select
 
+from redesignate.model.ids import shard_of
 from redesignate.model.names import reverse_key
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.zone import Action, Status, Zone, ZoneType
+from redesignate.store.fast import run
 from redesignate.store.listing import page, where
 from redesignate.store.schema import outbox, zones
 
@@ -22,6 +24,8 @@ LIVE = ""
 # The statements on the path of every change are built once: building and hashing them costs more than running them.
 _LIVING = select(zones).where(zones.c.id == bindparam("z"), zones.c.deleted == LIVE)
 _LOCK = _LIVING.with_for_update()
+_MANY = select(zones).where(zones.c.id.in_(bindparam("ids", expanding=True)))
+_LOCK_MANY = _MANY.order_by(zones.c.id).with_for_update()
 _NAMED = select(zones).where(zones.c.name.in_(bindparam("names", expanding=True)), zones.c.deleted == LIVE)
 _NAMED_IN_POOL = _NAMED.where(zones.c.pool_id == bindparam("p"))
 _DEPARTED = (
@@ -59,11 +63,6 @@ class Stale(Exception):
     """The zone's row moved on between reading and writing it; the unit of work runs the use-case again."""
 
 
-def shard_of(zone_id: str) -> int:
-    """0 to 4095, from the id's first three hex digits."""
-    return int(zone_id[:3], 16)
-
-
 class Zones:
     """The zones of one transaction."""
 
@@ -72,23 +71,21 @@ class Zones:
 
     def get(self, zone_id: str) -> Zone | None:
         """A living zone. One query."""
-        row = self._conn.execute(_LIVING, {"z": zone_id}).first()
+        row = run(self._conn, _LIVING, {"z": zone_id}).first()
         return _zone(row) if row else None
 
     def lock(self, zone_id: str) -> tuple[Zone, Counts] | None:
         """A living zone, its row held until the transaction ends, so that writers of one zone queue. One query."""
-        row = self._conn.execute(_LOCK, {"z": zone_id}).first()
+        row = run(self._conn, _LOCK, {"z": zone_id}).first()
         return (_zone(row), Counts(row.rrset_count, row.record_count)) if row else None
 
     def lock_many(self, zone_ids: Iterable[str]) -> dict[str, Zone]:
         """Zones by id, deleted ones too, held in the order of their ids. One query."""
-        query = select(zones).where(zones.c.id.in_(list(zone_ids))).order_by(zones.c.id).with_for_update()
-        return {row.id: _zone(row) for row in self._conn.execute(query)}
+        return {row.id: _zone(row) for row in run(self._conn, _LOCK_MANY, {"ids": list(zone_ids)})}
 
     def many(self, zone_ids: Iterable[str]) -> dict[str, Zone]:
         """Zones by id, deleted ones too. One query."""
-        query = select(zones).where(zones.c.id.in_(list(zone_ids)))
-        return {row.id: _zone(row) for row in self._conn.execute(query)}
+        return {row.id: _zone(row) for row in run(self._conn, _MANY, {"ids": list(zone_ids)})}
 
     def hard_deletes(self, zone_ids: Iterable[str]) -> set[str]:
         """Which of the zones are to be deleted with their files. One query."""
@@ -106,7 +103,7 @@ class Zones:
             "record_count": 0,
             "deleted": LIVE,
         }
-        self._conn.execute(_ADD, row)
+        run(self._conn, _ADD, row)
 
     def advance(self, before: Zone, after: Zone, *, rrsets: int = 0, records: int = 0, **more: Any) -> None:
         """Write `after` over `before` if the row is still `before`; raises Stale if not. One statement.
@@ -116,7 +113,7 @@ class Zones:
         changed = _difference(_row(before), _row(after)) | more
         if changed.keys() <= set(_MOVING):
             values = _bound(_row(after), _MOVING) | {"more_rrsets": rrsets, "more_records": records}
-            if self._conn.execute(_ADVANCE, {"z": before.id, "r": before.revision} | values).rowcount != 1:
+            if run(self._conn, _ADVANCE, {"z": before.id, "r": before.revision} | values).rowcount != 1:
                 raise Stale
             return
         if rrsets:
@@ -136,7 +133,7 @@ class Zones:
             return
         if changed.keys() <= set(_SETTLING):
             values = _bound(_row(after), _SETTLING)
-            if self._conn.execute(_SETTLE, {"z": before.id, "r": before.revision} | values).rowcount != 1:
+            if run(self._conn, _SETTLE, {"z": before.id, "r": before.revision} | values).rowcount != 1:
                 raise Stale
             return
         guard = and_(zones.c.id == before.id, zones.c.revision == before.revision)
@@ -147,16 +144,16 @@ class Zones:
         """Living zones of these names, of one pool or of all. One query on the name's index."""
         given: dict[str, Any] = {"names": list(names)}
         if pool_id is None:
-            return [_zone(row) for row in self._conn.execute(_NAMED, given)]
-        return [_zone(row) for row in self._conn.execute(_NAMED_IN_POOL, given | {"p": pool_id})]
+            return [_zone(row) for row in run(self._conn, _NAMED, given)]
+        return [_zone(row) for row in run(self._conn, _NAMED_IN_POOL, given | {"p": pool_id})]
 
     def foreign_below(self, name: str, project_id: str | None) -> bool:
         """Whether another project owns a zone below `name`, in whatever pool. One query on the reversed name."""
-        return self._conn.execute(_FOREIGN, _range(name) | {"p": project_id or ""}).first() is not None
+        return run(self._conn, _FOREIGN, _range(name) | {"p": project_id or ""}).first() is not None
 
     def departed(self, name: str, pool_id: str) -> list[Zone]:
         """The last hundred zones of this name that the pool has deleted and not yet purged. One query."""
-        return [_zone(row) for row in self._conn.execute(_DEPARTED, {"n": name, "p": pool_id})]
+        return [_zone(row) for row in run(self._conn, _DEPARTED, {"n": name, "p": pool_id})]
 
     def has_children(self, zone_id: str) -> bool:
         """Whether a living zone has this one as its parent. One query."""
@@ -166,7 +163,7 @@ class Zones:
     def adopt(self, parent: Zone) -> int:
         """Make `parent` the parent of the zones below it in its pool that had its own parent. One statement."""
         given = _range(parent.name) | {"pool": parent.pool_id, "old": parent.parent_id or "", "new": parent.id}
-        return self._conn.execute(_ADOPT, given).rowcount
+        return int(run(self._conn, _ADOPT, given).rowcount)
 
     def disown(self, zone: Zone) -> None:
         """Hand the zone's children, if any are left, to its parent. One statement."""

@@ -16,7 +16,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 log = events(__name__)
 
-THREADS = 8
+THREADS = 2
 PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 

@@ -16,7 +16,7 @@ from redesignate.model.tsig import TSIGKey
 from redesignate.observe.log import events
 from redesignate.wire import tsig
 
-BACKEND_CALLS = 16
+BACKEND_CALLS = 2
 """How many zones of one target are in its backend at a time; the rest wait in line without holding anything."""
 CLOSE_AFTER_S = 30.0
 REBUILD_AFTER_S = 5.0
