@@ -27,6 +27,8 @@ from redesignate.model.errors import (
 REQUEST_ID = "redesignate.request_id"
 BODY = "redesignate.body"
 """Keys of the WSGI environment: the request's id, and its body, which `api/door.py` has read and measured."""
+USER_LENGTH, PROJECT_LENGTH = 64, 36
+"""As long as the ids that keystone gives at most (LDAP users have the long ones)."""
 
 _DECODER = msgspec.json.Decoder()
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
@@ -142,9 +144,13 @@ def caller(request: Request, identity: Identity) -> Caller:
     """The sender and the switches. Central asks policy about each switch that is set.
 
     A switch in the query wins over its header; `all_tenants` wins over `all_projects`.
+    Raises BadInput for ids that no database column holds.
     """
     env, query = request.env, request.params
     sudo = env.get("HTTP_X_AUTH_SUDO_PROJECT_ID") or env.get("HTTP_X_AUTH_SUDO_TENANT_ID")
+    _check_id("user", identity.user_id, USER_LENGTH)
+    _check_id("project", identity.project_id, PROJECT_LENGTH)
+    _check_id("project", sudo, PROJECT_LENGTH)
     return Caller(
         request_id=request.request_id,
         user_id=identity.user_id,
@@ -160,6 +166,12 @@ def caller(request: Request, identity: Identity) -> Caller:
         hard_delete=request.flag("HTTP_X_DESIGNATE_HARD_DELETE"),
         sudo=bool(sudo),
     )
+
+
+def _check_id(what: str, ident: str | None, longest: int) -> None:
+    """Whoever vouches for ids may be a header alone (noauth), and a sudo header always is one."""
+    if ident is not None and (len(ident) > longest or not ident.isprintable()):
+        raise BadInput(f"A {what} id has at most {longest} characters, all of them printable")
 
 
 def _switch(query: Mapping[str, Any], names: tuple[str, ...], default: bool) -> bool:

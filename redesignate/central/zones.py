@@ -42,7 +42,7 @@ from redesignate.wire.rrset import retime
 def create_zone(rules: Rules, work: Work, caller: Caller, new: NewZone) -> Zone:
     """Add a zone with its SOA and apex NS, and queue it for its pool's servers.
 
-    Raises InvalidObject, InvalidZoneName, InvalidTTL, Forbidden, MissingProject, OverQuota, DuplicateZone,
+    Raises BadInput, InvalidObject, InvalidZoneName, InvalidTTL, Forbidden, MissingProject, OverQuota, DuplicateZone,
     IllegalChild, IllegalParent, NoValidPool, MultiplePoolsFound, NoServersConfigured.
     Cost   one transaction of at most 19 statements (26 with a catalog zone), whatever the number of zones.
     """
@@ -100,6 +100,8 @@ def _checked(rules: Rules, new: NewZone) -> NewZone:
     fields.attributes(new.attributes)
     fields.primaries(new.primaries)
     if new.type is ZoneType.SECONDARY:
+        if not rules.settings.secondary_zones:  # nobody transfers them in yet: they would be PENDING for ever
+            raise BadInput("SECONDARY zones are not served yet")
         for member in ("email", "ttl"):
             if getattr(new, member) is not None:
                 text = f"'{member}' can't be specified when type is SECONDARY"

@@ -76,7 +76,7 @@ def _central(read: Reader) -> CentralSettings:
     types = read.value("DEFAULT", "supported_record_type") or None
     common = read.fill(CentralSettings, "DEFAULT", supported_record_type=types and tuple(t.upper() for t in types))
     worker = "service:worker"
-    shared = ("threshold_percentage", "poll_retry_interval", "poll_max_retries", "lease")
+    shared = ("threshold_percentage", "poll_retry_interval", "poll_max_retries")
     names = {field.name for field in fields(CentralSettings) if read.has(part, field.name)} - {"workers"}
     return replace(
         common,
@@ -84,7 +84,6 @@ def _central(read: Reader) -> CentralSettings:
         **{name: read.value(worker, name) for name in shared},
         workers=read.value(part, "workers") or 1,
         quotas={name: read.value("DEFAULT", f"quota_{name}") for name in QUOTAS},
-        heartbeat_interval=read.value("heartbeat_emitter", "heartbeat_interval"),
     )
 
 

@@ -30,7 +30,7 @@ def _pool(threads: int, unused: str = "") -> list[cfg.Opt]:
     """`workers` and `threads`, which every service section has."""
     return [
         cfg.IntOpt("workers", min=1, help="Processes of this service on this host. Unset: one."),
-        cfg.IntOpt("threads", default=threads, min=1, help=unused + "Upper bound of threads in each process."),
+        cfg.IntOpt("threads", default=threads, min=1, help=unused or "Requests that each process works on at a time."),
     ]
 
 
@@ -59,7 +59,7 @@ API = [
     ),
     cfg.BoolOpt(
         "allow_empty_secrets_for_tsig",
-        default=_api.allow_empty_secrets_for_tsig,
+        default=True,
         help=IGNORED + "keys are made at the command line alone, and have a secret.",
     ),
     cfg.BoolOpt("maintenance_mode", default=_api.maintenance_mode, help="Answer 503 to all but one role."),
@@ -76,7 +76,7 @@ API = [
 ]
 
 CENTRAL = [
-    *_pool(_central.threads),
+    *_pool(100, IGNORED + "see `[DEFAULT] executor_thread_pool_size`."),
     cfg.IntOpt(
         "max_zone_name_len",
         default=_central.max_zone_name_len,
@@ -99,7 +99,7 @@ CENTRAL = [
     ),
     cfg.StrOpt(
         "managed_resource_tenant_id",
-        default=_central.managed_resource_tenant_id,
+        default="00000000-0000-0000-0000-000000000000",
         help=IGNORED + "no reverse zones are made yet.",
     ),
     cfg.IntOpt(
@@ -120,15 +120,23 @@ CENTRAL = [
     ),
     cfg.IntOpt(
         "journal_keep",
-        default=_central.journal_keep,
+        default=7 * 86400,
         min=0,
         help="Seconds for which the journal keeps a change (it feeds IXFR and history). 0: for ever.",
+    ),
+    cfg.BoolOpt(
+        "secondary_zones",
+        default=_central.secondary_zones,
+        help="Let users make SECONDARY zones. Nobody transfers them in yet, so no server ever has them.",
     ),
     cfg.StrOpt("topic", default=_central.topic, help="Topic on the broker where central is asked."),
 ]
 
 MDNS = [
-    *_pool(_mdns.threads, IGNORED + "one event loop a process serves all sockets. "),
+    *_pool(
+        _mdns.threads,
+        "TCP connections that each process holds open on an address; a further one takes the place of an idle one.",
+    ),
     cfg.ListOpt(
         "listen",
         default=[f"{h}:{p}" for h, p in _mdns.listen],
@@ -155,33 +163,41 @@ MDNS = [
     ),
 ]
 
+_SECONDARY = {"xfr_timeout": 10, "serial_max_retries": 3, "serial_retry_delay": 1, "serial_timeout": 1}
+
 WORKER = [
-    *_pool(_worker.threads),
+    *_pool(200, IGNORED + "one event loop a process works on all zones."),
     cfg.IntOpt(
         "threshold_percentage",
-        default=_worker.threshold_percentage,
+        default=_central.threshold_percentage,
         min=0,
         max=100,
-        help="Share of a pool's targets, and of its nameservers, that must agree before a zone is ACTIVE.",
+        help="Share of a pool's nameservers, rounded up and one at least, that must serve a change before the zone is "
+        "ACTIVE. Read by central.",
     ),
     cfg.IntOpt(
-        "poll_timeout", default=_worker.poll_timeout, min=1, help="Seconds that one question to a server may take."
+        "poll_timeout",
+        default=_worker.poll_timeout,
+        min=1,
+        help="Seconds that one question to a server may take; never longer than an attempt, which is 0.6 of `lease`.",
     ),
     cfg.IntOpt(
         "poll_retry_interval",
-        default=_worker.poll_retry_interval,
+        default=_central.poll_retry_interval,
         min=1,
-        help="Seconds before a server that failed is tried again; grows with each failure.",
+        help="Most seconds before a server that failed is tried again: half a second after the first failure, twice as "
+        "long after each further one. Read by central.",
     ),
     cfg.IntOpt(
         "poll_max_retries",
-        default=_worker.poll_max_retries,
+        default=_central.poll_max_retries,
         min=1,
-        help="Failures in a row after which the zone's status is ERROR. Trying goes on.",
+        help="Failures in a row after which a server counts as failed; the zone is in ERROR once too few are left "
+        "for the threshold. Trying goes on. Read by central.",
     ),
     cfg.IntOpt(
         "poll_delay",
-        default=_worker.poll_delay,
+        default=5,
         min=0,
         help=IGNORED + "polling begins after 10 milliseconds, with growing pauses.",
     ),
@@ -190,28 +206,28 @@ WORKER = [
         "find_interval",
         default=_worker.find_interval,
         min=0.05,
-        help="Seconds between looks for overdue work where no broker wakes the worker.",
+        help="Seconds between looks into the outbox for work of which no hint came.",
     ),
     cfg.FloatOpt(
         "lease", default=_worker.lease, min=1, help="Seconds that a zone stays with a worker that has fallen silent."
     ),
     *(
-        cfg.IntOpt(name, default=getattr(_worker, name), min=0, help=IGNORED + "no zones are transferred in yet.")
-        for name in ("xfr_timeout", "serial_max_retries", "serial_retry_delay", "serial_timeout")
+        cfg.IntOpt(name, default=default, min=0, help=IGNORED + "no zones are transferred in yet.")
+        for name, default in _SECONDARY.items()
     ),
     cfg.BoolOpt("export_synchronous", default=True, help=IGNORED + "exports are always rendered on request."),
-    cfg.StrOpt("topic", default=_worker.topic, help="Topic on the broker where hints are sent."),
+    cfg.StrOpt("topic", default=_worker.topic, help="Topic on the broker where hints travel. Read by central."),
 ]
 
 PRODUCER = [
-    *_pool(_producer.threads),
+    *_pool(20, IGNORED + "every task has a thread of its own."),
     cfg.ListOpt("enabled_tasks", help="Periodic tasks to run, by name. Unset: all."),
     cfg.BoolOpt("export_synchronous", default=True, help=IGNORED + "the producer exports nothing."),
-    cfg.StrOpt("topic", default=_producer.topic, help=IGNORED + "the producer is asked nothing."),
+    cfg.StrOpt("topic", default="producer", help=IGNORED + "the producer is asked nothing."),
 ]
 
 SINK = [
-    *_pool(1000, IGNORED + "there is no sink yet. "),
+    *_pool(1000, IGNORED + "there is no sink yet."),
     cfg.ListOpt("enabled_notification_handlers", default=[], help=IGNORED + "there is no sink yet."),
     cfg.StrOpt("listener_pool_name", help=IGNORED + "there is no sink yet."),
 ]
@@ -236,7 +252,7 @@ def _task(name: str) -> list[cfg.Opt]:
     told = f"{IGNORED}{idle}" if idle else None
     options = [
         cfg.FloatOpt("interval", default=ours.interval, min=0.05, help=told or "Seconds between runs."),
-        cfg.IntOpt("per_page", default=ours.per_page, min=1, help=told or IGNORED + "see batch_size."),
+        cfg.IntOpt("per_page", default=100, min=1, help=told or IGNORED + "see batch_size."),
         cfg.IntOpt("batch_size", default=ours.batch_size, min=1, help=told or "Most rows that one step works on."),
     ]
     if name in _AGES:

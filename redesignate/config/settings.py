@@ -13,7 +13,6 @@ from enum import Enum
 from types import MappingProxyType
 
 DEFAULT_POOL_ID = "794ccc2c-d751-44fe-b57f-8894c9f5c842"
-NO_TENANT = "00000000-0000-0000-0000-000000000000"
 QUOTAS: Mapping[str, int] = MappingProxyType(
     {"zones": 10, "zone_recordsets": 500, "zone_records": 500, "recordset_records": 20, "api_export_size": 1000}
 )
@@ -25,8 +24,8 @@ class CentralSettings:
 
     supported_record_type   None: every type that `redesignate.model.rdata` supports by default
     scheduler_filters       names of pool filters, in the order they are asked
-    lease                   how long a worker may hold a zone's outbox row before another may take it
-    journal_keep            how long the journal (IXFR, history) keeps a change; 0: for ever
+    secondary_zones         whether SECONDARY zones may be made, which nobody transfers in yet
+    threshold_percentage, poll_retry_interval, poll_max_retries   the worker section's, for central judges by them
     """
 
     default_ttl: int = 3600
@@ -39,7 +38,6 @@ class CentralSettings:
     max_zone_name_len: int = 255
     max_recordset_name_len: int = 255
     managed_resource_email: str = "hostmaster@example.com"
-    managed_resource_tenant_id: str = NO_TENANT
     min_ttl: int = 0
     default_pool_id: str = DEFAULT_POOL_ID
     scheduler_filters: tuple[str, ...] = ("default_pool",)
@@ -48,10 +46,7 @@ class CentralSettings:
     threshold_percentage: int = 100
     poll_retry_interval: int = 15
     poll_max_retries: int = 10
-    lease: float = 10.0
-    journal_keep: int = 7 * 86400
-    heartbeat_interval: float = 10.0
-    threads: int = 100
+    secondary_zones: bool = False
     workers: int = 1
     topic: str = "central"
 
@@ -93,7 +88,6 @@ class ApiSettings:
     default_limit_v2: int = 20
     max_limit_v2: int = 1000
     quotas_verify_project_id: bool = False
-    allow_empty_secrets_for_tsig: bool = True
     maintenance_mode: bool = False
     maintenance_mode_role: str = "admin"
     max_request_body_size: int = 114688
@@ -130,21 +124,13 @@ class WorkerSettings:
     """The worker. Times in seconds.
 
     poll_timeout   how long one DNS question or backend call may take
-    poll_delay     read and kept; polling begins after milliseconds and grows (see docs/configuration.md)
     find_interval  how often a worker looks for overdue work where hints may be lost
+    lease          how long a worker holds a zone before another may take it
+    topic          where hints travel on the broker; central's too
     """
 
-    threshold_percentage: int = 100
     poll_timeout: int = 30
-    poll_retry_interval: int = 15
-    poll_max_retries: int = 10
-    poll_delay: int = 5
     all_tcp: bool = False
-    xfr_timeout: int = 10
-    serial_max_retries: int = 3
-    serial_retry_delay: int = 1
-    serial_timeout: int = 1
-    threads: int = 200
     workers: int = 1
     find_interval: float = 1.0
     lease: float = 10.0
@@ -153,13 +139,12 @@ class WorkerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSettings:
-    """One periodic task: every `interval` seconds, at most `per_page` rows a question and `batch_size` a round.
+    """One periodic task: every `interval` seconds, at most `batch_size` rows a step.
 
     time_threshold   seconds, where the task has an age to compare with
     """
 
     interval: float
-    per_page: int = 100
     batch_size: int = 100
     time_threshold: int = 0
 
@@ -186,9 +171,7 @@ class ProducerSettings:
 
     enabled_tasks: tuple[str, ...] | None = None
     tasks: Mapping[str, TaskSettings] = field(default_factory=_tasks)
-    threads: int = 20
     workers: int = 1
-    topic: str = "producer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,9 +198,6 @@ class StoreSettings:
     max_retries: int = 10
     retry_interval: float = 10.0
     conflict_retries: int = 20
-    connection_trace: bool = False
-    connection_debug: int = 0
-    connection_parameters: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,8 +215,6 @@ class CoordinationSettings:
     """Group membership by tooz. `backend_url` None: database leases."""
 
     backend_url: str | None = field(default=None, repr=False)
-    heartbeat_interval: float = 5.0
-    run_watchers_interval: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +240,7 @@ class Settings:
     state_path       folder for what must outlive the process (SQLite file, keys of the sandbox)
     central_access   "auto" already resolved: BUS where there is a broker and no database connection, else DIRECT
     files            the configuration files read, in order
+    graceful_shutdown_timeout   seconds that a stopping service waits for what it has begun; 0: until it is done
     """
 
     host: str = "localhost"

@@ -15,7 +15,6 @@ from redesignate.config.settings import (
     ApiSettings,
     BusSettings,
     CentralSettings,
-    CoordinationSettings,
     CorsSettings,
     HeartbeatSettings,
     Settings,
@@ -23,7 +22,7 @@ from redesignate.config.settings import (
 )
 
 _all, _central, _store, _bus = Settings(), CentralSettings(), StoreSettings(), BusSettings()
-_coord, _heart, _cors, _api = CoordinationSettings(), HeartbeatSettings(), CorsSettings(), ApiSettings()
+_heart, _cors, _api = HeartbeatSettings(), CorsSettings(), ApiSettings()
 
 
 def _seconds(name: str, default: int, text: str, *, old: str | None = None) -> cfg.IntOpt:
@@ -77,7 +76,7 @@ DEFAULT = [
         "graceful_shutdown_timeout",
         default=int(_all.graceful_shutdown_timeout),
         min=0,
-        help="Seconds that a stopping service may take to finish what it has begun.",
+        help="Seconds that a stopping service waits for what it has begun. 0: until it is done.",
     ),
     cfg.IntOpt("backlog", default=_api.backlog, min=1, help="HTTP connections that may wait to be accepted."),
     cfg.StrOpt("pybasedir", help=IGNORED + "files are looked for as the page says."),
@@ -161,10 +160,8 @@ COORDINATION = [
         "backend_url", secret=True, help="tooz URL of the group store, such as kazoo://host:port. Unset: the database."
     ),
     *(
-        cfg.FloatOpt(
-            name, default=getattr(_coord, name), min=0.1, help=IGNORED + "the producer renews its place itself."
-        )
-        for name in ("heartbeat_interval", "run_watchers_interval")
+        cfg.FloatOpt(name, default=default, min=0.1, help=IGNORED + "the producer renews its place itself.")
+        for name, default in (("heartbeat_interval", 5.0), ("run_watchers_interval", 10.0))
     ),
 ]
 
@@ -205,7 +202,7 @@ CORS = [
 ]
 
 HEALTH = [
-    cfg.BoolOpt("detailed", default=False, help="Say in /healthcheck which check failed and why."),
+    cfg.BoolOpt("detailed", default=False, help=IGNORED + "there is one check, and the answer says what it found."),
     cfg.StrOpt(
         "disable_by_file_path",
         default=_api.healthcheck_disable_file,

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from redesignate.api.app import build
 from redesignate.auth.identity import authenticator
 from redesignate.config.load import Configuration
-from redesignate.config.settings import CentralAccess
+from redesignate.config.settings import CentralAccess, Settings
 from redesignate.mdns.service import DNSService
 from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
@@ -25,9 +25,6 @@ from redesignate.store.migrate import require_head
 from redesignate.store.serving import Serving
 
 log = events(__name__)
-
-STOP_S = 10.0
-"""How long a worker may finish what is in flight; the outbox has the rest."""
 
 
 def application(configuration: Configuration) -> WSGIApplication:
@@ -64,7 +61,7 @@ def central(configuration: Configuration) -> int:
         settings = wiring.settings
         server = CentralServer(wiring.broker, wiring.service.dispatch, host=settings.host, topic=settings.central.topic)
         server.start()
-        wiring.on_close(within(STOP_S, server.stop))
+        wiring.on_close(within(patience(wiring.settings), server.stop))
         _serve(wiring, "central", direct=True)
 
     return run(serve, configuration.settings.central.workers)
@@ -92,7 +89,7 @@ def worker(configuration: Configuration) -> int:
         wiring = Wiring(configuration)
         made = Worker(central=wiring.central, source=wiring.hints, settings=wiring.settings.worker)
         made.start()
-        wiring.on_close(within(STOP_S, made.stop))
+        wiring.on_close(within(patience(wiring.settings), made.stop))
         _serve(wiring, "worker")
 
     return run(serve, configuration.settings.worker.workers)
@@ -108,6 +105,11 @@ def producer(configuration: Configuration) -> int:
         _serve(wiring, "producer")
 
     return run(serve, configuration.settings.producer.workers)
+
+
+def patience(settings: Settings) -> float | None:
+    """Seconds that what is in flight may take to end; the outbox has the rest. None: as long as it takes."""
+    return settings.graceful_shutdown_timeout or None
 
 
 def _check_database(configuration: Configuration) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 FAREWELL_S = 2.0
 
 
-def within(seconds: float, farewell: Callable[[], None]) -> Callable[[], None]:
-    """`farewell`, left alone on its thread when it is not done in time."""
+def within(seconds: float | None, farewell: Callable[[], None]) -> Callable[[], None]:
+    """`farewell`, left alone on its thread when it is not done in time. None: it has all the time it takes."""
 
     def bounded() -> None:
         thread = threading.Thread(target=farewell, name="farewell", daemon=True)

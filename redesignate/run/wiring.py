@@ -110,7 +110,7 @@ class Wiring:
             return Unheard()
         from redesignate.bus.amqp_hints import AmqpWake
 
-        made = AmqpWake(self.broker, publisher=f"central.{self.settings.host}")
+        made = AmqpWake(self.broker, publisher=f"central.{self.settings.host}", topic=self.settings.worker.topic)
         self.on_close(made.close)
         return made
 
@@ -145,4 +145,4 @@ class Wiring:
             return None
         from redesignate.bus.amqp_hints import AmqpWorkSource
 
-        return AmqpWorkSource(self.broker)
+        return AmqpWorkSource(self.broker, topic=self.settings.worker.topic)

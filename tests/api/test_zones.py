@@ -287,6 +287,28 @@ def test_a_secondary_zone_has_masters_and_the_operators_address(system: System) 
     )
 
 
+def test_secondary_zones_are_refused_unless_the_operator_wants_them(strict: System) -> None:
+    """Nobody transfers them in yet, so they would be PENDING for ever."""
+    body = {"name": "example.org.", "type": "SECONDARY", "masters": ["192.0.2.5"]}
+    answer = strict.client().ask("POST", "/v2/zones", body)
+    assert is_fault(answer, 400, "bad_request")
+    assert answer.json["message"] == "SECONDARY zones are not served yet"
+
+
+@pytest.mark.parametrize("ident", ["x" * 65, "a\x01b", "tab\tbed", "\x7f", "\x85"])
+@pytest.mark.parametrize("header", ["X-Auth-User-ID", "X-Auth-Project-ID", "X-Auth-Sudo-Project-ID"])
+def test_an_id_that_no_database_holds_is_400(system: System, header: str, ident: str) -> None:
+    asker = system.client()
+    for method, body in (("GET", None), ("POST", {"name": "example.org.", "email": "a@example.org"})):
+        answer = asker.ask(method, "/v2/zones", body, headers={header: ident}, checked=False)
+        assert is_fault(answer, 400, "bad_request")
+
+
+def test_ids_as_long_as_keystones_are_taken(system: System) -> None:
+    asker = system.client("p" * 36, **{"X-Auth-User-ID": "u" * 64})
+    assert asker.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).status == 202
+
+
 def test_catalog_zones_are_not_users_to_make(system: System) -> None:
     answer = system.client().ask("POST", "/v2/zones", {"name": "c.", "type": "CATALOG", "email": "a@example.org"})
     assert answer.status in (400, 403)

@@ -80,7 +80,7 @@ def test_a_file_of_kolla_loads() -> None:
 def test_a_file_of_devstack_loads() -> None:
     settings = load(files=[str(SAMPLES / "devstack.conf")])
     assert settings.api.listen == (("0.0.0.0", 60053),)
-    assert settings.worker.poll_max_retries == settings.central.poll_max_retries == 6
+    assert settings.central.poll_max_retries == 6
     assert settings.central.quotas["zones"] == 10000
     assert settings.central.quotas["zone_records"] == 500
     assert settings.central.supported_record_type == ("A", "AAAA", "CNAME", "MX", "SRV", "TXT", "NS", "PTR")
@@ -125,7 +125,13 @@ def test_sections_of_old_releases_and_of_libraries_are_passed_over() -> None:
 
 def test_a_dash_is_as_good_as_an_underscore(tmp_path: Path) -> None:
     settings = _load(tmp_path, "[service:worker]\nthreshold-percentage = 60\n[DEFAULT]\nroot-helper = sudo\n")
-    assert settings.worker.threshold_percentage == settings.central.threshold_percentage == 60
+    assert settings.central.threshold_percentage == 60
+
+
+def test_central_judges_by_the_workers_section(tmp_path: Path) -> None:
+    text = "[service:worker]\nthreshold_percentage = 50\npoll_retry_interval = 7\npoll_max_retries = 3\n"
+    central = _load(tmp_path, text).central
+    assert (central.threshold_percentage, central.poll_retry_interval, central.poll_max_retries) == (50, 7, 3)
 
 
 # -- where files are looked for
@@ -216,7 +222,6 @@ WRONG = [
     ("storage:sqlalchemy", "connection", SECRET, "expected a URL"),
     ("storage:sqlalchemy", "max_pool_size", "many", "whole number"),
     ("database", "connection", SECRET, "expected a URL"),
-    ("coordination", "run_watchers_interval", "0", "from 0.1"),
     ("heartbeat_emitter", "emitter_type", "telepathy", "one of: rpc, noop"),
     ("oslo_middleware", "max_request_body_size", "big", "whole number"),
     ("cors", "max_age", "-1", "from 0"),

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
+import inspect
 import re
 
 from redesignate.auth.rules import RULES
 from redesignate.bus.port import Command
+from redesignate.config import settings
 from redesignate.config.options import sections
 from redesignate.model.errors import KINDS, Problem
 from redesignate.model.rdata import TYPES
-from tests.house.tree import page, rows
+from tests.house.tree import PACKAGE, files, page, parsed, rows
 
 
 def test_every_error_kind_has_its_line_with_its_status() -> None:
@@ -35,6 +39,16 @@ def test_every_option_has_its_line() -> None:
         here = re.split(r"\n##+ ", rest, maxsplit=1)[0]
         missing += [f"[{section}] {option.dest}" for option in options if not heading or f"`{option.dest}`" not in here]
     assert not missing
+
+
+def test_every_setting_is_read_by_somebody() -> None:
+    """An option that nobody reads is said to have no effect, and has no place in the settings."""
+    config = PACKAGE / "config"
+    trees = [parsed(path) for path in files(".py", under=PACKAGE) if not path.is_relative_to(config)]
+    read = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    kinds = inspect.getmembers(settings, dataclasses.is_dataclass)
+    assert len(kinds) > 8
+    assert not [f"{name}.{f.name}" for name, kind in kinds for f in dataclasses.fields(kind) if f.name not in read]
 
 
 def test_every_policy_rule_has_its_line() -> None:
