@@ -12,7 +12,7 @@ from wsgiref.types import WSGIApplication
 
 from redesignate.config.settings import ApiSettings
 
-IN_PROCESS_THREADS = 4
+IN_PROCESS_THREADS = 3
 """Requests that one process works on at a time. More would only wait for each other: Python runs one thread at once,
 and SQLite has one writer."""
 
@@ -43,6 +43,10 @@ class Threaded:
     def start(self) -> None:
         """Answer requests, on threads."""
         self._thread.start()
+
+    def crowded(self) -> bool:
+        """Whether requests wait for a thread."""
+        return len(self._server.task_dispatcher.queue) > 0
 
     def stop(self) -> None:
         """Finish the requests under way and close."""

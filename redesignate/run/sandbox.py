@@ -34,6 +34,9 @@ from redesignate.worker.service import Worker
 
 LOOPBACK = "127.0.0.1"
 CONFIG = "redesignate.conf"
+BUSY, IDLE = 1, 8
+"""Zones that the worker has on their way at once while requests wait, and while none do. It shares Python's one
+running thread with the API: answers come first, and more at once would make both slower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,12 @@ def _start(wiring: Wiring, options: Options) -> None:
             f"Cannot listen: {error.strerror or error}; choose other ports with --port and --dns-port."
         ) from error
     wiring.central.call(ReleaseWork())  # a worker that held something was ours, and is dead
-    worker = Worker(central=wiring.central, source=wiring.hints, settings=settings.worker)
+    worker = Worker(
+        central=wiring.central,
+        source=wiring.hints,
+        settings=settings.worker,
+        pace=lambda: BUSY if http.crowded() else IDLE,
+    )
     worker.start()
     wiring.on_close(worker.stop)
     start_producer(wiring)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from redesignate.bus.port import BeginWork, Report
@@ -21,6 +22,10 @@ BATCH = 50
 """Zones in one question: enough to share its cost, few enough that its transaction is short."""
 REPORT_MOMENT_S = 0.004
 """How long outcomes are gathered; a few milliseconds of a status are worth less than a transaction for each zone."""
+PACE_S, PACE_LOOK_S, PACE_BATCH = 0.1, 0.002, 4
+"""The longest that zones on their way keep others waiting where the worker is to keep a pace, how often it looks, and
+how many it begins with at once."""
+Pace = Callable[[], int]
 log = events(__name__)
 
 
@@ -35,16 +40,24 @@ class _Flight:
 class Flights:
     """Takes zones up, works on each until nothing is left to do, and tells central."""
 
-    def __init__(self, *, name: str, lease_s: float, link: Link, pools: PoolBook, crew: Crew) -> None:
+    def __init__(
+        self, *, name: str, lease_s: float, link: Link, pools: PoolBook, crew: Crew, pace: Pace | None = None
+    ) -> None:
+        """`pace`: zones that may be on their way at once; None: as many as come."""
         self._name = name
         self._lease_s = lease_s
         self._link = link
         self._pools = pools
         self._crew = crew
+        self._pace = pace
         self._flights: dict[str, _Flight] = {}
         self._held: dict[str, list[asyncio.Future[None]]] = {}
         self._running: set[asyncio.Task[None]] = set()
-        self._begin: Batch[str] = Batch(self._send_begin, most=BATCH)
+        self._begin: Batch[str] = (
+            Batch(self._send_begin, most=BATCH)
+            if pace is None
+            else Batch(self._send_paced, most=PACE_BATCH, at_once=1, patience_s=PACE_S)
+        )
         self._begin_found: Batch[str] = Batch(self._send_begin, most=BATCH, at_once=1)
         self._reports: Batch[tuple[Outcome, asyncio.Future[Leased | None]]] = Batch(
             self._send_reports, most=BATCH, moment_s=REPORT_MOMENT_S
@@ -52,7 +65,9 @@ class Flights:
 
     @property
     def room(self) -> int:
-        """How many more zones may be taken up."""
+        """How many more zones may be taken up from the outbox."""
+        if self._pace is not None:
+            return max(self._pace() - self._on_their_way(), 0)
         return max(MOST_FLIGHTS - len(self._flights), 0)
 
     def hint(self, zone_id: str, *, urgent: bool = True) -> None:
@@ -111,6 +126,18 @@ class Flights:
                     self._adopt(zone_id, tasks[zone_id])
                 elif zone_id not in self._flights:
                     self._release(zone_id)
+
+    async def _send_paced(self, zone_ids: list[str]) -> None:
+        """Begin, and keep the next ones waiting while too many are on their way, for a moment at the longest."""
+        await self._send_begin(zone_ids)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + PACE_S
+        while self._pace is not None and self._on_their_way() >= self._pace() and loop.time() < end:
+            await asyncio.sleep(PACE_LOOK_S)
+
+    def _on_their_way(self) -> int:
+        """Zones of which central has not heard a first word."""
+        return sum(1 for flight in self._flights.values() if flight.attempt is None or not flight.attempt.said)
 
     def _leased(self, tasks: tuple[Task, ...], asked: float) -> dict[str, Leased]:
         return {task.zone_id: (task, asked + self._lease_s) for task in tasks}

@@ -18,7 +18,7 @@ from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Problem
 from redesignate.observe.log import events
 from redesignate.wire.client import Exchanger
-from redesignate.worker.flights import Flights
+from redesignate.worker.flights import Flights, Pace
 from redesignate.worker.health import Health, HealthBook
 from redesignate.worker.job import NOTIFY_HEALTH, Crew
 from redesignate.worker.link import Link
@@ -51,13 +51,16 @@ class Worker:
         name: str | None = None,
         build: Build = registry.build,
         clock: Clock = now,
+        pace: Pace | None = None,
     ) -> None:
+        """`pace`: zones on their way at once, for a worker that shares its process with those who make changes."""
         self.name = name or f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._central = central
         self._source = source
         self._settings = settings
         self._build = build
         self._clock = clock
+        self._pace = pace
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -125,7 +128,9 @@ class Worker:
             call_timeout=float(self._settings.poll_timeout),
             all_tcp=self._settings.all_tcp,
         )
-        flights = Flights(name=self.name, lease_s=self._settings.lease, link=link, pools=pools, crew=crew)
+        flights = Flights(
+            name=self.name, lease_s=self._settings.lease, link=link, pools=pools, crew=crew, pace=self._pace
+        )
         self._flights = flights
         finder = asyncio.create_task(self._find(link, flights, due))
         ready.set_result(None)
