@@ -15,10 +15,7 @@ from tests.support.api import Api
 from tests.support.bind import RealBind
 from tests.support.system import Sandbox, Split
 
-OPTIONS = (
-    "[DEFAULT]\nquota_zones = -1\nquota_zone_recordsets = -1\nquota_zone_records = -1\n"
-    "default_log_levels = redesignate=WARNING\n"
-)
+OPTIONS = "[DEFAULT]\nquota_zones = -1\nquota_zone_recordsets = -1\nquota_zone_records = -1\n"
 CREATES = 1500
 ZONES = 1000
 CHANGES = 100
