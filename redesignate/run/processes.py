@@ -15,11 +15,13 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from redesignate.model.errors import Problem
 from redesignate.observe.log import events
 
 log = events(__name__)
 
 RESTART_PAUSE = 1.0
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def until_stopped() -> None:
@@ -32,7 +34,7 @@ def until_stopped() -> None:
     def on_hup(_number: int, _frame: FrameType | None) -> None:
         log.info("options are read at start; restart to change them")
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOPS:
         signal.signal(number, on_stop)
     signal.signal(signal.SIGHUP, on_hup)
     while not stop.wait(3600):
@@ -55,7 +57,7 @@ class _Parent:
         self._stopping = False
 
     def watch(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _STOPS:
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for _ in range(self._workers):
@@ -78,18 +80,29 @@ class _Parent:
         return 0
 
     def _start(self) -> None:
+        # A child that still had our handlers would take a signal during its start for the parent's and never stop.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
         pid = os.fork()
-        if pid:
+        if pid == 0:
+            for number in _STOPS:
+                signal.signal(number, signal.SIG_DFL)
+        else:
             self._children[pid] = time.monotonic()
-            if self._stopping:  # the signal came between fork and here
-                os.kill(pid, signal.SIGTERM)
-            return
-        code = 1
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+        if pid == 0:
+            os._exit(self._live())
+
+    def _live(self) -> int:
+        """Be the service, in a child; its exit code."""
         try:
             self._serve()
-            code = 0
-        finally:
-            os._exit(code)
+        except Problem as problem:
+            log.error("cannot serve", why=problem.message)
+            return 1
+        except BaseException:  # nobody above us says it: the child ends here
+            log.exception("cannot serve")
+            return 1
+        return 0
 
     def _on_stop(self, number: int, _frame: FrameType | None) -> None:
         self._stopping = True
