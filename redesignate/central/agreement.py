@@ -51,7 +51,7 @@ def heard(known: PeerState | None, said: PeerOutcome, outcome: Outcome, *, now: 
             present=said.present,
             serial=said.serial if said.role is Role.NAMESERVER else None,
             attempts=state.attempts + 1,
-            error=said.why,
+            error=said.why and "".join(c if c.isprintable() else "?" for c in said.why),  # a server's own words, maybe
             next_try=now + wait,
         )
     return replace(

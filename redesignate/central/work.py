@@ -117,17 +117,18 @@ def _hear(
 ) -> None:
     """Take an outcome into the states.
 
-    What a nameserver serves is a fact, whoever saw it. What a target was told counts from the holder of the lease
-    alone: another may have told it something else since, or told it by what the pool said before it was changed.
+    That a nameserver serves a revision is a fact, whoever saw it. That it does not may have been seen before it did,
+    and what a target was told may have been undone since by another worker, or by a change of the pool: both count
+    from the holder of the lease alone, who has to answer for the zone.
     """
     members = {peer.id for peer in peers(pool)} if pool else set()
     for said in outcome.peers:
-        if said.peer_id not in members or (said.role is Role.TARGET and not mine):
+        if said.peer_id not in members or not (mine or (said.ok and said.role is Role.NAMESERVER)):
             continue
         known = states.get(said.peer_id)
         wait = pause((known.attempts if known else 0) + 1, rules.settings, rules.random)
         states[said.peer_id] = heard(known, said, outcome, now=work.now, wait=wait)
-    if missing(outcome):
+    if mine and missing(outcome):
         for peer_id, state in states.items():
             if state.role is Role.TARGET:
                 states[peer_id] = replace(state, present=False, revision=0)

@@ -204,6 +204,12 @@ def test_a_failure_is_counted_and_keeps_the_revision() -> None:
     assert heard(after, said, outcome(5, said), now=50, wait=7).attempts == 2
 
 
+def test_a_servers_words_are_kept_on_one_line_that_every_database_holds() -> None:
+    said = PeerOutcome(peer_id="n0", role=Role.NAMESERVER, ok=False, present=False, why="rndc: a\0b\nc é")
+    outcome = Outcome(zone_id="z", revision=1, present=True, peers=(said,))
+    assert heard(None, said, outcome, now=5, wait=1).error == "rndc: a?b?c é"
+
+
 def test_a_target_says_itself_whether_it_was_told() -> None:
     said = word(Role.TARGET, ok=False, present=True, serial=None, why="created, but no answer to NOTIFY")
     assert heard(None, said, outcome(5, said), now=50, wait=7).present

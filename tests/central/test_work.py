@@ -197,6 +197,22 @@ def test_what_a_target_was_told_counts_from_the_leases_holder_alone(house: House
     assert house.outbox(zone) is None
 
 
+def test_a_late_word_of_failure_does_not_undo_what_another_worker_has_finished(build: Build) -> None:
+    house = build()
+    house.pool(servers=2)
+    zone = house.zone()
+    (slow,) = house.begin(zone, worker="slow")
+    house.pass_time(11)
+    (task,) = house.begin(zone, worker="w2")
+    house.said(task, house.well(task), worker="w2")
+    before = peers_of(house, zone.id)
+    target, one, other = house.well(slow)
+    lost = replace(other, ok=False, present=False, serial=None, why="REFUSED", absent=True)
+    house.said(slow, [replace(target, ok=False, why="no answer"), one, lost], worker="slow")
+    assert house.outbox(zone) is None
+    assert peers_of(house, zone.id) == before
+
+
 def test_a_lease_that_ran_out_is_still_ones_own_while_nobody_took_it(house: House) -> None:
     zone = house.zone()
     (task,) = house.begin(zone, worker="slow")
