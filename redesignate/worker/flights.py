@@ -53,6 +53,7 @@ class Flights:
         self._flights: dict[str, _Flight] = {}
         self._held: dict[str, list[asyncio.Future[None]]] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._stopping = False
         self._begin: Batch[str] = (
             Batch(self._send_begin, most=BATCH)
             if pace is None
@@ -91,7 +92,9 @@ class Flights:
         return future
 
     async def stop(self, grace_s: float) -> None:
-        """Let flights end for a while, then give the rest back, so that another worker need not wait for the leases."""
+        """Take nothing up any more, let flights end for a while, then give the rest back, so that another worker need
+        not wait for the leases."""
+        self._stopping = True
         if self._running:
             await asyncio.wait(self._running, timeout=grace_s)
         attempts = [flight.attempt for flight in self._flights.values() if flight.attempt is not None]
@@ -118,8 +121,9 @@ class Flights:
         until = asyncio.get_running_loop().time() + self._lease_s / 2
         tasks: dict[str, Leased] = {}
         try:
-            question = BeginWork(worker=self._name, zone_ids=wanted, lease_s=self._lease_s)
-            tasks = self._leased(*await self._link.ask_patiently(question, until))
+            if not self._stopping:
+                question = BeginWork(worker=self._name, zone_ids=wanted, lease_s=self._lease_s)
+                tasks = self._leased(*await self._link.ask_patiently(question, until))
         finally:
             for zone_id in wanted:
                 if zone_id in tasks:

@@ -73,7 +73,8 @@ class House:
     def __init__(self, url: str, **settings: Any) -> None:
         self.time = START
         self.store = Store(url, clock=lambda: self.time)
-        self.settings = CentralSettings(**({"quotas": PLENTY, "secondary_zones": True} | settings))
+        wanted: dict[str, Any] = {"quotas": PLENTY, "secondary_zones": True} | settings
+        self.settings = CentralSettings(**wanted)
         self.hints: list[str] = []
         self.service = CentralService(
             self.store, Rules(settings=self.settings, policy=POLICY, random=random.Random(7)), self

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 
+from redesignate.bus.port import BeginWork
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.errors import ZoneNotFound
 from redesignate.model.zone import Zone
@@ -153,3 +154,19 @@ def test_stopping_is_quick_and_a_second_worker_goes_on(plane: Plane, servers: Se
     servers[0].silent = False
     plane.start()
     plane.wait_active(zone, timeout=6)
+
+
+def test_a_worker_that_stops_takes_nothing_up_again(plane: Plane, servers: Servers) -> None:
+    """Also not what changed while it was giving it back: the next worker would have to wait for the lease."""
+    plane.worker_settings = LONG_LEASE
+    servers[0].silent = True
+    plane.pool(servers[0])
+    worker = plane.start()
+    zones = [plane.zone() for _ in range(5)]
+    ids = tuple(zone.id for zone in zones)
+    eventually(lambda: {name for _, what, name in servers[0].asked if what == "SOA"} == {zone.name for zone in zones})
+    plane.pending.add(ids)
+    eventually(lambda: not len(plane.pending))
+    worker.stop()
+    plane.workers.clear()
+    assert {task.zone_id for task in plane.call(BeginWork(worker="another", zone_ids=ids))} == set(ids)
