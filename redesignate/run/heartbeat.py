@@ -54,3 +54,5 @@ class Heart:
             if not self._silent:
                 log.warning("heartbeat not heard", why=problem.message)
             self._silent = True
+        except Exception:  # the loop of a service
+            log.exception("heartbeat failed")

@@ -51,7 +51,7 @@ class Options:
 
 def serve(configuration: Configuration, options: Options) -> int:
     """Start everything, say so in one line, run until Ctrl-C or SIGTERM. Raises Misconfigured."""
-    options.state.mkdir(parents=True, exist_ok=True)
+    _make_state(options.state)
     configuration = replace(configuration, settings=_settings(configuration.settings, options))
     settings = configuration.settings
     assert settings.store.url is not None
@@ -133,13 +133,26 @@ def _is_built_in(pool: Pool) -> bool:
     return all(target.type == "builtin" for target in pool.targets)
 
 
+def _make_state(folder: Path) -> None:
+    """The folder, its owner's alone where it is new. Raises Misconfigured."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"{folder}: {error.strerror}; choose another folder with --state-dir.") from error
+
+
 def _write_config(path: Path, settings: Settings) -> None:
-    """A file for `redesignate --config-file … manage`, so that the command line works on the same database."""
+    """A file for `redesignate --config-file … manage`, so that the command line works on the same database.
+
+    It may hold a password: only its owner may read it, also where an earlier file was everybody's.
+    """
     path.touch(mode=0o600, exist_ok=True)
+    path.chmod(0o600)
+    state, url = (str(text).replace("$", "$$") for text in (settings.state_path, settings.store.url))
     path.write_text(
         "# Written at each start by `redesignate serve`; for `redesignate --config-file` of this folder.\n"
-        f"[DEFAULT]\nstate_path = {settings.state_path}\n\n"
-        f"[storage:sqlalchemy]\nconnection = {settings.store.url}\n"
+        f"[DEFAULT]\nstate_path = {state}\n\n"
+        f"[storage:sqlalchemy]\nconnection = {url}\n"
     )
 
 

@@ -20,6 +20,7 @@ from redesignate.central.service import CentralService
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings, StoreSettings
 from redesignate.model.errors import Misconfigured
+from redesignate.observe.log import events
 from redesignate.store.engine import EngineOptions
 from redesignate.store.secrets import Secrets
 from redesignate.store.unit import Store
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from redesignate.bus.broker import Broker
 
 SECRET_KEY = "secret.key"
+log = events(__name__)
 
 
 class Unheard:
@@ -65,9 +67,12 @@ class Wiring:
         self._closers.append(closer)
 
     def close(self) -> None:
-        """Undo everything, last made first."""
+        """Undo everything, last made first; what cannot be undone keeps nothing else from it."""
         while self._closers:
-            self._closers.pop()()
+            try:
+                self._closers.pop()()
+            except Exception:  # the end of a service
+                log.exception("something did not stop cleanly")
 
     @cached_property
     def store(self) -> Store:
