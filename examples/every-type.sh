@@ -14,7 +14,8 @@ post() { # path, body; prints the answer, or fails with it
     esac
 }
 
-id=$(post /v2/zones "{\"name\": \"$zone\", \"email\": \"admin@example.org\"}" | sed 's/.*"id":"\([^"]*\)".*/\1/')
+made=$(post /v2/zones "{\"name\": \"$zone\", \"email\": \"admin@example.org\"}")
+id=$(printf '%s' "$made" | sed 's/.*"id":"\([^"]*\)".*/\1/')
 hex=$(printf 'ab%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32)
 
 while read -r name type record; do

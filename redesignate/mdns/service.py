@@ -35,9 +35,11 @@ class ZoneGone(Exception):
 class DNSService:
     """A nameserver over a source. Any number of them, in one process or several, may listen on one port."""
 
-    def __init__(self, source: Source, settings: MdnsSettings, *, clock: Clock = now) -> None:
+    def __init__(self, source: Source, settings: MdnsSettings, *, clock: Clock = now, shared: bool = True) -> None:
+        """`shared`: further processes may listen on the same port."""
         self._source = source
         self._settings = settings
+        self._shared = shared
         self._clock = clock
         self._answerer = Answerer(settings, clock)
         self._room = room_of(settings.max_message_size)
@@ -57,7 +59,7 @@ class DNSService:
         sockets = []
         try:
             for host, port in self._settings.listen if listen is None else listen:
-                sockets.append(bind(host, port))
+                sockets.append(bind(host, port, shared=self._shared))
             for udp, tcp in sockets:
                 await self._listen(udp, tcp)
         except OSError:

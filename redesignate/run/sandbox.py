@@ -7,6 +7,8 @@ again. A pool that the operator has since applied is left as it is.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
 import uuid
 from dataclasses import dataclass, replace
@@ -52,6 +54,7 @@ class Options:
 def serve(configuration: Configuration, options: Options) -> int:
     """Start everything, say so in one line, run until Ctrl-C or SIGTERM. Raises Misconfigured."""
     _make_state(options.state)
+    _only_one(options.state)
     configuration = replace(configuration, settings=_settings(configuration.settings, options))
     settings = configuration.settings
     assert settings.store.url is not None
@@ -81,18 +84,31 @@ def _settings(settings: Settings, options: Options) -> Settings:
     )
 
 
+def _only_one(folder: Path) -> None:
+    """Keep a second `serve` off the same folder until this process ends. Raises Misconfigured."""
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)  # open until the end: it is the lock
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise Misconfigured(
+            f"{folder} is in use by another `redesignate serve`; choose another with --state-dir (make serve STATE=…)."
+        ) from error
+
+
 def _start(wiring: Wiring, options: Options) -> None:
     """Start the services, those that are asked before those that ask."""
     settings = wiring.settings
     try:
-        dns = DNSService(Serving(wiring.store), settings.mdns)
+        dns = DNSService(Serving(wiring.store), settings.mdns, shared=False)
         dns.run_in_thread()
         wiring.on_close(dns.stop_thread)
         _default_pool(wiring.central, settings, options.dns_port)
         http = Threaded(build(wiring.central, settings.api, NoAuth()), settings.api)
     except OSError as error:
         raise Misconfigured(
-            f"Cannot listen: {error.strerror or error}; choose other ports with --port and --dns-port."
+            f"Cannot listen on {LOOPBACK}, port {options.port} (API) or {options.dns_port} (DNS): "
+            f"{error.strerror or error}; choose others with --port and --dns-port (make serve PORT=… DNS_PORT=…)."
         ) from error
     wiring.central.call(ReleaseWork())  # a worker that held something was ours, and is dead
     worker = Worker(

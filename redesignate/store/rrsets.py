@@ -42,7 +42,7 @@ _ONE = _QUERY.where(rrsets.c.id == bindparam("i"), zones.c.deleted == LIVE)
 _ONE_OF_ZONE = _ONE.where(rrsets.c.zone_id == bindparam("z"))
 _TYPES_AT = select(rrsets.c.type).where(rrsets.c.zone_id == bindparam("z"), rrsets.c.name == bindparam("n"))
 _WIRE = select(rrsets.c.wire).where(rrsets.c.id == bindparam("i"))
-_A_DEPARTED_ZONE = select(zones.c.id).where(zones.c.deleted_at.is_not(None)).limit(1)
+_A_DEPARTED_ZONE = select(zones.c.id).where(zones.c.deleted_at > 0).limit(1)
 _ADD = rrsets.insert()
 _ADD_DATA = rrset_data.insert()
 _REMOVE = rrsets.delete().where(rrsets.c.id.in_(bindparam("ids", expanding=True)))
@@ -147,7 +147,7 @@ class RRsets:
         every = int(self._conn.execute((with_zones if joined else counting).where(*scope)).scalar_one())
         if not over_zones or run(self._conn, _A_DEPARTED_ZONE, {}).first() is None:
             return every
-        departed = with_zones.where(*scope, zones.c.deleted_at.is_not(None))
+        departed = with_zones.where(*scope, zones.c.deleted_at > 0)
         return every - int(self._conn.execute(departed).scalar_one())
 
     def _add_data(self, new: Sequence[RRset]) -> None:

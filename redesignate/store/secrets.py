@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -47,11 +49,17 @@ class Secrets:
 
 def _read_or_make(path: Path) -> bytes:
     """The key in the file; a new one, readable by its owner alone, where there is no file yet."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    with contextlib.suppress(FileNotFoundError):
         return path.read_bytes().strip()
-    with os.fdopen(handle, "wb") as file:
-        key = Fernet.generate_key()
-        file.write(key + b"\n")
-    return key
+    # written whole beside its place first: nobody ever reads a part of it, and of two makers one wins
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(Fernet.generate_key() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(beside, path)
+    finally:
+        os.unlink(beside)
+    return path.read_bytes().strip()

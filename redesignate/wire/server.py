@@ -31,29 +31,31 @@ _HIGH_WATER = 256 * 1024
 _RECEIVE_BUFFER = 1 << 20
 
 
-def bind(host: str, port: int) -> tuple[socket.socket, socket.socket]:
-    """A UDP and a TCP socket on one address, to be shared with other processes. Port 0 finds one free for both.
+def bind(host: str, port: int, *, shared: bool = True) -> tuple[socket.socket, socket.socket]:
+    """A UDP and a TCP socket on one address. Port 0 finds one free for both.
 
+    shared   other processes may listen there too, and the system spreads the questions
     Raises OSError.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     attempts = 1 if port else 20
     while True:
         attempts -= 1
-        udp = _bound(family, socket.SOCK_DGRAM, host, port)
+        udp = _bound(family, socket.SOCK_DGRAM, host, port, shared=shared)
         try:
-            return udp, _bound(family, socket.SOCK_STREAM, host, udp.getsockname()[1])
+            return udp, _bound(family, socket.SOCK_STREAM, host, udp.getsockname()[1], shared=shared)
         except OSError:
             udp.close()
             if not attempts:
                 raise
 
 
-def _bound(family: int, kind: int, host: str, port: int) -> socket.socket:
+def _bound(family: int, kind: int, host: str, port: int, *, shared: bool) -> socket.socket:
     made = socket.socket(family, kind)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if port:  # a port that the system chose must not be one that another process shares already
+        if shared or kind == socket.SOCK_STREAM:  # on UDP even this one lets two processes share a port
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if port and shared:  # a port that the system chose must not be one that another process shares already
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -94,7 +94,8 @@ def secured(
 ) -> Iterator[tuple[Split, RealBind]]:
     service = keystone.service_user("designate")
     middleware = "\n".join(f"{name} = {value}" for name, value in keystone.middleware(service).items())
-    options = f"[service:api]\nauth_strategy = keystone\nquotas_verify_project_id = true\n[keystone_authtoken]\n{middleware}\n"
+    api = "[service:api]\nauth_strategy = keystone\nquotas_verify_project_id = true\n"
+    options = f"{api}[keystone_authtoken]\n{middleware}\n"
     counts = {"api": 1, "central": 1, "mdns": 1, "worker": 1, "producer": 1}
     system = Split(
         tmp_path / "system",

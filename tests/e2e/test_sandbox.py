@@ -16,6 +16,7 @@ import pytest
 
 from redesignate.model.rdata import TYPES
 from tests.e2e.records import EVERY_TYPE, under
+from tests.support.bind import free_port
 from tests.support.system import Process, Sandbox
 
 pytestmark = pytest.mark.external
@@ -107,14 +108,18 @@ def test_it_is_ready_within_three_seconds_and_small(tmp_path: Path) -> None:
         assert resident < 150 * 1024
 
 
-def test_a_taken_port_is_one_line_with_its_mend(tmp_path: Path) -> None:
+@pytest.mark.parametrize("taken", ["API", "DNS", "folder"])
+def test_what_another_serve_holds_is_refused_in_one_line_with_its_mend(tmp_path: Path, taken: str) -> None:
     with Sandbox(tmp_path / "first") as system:
+        port = system.port if taken == "API" else free_port()
+        dns_port = system.dns_port if taken == "DNS" else free_port()
+        state = system.state if taken == "folder" else tmp_path / "second"
         second = Process(
-            ["serve", "--port", str(system.port), "--state-dir", str(tmp_path / "second"), "--dns-port", "0"],
+            ["serve", "--port", str(port), "--dns-port", str(dns_port), "--state-dir", str(state)],
             tmp_path / "second.log",
         )
         second.start()
-        with pytest.raises(AssertionError, match=r"Cannot listen.*--port"):
+        with pytest.raises(AssertionError, match=r"in use.*(--port|--state-dir)"):
             second.wait_for("ready: ")
         assert second.stop() == 1
         assert "Traceback" not in second.said()

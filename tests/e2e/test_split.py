@@ -152,7 +152,7 @@ def _write_through_an_outage(
         if len(acknowledged) == 20 and not stopped:
             broker.stop()
             stopped = True
-        elif stopped and not restarted and refused:
+        elif stopped and not restarted and any(status == 503 for status, _ in refused):
             broker.start()
             restarted = True
     return acknowledged, refused

@@ -85,6 +85,10 @@ def _zones() -> None:
         sa.Column("transferred_at", sa.BigInteger()),
         sa.UniqueConstraint("name", "pool_id", "deleted", name="uq_zones_name"),
     )
+    _zone_indexes()
+
+
+def _zone_indexes() -> None:
     op.create_index("ix_zones_apex", "zones", ["pool_id", "deleted", "apex_version"])
     op.create_index("ix_zones_created_at", "zones", ["deleted", "created_at", "id"])
     op.create_index("ix_zones_deleted_at", "zones", ["deleted_at"])
