@@ -7,10 +7,8 @@ No rule lives here: what an identity may do is `auth/policy.py`'s, the switches 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from wsgiref.types import WSGIApplication, WSGIEnvironment
-
-from redesignate.model.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +49,3 @@ class Authenticator(Protocol):
 def role_names(text: str) -> tuple[str, ...]:
     """The roles of an `X-Roles` header: separated by commas, lower case, none empty."""
     return tuple(name for part in text.split(",") if (name := part.strip().lower()))
-
-
-def authenticator(strategy: str, conf: Any) -> Authenticator:
-    """The way that `[service:api] auth_strategy` names. `conf` is the oslo.config object of keystone's options.
-
-    Raises Misconfigured. The identity libraries are imported only where keystone is chosen.
-    """
-    if strategy == "noauth":
-        from redesignate.auth.noauth import NoAuth
-
-        return NoAuth()
-    if strategy == "keystone":
-        from redesignate.auth.keystone import Keystone
-
-        return Keystone(conf)
-    raise Misconfigured(f"[service:api] auth_strategy: {strategy!r} is neither keystone nor noauth")

@@ -10,7 +10,7 @@ from wsgiref.types import WSGIApplication
 from sqlalchemy.exc import OperationalError
 
 from redesignate.api.app import build
-from redesignate.auth.identity import authenticator
+from redesignate.auth.choose import authenticator
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings
 from redesignate.mdns.service import DNSService

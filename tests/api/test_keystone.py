@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from oslo_config import cfg
 
-from redesignate.auth.identity import authenticator
+from redesignate.auth.choose import authenticator
 from redesignate.auth.keystone import Keystone
 from redesignate.auth.noauth import NoAuth
 from redesignate.bus.port import Command, R
