@@ -31,9 +31,9 @@ class Api:
         return response.status, json.loads(text) if text and "json" in kind else text.decode()
 
     def ask_headers(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, str]]:
-        """Status and headers."""
+        """Status and headers, their names as in "Retry-After"."""
         response, _ = self._exchange(method, path, body, None)
-        return response.status, dict(response.headers)
+        return response.status, {name.title(): value for name, value in response.headers.items()}
 
     def _exchange(
         self, method: str, path: str, body: object, headers: Mapping[str, str] | None
