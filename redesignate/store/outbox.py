@@ -17,12 +17,13 @@ from redesignate.store.schema import outbox, peer_states, zones
 from redesignate.store.zones import LIVE, Stale
 
 NEVER = 0
-JUST_QUEUED = 300_000
-"""µs for which a row that was queued before, and is held, needs no further hint."""
+JUST_TAKEN = 9_700_000
+"""µs left of a ten-second lease (the default) that was taken, or renewed, within the last 0.3 s. With a longer lease
+fewer hints go out; a worker that waits for a slow server asks again by itself within 0.4 s."""
 FAR = 600 * SECOND
 """Longer than any lease: a time further ahead was written by a clock that has been set back."""
 # Built once, as in store.zones.
-_HELD = select(outbox.c.lease_until, outbox.c.next_try).where(outbox.c.zone_id == bindparam("z"))
+_HELD = select(outbox.c.lease_until).where(outbox.c.zone_id == bindparam("z"))
 _ADD = outbox.insert()
 _RAISE = (
     outbox.update()
@@ -59,10 +60,10 @@ class Outbox:
     def enqueue(self, zone_id: str, pool_id: str, revision: int, now: int) -> bool:
         """Have the zone brought to `revision`. Call under the zone's lock. Two statements.
 
-        Returns whether a hint is wanted: not where a worker holds a row that was queued a moment ago, for its report
-        will see the new revision. One that has held it for longer may be waiting for a slow server.
+        Returns whether a hint is wanted: not where a worker has just taken the row, for its report will see the new
+        revision. One that has held it for longer may be waiting for a slow server.
         """
-        held = run(self._conn, _HELD, {"z": zone_id}).first()
+        held = run(self._conn, _HELD, {"z": zone_id}).scalar()
         if held is None:
             row = {
                 "zone_id": zone_id,
@@ -78,7 +79,7 @@ class Outbox:
             self._add(row)
             return True
         run(self._conn, _RAISE, {"z": zone_id, "p": pool_id, "r": revision, "t": now})
-        return bool(held.lease_until <= now or held.next_try < now - JUST_QUEUED)
+        return bool(held <= now + JUST_TAKEN)
 
     def enqueue_after(self, zone_id: str, pool_id: str, revision: int, now: int, *, until: int) -> None:
         """Queue a zone that nobody may begin before `until`. One statement."""
