@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from redesignate.bus import codec
 from redesignate.bus.broker import Broker, messaging
+from redesignate.bus.convoy import Convoys, lane
 from redesignate.bus.ends import AWAY, REFUSED_S, Farewell, Listening
 from redesignate.bus.port import Command
 from redesignate.model.errors import TimedOut, Unavailable
@@ -46,14 +48,14 @@ class _Line:
         with contextlib.suppress(messaging.MessagingTimeout, messaging.MessageUndeliverable):
             self._client.prepare(timeout=2, call_monitor_timeout=None).call({}, "ping")
 
-    def ask(self, body: str) -> str:
-        """One question. Raises what the library raises."""
+    def ask(self, bodies: Sequence[str]) -> Sequence[str]:
+        """Questions in one message. Raises what the library raises."""
         with self._lock:
             if not self._users:
                 raise ConnectionError("the line is closed")
             self._users += 1
         try:
-            heard: str = self._client.call({}, "answer", body=body)
+            heard: Sequence[str] = self._client.call({}, "answer", bodies=bodies)
             return heard
         finally:
             self.release()
@@ -71,12 +73,13 @@ class AmqpCentral:
 
     After an outage it asks on a new line: the library's servers give up a queue for answers that they once missed for
     too long, for a minute, although it is there again.
-    Cost   one message there and one back: about 2 ms on one machine.
+    Cost   one message there and one back, about 2 ms on one machine; changes of one zone share them (`convoy`).
     """
 
     def __init__(self, broker: Broker, *, topic: str = "central") -> None:
         self._broker = broker
         self._topic = topic
+        self._convoys = Convoys(self._carry)
         self._line: _Line | None = None
         self._connected = threading.Event()
         self._closed = threading.Event()
@@ -90,12 +93,9 @@ class AmqpCentral:
         does not come within rpc_response_timeout, or central or the broker died over it. A question may be carried
         out twice where the broker took it and died before it could say so.
         """
-        if self._broker.up():
-            self._connected.wait(FIRST_CONTACT_S)
-        line = self._line
-        if line is None:
-            raise Unavailable("The message broker cannot be reached")
-        return codec.told(command, self._ask(line, codec.question(command).decode()).encode())
+        key, body = lane(command), codec.question(command).decode()
+        answer = self._carry([body])[0] if key is None else self._convoys.ask(key, body)
+        return codec.told(command, answer.encode())
 
     def close(self) -> None:
         """Hang up, as soon as calls under way are done; waits for that, but not for long."""
@@ -105,15 +105,20 @@ class AmqpCentral:
         if line is not None:
             line.hung_up.wait(self._broker)
 
-    def _ask(self, line: _Line, body: str) -> str:
+    def _carry(self, bodies: Sequence[str]) -> Sequence[str]:
+        if self._broker.up():
+            self._connected.wait(FIRST_CONTACT_S)
+        line = self._line
+        if line is None:
+            raise Unavailable("The message broker cannot be reached")
         try:
             try:
-                return line.ask(body)
+                return line.ask(bodies)
             except AWAY:
                 # A kept connection may be from before the broker closed it: the next try opens it anew.
                 if not self._broker.doubt():
                     raise
-                return line.ask(body)
+                return line.ask(bodies)
         except messaging.MessagingTimeout as error:
             raise TimedOut("No answer in time; the change may or may not have been made") from error
         except messaging.MessageUndeliverable as error:
@@ -147,11 +152,13 @@ class AmqpCentral:
 class _Door:
     """What the library's RPC server finds: its public methods are callable from outside."""
 
-    def __init__(self, dispatch: codec.Dispatch) -> None:
+    def __init__(self, dispatch: codec.Dispatch, together: codec.Together) -> None:
         self._dispatch = dispatch
+        self._together = together
 
-    def answer(self, _context: object, body: str) -> str:
-        return codec.serve(self._dispatch, body.encode()).decode()
+    def answer(self, _context: object, bodies: Sequence[str]) -> list[str]:
+        answers = codec.serve_all(self._dispatch, self._together, [body.encode() for body in bodies])
+        return [answer.decode() for answer in answers]
 
     def ping(self, _context: object) -> str:
         return "pong"
@@ -160,13 +167,22 @@ class _Door:
 class CentralServer:
     """Central's side: answers questions on `executor_thread_pool_size` threads; any number of processes share them.
 
-    host   this node's name, for the queue that is its own
+    together   carries out the questions that came in one message, all or none
+    host       this node's name, for the queue that is its own
     """
 
-    def __init__(self, broker: Broker, dispatch: codec.Dispatch, *, host: str, topic: str = "central") -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        dispatch: codec.Dispatch,
+        *,
+        together: codec.Together,
+        host: str,
+        topic: str = "central",
+    ) -> None:
         def make() -> Any:
             target = messaging.Target(exchange=broker.settings.control_exchange, topic=topic, server=host)
-            return messaging.get_rpc_server(broker.rpc(), target, [_Door(dispatch)])
+            return messaging.get_rpc_server(broker.rpc(), target, [_Door(dispatch, together)])
 
         self._listening = Listening(broker, make, broker.settings.executor_thread_pool_size)
 

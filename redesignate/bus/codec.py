@@ -7,7 +7,7 @@ A question is one member of the union of all commands, told apart by its tag; an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, reduce
 from operator import or_
 from typing import Any, TypeVar
@@ -15,12 +15,15 @@ from typing import Any, TypeVar
 import msgspec
 
 from redesignate.bus.port import Command, reply_type
-from redesignate.model.errors import Problem, restore
+from redesignate.model.errors import Problem, Unavailable, restore
 from redesignate.observe.log import events
 
 R = TypeVar("R")
 Dispatch = Callable[[Command[Any]], Any]
 """Central's table: carries out one command, returns its answer or raises its Problem."""
+Together = Callable[[Sequence[Command[Any]]], Sequence[Any]]
+"""Carries out commands all or none and returns their answers. Raises Unavailable where it is not known whether they
+were carried out, and anything else only where none was."""
 
 log = events(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -107,6 +110,23 @@ def serve(dispatch: Dispatch, body: bytes) -> bytes:
     except Exception:  # the last line of a service: logged, and the asker gets an answer
         log.exception("command failed", body=_head(body))
         return refusal(Problem("Something went wrong on our side; the log has it"))
+
+
+def serve_all(dispatch: Dispatch, together: Together, bodies: Sequence[bytes]) -> list[bytes]:
+    """Carry out the questions of one message and give each its answer; never raises.
+
+    All at once where all are well. Where one is not, none was carried out: then each by itself, so that it alone fails.
+    """
+    if len(bodies) == 1:
+        return [serve(dispatch, bodies[0])]
+    try:
+        answers = together([asked(body) for body in bodies])
+    except Unavailable as problem:
+        return [refusal(problem)] * len(bodies)
+    except Exception as error:  # noqa: BLE001  # whose fault it is shows when each is asked by itself
+        log.debug("questions that came together are carried out one by one", why=str(error), questions=len(bodies))
+        return [serve(dispatch, body) for body in bodies]
+    return [answer(value) for value in answers]
 
 
 def _head(body: bytes) -> str:

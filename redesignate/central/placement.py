@@ -22,9 +22,9 @@ def check_place(work: Work, zone: Zone, name: str, rrtype: str, longest: int) ->
         raise InvalidRRsetLocation("CNAME recordsets may not be created at the zone apex")
     between = [above for above in ancestors(name) if len(above) > len(zone.name)]
     if between:
-        children = work.zones.named(between, pool_id=zone.pool_id)
-        if children:
-            raise InvalidRRsetLocation(f"RecordSet belongs in a child zone: {children[0].name}")
+        child = work.zones.one_of(between, zone.pool_id)
+        if child is not None:
+            raise InvalidRRsetLocation(f"RecordSet belongs in a child zone: {child}")
 
 
 def check_neighbours(work: Work, zone: Zone, name: str, rrtype: str) -> None:

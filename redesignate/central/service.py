@@ -7,7 +7,7 @@ when it loses a race; its hints are sent once it is committed. A hint that is lo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from redesignate.bus import port
@@ -78,9 +78,7 @@ class CentralService:
 
     def dispatch(self, command: Command[R]) -> R:
         """The command's answer. Raises its Problem."""
-        caller: Caller | None = getattr(command, "caller", None)
-        if caller is not None:
-            check_switches(self._rules, caller)
+        self._check(command)
         kind = type(command)
         answer: R
         if kind in READS:
@@ -91,6 +89,25 @@ class CentralService:
         handler = WRITES[kind]
         answer = self._store.transact(lambda unit: handler(self._rules, unit, command), then=self._send)
         return answer
+
+    def together(self, commands: Sequence[Command[Any]]) -> list[Any]:
+        """Answers to writing commands in one transaction, each seeing what those before it did.
+
+        Raises what the first to fail raises, and then none was carried out; Unavailable where that is not known.
+        """
+        for command in commands:
+            self._check(command)
+        handlers = [WRITES[type(command)] for command in commands]
+
+        def all_of_them(unit: Work) -> list[Any]:
+            return [handler(self._rules, unit, command) for handler, command in zip(handlers, commands, strict=True)]
+
+        return self._store.transact(all_of_them, then=self._send)
+
+    def _check(self, command: Command[Any]) -> None:
+        caller: Caller | None = getattr(command, "caller", None)
+        if caller is not None:
+            check_switches(self._rules, caller)
 
     def _send(self, unit: Work) -> None:
         if unit.hints:

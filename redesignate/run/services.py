@@ -59,7 +59,14 @@ def central(configuration: Configuration) -> int:
                 "hold central themselves: give each of them [storage:sqlalchemy] connection."
             )
         settings = wiring.settings
-        server = CentralServer(wiring.broker, wiring.service.dispatch, host=settings.host, topic=settings.central.topic)
+        service = wiring.service
+        server = CentralServer(
+            wiring.broker,
+            service.dispatch,
+            together=service.together,
+            host=settings.host,
+            topic=settings.central.topic,
+        )
         server.start()
         wiring.on_close(within(patience(wiring.settings), server.stop))
         _serve(wiring, "central", direct=True)

@@ -56,14 +56,17 @@ class Outbox:
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
+        self._queued: dict[str, int] = {}
 
     def enqueue(self, zone_id: str, pool_id: str, revision: int, now: int) -> bool:
-        """Have the zone brought to `revision`. Call under the zone's lock. Two statements.
+        """Have the zone brought to `revision`. Call under the zone's lock. Two statements, then one in a transaction.
 
         Returns whether a hint is wanted: not where a worker has just taken the row, for its report will see the new
         revision. One that has held it for longer may be waiting for a slow server.
         """
-        held = run(self._conn, _HELD, {"z": zone_id}).scalar()
+        held = self._queued.get(zone_id)
+        if held is None:
+            held = run(self._conn, _HELD, {"z": zone_id}).scalar()
         if held is None:
             row = {
                 "zone_id": zone_id,
@@ -77,8 +80,10 @@ class Outbox:
                 "lease_until": NEVER,
             }
             self._add(row)
+            self._queued[zone_id] = NEVER
             return True
         run(self._conn, _RAISE, {"z": zone_id, "p": pool_id, "r": revision, "t": now})
+        self._queued[zone_id] = held
         return bool(held <= now + JUST_TAKEN)
 
     def enqueue_after(self, zone_id: str, pool_id: str, revision: int, now: int, *, until: int) -> None:
@@ -88,6 +93,7 @@ class Outbox:
 
     def take(self, zone_ids: Collection[str]) -> int:
         """Remove these zones' rows, whatever they ask for; until when the last of them was leased. Two statements."""
+        self._queued.clear()
         mine = outbox.c.zone_id.in_(list(zone_ids))
         held = self._conn.execute(select(outbox.c.lease_until).where(mine).with_for_update()).scalars().all()
         if held:
@@ -137,6 +143,7 @@ class Outbox:
         A row that asks for something newer, or was queued anew since it was read, stays.
         """
         if done:
+            self._queued.clear()
             given = [{"z": zone_id, "r": revision, "q": queued} for zone_id, revision, queued in done]
             run(self._conn, _FINISH, given)
 
@@ -186,4 +193,5 @@ class Outbox:
 
     def forget(self, zone_id: str) -> None:
         """Remove a zone's row, whatever it asks for."""
+        self._queued.clear()
         self._conn.execute(outbox.delete().where(outbox.c.zone_id == zone_id))

@@ -27,13 +27,19 @@ class Quotas:
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
+        self._overrides: dict[str, dict[str, int]] = {}
 
     def overrides(self, project_id: str) -> dict[str, int]:
-        """What the operator set for the project. One query."""
-        return {row.resource: row.hard_limit for row in run(self._conn, _OVERRIDES, {"p": project_id})}
+        """What the operator set for the project. One query, the first time in a transaction."""
+        known = self._overrides.get(project_id)
+        if known is None:
+            known = {row.resource: row.hard_limit for row in run(self._conn, _OVERRIDES, {"p": project_id})}
+            self._overrides[project_id] = known
+        return known
 
     def set(self, project_id: str, limits: Mapping[str, int]) -> None:
         """Write overrides. Two statements."""
+        self._overrides.clear()
         named = quotas.c.resource.in_(list(limits))
         self._conn.execute(quotas.delete().where(quotas.c.project_id == project_id, named))
         rows = [{"project_id": project_id, "resource": name, "hard_limit": limit} for name, limit in limits.items()]
@@ -42,6 +48,7 @@ class Quotas:
 
     def reset(self, project_id: str) -> None:
         """Remove the project's overrides."""
+        self._overrides.clear()
         self._conn.execute(quotas.delete().where(quotas.c.project_id == project_id))
 
     def count_zone(self, project_id: str, by: int) -> int:

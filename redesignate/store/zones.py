@@ -26,8 +26,9 @@ _LIVING = select(zones).where(zones.c.id == bindparam("z"), zones.c.deleted == L
 _LOCK = _LIVING.with_for_update()
 _MANY = select(zones).where(zones.c.id.in_(bindparam("ids", expanding=True)))
 _LOCK_MANY = _MANY.order_by(zones.c.id).with_for_update()
-_NAMED = select(zones).where(zones.c.name.in_(bindparam("names", expanding=True)), zones.c.deleted == LIVE)
-_NAMED_IN_POOL = _NAMED.where(zones.c.pool_id == bindparam("p"))
+_HAS_A_NAME = and_(zones.c.name.in_(bindparam("names", expanding=True)), zones.c.deleted == LIVE)
+_NAMED = select(zones).where(_HAS_A_NAME)
+_NAME_IN_POOL = select(zones.c.name).where(_HAS_A_NAME, zones.c.pool_id == bindparam("p")).limit(1)
 _DEPARTED = (
     select(zones)
     .where(zones.c.name == bindparam("n"), zones.c.pool_id == bindparam("p"), zones.c.deleted != LIVE)
@@ -140,12 +141,14 @@ class Zones:
         if self._conn.execute(zones.update().where(guard).values(changed)).rowcount != 1:
             raise Stale
 
-    def named(self, names: Sequence[str], *, pool_id: str | None = None) -> list[Zone]:
-        """Living zones of these names, of one pool or of all. One query on the name's index."""
-        given: dict[str, Any] = {"names": list(names)}
-        if pool_id is None:
-            return [_zone(row) for row in run(self._conn, _NAMED, given)]
-        return [_zone(row) for row in run(self._conn, _NAMED_IN_POOL, given | {"p": pool_id})]
+    def named(self, names: Sequence[str]) -> list[Zone]:
+        """Living zones of these names, of every pool. One query on the name's index."""
+        return [_zone(row) for row in run(self._conn, _NAMED, {"names": list(names)})]
+
+    def one_of(self, names: Sequence[str], pool_id: str) -> str | None:
+        """Some name of these that is a living zone's of the pool. One query on the name's index."""
+        found: str | None = run(self._conn, _NAME_IN_POOL, {"names": list(names), "p": pool_id}).scalar()
+        return found
 
     def foreign_below(self, name: str, project_id: str | None) -> bool:
         """Whether another project owns a zone below `name`, in whatever pool. One query on the reversed name."""

@@ -64,7 +64,9 @@ class AmqpBus:
         stack.callback(self.broker.close)
 
     def serve(self, dispatch: Dispatch) -> CentralServer:
-        server = CentralServer(self.broker, dispatch, host="here")
+        server = CentralServer(
+            self.broker, dispatch, together=lambda commands: [dispatch(one) for one in commands], host="here"
+        )
         server.start()
         self.stack.callback(server.stop)
         assert server.wait_ready(READY_S)

@@ -18,6 +18,11 @@ from tests.bus.samples import values
 
 COMMANDS = codec.commands()
 GET = GetZone(caller=operator("req-1"), zone_id="z")
+RESET = ResetQuotas(caller=operator("req-1"), project_id="p")
+
+
+def refuse_all(_: object) -> list[None]:
+    raise errors.BadInput("no")
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
@@ -81,3 +86,39 @@ def test_an_answer_of_another_version_is_a_problem(body: bytes) -> None:
     with pytest.raises(errors.Problem, match="of one version") as caught:
         codec.told(HoldPartition(group="g", member="m", lease_s=1.0), body)
     assert caught.value.status == 500
+
+
+def ask_all(dispatch: codec.Dispatch, together: codec.Together) -> list[object]:
+    """What each of three questions that came together hears."""
+    heard: list[object] = []
+    for body in codec.serve_all(dispatch, together, [codec.question(GET)] * 3):
+        try:
+            heard.append(codec.told(RESET, body))
+        except errors.Problem as problem:
+            heard.append(type(problem))
+    return heard
+
+
+def test_questions_that_came_together_are_carried_out_together() -> None:
+    assert ask_all(refuse_all, lambda commands: [None] * len(commands)) == [None] * 3
+
+
+def test_one_that_fails_among_them_fails_alone() -> None:
+    answers = iter([None, errors.OverQuota("full"), None])
+
+    def one(_: object) -> None:
+        answer = next(answers)
+        if answer is not None:
+            raise answer
+
+    assert ask_all(one, refuse_all) == [None, errors.OverQuota, None]
+
+
+def test_what_may_have_been_carried_out_is_not_carried_out_again() -> None:
+    def unsure(_: object) -> list[None]:
+        raise errors.Unavailable("the database went away during the commit")
+
+    def never(_: object) -> None:
+        pytest.fail("carried out again")
+
+    assert ask_all(never, unsure) == [errors.Unavailable] * 3

@@ -8,20 +8,38 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from redesignate.bus.port import Command, DeleteZone, GetQuotas, GetZone, ListZones, ResetQuotas, WorkSource
+from redesignate.bus.port import (
+    Command,
+    DeleteRRset,
+    DeleteZone,
+    GetQuotas,
+    GetZone,
+    ListZones,
+    ResetQuotas,
+    WorkSource,
+)
 from redesignate.model.caller import operator
-from redesignate.model.errors import OverQuota, Problem, Unavailable, ZoneNotFound
+from redesignate.model.errors import OverQuota, Problem, RRsetNotFound, Unavailable, ZoneNotFound
 from redesignate.model.paging import ListQuery, Page
+from redesignate.model.rrset import RRset
+from redesignate.model.zone import Action, Status
 from tests.bus.conftest import Bus
 from tests.support.servers import until
 
 WAIT_S = 20
 ME = operator("req-1")
 QUOTAS = GetQuotas(caller=ME, project_id="p")
+
+A_RRSET = RRset(
+    id="r", zone_id="z", zone_name="example.org.", project_id=None, name="example.org.", type="A", ttl=None,
+    records=(), description=None, managed=False, revision=1, born=1, version=1, created_at=1, updated_at=None,
+    status=Status.ACTIVE, action=Action.NONE,
+)  # fmt: skip
 
 
 class Ears:
@@ -98,6 +116,24 @@ def test_many_threads_ask_at_once_and_each_gets_its_own_answer(bus: Bus) -> None
     questions = [GetQuotas(caller=ME, project_id=f"p{n}") for n in range(100)]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(central.call, questions)) == [{f"p{n}": 1} for n in range(100)]
+
+
+def test_changes_of_one_zone_at_once_fail_and_succeed_each_for_itself(bus: Bus) -> None:
+    def odd(command: Command[Any]) -> RRset:
+        assert isinstance(command, DeleteRRset)
+        if int(command.rrset_id) % 7 == 0:
+            raise RRsetNotFound(f"no {command.rrset_id}")
+        return replace(A_RRSET, id=command.rrset_id)
+
+    def ask(n: int) -> str:
+        try:
+            return central.call(DeleteRRset(caller=ME, zone_id="z", rrset_id=str(n))).id
+        except RRsetNotFound as problem:
+            return problem.message
+
+    central = bus.central(odd)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(100))) == [str(n) if n % 7 else f"no {n}" for n in range(100)]
 
 
 def test_an_empty_page_is_an_answer(bus: Bus) -> None:

@@ -125,7 +125,7 @@ QUESTIONS: dict[str, Callable[[Work], object]] = {
     "get": lambda work: work.zones.get(IDENT),
     "lock many": lambda work: work.zones.lock_many([IDENT, new_id()]),
     "named": lambda work: work.zones.named(["a.org.", "org."]),
-    "named in pool": lambda work: work.zones.named(["a.org."], pool_id=POOL),
+    "one of": lambda work: work.zones.one_of(["a.org."], POOL),
     "foreign below": lambda work: work.zones.foreign_below("example.org.", "p1"),
     "adopt": lambda work: work.zones.adopt(zone("adopter.org.")),
     "disown": lambda work: work.zones.disown(zone()),
