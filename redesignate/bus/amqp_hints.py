@@ -26,12 +26,16 @@ WORK_TOPIC = "redesignate_work"
 class AmqpWake:
     """Hints to whichever worker is free. A thread of its own sends them, many zones in one message when in a hurry.
 
-    most   zones in one message: one worker gets them together
+    most     zones in one message: one worker gets them together
+    pause_s  how long the thread rests when a message could not be sent for any other reason than an absent broker
     """
 
-    def __init__(self, broker: Broker, *, publisher: str, topic: str = WORK_TOPIC, most: int = 20) -> None:
+    def __init__(
+        self, broker: Broker, *, publisher: str, topic: str = WORK_TOPIC, most: int = 20, pause_s: float = 1.0
+    ) -> None:
         self._broker = broker
         self._most = most
+        self._pause_s = pause_s
         self._pending = Pending()
         self._stopping = threading.Event()
         self._transport = broker.notifications()
@@ -59,8 +63,13 @@ class AmqpWake:
     def _send(self) -> None:
         while not self._stopping.is_set():
             zone_ids = self._pending.take(self._most, self._stopping)
-            if zone_ids and self._broker.wait_up():
-                self._notifier.info({}, "zone.changed", {"zone_ids": zone_ids})
+            try:
+                if zone_ids and self._broker.wait_up():
+                    self._notifier.info({}, "zone.changed", {"zone_ids": zone_ids})
+            except Exception:  # the loop of a service
+                log.exception("hints wait, for they could not be sent", zones=len(zone_ids))
+                self._stopping.wait(self._pause_s)
+                self._pending.add(zone_ids)
 
 
 class _Ear:

@@ -93,7 +93,11 @@ class Batch(Generic[T]):
     def add(self, item: T) -> None:
         """Queue one item. On the event loop."""
         self._items.append(item)
-        if self._timer is None:
+        self._arm()
+
+    def _arm(self) -> None:
+        """Look again in a while; where no further send may begin, the next one that ends looks."""
+        if self._timer is None and len(self._sending) < self._at_once:
             self._timer = asyncio.get_running_loop().call_later(self._pause(), self._flush)
 
     def _pause(self) -> float:
@@ -113,7 +117,7 @@ class Batch(Generic[T]):
             self._sending[task] = asyncio.get_running_loop().time()
             task.add_done_callback(self._sent)
         if self._items:
-            self._timer = asyncio.get_running_loop().call_later(self._pause(), self._flush)
+            self._arm()
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         del self._sending[task]

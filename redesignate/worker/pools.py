@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from redesignate.backends import registry
@@ -90,7 +91,8 @@ class PoolBook:
         self._changed = changed
         self._rigs: dict[str, PoolRig] = {}
         self._asking: dict[tuple[str, int], asyncio.Task[PoolRig]] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._ending = asyncio.Event()
 
     async def rig(self, pool_id: str, version: int) -> PoolRig:
         """The pool at this version or a newer one. Asks central once, however many wait. Raises what `ask` raises."""
@@ -109,13 +111,9 @@ class PoolBook:
         return self._rigs.get(pool_id)
 
     async def close(self) -> None:
-        """Let go of every backend."""
-        for closing in self._closing:
-            closing.cancel()
-        for rig in self._rigs.values():
-            for target in rig.targets:
-                if target.backend is not None:
-                    await target.backend.close()
+        """Let go of every backend, those of replaced targets too."""
+        self._ending.set()
+        await asyncio.gather(*self._leaving, *(_close(rig.targets) for rig in self._rigs.values()))
 
     def _rebuild(self, rig: PoolRig) -> None:
         now = asyncio.get_running_loop().time()
@@ -135,7 +133,9 @@ class PoolBook:
         self._rigs[pool_id] = rig
         left = [target for target in kept.values() if target not in targets]
         if left:
-            self._closing.add(asyncio.create_task(self._close_later(left)))
+            leaving = asyncio.create_task(self._close_later(left))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
         self._changed(rig)
         return rig
 
@@ -154,7 +154,16 @@ class PoolBook:
 
     async def _close_later(self, rigs: list[TargetRig]) -> None:
         """Work that began under the old pool ends first."""
-        await asyncio.sleep(CLOSE_AFTER_S)
-        for rig in rigs:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ending.wait(), CLOSE_AFTER_S)
+        await _close(rigs)
+
+
+async def _close(rigs: Iterable[TargetRig]) -> None:
+    """Close each target's backend, whatever comes of the others'."""
+    for rig in rigs:
+        try:
             if rig.backend is not None:
                 await rig.backend.close()
+        except Exception:  # the loop of a service
+            log.exception("a backend did not close", target=rig.target.id)

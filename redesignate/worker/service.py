@@ -28,6 +28,8 @@ from redesignate.worker.probe import Probes
 HOLD_S = 0.5
 """How long a hint's thread is kept for a zone of which there is nothing good to report. The lease guards the zone
 from then on; a longer hold would let one dead pool take every thread that hints come on."""
+TAKEN_S = 10.0
+"""After this the loop is taken for stuck or gone, and the hint goes back to where it came from."""
 STOP_GRACE_S = 1.0
 FIND_LIMIT = 500
 FIND_GRACE_S = 0.2
@@ -67,9 +69,9 @@ class Worker:
         self._flights: Flights | None = None
 
     def start(self) -> None:
-        """Start; returns once hints are taken."""
+        """Start; returns once hints are taken. Raises what keeps it from working."""
         ready: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main(ready)), name="worker", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="worker", daemon=True)
         self._thread.start()
         ready.result()
         if self._source is not None:
@@ -86,15 +88,27 @@ class Worker:
             self._thread.join()
         self._thread = self._loop = self._stopping = self._flights = None
 
+    def _run(self, ready: concurrent.futures.Future[None]) -> None:
+        try:
+            asyncio.run(self._main(ready))
+        except BaseException as error:  # it belongs to who waits in `start`
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
     # -- in the threads of the source
 
     def _hinted(self, zone_ids: tuple[str, ...]) -> None:
-        """Hand zones to the loop and wait until they are in hand. See HOLD_S."""
+        """Hand zones to the loop and wait until they are in hand. See HOLD_S. Raises TimeoutError after TAKEN_S."""
         if self._loop is None or self._stopping is None or self._stopping.is_set():
             raise RuntimeError("the worker is stopping")
         taken = asyncio.run_coroutine_threadsafe(self._take(zone_ids), self._loop)
-        with contextlib.suppress(concurrent.futures.CancelledError):
-            taken.result()
+        try:
+            with contextlib.suppress(concurrent.futures.CancelledError):
+                taken.result(TAKEN_S)
+        except TimeoutError:
+            taken.cancel()
+            raise TimeoutError(f"the worker's loop took no zones for {TAKEN_S:.0f} s") from None
 
     # -- on the loop
 

@@ -91,6 +91,31 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+def test_hints_go_on_after_the_library_failed(rabbitmq: RabbitMQ, amqp: Buses, monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = amqp(rabbitmq.transport_url())
+    wake = AmqpWake(bus.broker, publisher="test", pause_s=0.01)
+    bus.stack.callback(wake.close)
+    send, failed = wake._notifier.info, threading.Event()
+
+    def fail_once(*words: object) -> None:
+        if failed.is_set():
+            send(*words)
+            return
+        failed.set()
+        raise RuntimeError
+
+    monkeypatch.setattr(wake._notifier, "info", fail_once)
+    heard: Counter[str] = Counter()
+    source = bus.source()
+    source.start(heard.update)
+    assert source.wait_ready(20)
+    wake.wake(["a"])
+    assert failed.wait(10)
+    wake.wake(["b"])
+    until(lambda: heard == {"a": 1, "b": 1}, deadline_s=10)
+    source.stop()
+
+
 def test_a_killed_workers_hints_go_to_another_at_once(
     rabbitmq: RabbitMQ, amqp: Buses, spawn: Callable[[str, str], subprocess.Popen[str]]
 ) -> None:

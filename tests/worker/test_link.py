@@ -57,6 +57,31 @@ def test_a_batch_that_fails_does_not_stop_the_next() -> None:
     assert sent == [[1], [2]]
 
 
+def test_nothing_is_looked_at_while_every_send_is_stuck_and_the_first_to_end_takes_the_next_along() -> None:
+    sent: list[list[int]] = []
+    gate = asyncio.Event()
+
+    async def send(items: list[int]) -> None:
+        sent.append(items)
+        await gate.wait()
+
+    async def run() -> None:
+        batch: Batch[int] = Batch(send, most=1, at_once=2, patience_s=0.0)
+        for item in range(4):
+            batch.add(item)
+        while len(sent) < 2:
+            await asyncio.sleep(0)
+        assert batch._timer is None
+        batch.add(4)
+        assert batch._timer is None
+        gate.set()
+        while len(sent) < 5:
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(run(), 5))
+    assert sent == [[0], [1], [2], [3], [4]]
+
+
 class Away:
     """Central that is away for the first few questions."""
 

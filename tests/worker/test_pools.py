@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from redesignate.backends.fake import Fake, FakeOptions
 from redesignate.bus.port import PoolForWork, WorkPool
 from redesignate.model.pool import Pool, Target
 from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.worker import pools
 from redesignate.worker.pools import PoolBook, Unusable
 
 TARGET = Target(id="t", type="fake", options={"port": "1053"})
@@ -51,6 +53,53 @@ def test_many_zones_ask_for_a_pool_once_and_again_when_it_changed() -> None:
         await book.close()
 
     asyncio.run(run())
+
+
+class Closing(Fake):
+    """Counts how often it was closed, and fails at it."""
+
+    closed = 0
+
+    async def close(self) -> None:
+        self.closed += 1
+        raise OSError
+
+
+def test_the_end_closes_every_backend_once_and_those_that_were_replaced_too() -> None:
+    made: list[Closing] = []
+
+    def build(_pool: Pool, target: Target) -> Closing:
+        made.append(Closing(target, FakeOptions()))
+        return made[-1]
+
+    async def run() -> None:
+        asked = Asked(replace(POOL, targets=(TARGET, replace(TARGET, id="u"))))
+        book = PoolBook(asked, build=build)
+        await book.rig("p", 1)
+        asked.pool = replace(POOL, version=2, targets=(replace(TARGET, options={"port": "2053"}),))
+        await book.rig("p", 2)
+        assert [backend.closed for backend in made] == [0, 0, 0]
+        await book.close()
+        assert [backend.closed for backend in made] == [1, 1, 1]
+
+    asyncio.run(run())
+
+
+def test_a_replaced_backend_is_closed_and_forgotten_once_its_work_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "CLOSE_AFTER_S", 0.0)
+
+    async def run() -> None:
+        asked = Asked(POOL)
+        book = PoolBook(asked, build=lambda _pool, target: Closing(target, FakeOptions()))
+        first = (await book.rig("p", 1)).targets[0].backend
+        asked.pool = replace(POOL, version=2, targets=())
+        await book.rig("p", 2)
+        while book._leaving:
+            await asyncio.sleep(0)
+        assert isinstance(first, Closing)
+        assert first.closed == 1
+
+    asyncio.run(asyncio.wait_for(run(), 5))
 
 
 def test_a_target_that_cannot_be_used_says_why_and_leaves_the_others() -> None:

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker that cannot start says so, and one whose loop is stuck gives its hints back."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from redesignate.config.settings import WorkerSettings
+from redesignate.worker import service
+from tests.worker.conftest import Plane
+
+
+@pytest.mark.timeout(10)
+def test_what_keeps_a_worker_from_starting_is_raised_by_start(plane: Plane) -> None:
+    wrong: Any = "soon"
+    with pytest.raises(ValueError, match="soon"):
+        plane.start(settings=WorkerSettings(poll_timeout=wrong))
+
+
+@pytest.mark.timeout(10)
+def test_a_hint_that_a_stuck_worker_does_not_take_goes_back(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "TAKEN_S", 0.05, raising=False)
+    worker, free = plane.start(), threading.Event()
+    assert worker._loop is not None
+    worker._loop.call_soon_threadsafe(free.wait, 5)
+    try:
+        with pytest.raises(TimeoutError):
+            worker._hinted(("zone",))
+    finally:
+        free.set()
