@@ -7,12 +7,15 @@ lock at the start. PyMySQL and psycopg get the isolation level once per connecti
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import QueuePool
+
+from redesignate.store.fast import as_sqlalchemy
 
 WRITE = "READ COMMITTED"
 READ = "REPEATABLE READ"
@@ -101,4 +104,7 @@ def _sqlite(made: Engine, *, writes: bool, synchronous: str) -> None:
     @event.listens_for(made, "begin")
     def begin(connection: Any) -> None:
         # straight to the driver: the way through SQLAlchemy costs more than the statement
-        connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        try:
+            connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        except sqlite3.Error as error:
+            raise as_sqlalchemy(error) from error

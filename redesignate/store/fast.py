@@ -103,6 +103,7 @@ class _Prepared:
         return sql, values
 
 
+_DIALECT = sqlite_dialect()
 _prepared: dict[Executable, _Prepared] = {}
 
 
@@ -121,5 +122,9 @@ def run(conn: Connection, statement: Executable, parameters: Parameters) -> Any:
     try:
         return prepared.run(conn, parameters)
     except sqlite3.Error as error:
-        raised = DBAPIError.instance(None, None, error, sqlite3.Error, dialect=conn.dialect)
-        raise raised from error
+        raise as_sqlalchemy(error) from error
+
+
+def as_sqlalchemy(error: sqlite3.Error) -> Exception:
+    """An error of SQLite's driver, as SQLAlchemy would raise it: for whatever goes straight to the driver."""
+    return DBAPIError.instance(None, None, error, sqlite3.Error, dialect=_DIALECT)

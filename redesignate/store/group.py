@@ -9,12 +9,15 @@ before the commit.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+
+from redesignate.store.fast import as_sqlalchemy
 
 MOST = 32
 """Use-cases in one transaction: the first of them waits for the last."""
@@ -66,12 +69,21 @@ class GroupCommit:
 
 
 def _attempt(job: _Job, connection: Connection) -> None:
+    """Run one job in its savepoint. Raises what ended the transaction of all: a full disk, a broken file."""
     driver: Any = connection.connection.dbapi_connection
-    driver.execute("SAVEPOINT job")
+    _tell(driver, "SAVEPOINT job")
     try:
         job.result = job.do(connection)
-    except BaseException as error:  # noqa: BLE001  # it is raised again on the thread that asked
+    except BaseException as error:  # it is raised again on the thread that asked
         job.error = error
-        driver.execute("ROLLBACK TO job")
-    finally:
-        driver.execute("RELEASE job")
+        if not driver.in_transaction:  # SQLite has undone everything by itself
+            raise
+        _tell(driver, "ROLLBACK TO job")
+    _tell(driver, "RELEASE job")
+
+
+def _tell(driver: Any, statement: str) -> None:
+    try:
+        driver.execute(statement)
+    except sqlite3.Error as error:
+        raise as_sqlalchemy(error) from error

@@ -11,6 +11,7 @@ too; one that breaks *during* it is not, because the change may have been made: 
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,18 @@ ATTEMPTS = 12
 
 _RETRY_MYSQL = frozenset({1205, 1213, 1020, 1047, 1180, 1664})
 _RETRY_STATES = frozenset({"40001", "40P01", "55P03"})
+_UNUSABLE_SQLITE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+"""What waiting, or the operator, can mend; the rest is a fault of ours. The upper octets only say more of it."""
 
 
 class Work:
@@ -197,15 +210,27 @@ def retryable(error: DBAPIError) -> bool:
     code = original.args[0] if original is not None and original.args else None
     if isinstance(code, int):  # PyMySQL; its newer versions know SQLSTATEs too, but 1205's is that of any error
         return code in _RETRY_MYSQL
+    if isinstance(original, sqlite3.Error):  # who finds the file locked has waited for it for long
+        return _sqlite_code(original) == sqlite3.SQLITE_BUSY_SNAPSHOT
     state = getattr(original, "sqlstate", None)
     if state is not None:
         return state in _RETRY_STATES
-    return "database is locked" in str(original) or "wsrep" in str(original).lower()
+    return "wsrep" in str(original).lower()
 
 
 def unavailable(error: DBAPIError) -> Exception:
-    """A broken or refused connection as the Problem it is to the caller; any other error as itself."""
+    """A broken or refused connection, or a file that cannot be used, as the Problem it is to the caller; any other
+    error as itself."""
+    original = error.orig
+    if isinstance(original, sqlite3.Error):
+        unusable = _sqlite_code(original) & 0xFF in _UNUSABLE_SQLITE
+        return Unavailable(f"The database cannot be used now: {original}.") if unusable else error
     away = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
     if not away or (error.statement is not None and not error.connection_invalidated):
         return error
     return Unavailable("The database is away.")
+
+
+def _sqlite_code(error: sqlite3.Error) -> int:
+    """SQLite's extended result code; 0 where the error is the driver's own."""
+    return getattr(error, "sqlite_errorcode", 0)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import OperationalError
 
 from redesignate.store.engine import engine
 from redesignate.store.group import GroupCommit
@@ -88,4 +89,19 @@ def test_nobody_hears_of_success_when_the_commit_fails(group: GroupCommit) -> No
     found = all_at_once(group, [lambda c: insert("a", c), lambda c: insert("b", c)])
     event.remove(group._engine, "commit", refuse)
     assert [type(one).__name__ for one in found] == ["OperationalError"] * 2
+    assert names(group) == set()
+
+
+def test_what_undoes_the_whole_transaction_is_told_to_all_of_it(group: GroupCommit) -> None:
+    """SQLite may do so by itself, where the disk is full or broken: there is no savepoint to go back to then."""
+
+    def undo(connection: Connection) -> None:
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        driver.rollback()
+        raise OperationalError("INSERT", None, sqlite3.OperationalError("disk I/O error"))
+
+    works = [lambda c: insert("a", c), undo, lambda c: insert("b", c)]
+    found = all_at_once(group, works)
+    assert ["disk I/O error" in str(one) for one in found] == [True] * 3
     assert names(group) == set()
