@@ -158,6 +158,8 @@ def _next(
     done: list[tuple[str, int, int]] = []
     later: list[dict[str, Any]] = []
     more: list[str] = []
+    held = {"lease_owner": worker, "lease_until": until, "leased_at": work.now}
+    free = {"lease_owner": None, "lease_until": NEVER, "leased_at": None}
     for outcome in {outcome.zone_id: outcome for outcome in outcomes}.values():
         zone, row = zones.get(outcome.zone_id), rows.get(outcome.zone_id)
         if zone is None or row is None:
@@ -168,12 +170,12 @@ def _next(
             done.append((zone.id, zone.revision, row.queued_at))
         elif outcome.revision < zone.revision and mine:
             more.append(zone.id)
-            later.append(_row(row, lease_owner=worker, lease_until=until, next_try=work.now))
+            later.append(_row(row, **held, next_try=work.now))
         elif not outcome.final and mine:
-            later.append(_row(row, lease_owner=worker, lease_until=until, next_try=row.next_try))
+            later.append(_row(row, **held, next_try=row.next_try))
         elif mine:
             tries = {"next_try": max(verdict.next_try, work.now), "attempts": row.attempts + 1}
-            later.append(_row(row, lease_owner=None, lease_until=NEVER, **tries))
+            later.append(_row(row, **free, **tries))
     work.outbox.finish(done)
     work.outbox.postpone(later)
     return more

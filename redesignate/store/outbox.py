@@ -17,13 +17,12 @@ from redesignate.store.schema import outbox, peer_states, zones
 from redesignate.store.zones import LIVE, Stale
 
 NEVER = 0
-JUST_TAKEN = 9_700_000
-"""µs left of a ten-second lease (the default) that was taken, or renewed, within the last 0.3 s. With a longer lease
-fewer hints go out; a worker that waits for a slow server asks again by itself within 0.4 s."""
+JUST_TAKEN = 300_000
+"""µs since a lease was taken or renewed; a worker that waits for a slow server asks again by itself within 0.4 s."""
 FAR = 600 * SECOND
 """Longer than any lease: a time further ahead was written by a clock that has been set back."""
 # Built once, as in store.zones.
-_HELD = select(outbox.c.lease_until).where(outbox.c.zone_id == bindparam("z"))
+_HELD = select(outbox.c.lease_until, outbox.c.leased_at).where(outbox.c.zone_id == bindparam("z"))
 _ADD = outbox.insert()
 _RAISE = (
     outbox.update()
@@ -37,13 +36,17 @@ _FREE = or_(
     outbox.c.lease_until > bindparam("far"),
     outbox.c.lease_owner == bindparam("w"),
 )
-_LEASE = outbox.update().where(_MINE, _FREE).values(lease_owner=bindparam("w"), lease_until=bindparam("until"))
+_LEASE = (
+    outbox.update()
+    .where(_MINE, _FREE)
+    .values(lease_owner=bindparam("w"), lease_until=bindparam("until"), leased_at=bindparam("now"))
+)
 _ROWS = select(outbox).where(_MINE)
 _LEASED = _ROWS.where(outbox.c.lease_owner == bindparam("w"), outbox.c.lease_until == bindparam("until"))
 _FINISH = outbox.delete().where(
     outbox.c.zone_id == bindparam("z"), outbox.c.revision <= bindparam("r"), outbox.c.queued_at == bindparam("q")
 )
-_LATER = ("next_try", "attempts", "lease_owner", "lease_until")
+_LATER = ("next_try", "attempts", "lease_owner", "lease_until", "leased_at")
 _POSTPONE = (
     outbox.update()
     .where(outbox.c.zone_id == bindparam("z"))
@@ -56,7 +59,8 @@ class Outbox:
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
-        self._queued: dict[str, int] = {}
+        self._queued: dict[str, bool] = {}
+        """Zones queued in this transaction, and whether a hint is wanted."""
 
     def enqueue(self, zone_id: str, pool_id: str, revision: int, now: int) -> bool:
         """Have the zone brought to `revision`. Call under the zone's lock. Two statements, then one in a transaction.
@@ -64,32 +68,34 @@ class Outbox:
         Returns whether a hint is wanted: not where a worker has just taken the row, for its report will see the new
         revision. One that has held it for longer may be waiting for a slow server.
         """
-        held = self._queued.get(zone_id)
-        if held is None:
-            held = run(self._conn, _HELD, {"z": zone_id}).scalar()
-        if held is None:
-            row = {
-                "zone_id": zone_id,
-                "pool_id": pool_id,
-                "shard": shard_of(zone_id),
-                "revision": revision,
-                "queued_at": now,
-                "next_try": now,
-                "attempts": 0,
-                "lease_owner": None,
-                "lease_until": NEVER,
-            }
-            self._add(row)
-            self._queued[zone_id] = NEVER
-            return True
+        if zone_id not in self._queued:
+            held = run(self._conn, _HELD, {"z": zone_id}).first()
+            if held is None:
+                row = {
+                    "zone_id": zone_id,
+                    "pool_id": pool_id,
+                    "shard": shard_of(zone_id),
+                    "revision": revision,
+                    "queued_at": now,
+                    "next_try": now,
+                    "attempts": 0,
+                    "lease_owner": None,
+                    "lease_until": NEVER,
+                    "leased_at": None,
+                }
+                self._add(row)
+                self._queued[zone_id] = True
+                return True
+            just_taken = held.leased_at is not None and abs(now - held.leased_at) < JUST_TAKEN
+            self._queued[zone_id] = held.lease_until <= now or not just_taken
         run(self._conn, _RAISE, {"z": zone_id, "p": pool_id, "r": revision, "t": now})
-        self._queued[zone_id] = held
-        return bool(held <= now + JUST_TAKEN)
+        return self._queued[zone_id]
 
     def enqueue_after(self, zone_id: str, pool_id: str, revision: int, now: int, *, until: int) -> None:
         """Queue a zone that nobody may begin before `until`. One statement."""
-        times = {"queued_at": now, "next_try": now, "attempts": 0, "lease_owner": None, "lease_until": until}
-        self._add({"zone_id": zone_id, "pool_id": pool_id, "shard": shard_of(zone_id), "revision": revision} | times)
+        times = {"queued_at": now, "next_try": now, "lease_until": until, "leased_at": now}
+        rest = {"shard": shard_of(zone_id), "revision": revision, "attempts": 0, "lease_owner": None}
+        self._add({"zone_id": zone_id, "pool_id": pool_id} | times | rest)
 
     def take(self, zone_ids: Collection[str]) -> int:
         """Remove these zones' rows, whatever they ask for; until when the last of them was leased. Two statements."""
@@ -148,7 +154,7 @@ class Outbox:
             run(self._conn, _FINISH, given)
 
     def postpone(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Write `next_try`, `attempts`, `lease_owner` and `lease_until` of zones that go on. One statement."""
+        """Write `next_try`, `attempts` and the lease of zones that go on. One statement."""
         if rows:
             given = [{"z": row["zone_id"]} | {f"v_{column}": row[column] for column in _LATER} for row in rows]
             run(self._conn, _POSTPONE, given)

@@ -172,6 +172,7 @@ outbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("lease_owner", _name(128)),
     Column("lease_until", BigInteger, nullable=False),
+    Column("leased_at", BigInteger),
     Index("ix_outbox_next_try", "next_try"),
     Index("ix_outbox_pool", "pool_id"),
     **_MYSQL,  # type: ignore[arg-type]
