@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -31,8 +32,9 @@ class Farewell:
         self._thread = threading.Thread(target=hang_up, name="bus-hang-up", daemon=True)
 
     def start(self) -> Farewell:
-        """Begin to hang up."""
-        self._thread.start()
+        """Begin to hang up. Nothing where the interpreter ends and starts no threads: then the sockets go with it."""
+        with contextlib.suppress(RuntimeError):
+            self._thread.start()
         return self
 
     def wait(self, broker: Broker) -> None:

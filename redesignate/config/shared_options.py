@@ -31,7 +31,12 @@ def _seconds(name: str, default: int, text: str, *, old: str | None = None) -> c
 
 DEFAULT = [
     cfg.StrOpt("host", sample_default="<this host's name>", help="This node's name on the broker and in statuses."),
-    cfg.StrOpt("state_path", default=_all.state_path, help="Folder for files that outlive the process."),
+    cfg.StrOpt(
+        "state_path",
+        default=_all.state_path,
+        help="Folder for files that outlive the process; secret.key among them, which every host with a database "
+        "connection must share.",
+    ),
     cfg.StrOpt(
         "central_access",
         default="auto",

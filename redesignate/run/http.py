@@ -15,6 +15,7 @@ from redesignate.config.settings import ApiSettings
 IN_PROCESS_THREADS = 3
 """Requests that one process works on at a time. More would only wait for each other: Python runs one thread at once,
 and SQLite has one writer."""
+FOREVER_S = 365 * 86400
 
 
 class Threaded:
@@ -58,11 +59,21 @@ class Threaded:
             self._server.run()
 
 
-def run_gunicorn(load: Callable[[], WSGIApplication], settings: ApiSettings) -> None:
-    """Serve with gunicorn's threaded workers until stopped; `load` is called in each worker, after the fork."""
+def run_gunicorn(
+    load: Callable[[], WSGIApplication],
+    settings: ApiSettings,
+    *,
+    patience_s: float | None,
+    end: Callable[[], None],
+) -> None:
+    """Serve with gunicorn's threaded workers until stopped; `load` is called in each worker, after the fork.
+
+    patience_s   what requests under way may take to end at a stop; None: as long as they take
+    end          called in each worker when its last request is done
+    """
     from gunicorn.app.base import BaseApplication
 
-    options = {
+    options: dict[str, object] = {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in settings.listen],
         "workers": settings.workers,
         "threads": settings.threads,
@@ -70,7 +81,8 @@ def run_gunicorn(load: Callable[[], WSGIApplication], settings: ApiSettings) -> 
         "backlog": settings.backlog,
         "keepalive": 60,
         "timeout": 120,
-        "graceful_timeout": 30,
+        "graceful_timeout": max(1, round(FOREVER_S if patience_s is None else patience_s)),
+        "worker_exit": lambda _server, _worker: end(),
         "preload_app": False,
         "limit_request_line": 8190,
         "control_socket_disable": True,

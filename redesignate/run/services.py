@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import atexit
 import time
 from collections.abc import Callable
 from wsgiref.types import WSGIApplication
@@ -27,9 +28,15 @@ from redesignate.store.serving import Serving
 log = events(__name__)
 
 
-def application(configuration: Configuration) -> WSGIApplication:
-    """The API for one worker process of any WSGI server, its heartbeat started."""
+def application(
+    configuration: Configuration, *, at_end: Callable[[Callable[[], None]], object] = atexit.register
+) -> WSGIApplication:
+    """The API for one worker process of any WSGI server, its heartbeat started.
+
+    at_end   takes what is to be called when the process has answered its last request
+    """
     wiring = Wiring(configuration)
+    at_end(wiring.close)
     app = build(
         wiring.central, wiring.settings.api, authenticator(wiring.settings.api.auth_strategy, configuration.conf)
     )
@@ -41,7 +48,18 @@ def api(configuration: Configuration) -> int:
     """HTTP, by gunicorn."""
     if configuration.settings.central_access is CentralAccess.DIRECT:
         _check_database(configuration)
-    run_gunicorn(lambda: application(configuration), configuration.settings.api)
+    ends: list[Callable[[], None]] = []
+
+    def end() -> None:
+        for close in ends:
+            close()
+
+    run_gunicorn(
+        lambda: application(configuration, at_end=ends.append),
+        configuration.settings.api,
+        patience_s=patience(configuration.settings),
+        end=end,
+    )
     return 0
 
 

@@ -10,11 +10,21 @@ FAREWELL_S = 2.0
 
 
 def within(seconds: float | None, farewell: Callable[[], None]) -> Callable[[], None]:
-    """`farewell`, left alone on its thread when it is not done in time. None: it has all the time it takes."""
+    """`farewell`, left alone on its thread when it is not done in time. None: it has all the time it takes.
+
+    The thread is started here and waits: at the end of an interpreter (atexit) there are no new ones.
+    """
+    go = threading.Event()
+
+    def leave() -> None:
+        go.wait()
+        farewell()
+
+    thread = threading.Thread(target=leave, name="farewell", daemon=True)
+    thread.start()
 
     def bounded() -> None:
-        thread = threading.Thread(target=farewell, name="farewell", daemon=True)
-        thread.start()
+        go.set()
         thread.join(seconds)
 
     return bounded

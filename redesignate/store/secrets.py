@@ -31,7 +31,7 @@ class Secrets:
         if not stored.startswith("sealed:"):
             return stored
         if self._path is None:
-            raise Misconfigured("A secret in the database is sealed, but no secret_key_file is set.")
+            raise Misconfigured("A secret in the database is sealed, and this process was given no key to open it.")
         try:
             return self._key().decrypt(stored.removeprefix("sealed:").encode()).decode()
         except InvalidToken as error:

@@ -7,17 +7,21 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from redesignate.store import migrate
+from tests.support.servers import until
 
 CONF = """\
 [DEFAULT]
@@ -79,6 +83,46 @@ def test_workers_that_were_forked_after_the_import_answer_over_the_database(tmp_
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
+    assert _statuses(tmp_path) == {"api": "STOPPED"}
+
+
+def _statuses(folder: Path) -> dict[str, str]:
+    with closing(sqlite3.connect(folder / "db.sqlite")) as database:
+        return dict(database.execute("SELECT service_name, status FROM services"))
+
+
+@contextmanager
+def _api(folder: Path, options: str = "") -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """`redesignate api` on a port; stopped by SIGTERM at the end."""
+    port = _port()
+    conf = CONF.format(folder=folder).replace("[service:api]", f"{options}\n[service:api]\nlisten = 127.0.0.1:{port}")
+    (folder / "designate.conf").write_text(conf)
+    migrate.upgrade(f"sqlite:///{folder}/db.sqlite")
+    command = [sys.executable, "-m", "redesignate.run.main", "--config-file", str(folder / "designate.conf"), "api"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait(f"http://127.0.0.1:{port}/healthcheck", process)
+        yield port, process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+@pytest.mark.external
+def test_an_api_that_is_stopped_says_so(tmp_path: Path) -> None:
+    with _api(tmp_path):
+        until(lambda: _statuses(tmp_path) == {"api": "UP"})
+    assert _statuses(tmp_path) == {"api": "STOPPED"}
+
+
+@pytest.mark.external
+def test_a_request_that_never_ends_holds_up_a_stop_no_longer_than_the_operator_says(tmp_path: Path) -> None:
+    with _api(tmp_path, "graceful_shutdown_timeout = 1") as (port, process), socket.socket() as half:
+        half.connect(("127.0.0.1", port))
+        half.sendall(b"POST /v2/zones HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert _ask(f"http://127.0.0.1:{port}/v2/zones")[0] == 200  # so the other is under way too
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
 
 
 def test_a_wrong_option_stops_the_import_with_one_line(tmp_path: Path) -> None:

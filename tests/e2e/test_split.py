@@ -74,13 +74,19 @@ def test_a_change_goes_all_the_way_and_neither_api_nor_worker_holds_credentials(
     assert (status, body["type"]) == (400, "invalid_object")  # problems come over the bus as themselves
 
 
-def test_every_service_says_that_it_lives(system: Split) -> None:
+def test_every_service_says_that_it_lives_and_the_api_that_it_stops(system: Split) -> None:
     found = system.api.until("/v2/service_statuses", lambda body: len(body["service_statuses"]) >= 5, timeout=30)[
         "service_statuses"
     ]
 
     assert {one["service_name"] for one in found} == {"api", "central", "mdns", "worker", "producer"}
     assert {one["status"] for one in found} == {"UP"}
+    for process in system.processes["api"]:
+        assert process.stop() == 0
+    lines = [line.split() for line in system.manage("service", "list").splitlines()]
+    assert {line[0]: line[2] for line in lines if line[1:2] == ["testhost"]} == dict.fromkeys(
+        ("central", "mdns", "worker", "producer"), "UP"
+    ) | {"api": "STOPPED"}
 
 
 def test_kill_9_of_a_worker_with_200_zones_in_flight_loses_nothing(
