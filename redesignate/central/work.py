@@ -171,8 +171,8 @@ def _next(
         elif outcome.revision < zone.revision and mine:
             more.append(zone.id)
             later.append(_row(row, **held, next_try=work.now))
-        elif not outcome.final and mine:
-            later.append(_row(row, **held, next_try=row.next_try))
+        elif not outcome.final and mine:  # it waits for a slow peer: whoever changes the zone is to say so at once
+            later.append(_row(row, **held | {"leased_at": None}, next_try=row.next_try))
         elif mine:
             tries = {"next_try": max(verdict.next_try, work.now), "attempts": row.attempts + 1}
             later.append(_row(row, **free, **tries))

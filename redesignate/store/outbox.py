@@ -18,7 +18,7 @@ from redesignate.store.zones import LIVE, Stale
 
 NEVER = 0
 JUST_TAKEN = 300_000
-"""µs since a lease was taken or renewed; a worker that waits for a slow server asks again by itself within 0.4 s."""
+"""µs since a lease was taken; a worker that waits for a slow server asks again by itself within 0.4 s."""
 FAR = 600 * SECOND
 """Longer than any lease: a time further ahead was written by a clock that has been set back."""
 # Built once, as in store.zones.
@@ -66,7 +66,7 @@ class Outbox:
         """Have the zone brought to `revision`. Call under the zone's lock. Two statements, then one in a transaction.
 
         Returns whether a hint is wanted: not where a worker has just taken the row, for its report will see the new
-        revision. One that has held it for longer may be waiting for a slow server.
+        revision. One that has held it for longer, or has said so, waits for a slow server.
         """
         if zone_id not in self._queued:
             held = run(self._conn, _HELD, {"z": zone_id}).first()

@@ -212,6 +212,9 @@ async def _notify(job: Job, rig: TargetRig, step: Do, answer: asyncio.Future[int
             rcode = await _send(job, rig.notify, _packet(job, step, key), max(again - sent, 0.05))
         except NoAnswer as silence:
             job.crew.health.silent(health, sent, loop.time(), str(silence))
+        except asyncio.CancelledError:
+            job.crew.health.break_off(health, sent, loop.time(), f"no answer to NOTIFY from {rig.notify}")
+            raise
         else:
             job.crew.health.answered(health, sent, loop.time())
             if answer is not None and not answer.done():

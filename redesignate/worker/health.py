@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 DOWN_AFTER_S = 2.0
 DOWN_AFTER_TRIES = 3
+BROKEN_OFF_S = 0.25
+"""From when on tries that are broken off one after another, each before its time, count as silence."""
 SLOW_S = 1.0
 RETURN_PAUSE_S = 5.0
 
@@ -24,6 +26,7 @@ class Health:
     """One peer, over all zones.
 
     unanswered   when the oldest try was sent since which nothing has come back; None: the last try was answered
+    broken_off   when the oldest try was sent that was broken off, since which nothing has come back
     heard        when the last answer came
     slow         its last answer took long: silence of a few seconds need not be the end
     returned     when central was last told that it is back
@@ -32,6 +35,7 @@ class Health:
     key: PeerKey
     unanswered: float | None = None
     tries: int = 0
+    broken_off: float | None = None
     heard: float = -1.0
     down: bool = False
     slow: bool = False
@@ -42,7 +46,7 @@ class Health:
         """It said something, whatever it was, to a try sent at `sent`. Whether it had been down."""
         self.heard, self.slow = now, now - sent > SLOW_S
         was_down, self.down = self.down, False
-        self.unanswered, self.tries, self.why = None, 0, None
+        self.unanswered, self.broken_off, self.tries, self.why = None, None, 0, None
         return was_down
 
     def silent(self, sent: float, now: float, why: str) -> bool:
@@ -56,6 +60,16 @@ class Health:
         goes_down = not self.down and self.tries >= DOWN_AFTER_TRIES and now - self.unanswered >= DOWN_AFTER_S
         self.down = self.down or goes_down
         return goes_down
+
+    def break_off(self, sent: float, now: float, why: str) -> bool:
+        """A try sent at `sent` is waited for no longer, for its zone has changed. Whether the peer is down from now on.
+
+        A server that is down must be seen to be so also where its zones change faster than it is waited for.
+        """
+        if sent <= self.heard:
+            return False
+        self.broken_off = sent if self.broken_off is None else min(sent, self.broken_off)
+        return now - self.broken_off >= BROKEN_OFF_S and self.silent(self.broken_off, now, why)
 
     @property
     def hopeless(self) -> bool:
@@ -104,6 +118,11 @@ class HealthBook:
     def silent(self, health: Health, sent: float, now: float, why: str) -> None:
         """As `Health.silent`, and starts the probe."""
         if health.silent(sent, now, why):
+            self.on_down(health)
+
+    def break_off(self, health: Health, sent: float, now: float, why: str) -> None:
+        """As `Health.break_off`, and starts the probe."""
+        if health.break_off(sent, now, why):
             self.on_down(health)
 
     def answered(self, health: Health, sent: float, now: float) -> None:

@@ -96,6 +96,9 @@ class _Asking:
 
     def stop(self) -> None:
         """Wait for no answer any more."""
+        if self.sent:
+            now = asyncio.get_running_loop().time()
+            self.job.crew.health.break_off(self.health, min(self.sent.values()), now, f"no answer from {self.at}")
         for task in self.sent:
             task.cancel()
 

@@ -73,18 +73,23 @@ def test_a_change_of_a_held_zone_hints_nobody(house: House) -> None:
 @pytest.mark.parametrize("lease_s", [1.0, 10.0, 300.0])
 def test_a_lease_of_any_length_spares_hints_while_it_is_new(house: House, lease_s: float) -> None:
     zone = house.zone()
-    (task,) = house.call(BeginWork(worker="w", zone_ids=(zone.id,), lease_s=lease_s))
+    house.begin(zone, lease_s=lease_s)
     house.hints.clear()
     house.rrset(zone, "at-once")
     assert not house.hints
     house.pass_time(0.4)
     house.rrset(zone, "later")
     assert house.hints == [zone.id]
+
+
+def test_a_change_of_a_zone_that_waits_for_a_slow_server_hints_at_once(house: House) -> None:
+    house.pool(servers=2)
+    zone = house.zone()
+    (task,) = house.begin(zone)
     house.hints.clear()
-    seen = Outcome(zone_id=zone.id, revision=task.revision, present=True, peers=tuple(house.well(task)), final=False)
-    house.call(Report(worker="w", outcomes=(seen,), lease_s=lease_s))
-    house.rrset(zone, "renewed")
-    assert not house.hints
+    house.said(task, house.well(task)[:2], final=False)
+    house.rrset(zone, "www")
+    assert house.hints == [zone.id]
 
 
 # -- reports

@@ -56,6 +56,23 @@ def test_a_silent_server_is_named_and_the_others_keep_their_speed(plane: Plane, 
     assert plane.server_view(zone, silent).state != "current"
 
 
+def test_a_zone_that_is_changed_all_the_time_shows_a_silent_server_soon(plane: Plane, servers: Servers) -> None:
+    two_thirds(plane)
+    plane.worker_settings = WorkerSettings(find_interval=0.2, lease=60.0)
+    good, _, silent = servers
+    plane.pool(*servers)
+    plane.start()
+    zone = plane.zone()
+    plane.wait_done()
+    silent.silent = True
+    times = [served_after(plane, zone, good)]
+    started = time.monotonic()
+    while plane.server_view(zone, silent).error is None:
+        times.append(served_after(plane, zone, good))
+        assert time.monotonic() - started < 8
+    assert statistics.median(times) < 0.05
+
+
 def test_a_server_that_returns_has_every_zone_soon(plane: Plane, servers: Servers) -> None:
     two_thirds(plane)
     good, _, silent = servers

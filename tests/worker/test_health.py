@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from redesignate.worker.health import DOWN_AFTER_S, Health, HealthBook
 
 
@@ -33,6 +35,22 @@ def test_one_late_try_is_not_enough() -> None:
     health.silent(peer, 0.0, 60.0, "no answer")
     assert not peer.down
     assert down == []
+
+
+def test_tries_that_are_broken_off_one_after_another_are_silence_in_the_end() -> None:
+    health = Health(("pool", "peer"))
+    ends = [health.break_off(at / 100, at / 100 + 0.009, "no answer") for at in range(0, 300, 2)]
+    assert ends.index(True) / 50 == pytest.approx(DOWN_AFTER_S, abs=0.05)
+    assert ends.count(True) == 1
+    assert health.hopeless
+
+
+def test_a_try_broken_off_between_answers_is_no_silence() -> None:
+    health = Health(("pool", "peer"))
+    for at in range(0, 1000, 2):
+        health.break_off(at / 100, at / 100 + 0.009, "no answer")
+        assert health.well
+        health.answered(at / 100 + 0.01, at / 100 + 0.011)
 
 
 def test_any_answer_makes_a_peer_well() -> None:
