@@ -95,7 +95,8 @@ class Attempt:
         answering = [server for server in servers if not job.health(server.id).down]
         reminded = [rig for rig in job.rig.targets if rig not in telling] if answering and self.task.present else []
         current = {Endpoint(server.host, server.port) for server in self._current(job)}
-        job.expect_polls({Endpoint(server.host, server.port) for server in servers}, current)
+        everyone = {Endpoint(server.host, server.port) for server in job.rig.pool.nameservers}
+        job.expect_polls(everyone, {Endpoint(server.host, server.port) for server in servers}, current)
         job.expect_telling({rig.notify for rig in [*telling, *reminded] if rig.notify is not None})
         work: list[tuple[str, Coroutine[Any, Any, PeerOutcome]]] = []
         work += [(rig.target.id, tell(job, rig)) for rig in telling]

@@ -112,13 +112,17 @@ class Job:
 
     # -- served: a nameserver answers as wanted
 
-    def expect_polls(self, nameservers: set[Endpoint], current: set[Endpoint]) -> None:
-        """Which nameservers are asked in this attempt, and which are known to serve already."""
-        self.polling = set(nameservers)
-        self._served = {at: _sign() for at in nameservers | current}
-        for at in current - nameservers:
+    def expect_polls(self, everyone: set[Endpoint], asked: set[Endpoint], current: set[Endpoint]) -> None:
+        """Which nameservers there are, which are asked in this attempt, and which are known to serve already.
+
+        One that is neither is left alone for now (its back-off): nothing may be taken for served by it.
+        """
+        self.polling = set(asked)
+        self._served = {at: _sign() for at in everyone}
+        for at in current - asked:
             _set(self._served[at])
-        if not nameservers:
+        self._missed = bool(everyone - asked - current)
+        if not asked:
             _set(self.polls_over)
 
     def mark_polled(self, at: Endpoint, *, ok: bool) -> None:

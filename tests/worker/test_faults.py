@@ -56,6 +56,22 @@ def test_a_silent_server_is_named_and_the_others_keep_their_speed(plane: Plane, 
     assert plane.server_view(zone, silent).state != "current"
 
 
+def test_nothing_is_taken_for_done_at_a_server_that_is_left_alone(plane: Plane, servers: Servers) -> None:
+    two_thirds(plane)
+    good, _, silent = servers
+    plane.pool(*servers)
+    plane.start()
+    zone = plane.zone()
+    plane.wait_done()
+    silent.silent = True
+    plane.edit(zone)
+    eventually(lambda: plane.target_view(zone, silent).error is not None, 10)
+    for _ in range(10):
+        served_after(plane, zone, good)
+        eventually(lambda: plane.server_view(zone, good).state == "current")
+        assert plane.target_view(zone, silent).error is not None
+
+
 def test_a_zone_that_is_changed_all_the_time_shows_a_silent_server_soon(plane: Plane, servers: Servers) -> None:
     two_thirds(plane)
     plane.worker_settings = WorkerSettings(find_interval=0.2, lease=60.0)
