@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from wsgiref.types import WSGIEnvironment
 
 from redesignate.model.errors import BadInput
@@ -16,9 +17,10 @@ class TooLarge(Exception):
 
 
 def read(environ: WSGIEnvironment, limit: int) -> bytes:
-    """The body. Where it ends before its declared length, what came is all there is.
+    """The body, whole.
 
-    Raises TooLarge, BadInput (a length that is no number).
+    Raises TooLarge, BadInput (a length that is no number; a body that ends before its length or within a chunk, which
+    is an incomplete message, RFC 9112 §6.3: half of a body may well be readable and mean something else).
     """
     declared = environ.get("CONTENT_LENGTH") or ""
     if declared:
@@ -27,7 +29,10 @@ def read(environ: WSGIEnvironment, limit: int) -> bytes:
         if len(declared) > 15 or int(declared) > limit:
             _discard(environ, int(declared[:16]))
             raise TooLarge
-        return _up_to(environ, int(declared))
+        body = _up_to(environ, int(declared))
+        if len(body) < int(declared):
+            raise BadInput(f"The body ended after {len(body)} of the {int(declared)} octets that Content-Length names")
+        return body
     if environ.get("wsgi.input_terminated") or "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
         body = _up_to(environ, limit + 1)
         if len(body) > limit:
@@ -40,7 +45,10 @@ def read(environ: WSGIEnvironment, limit: int) -> bytes:
 def _up_to(environ: WSGIEnvironment, wanted: int) -> bytes:
     parts: list[bytes] = []
     while wanted > 0:
-        part = environ["wsgi.input"].read(wanted)
+        try:
+            part = environ["wsgi.input"].read(wanted)
+        except OSError as error:  # gunicorn's and uWSGI's word for chunks that are none, and for a client that left
+            raise BadInput(f"The body cannot be read to its end: {error}") from error
         if not part:
             break
         parts.append(part)
@@ -51,5 +59,6 @@ def _up_to(environ: WSGIEnvironment, wanted: int) -> bytes:
 def _discard(environ: WSGIEnvironment, rest: int) -> None:
     if rest > DISCARDED:
         return
-    while rest > 0 and (part := environ["wsgi.input"].read(min(rest, 2**16))):
-        rest -= len(part)
+    with contextlib.suppress(OSError):  # what is not there need not be thrown away
+        while rest > 0 and (part := environ["wsgi.input"].read(min(rest, 2**16))):
+            rest -= len(part)

@@ -130,9 +130,25 @@ def test_without_a_length_nothing_is_read() -> None:
     assert is_fault(answer, 400, "empty_request_body")
 
 
-def test_a_body_shorter_than_it_claims_is_malformed_json() -> None:
-    answer = client().ask("POST", "/v2/zones", b'{"name":', headers={"Content-Length": "4000"})
-    assert is_fault(answer, 400, "invalid_json")
+def test_a_body_shorter_than_it_claims_is_refused_even_where_it_is_json() -> None:
+    answer = client().ask("POST", "/v2/zones", b'{"name":"a.example."}', headers={"Content-Length": "4000"})
+    assert is_fault(answer, 400, "bad_request")
+    assert answer.json["message"].startswith("The body ended after 21 of the 4000 octets")
+
+
+class Broken(io.BytesIO):
+    """A body that the server cannot read: its chunks are none, or the client has left."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise OSError("Invalid chunk size: b'zz'")
+
+
+def test_a_body_that_the_server_cannot_read_is_the_clients_fault() -> None:
+    chunked: dict[str, Any] = {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked"}
+    for how in ({"CONTENT_LENGTH": "5"}, chunked):
+        assert is_fault(client().ask("POST", "/v2/zones", b"", **how, **{"wsgi.input": Broken()}), 400, "bad_request")
+    large = client().ask("POST", "/v2/zones", b"", CONTENT_LENGTH="200000", **{"wsgi.input": Broken()})
+    assert large.status == 413
 
 
 def test_a_length_that_is_no_number_is_refused() -> None:
