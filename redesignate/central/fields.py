@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from redesignate.central.rules import Rules
 from redesignate.model.caller import Caller
 from redesignate.model.errors import BadInput, InvalidObject, InvalidTTL
-from redesignate.model.names import InvalidName, check_rrset_name, check_zone_name
+from redesignate.model.names import InvalidName, canonical, check_rrset_name, check_zone_name
+from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.rdata import TYPES, Rdata, check_at, is_supported, key, parse
 
 TTL_MAX = 2**31 - 1
@@ -38,6 +41,32 @@ def rrset_name(text: str, rrtype: str) -> str:
         if rrtype == "TLSA":
             raise BadInput(str(error)) from error
         raise refused(error) from error
+
+
+def is_name(text: str, name: str) -> bool:
+    """Whether a text that was sent back names `name`, in whatever spelling it was typed."""
+    try:
+        return canonical(text) == name
+    except InvalidName:
+        return False
+
+
+def by_name(query: ListQuery) -> ListQuery:
+    """The question with the names in its filters as they are stored, so that a name is found as it was sent.
+
+    A whole name in any spelling (RFC 4343, RFC 5891); of a part of one, the case alone.
+    """
+    return replace(query, conditions=tuple(_stored(condition) for condition in query.conditions))
+
+
+def _stored(condition: Condition) -> Condition:
+    if condition.field != "name":
+        return condition
+    value = condition.value.lower()
+    if condition.op in (Op.EQ, Op.NE):
+        with contextlib.suppress(InvalidName):  # what is no name names nothing, and is then not found
+            value = canonical(condition.value)
+    return replace(condition, value=value, upper=condition.upper and condition.upper.lower())
 
 
 def email(text: str) -> str:

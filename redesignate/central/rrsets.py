@@ -100,7 +100,7 @@ def list_rrsets(rules: Rules, work: Work, caller: Caller, zone_id: str | None, q
         visible(caller, work.zones.get(zone_id), zone_id)
     elif not caller.all_projects:
         project = caller.project_id or ""
-    page = work.rrsets.listed(query, zone_id=zone_id, project_id=project)
+    page = work.rrsets.listed(fields.by_name(query), zone_id=zone_id, project_id=project)
     if page is None:
         raise MarkerNotFound(f"Marker {query.marker} could not be found")
     return page
@@ -222,8 +222,9 @@ def _check_changeable(caller: Caller, zone: Zone, rrset: RRset) -> None:
 
 def _check_kept(before: RRset, change: RRsetChange) -> None:
     """A member that cannot change may be sent back as it is."""
-    sent = (("name", change.same_name, before.name), ("type", change.same_type, before.type))
-    differing = [name for name, given, kept in sent if given is not UNSET and given != kept]
+    renamed = change.same_name is not UNSET and not fields.is_name(change.same_name, before.name)
+    retyped = change.same_type is not UNSET and change.same_type != before.type
+    differing = [name for name, differs in (("name", renamed), ("type", retyped)) if differs]
     if differing:
         raise InvalidObject(f"Provided object does not match schema. Keys {differing[:1]} are not valid for recordset")
 

@@ -197,7 +197,7 @@ def list_zones(rules: Rules, work: Work, caller: Caller, query: ListQuery) -> Pa
     """A page of the caller's zones, or of all with the switch. Raises Forbidden, MarkerNotFound."""
     rules.policy.may("find_zones", caller, own(caller))
     project = None if caller.all_projects else caller.project_id or ""
-    page = work.zones.listed(query, project_id=project, catalogs="admin" in caller.roles)
+    page = work.zones.listed(fields.by_name(query), project_id=project, catalogs="admin" in caller.roles)
     if page is None:
         raise MarkerNotFound(f"Marker {query.marker} could not be found")
     return page
@@ -278,14 +278,9 @@ def _check_type_rules(zone: Zone, change: ZoneChange) -> None:
 
 def _check_kept(zone: Zone, change: ZoneChange) -> None:
     """A member that cannot change may be sent back as it is."""
-    differing = [
-        name
-        for name, sent, kept in (
-            ("name", change.same_name, zone.name),
-            ("type", change.same_type, zone.type),
-        )
-        if sent is not UNSET and sent != kept
-    ]
+    renamed = change.same_name is not UNSET and not fields.is_name(change.same_name, zone.name)
+    retyped = change.same_type is not UNSET and change.same_type is not zone.type
+    differing = [name for name, differs in (("name", renamed), ("type", retyped)) if differs]
     if differing:
         raise InvalidObject(f"Provided object does not match schema. Keys {differing[:1]} are not valid for zone")
 

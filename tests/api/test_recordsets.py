@@ -97,6 +97,12 @@ def test_a_recordset_sent_back_as_it_was_read_is_no_fault(zone: Zone) -> None:
     assert (answer.status, answer.json["records"]) == (202, ["192.0.2.7"])
 
 
+def test_the_name_may_be_sent_back_as_it_was_typed(zone: Zone) -> None:
+    made = zone.add("WWW.example.org.").json
+    answer = zone.asker.ask("PUT", f"{zone.path}/{made['id']}", {"name": "WWW.example.org.", "ttl": 60})
+    assert (answer.status, answer.json["name"]) == (202, "www.example.org.")
+
+
 @pytest.mark.parametrize(
     ("member", "value"),
     [
@@ -178,6 +184,8 @@ def test_the_total_is_left_out_where_nobody_wants_it(zone: Zone) -> None:
     [
         ("name=a.example.org.", {"a"}),
         ("name=*.example.org.", {"a", "b"}),
+        ("name=A.Example.ORG.", {"a"}),
+        ("name=B.*", {"b"}),
         ("type=TXT", {"b"}),
         ("type=!TXT&name=*.example.org.", {"a"}),
         ("ttl=60", {"a"}),

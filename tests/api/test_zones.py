@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -220,6 +221,11 @@ def test_a_readers_zone_is_not_a_readers_to_change(system: System) -> None:
         ("description=second", ["b"]),
         ("description=", []),
         ("name=a.example.&ttl=300", []),
+        ("name=A.Example.", ["a"]),
+        ("name=!A.EXAMPLE.", ["b", "c"]),
+        ("name=*.EXAMPLE.", ["a", "b", "c"]),
+        ("name=%EF%BD%82.example.", ["b"]),  # a full-width b
+        ("name=a.example", []),
         ("name=%F0%9F%A6%86", []),
         ("name=%ff", []),
     ],
@@ -230,6 +236,15 @@ def test_filters_select(system: System, query: str, found: list[str]) -> None:
     page = system.client().ask("GET", f"/v2/zones?sort_key=name&{query}").json
     assert [zone["name"] for zone in page["zones"]] == [f"{name}.example." for name in found]
     assert page["metadata"]["total_count"] == len(found)
+
+
+def test_a_name_is_found_and_sent_back_as_it_was_typed(system: System) -> None:
+    typed = "Bücher.EXAMPLE."
+    zone = _make(system, typed)
+    query = urlencode({"name": typed})
+    assert [found["id"] for found in system.client().ask("GET", f"/v2/zones?{query}").json["zones"]] == [zone["id"]]
+    answer = system.client().ask("PATCH", f"/v2/zones/{zone['id']}", {"name": typed, "ttl": 60})
+    assert (answer.status, answer.json["name"]) == (202, "xn--bcher-kva.example.")
 
 
 def test_nobody_pages_from_anothers_zone(system: System) -> None:
