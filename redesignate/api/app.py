@@ -36,6 +36,8 @@ class Gate:
 
     def process_request(self, req: Request, resp: falcon.Response) -> None:
         """Set the request's caller and base; turn away all but the operators during maintenance."""
+        if req.method not in falcon.HTTP_METHODS:
+            req.method = "TRACE"  # which no path takes: a verb that nobody knows is 405 as well
         identity = self._authenticate.identity(req.env)
         settings = self._settings
         if settings.maintenance_mode and settings.maintenance_mode_role.lower() not in identity.roles:

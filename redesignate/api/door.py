@@ -50,9 +50,9 @@ class Answer:
         self.start(f"{status} {phrase}", told, sys.exc_info() if sys.exc_info()[0] else None)
         return [] if self._environ["REQUEST_METHOD"] == "HEAD" else [content]
 
-    def fail(self, problem: Problem) -> list[bytes]:
-        """The answer that v2 publishes for a failure."""
-        told = list(errors.headers(problem).items())
+    def fail(self, problem: Problem, **more: str) -> list[bytes]:
+        """The answer that v2 publishes for a failure; `more` are headers beside its own."""
+        told = list((errors.headers(problem) | more).items())
         return self.send(problem.status, errors.fault(problem, self._environ[REQUEST_ID]), JSON, told)
 
 
@@ -110,7 +110,7 @@ class Door:
         if self._settings.maintenance_mode:
             return answer.send(503, kind="text/html", headers=[("Retry-After", "60")])
         if environ["REQUEST_METHOD"] != "GET":
-            return answer.fail(MethodNotAllowed())
+            return answer.fail(MethodNotAllowed(), Allow="GET, OPTIONS")
         base = link_base(environ) if self._settings.enable_host_header else self._settings.api_base_uri.rstrip("/")
         return answer.send(200, document(base, v2=self._settings.enable_api_v2), JSON)
 

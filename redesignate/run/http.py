@@ -26,10 +26,11 @@ class Threaded:
         import waitress
 
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-        listen = " ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in settings.listen)
+        places = [(f"[{host}]" if ":" in host else host, port) for host, port in settings.listen]
         self._server = waitress.create_server(
             app,
-            listen=listen,
+            listen=" ".join(f"{host}:{port}" for host, port in places),
+            server_name=places[0][0],  # for links, where a client names no host
             threads=threads,
             backlog=settings.backlog,
             channel_timeout=60,

@@ -35,7 +35,9 @@ def test_the_versions_page_needs_no_token_and_names_v2() -> None:
 
 
 def test_the_versions_page_is_read_only() -> None:
-    assert is_fault(client().ask("POST", "/"), 405, "method_not_allowed")
+    answer = client().ask("POST", "/")
+    assert is_fault(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET, OPTIONS"
 
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/", "/v2/nothing", "/v3", "/admin/quotas/x", "/v2/zones.json", "/v2x"])

@@ -14,7 +14,8 @@ from redesignate.model.service import ServiceState
 from tests.api.client import Client, is_fault
 from tests.api.conftest import System
 
-VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+ODD = ("PROPFIND", "FROBNICATE")
+VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "TRACE", *ODD)
 NOWHERE = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 ZONE = {"name": "new.example.", "email": "a@new.example"}
 RRSET = {"name": "new.example.org.", "type": "A", "records": ["192.0.2.1"]}
@@ -62,7 +63,7 @@ def test_each_path_answers_its_verbs_and_no_other(system: System, path: str, ans
     for verb in VERBS:
         for slash in ("", "/") if verb in ("GET", "PUT") else ("",):
             status, body = answers.get(verb, (405, None))
-            answer = admin.ask(verb, address + slash, body)
+            answer = admin.ask(verb, address + slash, body, checked=verb not in ODD)
             assert answer.status == status, (verb, address, answer)
             if status == 405 and verb != "HEAD":
                 assert is_fault(answer, 405, "method_not_allowed")
