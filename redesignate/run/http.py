@@ -74,11 +74,13 @@ def run_gunicorn(
     """
     from gunicorn.app.base import BaseApplication
 
+    from redesignate.run.bounded import BoundedWorker
+
     options: dict[str, object] = {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in settings.listen],
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": "gthread",
+        "worker_class": BoundedWorker,
         "backlog": settings.backlog,
         "keepalive": 60,
         "timeout": 120,

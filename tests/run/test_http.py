@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTTP server that `redesignate serve` brings along, asked over a socket."""
+"""The API's HTTP servers, asked over a socket: that of `redesignate serve`, and that of `redesignate api`."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -36,3 +42,47 @@ def test_a_client_that_names_no_host_gets_links_that_lead_here(port: int) -> Non
         answer.begin()
         versions = json.load(answer)["versions"]
     assert versions[0]["links"][0]["href"] == f"http://127.0.0.1:{port}/v2"
+
+
+API = """
+import sys
+from redesignate.api.app import build
+from redesignate.auth.noauth import NoAuth
+from redesignate.config.settings import ApiSettings
+from redesignate.run.bounded import BoundedWorker
+from redesignate.run.http import run_gunicorn
+from tests.api.client import NeverAsked
+BoundedWorker.arrival_s = 1.0
+settings = ApiSettings(listen=(("127.0.0.1", int(sys.argv[1])),), threads=2, healthcheck_disable_file=None)
+run_gunicorn(lambda: build(NeverAsked(), settings, NoAuth()), settings, patience_s=1, end=lambda: None)
+"""
+
+
+@pytest.fixture
+def api() -> Iterator[int]:
+    """Where `redesignate api` listens, with two threads and little patience."""
+    port = free_port()
+    made = subprocess.Popen([sys.executable, "-c", API, str(port)], process_group=0, stderr=subprocess.PIPE, text=True)
+    with made:
+        try:
+            assert made.stderr is not None
+            while "Booting worker" not in (line := made.stderr.readline()):
+                assert line, "gunicorn does not start"
+            yield port
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(made.pid, signal.SIGKILL)
+
+
+def test_half_sent_requests_do_not_keep_the_api_from_others(api: int) -> None:
+    head = b"POST /v2/zones HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    with contextlib.ExitStack() as open_ones:
+        halves = [open_ones.enter_context(socket.create_connection(("127.0.0.1", api), timeout=20)) for _ in range(4)]
+        for at, connection in enumerate(halves):
+            connection.sendall(head if at % 2 else head[:30])
+        began = time.monotonic()
+        asked = open_ones.enter_context(contextlib.closing(http.client.HTTPConnection("127.0.0.1", api, timeout=20)))
+        asked.request("GET", "/healthcheck")
+        assert asked.getresponse().status == 200
+        assert time.monotonic() - began < 15
+        assert halves[1].recv(100).startswith(b"HTTP/1.1 400 ")
