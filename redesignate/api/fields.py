@@ -101,7 +101,7 @@ def text_map(name: str, value: object) -> dict[str, str]:
     """An object whose members are strings."""
     if not isinstance(value, dict):
         raise refuse(f"{name} must be an object, not {kind(value)}")
-    return {text(name, key): text(name, item) for key, item in value.items()}
+    return {text(name, key): text(f"{name}.{key[:50]}", item) for key, item in value.items()}
 
 
 def kind(value: object) -> str:

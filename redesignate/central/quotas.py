@@ -55,7 +55,8 @@ def set_quotas(rules: Rules, work: Work, caller: Caller, project_id: str, given:
 
 
 def reset_quotas(rules: Rules, work: Work, caller: Caller, project_id: str) -> None:
-    """Give a project the defaults again. Raises Forbidden."""
+    """Give a project the defaults again. Raises InvalidProject, Forbidden."""
+    _check_id(project_id)
     rules.policy.may("reset_quotas", caller, {"project_id": project_id, "tenant_id": project_id})
     if rules.settings.quota_driver != "noop":
         work.quotas.reset(project_id)
@@ -66,12 +67,20 @@ def _project(rules: Rules, caller: Caller, project_id: str | None, rule: str, mo
         raise MissingProject("The token names no project, and none was asked for")
     wanted = project_id if project_id is not None else caller.project_id
     assert wanted is not None
-    if len(wanted) > PROJECT_LENGTH:
-        raise InvalidProject(f"{wanted[:PROJECT_LENGTH]}… is no project: ids have at most {PROJECT_LENGTH} characters")
+    _check_id(wanted)
     rules.policy.may(rule, caller, {"project_id": wanted, "tenant_id": wanted} | dict(more))
     if wanted != caller.project_id and not caller.all_projects:
         raise Forbidden("Another project's quotas need the all-projects switch")
     return wanted
+
+
+def _check_id(project_id: str) -> None:
+    """No database column holds another; PostgreSQL cannot even be asked about a NUL."""
+    if len(project_id) > PROJECT_LENGTH or not project_id.isprintable():
+        raise InvalidProject(
+            f"{project_id[:PROJECT_LENGTH]!r} is no project: ids have at most {PROJECT_LENGTH} characters, all of them "
+            "printable"
+        )
 
 
 def get_limits(rules: Rules, work: Work, caller: Caller) -> dict[str, int]:

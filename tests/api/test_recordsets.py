@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -240,6 +241,14 @@ def test_quotas_are_read_set_and_reset(strict: System) -> None:
     assert strict.client().ask("GET", "/v2/quotas/p1").json["zone_records"] == 7
     assert admin.ask("DELETE", "/v2/quotas/p1").status == 204
     assert strict.client().ask("GET", "/v2/quotas").json == defaults
+
+
+@pytest.mark.parametrize("verb", ["GET", "PATCH", "DELETE"])
+@pytest.mark.parametrize("project", ["x" * 37, "a%00b", "a%0Ab"])
+def test_what_cannot_be_a_project_has_no_quotas(strict: System, verb: str, project: str) -> None:
+    admin = strict.client(roles="admin", **{"X-Auth-All-Projects": "1"})
+    body = {"zones": 1} if verb == "PATCH" else None
+    assert is_fault(admin.ask(verb, f"/v2/quotas/{unquote(project)}", body), 400, "invalid_project")
 
 
 def test_anothers_quotas_need_the_switch_even_for_an_admin(strict: System) -> None:
