@@ -136,7 +136,7 @@ def _database(groups: Groups) -> None:
     group = _group(groups, "database", "The database's schema.")
     _action(group, "sync", database.upgrade, "Bring the schema to the newest revision.")
     upgrade = _action(group, "upgrade", database.upgrade, "Bring the schema to a revision.")
-    upgrade.add_argument("revision", nargs="?", default="head")
+    upgrade.add_argument("revision", nargs="?", default="head", help="default: the newest; `history` lists them")
     _action(group, "current", database.current, "Print the database's revision.")
     _action(group, "heads", database.heads, "Print the newest revision.")
     _action(group, "history", database.history, "Print every revision.")

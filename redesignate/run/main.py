@@ -20,6 +20,13 @@ SERVICES = {
 }
 
 
+_FILES = (
+    "Everything else stands in the configuration: designate.conf and redesignate.conf of ./, /etc/designate and "
+    "/etc/redesignate, or the files named by --config-file before the command. `redesignate manage config sample` "
+    "prints every option."
+)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="redesignate",
@@ -33,13 +40,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config-dir", action="append", default=[], metavar="DIR", help="and every .conf file in here")
     parser.add_argument("--debug", action="store_true", help="log more")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    serve = commands.add_parser("serve", help="everything in one process: no servers, no login, loopback only")
+    text = "everything in one process: no servers, no login, loopback only"
+    serve = commands.add_parser("serve", help=text, description=f"Run {text}.")
     serve.add_argument("--port", type=int, default=9001, help="of the API (9001)")
     serve.add_argument("--dns-port", type=int, default=5354, help="of the nameserver, UDP and TCP (5354)")
     serve.add_argument("--state-dir", type=Path, default=Path("state"), help="database and keys (./state)")
     serve.add_argument("--database", metavar="URL", help="instead of SQLite in the state folder")
     for name, text in SERVICES.items():
-        commands.add_parser(name, help=text)
+        commands.add_parser(name, help=text, description=f"Run {name}: {text}.", epilog=_FILES)
     commands.add_parser(
         "manage", help="pools, database, keys, services: see `redesignate manage --help`", add_help=False
     )
@@ -50,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code. What goes wrong is one line on standard error."""
     arguments, rest = _parser().parse_known_args(argv)
     if rest and arguments.command != "manage":
-        _parser().error(f"unrecognised arguments: {' '.join(rest)}")
+        _parser().error(f"unrecognised arguments: {' '.join(rest)} (--config-file and the like precede the command)")
     try:
         return _run(arguments, rest)
     except Problem as problem:
