@@ -217,6 +217,11 @@ def test_all_recordsets_are_ones_own_projects(zone: Zone) -> None:
     assert is_fault(zone.system.client("p2").ask("GET", foreign), 404, "recordset_not_found")
 
 
+def test_of_very_many_wrong_records_the_first_hundred_are_named(zone: Zone) -> None:
+    answer = zone.add("www.example.org.", "A", "192.0.2.1", *[""] * 5000)
+    assert [fault["path"] for fault in answer.json["errors"]["errors"]] == [["records", n] for n in range(1, 101)]
+
+
 def test_too_many_records_are_over_quota_by_name(strict: System) -> None:
     many = Zone(strict).add("www.example.org.", "A", *[f"192.0.2.{n}" for n in range(21)])
     assert is_fault(many, 413, "over_quota")
