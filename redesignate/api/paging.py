@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from redesignate.api.request import Request, refuse_filters, uuid_or_none
 from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import BadInput, InvalidLimit, InvalidMarker, InvalidSortDir, InvalidSortKey
-from redesignate.model.paging import Condition, ListQuery, Op
+from redesignate.model.paging import Condition, ListQuery, Op, Page
 
 _PAGING = frozenset({"limit", "marker", "sort_key", "sort_dir"})
 _DIGITS = re.compile(r"\s*\+?[0-9]{1,19}\s*\Z", re.ASCII)
@@ -54,12 +54,12 @@ def list_query(request: Request, listing: Listing, settings: ApiSettings, *, cou
 
 
 def envelope(
-    request: Request, listing: Listing, query: ListQuery, items: Sequence[Any], total: int | None
+    request: Request, listing: Listing, query: ListQuery, items: Sequence[Any], page: Page[Any]
 ) -> dict[str, Any]:
-    """A page's JSON; `links.next` is there iff the page is full."""
-    body: dict[str, Any] = {listing.name: items, "links": _links(request, query, items)}
+    """A page's JSON; `links.next` is there iff the page is full, or was cut for its size."""
+    body: dict[str, Any] = {listing.name: items, "links": _links(request, query, items, cut=page.cut)}
     if listing.counted:
-        body["metadata"] = {} if total is None else {"total_count": total}
+        body["metadata"] = {} if page.total is None else {"total_count": page.total}
     return body
 
 
@@ -117,10 +117,10 @@ def _marker(text: str | None) -> str | None:
     return found
 
 
-def _links(request: Request, query: ListQuery, items: Sequence[Any]) -> dict[str, str]:
+def _links(request: Request, query: ListQuery, items: Sequence[Any], *, cut: bool) -> dict[str, str]:
     here = request.base + request.path
     pairs = request.query_pairs()
     links = {"self": f"{here}?{urlencode(pairs)}" if pairs else here}
-    if len(items) == query.limit:
+    if cut or len(items) == query.limit:
         links["next"] = f"{here}?{urlencode({**pairs, 'marker': items[-1].id})}"
     return links

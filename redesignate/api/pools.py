@@ -21,7 +21,7 @@ class Pools(Resource):
         """A page of the pools."""
         query = list_query(req, POOLS, self.settings)
         page = self.central.call(ListPools(caller=req.caller, query=query))
-        send(resp, envelope(req, POOLS, query, [shapes.pool(pool, req.base) for pool in page.items], page.total))
+        send(resp, envelope(req, POOLS, query, [shapes.pool(pool, req.base) for pool in page.items], page))
 
     def on_get_one(self, req: Request, resp: falcon.Response, pool_id: str) -> None:
         """One pool."""

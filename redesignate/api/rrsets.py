@@ -89,7 +89,7 @@ class Recordsets(Resource):
         query = list_query(req, listing, self.settings, count=not req.flag(_HIDE_COUNTS))
         page = self.central.call(ListRRsets(caller=req.caller, zone_id=zone_id, query=query))
         items = [shapes.recordset(rrset, req.base) for rrset in page.items]
-        send(resp, envelope(req, listing, query, items, page.total))
+        send(resp, envelope(req, listing, query, items, page))
 
 
 def _ids(zone_id: str, recordset_id: str) -> tuple[str, str]:

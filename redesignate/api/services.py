@@ -26,7 +26,7 @@ class Services(Resource):
         query = list_query(req, SERVICES, self.settings)
         page = self.central.call(ListServices(caller=req.caller, query=query))
         items = [shapes.service(service, req.base) for service in page.items]
-        send(resp, envelope(req, SERVICES, query, items, page.total))
+        send(resp, envelope(req, SERVICES, query, items, page))
 
     def on_get_one(self, req: Request, resp: falcon.Response, service_id: str) -> None:
         """One service."""

@@ -38,7 +38,7 @@ class Zones(Resource):
         query = list_query(req, ZONES, self.settings)
         page = self.central.call(ListZones(caller=req.caller, query=query))
         items = [shapes.zone(zone, req.base) for zone in page.items]
-        send(resp, envelope(req, ZONES, query, items, page.total))
+        send(resp, envelope(req, ZONES, query, items, page))
 
     def on_post(self, req: Request, resp: falcon.Response) -> None:
         """Make a zone."""

@@ -51,7 +51,11 @@ class ListQuery:
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of a list, and the size of the whole where it was asked for."""
+    """One page of a list, and the size of the whole where it was asked for.
+
+    cut   whether it ends before the limit because its items are large, and more follow
+    """
 
     items: tuple[T, ...]
     total: int | None = None
+    cut: bool = False

@@ -209,6 +209,18 @@ def test_filters_select(zone: Zone, query: str, found: set[str]) -> None:
         assert page["metadata"]["total_count"] == len(found)
 
 
+def test_a_page_of_very_large_recordsets_is_cut_and_says_that_more_follow(zone: Zone) -> None:
+    large = " ".join([f'"{"x" * 255}"'] * 90)
+    made = {zone.add(f"n{n}.example.org.", "TXT", large).json["id"] for n in range(110)}
+    for path in (zone.path, "/v2/recordsets"):
+        first = zone.asker.ask("GET", f"{path}?type=TXT&limit=max").json
+        assert (len(first["recordsets"]), first["metadata"]) == (100, {"total_count": 110})
+        rest = zone.asker.ask("GET", first["links"]["next"].removeprefix("http://dns.example.net")).json
+        assert "next" not in rest["links"]
+        assert {item["id"] for item in first["recordsets"] + rest["recordsets"]} == made
+    assert len(zone.asker.ask("GET", f"{zone.path}?limit=100").json["recordsets"]) == 100
+
+
 def test_all_recordsets_are_ones_own_projects(zone: Zone) -> None:
     assert zone.system.client("p2").ask("GET", "/v2/recordsets").json["recordsets"] == []
     assert len(zone.asker.ask("GET", "/v2/recordsets").json["recordsets"]) == 2
