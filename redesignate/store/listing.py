@@ -16,6 +16,8 @@ from sqlalchemy.types import Integer
 from redesignate.model.paging import Condition, Op
 
 _HIGHEST = "\U0010ffff"
+_LONGEST = 1000
+"""Characters; no column that is asked about by a pattern holds as many."""
 _WIDEST = 2**63 - 1
 """What every database can compare with; no column holds it."""
 
@@ -39,9 +41,13 @@ def where(condition: Condition, column: ColumnElement[Any]) -> ColumnElement[boo
 
 def like(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
     """`*` stands for any run of characters. What stands before the first `*` becomes a range, which an index serves."""
-    prefix, star, rest = pattern.partition("*")
-    if not star:
+    parts = pattern.split("*")
+    if len(parts) == 1:
         return column == pattern
+    if sum(map(len, parts)) > _LONGEST:  # SQLite refuses a pattern of 50,000 octets
+        return false()
+    pattern = "*".join([parts[0], *filter(None, parts[1:-1]), parts[-1]])
+    prefix, _, rest = pattern.partition("*")
     in_range = and_(column >= prefix, column < prefix + _HIGHEST) if prefix else column.is_not(None)
     if rest == "":
         return in_range

@@ -389,6 +389,14 @@ def test_many_stars_cost_a_computed_value_no_time() -> None:
     assert time.process_time() - began < 0.5
 
 
+@pytest.mark.parametrize("pattern", ["*a" * 25_500, "*" * 60_000 + "x", "_" * 60_000 + "*", "a*" + "b" * 1001])
+def test_a_pattern_longer_than_any_value_finds_nothing(pattern: str, empty: Path) -> None:
+    with fresh(empty) as store:
+        add(store, zone(description="aaa"))
+        condition = Condition("description", Op.LIKE, pattern)
+        assert walk(zone_list(store, "p1"), 10, sort_key="name", descending=False, conditions=(condition,)) == []
+
+
 def test_every_sort_key_has_been_walked() -> None:
     published = {"created_at", "id", "updated_at", "name", "project_id", "serial", "ttl", "status"}
     assert published <= set(itertools.chain(ZONE_KEYS))
