@@ -70,6 +70,7 @@ def _v2(central: Central, settings: ApiSettings, authenticate: Authenticator) ->
     app.add_route("/v2/zones/{zone_id}", zones, suffix="one")
     app.add_route("/v2/zones/{zone_id}/nameservers", zones, suffix="nameservers")
     app.add_route("/v2/zones/{zone_id}/peers", zones, suffix="peers")
+    app.add_route("/v2/zones/{zone_id}/tasks/xfr", zones, suffix="xfr")
     app.add_route("/v2/zones/{zone_id}/recordsets", rrsets)
     app.add_route("/v2/zones/{zone_id}/recordsets/{recordset_id}", rrsets, suffix="one")
     app.add_route("/v2/recordsets", rrsets, suffix="all")

@@ -17,6 +17,7 @@ from redesignate.bus.port import (
     DeleteZone,
     GetZone,
     ListZones,
+    TransferZone,
     UpdateZone,
     ZoneNameservers,
     ZonePeers,
@@ -78,3 +79,8 @@ class Zones(Resource):
         """Which server has the zone, and why the others have not."""
         views = self.central.call(ZonePeers(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
         send(resp, shapes.peers(views))
+
+    def on_post_xfr(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
+        """Fetch a SECONDARY zone from one of its masters."""
+        self.central.call(TransferZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
+        send(resp, "", 202)

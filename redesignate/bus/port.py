@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# Long because every command stands here, one after another: the table of what central is asked.
 """The two ports of the bus, and everything that goes over them.
 
 `Central.call` asks central one question and waits for its answer: a `Command` is a struct that names its reply.
@@ -15,6 +16,7 @@ from typing import Generic, Protocol, TypeVar, get_args
 import msgspec
 
 from redesignate.model.caller import Caller
+from redesignate.model.inbound import InboundOutcome, InboundTask
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.pool import NSRecord, Pool
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
@@ -75,6 +77,13 @@ class ZoneNameservers(Command[tuple[NSRecord, ...]], tag="zone.nameservers", fro
 
 class ZonePeers(Command[tuple[PeerView, ...]], tag="zone.peers", frozen=True):
     """On which server the zone is, and why not on the others."""
+
+    caller: Caller
+    zone_id: str
+
+
+class TransferZone(Command[None], tag="zone.transfer", frozen=True):
+    """Fetch a SECONDARY zone from a primary, whatever its serial (v2's `tasks/xfr`)."""
 
     caller: Caller
     zone_id: str
@@ -309,6 +318,44 @@ class ReleaseWork(Command[int], tag="work.release", frozen=True):
     """Nobody holds any work: for a start at which no other worker can be alive. How many leases were cut short."""
 
 
+class DueInbound(Command[tuple[str, ...]], tag="inbound.due", frozen=True):
+    """SECONDARY zones whose primaries are to be asked now and that nobody holds, the longest due first."""
+
+    limit: int = 100
+
+
+class BeginInbound(Command[tuple[InboundTask, ...]], tag="inbound.begin", frozen=True):
+    """Lease those of these SECONDARY zones that are due and free, and say how to look at each.
+
+    For those that the worker holds already the lease is longer afterwards; zones held by others are left out.
+    """
+
+    worker: str
+    zone_ids: tuple[str, ...]
+    lease_s: float = 60.0
+
+
+class ReportInbound(Command[None], tag="inbound.report", frozen=True):
+    """Record what came of a look at a zone's primaries, with the zone where it was fetched. Idempotent."""
+
+    worker: str
+    outcome: InboundOutcome
+
+
+class NotifiedInbound(Command[int], tag="inbound.notified", frozen=True):
+    """Primaries have sent NOTIFY for these zones (zone id, the primary's address): look at them now. How many."""
+
+    zones: tuple[tuple[str, str], ...]
+
+
+class SweepInbound(Command[int], tag="inbound.sweep", frozen=True):
+    """Let copies that are too old expire, hint at what is due and held by nobody, of shards first..last. How many."""
+
+    first_shard: int
+    last_shard: int
+    limit: int
+
+
 class PurgeZones(Command[int], tag="zone.purge", frozen=True):
     """Forget zones deleted for longer than `age_s`, at most `limit` of shards first..last. How many."""
 
@@ -346,6 +393,20 @@ class HoldPartition(Command[Partition], tag="lease.partition", frozen=True):
     group: str
     member: str
     lease_s: float
+
+
+_INBOUND = "inbound:"
+
+
+def inbound_hint(zone_id: str) -> str:
+    """The hint that a SECONDARY zone's primaries are to be asked; a bare zone id hints at work in the outbox."""
+    return _INBOUND + zone_id
+
+
+def sorted_hints(hints: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Zones with work in the outbox, and zones whose primaries are to be asked."""
+    inbound = [hint.removeprefix(_INBOUND) for hint in hints if hint.startswith(_INBOUND)]
+    return [hint for hint in hints if not hint.startswith(_INBOUND)], inbound
 
 
 class ZoneChanged(msgspec.Struct, frozen=True, kw_only=True):

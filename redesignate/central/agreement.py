@@ -15,7 +15,7 @@ from redesignate.config.settings import CentralSettings
 from redesignate.model.clock import SECOND
 from redesignate.model.pool import Pool
 from redesignate.model.work import Outcome, PeerOutcome, PeerState, Role
-from redesignate.model.zone import Action, Status, Zone
+from redesignate.model.zone import Action, Status, Zone, ZoneType
 
 FIRST_PAUSE = 0.5
 
@@ -109,6 +109,8 @@ def _living(zone: Zone, servers: Sequence[PeerState | None], needed: int, failed
     reached = sorted((state.revision if state and state.present else 0 for state in servers), reverse=True)
     confirmed = max(zone.confirmed, reached[needed - 1] if needed else 0)
     confirmed = min(confirmed, zone.revision)
+    if zone.type is ZoneType.SECONDARY and zone.status is Status.ERROR and zone.action is Action.NONE:
+        return replace(zone, confirmed=confirmed)  # expired: what its servers say makes its copy no younger
     if confirmed >= zone.revision:
         return replace(zone, confirmed=confirmed, status=Status.ACTIVE, action=Action.NONE)
     return replace(zone, confirmed=confirmed, status=Status.ERROR if failed else Status.PENDING)

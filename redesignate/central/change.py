@@ -7,6 +7,7 @@ it is written (see `store.zones.advance`). One change is one revision, one seria
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from redesignate.model.caller import Caller
@@ -14,6 +15,7 @@ from redesignate.model.clock import SECOND
 from redesignate.model.serial import following
 from redesignate.model.zone import Action, Status, Zone
 from redesignate.store.journal import Entry
+from redesignate.store.outbox import NEVER
 from redesignate.store.unit import Work
 from redesignate.wire.rrset import retime
 from redesignate.wire.rrset import soa as soa_blob
@@ -47,16 +49,20 @@ def publish(
     rrsets: int = 0,
     records: int = 0,
     apex_version: int | None = None,
+    full: bool = False,
+    earlier: Sequence[Zone] = (),
 ) -> None:
     """Write the zone over its row, what changed into the journal, and have its servers told. Raises Stale.
 
     removed added     RRs with their TTLs, without the SOA
     rrsets records    by how much the zone's counts change
+    full              nobody may go this way by differences: whoever is older transfers the zone whole
+    earlier           as `queue_first`, for a zone that its servers have not been told of before
     Cost              four statements
     """
     more = {} if apex_version is None else {"apex_version": apex_version}
     work.zones.advance(before, after, rrsets=rrsets, records=records, **more)
-    full = len(removed) + len(added) > JOURNAL_ENTRY_MAX
+    full = full or len(removed) + len(added) > JOURNAL_ENTRY_MAX
     entry = Entry(
         zone_id=after.id,
         revision=after.revision,
@@ -70,13 +76,27 @@ def publish(
         at=work.now,
     )
     work.journal.add(entry, caller)
-    queue(work, after)
+    queue_first(work, after, earlier)
 
 
 def queue(work: Work, zone: Zone) -> None:
     """Have the zone's servers told of its newest revision, once this transaction is committed. Two statements."""
+    if zone.waiting:
+        return
     if work.outbox.enqueue(zone.id, zone.pool_id, zone.revision, work.now):
         work.hints.append(zone.id)
+
+
+def queue_first(work: Work, zone: Zone, earlier: Sequence[Zone]) -> None:
+    """Queue a new zone. What servers still owe to an earlier zone of the name is this one's business from now on.
+
+    A worker that is deleting the earlier zone at this moment must not hit ours: nobody may begin before its lease ends.
+    """
+    busy_until = work.outbox.take([gone.id for gone in earlier]) if earlier else NEVER
+    if busy_until > work.now:
+        work.outbox.enqueue_after(zone.id, zone.pool_id, zone.revision, work.now, until=busy_until)
+    else:
+        queue(work, zone)
 
 
 def timed(wire: bytes, ttl: int | None, zone: Zone) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from redesignate.central.rules import Rules
 from redesignate.model.caller import Caller
 from redesignate.model.errors import BadInput, InvalidObject, InvalidTTL
+from redesignate.model.inbound import DNS_PORT, endpoint
 from redesignate.model.names import InvalidName, canonical, check_rrset_name, check_zone_name
 from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.rdata import TYPES, Rdata, check_at, is_supported, key, parse
@@ -112,10 +113,19 @@ def attributes(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def primaries(given: Sequence[str]) -> tuple[str, ...]:
-    """Hosts, with a port each or without, whatever they are. Raises InvalidObject where they are too many or long."""
+    """Hosts, with a port each or without; port 53 is not written. Raises InvalidObject."""
     if len(given) > MOST or any(len(text) > 255 or "\0" in text for text in given):
         raise refused(ValueError(f"There may be at most {MOST} masters of at most 255 characters each"))
-    return tuple(given)
+    try:
+        return tuple(dict.fromkeys(_primary(text) for text in given))
+    except ValueError as error:
+        raise refused(error) from error
+
+
+def _primary(text: str) -> str:
+    """One primary as it is stored. Raises ValueError."""
+    at = endpoint(text)
+    return at.host if at.port == DNS_PORT else str(at)
 
 
 def rrtype(rules: Rules, mnemonic: str) -> str:

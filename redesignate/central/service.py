@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from redesignate.bus import port
 from redesignate.bus.port import Command, Wake
-from redesignate.central import keys, pools, quotas, rrsets, services, upkeep, views, work, zones
+from redesignate.central import arrival, inbound, keys, pools, quotas, rrsets, services, upkeep, views, work, zones
 from redesignate.central.rules import Rules, check_switches
 from redesignate.model.caller import Caller
 from redesignate.store.unit import Store, Work
@@ -36,6 +36,7 @@ READS: dict[type[Command[Any]], Handler] = {
     port.GetService: lambda r, w, c: services.get_service(r, w, c.caller, c.service_id),
     port.PoolForWork: lambda _r, w, c: work.pool_for_work(w, c.pool_id),
     port.Overdue: upkeep.overdue,
+    port.DueInbound: lambda _r, w, c: w.inbound.due(w.now, c.limit),
 }
 """Commands that change nothing."""
 
@@ -59,13 +60,21 @@ WRITES: dict[type[Command[Any]], Handler] = {
     port.BeginWork: lambda _r, w, c: work.begin_work(w, c.worker, c.zone_ids, c.lease_s),
     port.Report: lambda r, w, c: work.report(r, w, c.worker, c.outcomes, c.lease_s),
     port.PeerReturned: lambda _r, w, c: upkeep.peer_returned(w, c.pool_id, c.peer_id),
-    port.ReleaseWork: lambda _r, w, _c: w.outbox.release(),
+    port.ReleaseWork: lambda _r, w, _c: w.outbox.release() + w.inbound.release(),
+    port.TransferZone: lambda r, w, c: inbound.transfer_zone(r, w, c.caller, c.zone_id),
+    port.BeginInbound: lambda _r, w, c: inbound.begin(w, c.worker, c.zone_ids, c.lease_s),
+    port.ReportInbound: inbound.report,
+    port.NotifiedInbound: lambda _r, w, c: inbound.notified(w, c.zones),
+    port.SweepInbound: lambda _r, w, c: inbound.sweep(w, c),
     port.PurgeZones: lambda _r, w, c: upkeep.purge_zones(w, c),
     port.TrimJournal: lambda _r, w, c: upkeep.trim_journal(w, c),
     port.RefreshApexes: lambda _r, w, c: upkeep.refresh_apexes(w, c.limit),
     port.HoldPartition: lambda _r, w, c: services.hold_partition(w, c.group, c.member, c.lease_s),
 }
 """Commands that commit."""
+
+BEFORE: dict[type[Command[Any]], Callable[[Rules, Store, Any], Any]] = {port.ReportInbound: arrival.unpacked}
+"""What is too much work for a transaction and needs none: done once, its answer handed to the command's handler."""
 
 
 class CentralService:
@@ -87,7 +96,8 @@ class CentralService:
             self._send(reading)
             return answer
         handler = WRITES[kind]
-        answer = self._store.transact(lambda unit: handler(self._rules, unit, command), then=self._send)
+        given: Any = BEFORE[kind](self._rules, self._store, command) if kind in BEFORE else command
+        answer = self._store.transact(lambda unit: handler(self._rules, unit, given), then=self._send)
         return answer
 
     def together(self, commands: Sequence[Command[Any]]) -> list[Any]:

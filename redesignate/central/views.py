@@ -6,8 +6,9 @@ from __future__ import annotations
 from redesignate.central.pools import roles
 from redesignate.central.rules import Rules, target_of, visible
 from redesignate.model.caller import Caller
-from redesignate.model.work import PeerState, PeerView
-from redesignate.model.zone import Action, Zone
+from redesignate.model.inbound import Inbound
+from redesignate.model.work import PeerState, PeerView, Role
+from redesignate.model.zone import Action, Zone, ZoneType
 from redesignate.store.unit import Work
 
 
@@ -19,7 +20,8 @@ def zone_peers(rules: Rules, work: Work, caller: Caller, zone_id: str) -> tuple[
     if pool is None:
         return ()
     states = work.peers.of([zone.id])[zone.id]
-    return tuple(
+    row = work.inbound.get(zone.id) if zone.type is ZoneType.SECONDARY else None
+    return ((_primary(zone, row),) if row else ()) + tuple(
         _view(zone, states.get(peer_id) or PeerState(peer_id=peer_id, role=role), address, known=peer_id in states)
         for peer_id, (role, address) in roles(pool).items()
     )
@@ -46,4 +48,23 @@ def _view(zone: Zone, state: PeerState, address: str, *, known: bool) -> PeerVie
         attempts=state.attempts,
         error=state.error,
         next_try=state.next_try or None,
+    )
+
+
+def _primary(zone: Zone, row: Inbound) -> PeerView:
+    """Where a SECONDARY zone comes from: who answered, or was asked, last; "absent" as long as nothing was fetched."""
+    if not row.loaded:
+        word = "absent" if zone.transferred_at is None else "expired"
+    else:
+        word = "behind" if row.attempts else "current"
+    return PeerView(
+        peer_id=zone.id,
+        role=Role.PRIMARY,
+        address=row.primary or ", ".join(zone.primaries),
+        state=word,
+        serial=row.serial,
+        since=zone.transferred_at,
+        attempts=row.attempts,
+        error=row.error,
+        next_try=row.due_at,
     )

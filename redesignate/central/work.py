@@ -49,7 +49,7 @@ def _tasks(
 ) -> tuple[Task, ...]:
     gone = [zone for zone in zones.values() if _deleting(zone)]
     living = work.zones.named([zone.name for zone in gone]) if gone else []
-    successors = {(zone.name, zone.pool_id): zone.id for zone in living}
+    successors = {(zone.name, zone.pool_id): zone.id for zone in living if not zone.waiting}
     hard = work.zones.hard_deletes([zone.id for zone in gone]) if gone else set()
     with_catalog = {pool.id for pool in pools.values() if pool.catalog is not None}
     catalogs = work.zones.catalog_of(with_catalog) if with_catalog else {}

@@ -10,8 +10,8 @@ from typing import Any
 from msgspec import UNSET
 from sqlalchemy.exc import IntegrityError
 
-from redesignate.central import apex, catalogs, fields, quotas
-from redesignate.central.change import advanced, publish, queue
+from redesignate.central import apex, catalogs, fields, inbound, quotas
+from redesignate.central.change import advanced, publish, queue, queue_first
 from redesignate.central.ownership import check_length, check_ownership, family, parent_in
 from redesignate.central.rules import Rules, locked, own, target_of, visible
 from redesignate.central.scheduler import schedule
@@ -33,7 +33,6 @@ from redesignate.model.pool import NSRecord, Pool, ranked
 from redesignate.model.serial import following, newest
 from redesignate.model.tsig import Scope
 from redesignate.model.zone import Action, NewZone, Status, Zone, ZoneChange, ZoneType
-from redesignate.store.outbox import NEVER
 from redesignate.store.unit import Work
 from redesignate.store.zones import Stale
 from redesignate.wire.rrset import retime
@@ -70,7 +69,10 @@ def create_zone(rules: Rules, work: Work, caller: Caller, new: NewZone) -> Zone:
     apex.add(work, zone, pool, caller.project_id)
     work.journal.add(catalogs.first_entry(zone, work.now), caller)
     catalogs.add_member(work, pool, zone)
-    _queue_first(work, zone, earlier)
+    if zone.waiting:
+        inbound.begin_watch(work, zone)
+    else:
+        queue_first(work, zone, earlier)
     return zone
 
 
@@ -82,26 +84,12 @@ def _held(work: Work, pool_id: str) -> tuple[Pool, int]:
     return held
 
 
-def _queue_first(work: Work, zone: Zone, earlier: Sequence[Zone]) -> None:
-    """Queue a new zone. What servers still owe to an earlier zone of the name is this one's business from now on.
-
-    A worker that is deleting the earlier zone at this moment must not hit ours: nobody may begin before its lease ends.
-    """
-    busy_until = work.outbox.take([gone.id for gone in earlier]) if earlier else NEVER
-    if busy_until > work.now:
-        work.outbox.enqueue_after(zone.id, zone.pool_id, zone.revision, work.now, until=busy_until)
-    else:
-        queue(work, zone)
-
-
 def _checked(rules: Rules, new: NewZone) -> NewZone:
     name = fields.zone_name(new.name)
     fields.description(new.description)
     fields.attributes(new.attributes)
-    fields.primaries(new.primaries)
+    primaries = fields.primaries(new.primaries)
     if new.type is ZoneType.SECONDARY:
-        if not rules.settings.secondary_zones:  # nobody transfers them in yet: they would be PENDING for ever
-            raise BadInput("SECONDARY zones are not served yet")
         for member in ("email", "ttl"):
             if getattr(new, member) is not None:
                 text = f"'{member}' can't be specified when type is SECONDARY"
@@ -116,7 +104,7 @@ def _checked(rules: Rules, new: NewZone) -> NewZone:
             email=rules.settings.managed_resource_email,
             description=new.description,
             attributes=new.attributes,
-            primaries=new.primaries,
+            primaries=primaries,
         )
     if new.primaries:
         raise InvalidObject.at(
@@ -215,6 +203,7 @@ def update_zone(rules: Rules, work: Work, caller: Caller, zone_id: str, change: 
     """Change a zone; its serial rises and its servers are told, whatever was changed (as v2 publishes).
 
     Nothing of a SECONDARY zone's row is seen in DNS: its serial is its primaries' and stays, and no server is told.
+    Other primaries are asked at once, and what they have is taken whatever its serial.
 
     Raises ZoneNotFound, Forbidden, BadInput, InvalidObject, InvalidTTL.
     Cost   five statements; two more, and as much as the zone holds, where the zone's own TTL changes.
@@ -229,6 +218,8 @@ def update_zone(rules: Rules, work: Work, caller: Caller, zone_id: str, change: 
     if zone.type is ZoneType.SECONDARY:
         kept = replace(zone, version=zone.version + 1, updated_at=work.now, **changes)
         work.zones.advance(zone, kept)
+        if kept.primaries != zone.primaries:
+            inbound.primaries_changed(work, kept)
         return kept
     after = advanced(zone, work.now, **changes)
     untimed = work.rrsets.untimed(zone.id) if after.ttl != zone.ttl else b""
@@ -310,6 +301,8 @@ def delete_zone(rules: Rules, work: Work, caller: Caller, zone_id: str) -> Zone:
         updated_at=work.now,
     )
     work.zones.advance(zone, after, hard_delete=caller.hard_delete)
+    if zone.type is ZoneType.SECONDARY:
+        work.inbound.forget(zone.id)
     catalogs.remove_member(work, zone)
     queue(work, after)
     return after

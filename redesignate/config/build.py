@@ -76,7 +76,7 @@ def _central(read: Reader) -> CentralSettings:
     types = read.value("DEFAULT", "supported_record_type") or None
     common = read.fill(CentralSettings, "DEFAULT", supported_record_type=types and tuple(t.upper() for t in types))
     worker = "service:worker"
-    shared = ("threshold_percentage", "poll_retry_interval", "poll_max_retries")
+    shared = ("threshold_percentage", "poll_retry_interval", "poll_max_retries", "xfr_max_bytes")
     names = {field.name for field in fields(CentralSettings) if read.has(part, field.name)} - {"workers"}
     return replace(
         common,

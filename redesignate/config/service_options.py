@@ -124,11 +124,6 @@ CENTRAL = [
         min=0,
         help="Seconds for which the journal keeps a change (it feeds IXFR and history). 0: for ever.",
     ),
-    cfg.BoolOpt(
-        "secondary_zones",
-        default=_central.secondary_zones,
-        help="Let users make SECONDARY zones. Nobody transfers them in yet, so no server ever has them.",
-    ),
     cfg.StrOpt("topic", default=_central.topic, help="Topic on the broker where central is asked."),
 ]
 
@@ -162,8 +157,6 @@ MDNS = [
         "cache_bytes", default=_mdns.cache_bytes, min=0, help="Most memory, in bytes, that rendered zones may take."
     ),
 ]
-
-_SECONDARY = {"xfr_timeout": 10, "serial_max_retries": 3, "serial_retry_delay": 1, "serial_timeout": 1}
 
 WORKER = [
     *_pool(200, IGNORED + "one event loop a process works on all zones."),
@@ -211,10 +204,45 @@ WORKER = [
     cfg.FloatOpt(
         "lease", default=_worker.lease, min=1, help="Seconds that a zone stays with a worker that has fallen silent."
     ),
-    *(
-        cfg.IntOpt(name, default=default, min=0, help=IGNORED + "no zones are transferred in yet.")
-        for name, default in _SECONDARY.items()
+    cfg.IntOpt(
+        "xfr_timeout",
+        default=_worker.xfr_timeout,
+        min=1,
+        help="Seconds that a primary may take for a connection, and for each message of a zone that comes in.",
     ),
+    cfg.IntOpt(
+        "xfr_max_time", default=_worker.xfr_max_time, min=1, help="Seconds that a whole zone may take to come in."
+    ),
+    cfg.IntOpt("xfr_max_records", default=_worker.xfr_max_records, min=1, help="Most records of a zone that comes in."),
+    cfg.IntOpt(
+        "xfr_max_bytes",
+        default=_worker.xfr_max_bytes,
+        min=1024,
+        help="Most bytes of records of a zone that comes in, names written out. Read by central too.",
+    ),
+    cfg.IntOpt(
+        "xfr_max_compressed",
+        default=_worker.xfr_max_compressed,
+        min=1024,
+        help="Most bytes of a zone that comes in when packed for its way to central: one message on the broker, which "
+        "has a limit of its own.",
+    ),
+    cfg.IntOpt(
+        "xfr_slots",
+        default=_worker.xfr_slots,
+        min=1,
+        help="Zones that each worker lets come in at once; two of a host.",
+    ),
+    cfg.IntOpt(
+        "serial_max_retries",
+        default=_worker.serial_max_retries,
+        min=0,
+        help="How often a primary that is silent is asked for its serial once more.",
+    ),
+    cfg.IntOpt(
+        "serial_retry_delay", default=_worker.serial_retry_delay, min=0, help="Seconds between two of these questions."
+    ),
+    cfg.IntOpt("serial_timeout", default=_worker.serial_timeout, min=1, help="Seconds to wait for a primary's serial."),
     cfg.BoolOpt("export_synchronous", default=True, help=IGNORED + "exports are always rendered on request."),
     cfg.StrOpt("topic", default=_worker.topic, help="Topic on the broker where hints travel. Read by central."),
 ]
@@ -265,7 +293,6 @@ _IDLE = {
     "delayed_notify": "servers are told at once; see overdue_work.",
     "worker_periodic_recovery": "overdue_work does it.",
     "periodic_exists": "no such notifications are sent yet.",
-    "periodic_secondary_refresh": "no zones are transferred in yet.",
 }
 _AGES = {
     "zone_purge": "Seconds since its deletion after which a zone's rows are removed.",

@@ -24,7 +24,7 @@ class CentralSettings:
 
     supported_record_type   None: every type that `redesignate.model.rdata` supports by default
     scheduler_filters       names of pool filters, in the order they are asked
-    secondary_zones         whether SECONDARY zones may be made, which nobody transfers in yet
+    xfr_max_bytes           the worker section's: what a zone that comes in may be when unpacked
     threshold_percentage, poll_retry_interval, poll_max_retries   the worker section's, for central judges by them
     """
 
@@ -46,7 +46,7 @@ class CentralSettings:
     threshold_percentage: int = 100
     poll_retry_interval: int = 15
     poll_max_retries: int = 10
-    secondary_zones: bool = False
+    xfr_max_bytes: int = 64 * 2**20
     workers: int = 1
     topic: str = "central"
 
@@ -126,6 +126,10 @@ class WorkerSettings:
     poll_timeout   how long one DNS question or backend call may take
     find_interval  how often a worker looks for overdue work where hints may be lost
     lease          how long a worker holds a zone before another may take it
+    xfr_timeout    from a primary: for the connection, and for each message; `xfr_max_time` for a whole zone
+    xfr_max_…      what one zone may be: records, octets of them, and octets when packed for the way to central
+    xfr_slots      zones that come in at once
+    serial_…       questions for a primary's serial: how many more where it is silent, the pause between, the patience
     topic          where hints travel on the broker; central's too
     """
 
@@ -134,6 +138,15 @@ class WorkerSettings:
     workers: int = 1
     find_interval: float = 1.0
     lease: float = 10.0
+    xfr_timeout: int = 10
+    xfr_max_time: int = 600
+    xfr_max_records: int = 250_000
+    xfr_max_bytes: int = 64 * 2**20
+    xfr_max_compressed: int = 10 * 2**20
+    xfr_slots: int = 10
+    serial_max_retries: int = 3
+    serial_retry_delay: int = 1
+    serial_timeout: int = 1
     topic: str = "worker"
 
 

@@ -52,9 +52,11 @@ class Transfer:
 class Answerer:
     """Answers packets for one set of options."""
 
-    def __init__(self, settings: MdnsSettings, clock: Clock = now) -> None:
+    def __init__(self, settings: MdnsSettings, clock: Clock = now, passed: notify.Pass = notify.unheard) -> None:
+        """`passed`: told of zones whose primary has sent NOTIFY."""
         self._settings = settings
         self._clock = clock
+        self._passed = passed
         self._room = room_of(settings.max_message_size)
 
     def answer(self, view: View, packet: bytes, *, tcp: bool, peer: str) -> bytes | Transfer | None:
@@ -90,7 +92,7 @@ class Answerer:
         if question is None or fault is not None:
             return respond(asker, fault or Rcode.FORMERR)
         if query.opcode == NOTIFY:
-            return respond(asker, notify.judge(view, question, asker.peer), flags=AA)
+            return respond(asker, notify.judge(view, question, asker.peer, self._passed), flags=AA)
         if question.type in {AXFR, IXFR}:
             return self._transfer(view, asker)
         return self._lookup(view, asker)
@@ -102,6 +104,8 @@ class Answerer:
         zone = self._zone_for(view, asker.reach, name, question.type)
         if zone is None:
             return respond(asker, Rcode.REFUSED)
+        if not zone.loaded:
+            return respond(asker, Rcode.SERVFAIL)
         return respond(asker, found=look_up(view, zone, name, question.type), zone=zone)
 
     def _zone_for(self, view: View, reach: Reach | None, name: str, rrtype: int) -> ServedZone | None:
@@ -123,6 +127,8 @@ class Answerer:
         if zone is None:
             log.info("transfer refused", peer=asker.peer, name=names.from_wire(question.name)[0])
             return respond(asker, Rcode.REFUSED)
+        if not zone.loaded:
+            return respond(asker, Rcode.SERVFAIL)
         if question.type == AXFR:
             return Transfer(asker=asker, zone=zone)
         return self._incremental(view, asker, zone)

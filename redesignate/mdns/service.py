@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from redesignate.config.settings import MdnsSettings
 from redesignate.mdns.answer import Answerer, Transfer
+from redesignate.mdns.notify import Pass, unheard
 from redesignate.mdns.render import Rendered, Versions, render, room_of
 from redesignate.mdns.reply import error
 from redesignate.mdns.source import Source, View
@@ -35,13 +36,21 @@ class ZoneGone(Exception):
 class DNSService:
     """A nameserver over a source. Any number of them, in one process or several, may listen on one port."""
 
-    def __init__(self, source: Source, settings: MdnsSettings, *, clock: Clock = now, shared: bool = True) -> None:
-        """`shared`: further processes may listen on the same port."""
+    def __init__(
+        self,
+        source: Source,
+        settings: MdnsSettings,
+        *,
+        clock: Clock = now,
+        shared: bool = True,
+        passed: Pass = unheard,
+    ) -> None:
+        """`shared`: further processes may listen on the same port. `passed`: told of NOTIFYs from primaries."""
         self._source = source
         self._settings = settings
         self._shared = shared
         self._clock = clock
-        self._answerer = Answerer(settings, clock)
+        self._answerer = Answerer(settings, clock, passed)
         self._room = room_of(settings.max_message_size)
         self._versions = Versions(settings.cache_bytes)
         self._queries = ThreadPoolExecutor(_QUERY_THREADS, "mdns-query")
@@ -153,8 +162,8 @@ class DNSService:
     def _render_now(self, zone_id: str) -> tuple[int, Rendered]:
         with self._source.read() as view:
             zone = view.zone(zone_id)
-            if zone is None:
-                raise ZoneGone("the zone was deleted meanwhile")
+            if zone is None or not zone.loaded:
+                raise ZoneGone("the zone was deleted, or has expired, meanwhile")
             return zone.revision, render(view, zone, self._room)
 
     def _answer_all(self, batch: Sequence[Datagram], tcp: bool) -> list[bytes | Transfer | None]:

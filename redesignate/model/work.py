@@ -17,6 +17,8 @@ class Role(Enum):
 
     TARGET = "target"
     NAMESERVER = "nameserver"
+    PRIMARY = "primary"
+    """Where a SECONDARY zone comes from; in views alone, for no outcome and no state is of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,7 @@ class PeerView:
     role: Role
     address: str
     state: str
-    """"current", "behind", "absent", "unknown" """
+    """"current", "behind", "absent", "unknown"; a primary's also "expired" """
     serial: int | None
     since: int | None
     attempts: int

@@ -77,6 +77,11 @@ class Zone:
     transferred_at: int | None = None
     deleted_at: int | None = None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether it is a SECONDARY zone that was never fetched, so that no server can be told of it."""
+        return self.type is ZoneType.SECONDARY and self.transferred_at is None and self.action is not Action.DELETE
+
 
 def rname(email: str) -> str:
     """A mail address as the SOA's RNAME (RFC 1035 §8): "first.last@example.org" is "first\\.last.example.org."."""

@@ -11,7 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from redesignate.bus.port import Central, CheckServices, Overdue, PurgeZones, RefreshApexes, TrimJournal
+from redesignate.bus.port import (
+    Central,
+    CheckServices,
+    Overdue,
+    PurgeZones,
+    RefreshApexes,
+    SweepInbound,
+    TrimJournal,
+)
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.partitions import SHARDS
 from redesignate.model.errors import Misconfigured
@@ -114,6 +122,16 @@ def refresh_apexes(central: Central, mine: range, settings: TaskSettings) -> int
     return _until_short(lambda: central.call(RefreshApexes(limit=settings.batch_size)), settings.batch_size)
 
 
+def refresh_secondaries(central: Central, mine: range, settings: TaskSettings) -> int:
+    """Let copies of zones expire that no worker could refresh, and hint at zones that are due and that none took.
+
+    Workers look for due zones by themselves; this is for what they left.
+    """
+    if not mine:
+        return 0
+    return central.call(SweepInbound(first_shard=mine.start, last_shard=mine.stop - 1, limit=settings.batch_size))
+
+
 def _first(mine: range) -> bool:
     return bool(mine) and mine.start == 0
 
@@ -144,6 +162,7 @@ TASKS: Mapping[str, Entry] = {
     "zone_purge": Entry(lambda: purge_zones, frozenset({"zone_purge"})),
     "journal_trim": Entry(lambda: trim_journal, frozenset({"journal_trim", "zone_purge"})),
     "apex_refresh": Entry(lambda: refresh_apexes, frozenset({"apex_refresh", "increment_serial"})),
+    "periodic_secondary_refresh": Entry(lambda: refresh_secondaries, frozenset({"periodic_secondary_refresh"})),
     "periodic_check_service_status": Entry(lambda: check_services, frozenset({"periodic_check_service_status"})),
     "periodic_cleanup_stopped_service_status": Entry(
         lambda: forget_services, frozenset({"periodic_cleanup_stopped_service_status"})
@@ -155,7 +174,6 @@ IGNORED: Mapping[str, str] = {
     "delayed_notify": "servers are told at once; overdue_work does the rest",
     "worker_periodic_recovery": "overdue_work does it",
     "periodic_exists": "no such notifications are sent",
-    "periodic_secondary_refresh": "secondary zones are not transferred in",
 }
 """Tasks of the original that are asked for by name and have no work here, and why."""
 

@@ -100,7 +100,7 @@ def _start(wiring: Wiring, options: Options) -> None:
     """Start the services, those that are asked before those that ask."""
     settings = wiring.settings
     try:
-        dns = DNSService(Serving(wiring.store), settings.mdns, shared=False)
+        dns = DNSService(Serving(wiring.store), settings.mdns, shared=False, passed=wiring.herald.tell)
         dns.run_in_thread()
         wiring.on_close(dns.stop_thread)
         _default_pool(wiring.central, settings, options.dns_port)

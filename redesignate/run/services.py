@@ -98,7 +98,7 @@ def mdns(configuration: Configuration) -> int:
 
     def serve() -> None:
         wiring = Wiring(configuration)
-        server = DNSService(Serving(wiring.store), wiring.settings.mdns)
+        server = DNSService(Serving(wiring.store), wiring.settings.mdns, passed=wiring.herald.tell)
         server.run_in_thread()
         wiring.on_close(server.stop_thread)
         _serve(wiring, "mdns", direct=True)

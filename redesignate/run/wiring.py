@@ -19,6 +19,7 @@ from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings, StoreSettings
+from redesignate.mdns.notify import Herald
 from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
 from redesignate.store.engine import EngineOptions
@@ -130,6 +131,11 @@ class Wiring:
         """Central as this process reaches it: in its own memory, or over the broker."""
         if self.alone or self.settings.central_access is CentralAccess.DIRECT:
             return InprocCentral(self.service.dispatch)
+        return self.central_over_bus
+
+    @cached_property
+    def central_over_bus(self) -> Central:
+        """Central over the broker, also for a process whose database it may only read."""
         if self.broker is None:
             raise Misconfigured(
                 "This service reaches central over the bus: set [DEFAULT] transport_url, or give it a database with "
@@ -139,6 +145,14 @@ class Wiring:
 
         made = AmqpCentral(self.broker, topic=self.settings.central.topic)
         self.on_close(made.close)
+        return made
+
+    @cached_property
+    def herald(self) -> Herald:
+        """What passes NOTIFYs from primaries on to central: over the broker where there is one."""
+        made = Herald(self.central if self.broker is None else self.central_over_bus)
+        made.start()
+        self.on_close(made.stop)
         return made
 
     @cached_property

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from redesignate.model.clock import SECOND
 from redesignate.model.ids import shard_of
+from redesignate.model.zone import Action, ZoneType
 from redesignate.store.fast import run
 from redesignate.store.schema import outbox, peer_states, zones
 from redesignate.store.zones import LIVE, Stale
@@ -30,6 +31,10 @@ _RAISE = (
     .values(pool_id=bindparam("p"), revision=bindparam("r"), next_try=bindparam("t"), attempts=0)
 )
 
+_WAITING = and_(
+    zones.c.type == ZoneType.SECONDARY.value, zones.c.transferred_at.is_(None), zones.c.action != Action.DELETE.value
+)
+"""As `Zone.waiting`: nothing is there that a server could be told of."""
 _MINE = outbox.c.zone_id.in_(bindparam("zones", expanding=True))
 _FREE = or_(
     outbox.c.lease_until <= bindparam("now"),
@@ -126,7 +131,7 @@ class Outbox:
         missing = select(
             zones.c.id, zones.c.pool_id, zones.c.shard, zones.c.revision,
             literal(now), literal(now), literal(0), literal(NEVER),
-        ).where(zones.c.pool_id == pool_id, zones.c.deleted == LIVE, zones.c.id.not_in(known))  # fmt: skip
+        ).where(zones.c.pool_id == pool_id, zones.c.deleted == LIVE, ~_WAITING, zones.c.id.not_in(known))  # fmt: skip
         try:
             return self._conn.execute(outbox.insert().from_select(columns, missing)).rowcount
         except IntegrityError as error:

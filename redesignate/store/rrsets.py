@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -66,6 +66,26 @@ _REMOVE = rrsets.delete().where(rrsets.c.id.in_(bindparam("ids", expanding=True)
 _REMOVE_DATA = rrset_data.delete().where(rrset_data.c.rrset_id.in_(bindparam("ids", expanding=True)))
 
 
+class Held(NamedTuple):
+    """An RRset as a transfer compares it; `wire` without the TTLs of those that take the zone's (`ttl` None)."""
+
+    id: str
+    name: str
+    type: str
+    ttl: int | None
+    wire: bytes
+    description: str | None
+    managed: bool
+    born: int
+    version: int
+    created_at: int
+    project_id: str | None
+
+
+_WHOLE = select(*(rrsets.c[name] for name in Held._fields)).where(rrsets.c.zone_id == bindparam("z"), ~_SOA)
+_BULK = 1000
+
+
 class RRsets:
     """The RRsets of one transaction. A deleted RRset's row is gone; the journal remembers it."""
 
@@ -96,6 +116,15 @@ class RRsets:
         """Every RR of the zone that takes the zone's TTL, for a change of that. Grows with the zone."""
         query = select(rrsets.c.wire).where(rrsets.c.zone_id == zone_id, rrsets.c.ttl.is_(None), ~_SOA)
         return b"".join(self._conn.execute(query.order_by(rrsets.c.name, rrsets.c.type)).scalars())
+
+    def whole(self, zone_id: str) -> dict[tuple[str, str], Held]:
+        """Everything but the SOA that a zone holds, by name and type. One query; grows with the zone."""
+        return {(row.name, row.type): Held(*row) for row in run(self._conn, _WHOLE, {"z": zone_id})}
+
+    def remove_many(self, rrset_ids: Sequence[str]) -> None:
+        """Delete any number of RRsets. Two statements a thousand."""
+        for at in range(0, len(rrset_ids), _BULK):
+            self.remove(rrset_ids[at : at + _BULK])
 
     def add(self, new: Sequence[tuple[RRset, bytes]]) -> None:
         """Insert RRsets with their wire form. Two statements. Raises IntegrityError where name and type are taken."""

@@ -178,6 +178,28 @@ outbox = Table(
     **_MYSQL,  # type: ignore[arg-type]
 )
 
+# When each living SECONDARY zone's primaries are asked next, who is at it, and what came of the last time.
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("zone_id", _name(36), primary_key=True),
+    Column("shard", SmallInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("forced", Boolean, nullable=False),
+    Column("asked", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("loaded", Boolean, nullable=False),
+    Column("serial", BigInteger),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("notified_by", _name(64)),
+    Column("primary", _name()),
+    Column("error", _name()),
+    Column("lease_owner", _name(128)),
+    Column("lease_until", BigInteger, nullable=False),
+    Index("ix_inbound_due_at", "due_at"),
+    **_MYSQL,  # type: ignore[arg-type]
+)
+
 # Desired beside actual: what each target and nameserver is known to hold of each zone.
 peer_states = Table(
     "peer_states",

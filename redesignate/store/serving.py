@@ -33,6 +33,8 @@ class ServedZone:
     """What of a zone's row is seen in DNS. Times in seconds; (id, revision) names one version of its content.
 
     The fields are the columns that are asked for, in this order.
+
+    loaded   False: a SECONDARY zone that was never fetched, or has expired; nothing may be said of it (SERVFAIL)
     """
 
     id: str
@@ -46,6 +48,7 @@ class ServedZone:
     retry: int
     expire: int
     minimum: int
+    loaded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,13 @@ class Reach:
     resource_id: str
 
 
-_ZONE = "SELECT " + ", ".join(ServedZone.__dataclass_fields__) + " FROM zones WHERE "
+_LOADED = "type <> 'SECONDARY' OR EXISTS (SELECT 1 FROM inbound WHERE inbound.zone_id = zones.id AND inbound.loaded)"
+_ASKED = [name if name != "loaded" else _LOADED for name in ServedZone.__dataclass_fields__]
+_ZONE = "SELECT " + ", ".join(_ASKED) + " FROM zones WHERE "
 _SERVED = " AND deleted = '' AND action <> 'DELETE'"
 _BY_LENGTH = " ORDER BY LENGTH(name) DESC LIMIT 1"
 _REACH = {Scope.POOL: " AND pool_id = ?", Scope.ZONE: " AND id = ?"}
-_SECONDARIES = "SELECT primaries FROM zones WHERE name = ? AND type = 'SECONDARY' AND deleted = ''"
+_SECONDARIES = "SELECT id, primaries FROM zones WHERE name = ? AND type = 'SECONDARY' AND deleted = ''"
 _AT_NAMES = "SELECT name, ttl, wire FROM rrsets WHERE zone_id = ? AND name IN "
 _BELOW = "SELECT 1 FROM rrsets WHERE zone_id = ? AND name LIKE ? ESCAPE '!' AND LENGTH(wire) > 0 LIMIT 1"
 _OCTETS = "SELECT COALESCE(SUM(LENGTH(wire)), 0) FROM rrsets WHERE zone_id = ?"
@@ -127,9 +132,10 @@ class Snapshot:
         """One zone, unless it is deleted or being deleted. One query."""
         return self._zone(_ZONE + "id = ?" + _SERVED, (zone_id,))
 
-    def secondaries(self, name: str) -> list[tuple[str, ...]]:
-        """The primaries of each SECONDARY zone of this name, in whatever pool. One query."""
-        return [msgspec.json.decode(row[0], type=tuple[str, ...]) for row in self._run(_SECONDARIES, (name,))]
+    def secondaries(self, name: str) -> list[tuple[str, tuple[str, ...]]]:
+        """Id and primaries of each SECONDARY zone of this name, in whatever pool. One query."""
+        rows = self._run(_SECONDARIES, (name,))
+        return [(ident, msgspec.json.decode(primaries, type=tuple[str, ...])) for ident, primaries in rows]
 
     def at_names(self, zone_id: str, names: Sequence[str]) -> list[tuple[str, int | None, bytes]]:
         """Name, TTL and blob of every RRset at these names that holds records. At most one query."""

@@ -40,6 +40,12 @@ class TSIGKeys:
         query = select(tsigkeys).where(tsigkeys.c.scope == scope.value, tsigkeys.c.resource_id == resource_id)
         return tuple(self._key(row) for row in self._conn.execute(query))
 
+    def of_many(self, scope: Scope, resource_ids: Collection[str]) -> dict[str, TSIGKey]:
+        """A key for each of these pools or zones that has one, the first by name. One query."""
+        query = select(tsigkeys).where(tsigkeys.c.scope == scope.value, tsigkeys.c.resource_id.in_(list(resource_ids)))
+        found = (self._key(row) for row in self._conn.execute(query.order_by(tsigkeys.c.name.desc())))
+        return {key.resource_id: key for key in found}
+
     def all(self) -> tuple[TSIGKey, ...]:
         """Every key, by name."""
         return tuple(self._key(row) for row in self._conn.execute(select(tsigkeys).order_by(tsigkeys.c.name)))

@@ -26,6 +26,7 @@ from redesignate.model.errors import Unavailable
 from redesignate.observe.log import events
 from redesignate.store.engine import EngineOptions, engine
 from redesignate.store.group import GroupCommit
+from redesignate.store.inbound import InboundRows
 from redesignate.store.journal import Journal
 from redesignate.store.members import Members
 from redesignate.store.outbox import Outbox
@@ -70,6 +71,7 @@ class Work:
         self.rrsets = RRsets(connection)
         self.journal = Journal(connection)
         self.outbox = Outbox(connection)
+        self.inbound = InboundRows(connection)
         self.peers = Peers(connection)
         self.pools = Pools(connection, secrets)
         self.quotas = Quotas(connection)

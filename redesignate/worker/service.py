@@ -12,7 +12,7 @@ import threading
 import uuid
 
 from redesignate.backends import registry
-from redesignate.bus.port import Central, Overdue, PeerReturned, WorkSource
+from redesignate.bus.port import Central, Overdue, PeerReturned, WorkSource, sorted_hints
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Problem
@@ -20,6 +20,7 @@ from redesignate.observe.log import events
 from redesignate.wire.client import Exchanger
 from redesignate.worker.flights import Flights, Pace
 from redesignate.worker.health import Health, HealthBook
+from redesignate.worker.inbound import Inbound
 from redesignate.worker.job import NOTIFY_HEALTH, Crew
 from redesignate.worker.link import Link
 from redesignate.worker.pools import Build, PoolBook, PoolRig
@@ -67,6 +68,7 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._flights: Flights | None = None
+        self._inbound: Inbound | None = None
 
     def start(self) -> None:
         """Start; returns once hints are taken. Raises what keeps it from working."""
@@ -86,7 +88,7 @@ class Worker:
             self._source.stop()
         if self._thread is not None:
             self._thread.join()
-        self._thread = self._loop = self._stopping = self._flights = None
+        self._thread = self._loop = self._stopping = self._flights = self._inbound = None
 
     def _run(self, ready: concurrent.futures.Future[None]) -> None:
         try:
@@ -112,9 +114,12 @@ class Worker:
 
     # -- on the loop
 
-    async def _take(self, zone_ids: tuple[str, ...]) -> None:
+    async def _take(self, hints: tuple[str, ...]) -> None:
         assert self._flights is not None
-        assert self._stopping is not None
+        assert self._inbound is not None
+        zone_ids, inbound = sorted_hints(hints)
+        for zone_id in inbound:
+            self._inbound.hint(zone_id)
         held = [self._flights.held(zone_id) for zone_id in zone_ids]
         for zone_id in zone_ids:
             self._flights.hint(zone_id)
@@ -146,6 +151,10 @@ class Worker:
             name=self.name, lease_s=self._settings.lease, link=link, pools=pools, crew=crew, pace=self._pace
         )
         self._flights = flights
+        self._inbound = inbound = Inbound(
+            name=self.name, central=self._central, settings=self._settings, exchanger=crew.exchanger, clock=self._clock
+        )
+        inbound.start()
         finder = asyncio.create_task(self._find(link, flights, due))
         ready.set_result(None)
         try:
@@ -153,7 +162,7 @@ class Worker:
         finally:
             finder.cancel()
             probes.stop()
-            await flights.stop(STOP_GRACE_S)
+            await asyncio.gather(flights.stop(STOP_GRACE_S), inbound.stop(STOP_GRACE_S))
             await pools.close()
             await crew.exchanger.close()
             link.close()

@@ -96,7 +96,7 @@ def _system(empty: Path, folder: Path, central: CentralSettings, settings: ApiSe
 @pytest.fixture
 def system(empty_database: Path, tmp_path: Path) -> Iterator[System]:
     """A system without quotas, new for the test."""
-    made = _system(empty_database, tmp_path, CentralSettings(quotas=PLENTY, secondary_zones=True))
+    made = _system(empty_database, tmp_path, CentralSettings(quotas=PLENTY))
     yield made
     made.store.close()
 
@@ -112,8 +112,6 @@ def strict(empty_database: Path, tmp_path: Path) -> Iterator[System]:
 @pytest.fixture(scope="module")
 def shared_system(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system without quotas for a whole module, for properties."""
-    made = _system(
-        empty_database, tmp_path_factory.mktemp("shared"), CentralSettings(quotas=PLENTY, secondary_zones=True)
-    )
+    made = _system(empty_database, tmp_path_factory.mktemp("shared"), CentralSettings(quotas=PLENTY))
     yield made
     made.store.close()

@@ -73,7 +73,7 @@ class House:
     def __init__(self, url: str, **settings: Any) -> None:
         self.time = START
         self.store = Store(url, clock=lambda: self.time)
-        wanted: dict[str, Any] = {"quotas": PLENTY, "secondary_zones": True} | settings
+        wanted: dict[str, Any] = {"quotas": PLENTY} | settings
         self.settings = CentralSettings(**wanted)
         self.hints: list[str] = []
         self.service = CentralService(

@@ -150,7 +150,7 @@ def test_keys_and_secondaries_are_found_by_name(garden: Nursery) -> None:
         assert found is not None
         assert (found.secret, found.scope, found.resource_id) == (key.secret, Scope.POOL, POOL)
         assert view.key("key2.example") is None
-        assert view.secondaries("sec.org.") == [("192.0.2.1:53",)]
+        assert [primaries for _, primaries in view.secondaries("sec.org.")] == [("192.0.2.1:53",)]
         assert view.secondaries(ZONE) == []
 
 

@@ -48,6 +48,7 @@ __all__ = [
     "mnemonic",
     "number",
     "parse",
+    "received",
     "same",
 ]
 
@@ -127,6 +128,20 @@ def from_wire(rrtype: str, wire: bytes) -> Rdata:
     if parse(rrtype, text).wire != wire:
         raise ValueError("the octets are not in the form that the record's text has")
     return Rdata(text, wire)
+
+
+def received(rrtype: str, wire: bytes) -> str:
+    r"""The text of a record that came from a primary, uncompressed: the type's own, or `\# length octets` (RFC 3597 §5)
+
+    where it has none here or where users might not write it so, and a nameserver takes it all the same.
+    Raises ValueError for what is malformed.
+    """
+    if rrtype in TYPES:
+        try:
+            return from_wire(rrtype, wire).text
+        except ValueError:
+            pass  # a name that our users may not have, say: whether it is well-formed is the next line's to tell
+    return generic.received(number(rrtype), wire)
 
 
 def key(rrtype: str, wire: bytes) -> bytes:

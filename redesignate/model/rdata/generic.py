@@ -37,6 +37,20 @@ def check_number(number: int) -> None:
         raise ValueError(f"TYPE{number} is obsolete or experimental, and its data cannot be checked here")
 
 
+def received(number: int, wire: bytes) -> str:
+    """The RFC 3597 text of a record that a primary sent, also of a type that users may not write, such as RRSIG.
+
+    Raises ValueError where the type's format is known here and the data are not in it.
+    """
+    rrtype = dns.rdatatype.RdataType.make(number)
+    if number not in _UNCHECKED and _is_checked(number):
+        try:
+            dns.rdata.from_wire(dns.rdataclass.IN, rrtype, wire, 0, len(wire))
+        except (dns.exception.DNSException, ValueError) as error:
+            raise ValueError(f"the octets are no data of {dns.rdatatype.to_text(rrtype)}: {error}") from error
+    return f"\\# {len(wire)} {wire.hex()}".rstrip()
+
+
 def _assigned() -> frozenset[int]:
     return frozenset(int(member) for member in dns.rdatatype.RdataType)
 

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A zone that came from a primary: taken apart, checked, compared with the copy that is stored. Writes nothing.
+
+What cannot be held is refused with the whole zone, and the old copy stays: a zone with holes would answer for names
+that exist that they do not, and a signed one would be bogus.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from redesignate.bus.port import ReportInbound
+from redesignate.central.rules import Rules
+from redesignate.model import names
+from redesignate.model.inbound import Result
+from redesignate.model.rdata import key, mnemonic, received
+from redesignate.store.rrsets import Held
+from redesignate.store.unit import Store
+from redesignate.wire import rrset
+
+Key = tuple[str, str]
+"""Owner name and type."""
+
+RRSIG = "TYPE46"
+_FIXED = struct.Struct("!HHLH")
+_TIMES = struct.Struct("!LLLLL")
+_LONGEST = 255
+"""Characters of a name in the database; a name with escapes may be longer as text."""
+_MOST = 2**31 - 1
+_BESIDE_CNAME = frozenset({"CNAME", RRSIG, "TYPE47", "TYPE24", "TYPE25", "TYPE30"})
+"""RFC 4034 §3 and §4, RFC 2181 §10.1: RRSIG, NSEC and their forerunners SIG, KEY, NXT."""
+_ALONE = frozenset({"CNAME", "DNAME"})
+
+
+class Unacceptable(ValueError):
+    """A zone that we cannot hold, or that no nameserver would load. The text is one line for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The SOA, as far as a `Zone` holds it. `email` None: the mailbox is no mail address that a row could hold."""
+
+    mname: str
+    email: str | None
+    ttl: int
+    serial: int
+    refresh: int
+    retry: int
+    expire: int
+    minimum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An RRset of the zone; `ttl` the lowest of its records', `wire` with the TTLs that are served."""
+
+    ttl: int
+    wire: bytes
+    rdatas: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class Content:
+    """A whole zone. `texts`: of those RRsets that were new when the zone was unpacked."""
+
+    start: Start
+    sets: dict[Key, Given]
+    texts: dict[Key, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def signed(self) -> bool:
+        """Whether somebody signed the zone, so that its SOA may not be touched."""
+        return any(rrtype == RRSIG for _, rrtype in self.sets)
+
+    def text(self, which: Key) -> tuple[str, ...]:
+        """An RRset's records as text. Raises Unacceptable."""
+        if which not in self.texts:
+            try:
+                self.texts[which] = tuple(received(which[1], rdata) for rdata in self.sets[which].rdatas)
+            except ValueError as error:
+                raise Unacceptable(f"{which[1]} at {which[0]}: {error}") from error
+        return self.texts[which]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpacked:
+    """A report, and the zone that it brought; `why` instead, where that is unacceptable."""
+
+    worker: str
+    said: ReportInbound
+    content: Content | None = None
+    why: str | None = None
+
+
+def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
+    """Take apart what a report brought and read what is new in it, so that the transaction need not.
+
+    Cost  two queries; 20 µs a record that is new, 3 µs one that is known.
+    """
+    outcome = said.outcome
+    if outcome.result is not Result.FETCHED:
+        return Unpacked(worker=said.worker, said=said)
+    _, (zone, stored) = store.look(lambda work: (work.zones.get(outcome.zone_id), work.rrsets.whole(outcome.zone_id)))
+    if zone is None:
+        return Unpacked(worker=said.worker, said=said, why="the zone is gone")
+    try:
+        content = read(zone.name, inflate(outcome.content, rules.settings.xfr_max_bytes))
+        for which in differing(stored, content):
+            content.text(which)
+    except Unacceptable as fault:
+        return Unpacked(worker=said.worker, said=said, why=str(fault))
+    return Unpacked(worker=said.worker, said=said, content=content)
+
+
+def inflate(packed: bytes, most: int) -> bytes:
+    """zlib undone, never to more than `most` octets. Raises Unacceptable."""
+    stream = zlib.decompressobj()
+    try:
+        found = stream.decompress(packed, most + 1)
+    except zlib.error as error:
+        raise Unacceptable(f"the zone came damaged ({error})") from error
+    if len(found) > most:
+        raise Unacceptable(
+            f"the zone has more than {most} octets ([service:worker] xfr_max_bytes, as central reads it)"
+        )
+    if not stream.eof:
+        raise Unacceptable("the zone came cut short")
+    return found
+
+
+def read(zone: str, blob: bytes) -> Content:
+    """A zone's RRs, the SOA first, as RRsets in a settled order. Raises Unacceptable."""
+    try:
+        rrs = rrset.split(blob)
+    except ValueError as error:
+        raise Unacceptable(f"the zone came damaged ({error})") from error
+    if not rrs or rrs[0][:4] != rrset.APEX + b"\0\x06":
+        raise Unacceptable("the zone came without its SOA")
+    start = _start(rrs[0])
+    owners: dict[bytes, str] = {}
+    found: dict[Key, dict[bytes, tuple[int, bytes]]] = {}
+    for rr in rrs[1:]:
+        at = _end_of_labels(rr)
+        owner = owners.get(rr[:at])
+        if owner is None:
+            owner = owners[rr[:at]] = _owner(rr[:at], zone)
+        number, _, ttl, _ = _FIXED.unpack_from(rr, at + 2)
+        rrtype, rdata = _type(number, owner), rr[at + 12 :]
+        found.setdefault((owner, rrtype), {}).setdefault(key(rrtype, rdata), (ttl, rdata))
+    _check_places(zone, found)
+    return Content(start, {which: _given(zone, *which, list(records.values())) for which, records in found.items()})
+
+
+def _end_of_labels(rr: bytes) -> int:
+    at = 0
+    while rr[at] < 0x40:
+        at += rr[at] + 1
+    return at
+
+
+def _owner(labels: bytes, zone: str) -> str:
+    head = names.from_wire(labels + b"\0")[0].lower() if labels else ""
+    name = head + zone
+    if len(name) > _LONGEST:
+        raise Unacceptable(f"the name {name[:60]}… takes {len(name)} characters; {_LONGEST} are the most")
+    return name
+
+
+def _type(number: int, owner: str) -> str:
+    if number in (0, 6, 41, 65535) or 128 <= number <= 255:
+        raise Unacceptable(f"type {number} at {owner}, which no zone holds there")
+    return mnemonic(number)
+
+
+def _given(zone: str, name: str, rrtype: str, records: list[tuple[int, bytes]]) -> Given:
+    """Records in canonical order, so that a primary that turns them round changes nothing.
+
+    RRs of one RRset share a TTL, the lowest (RFC 2181 §5.2); an RRSIG has that of what it covers (RFC 4034 §3).
+    """
+    records.sort(key=lambda record: record[1])
+    lowest = min(ttl for ttl, _ in records)
+    rdatas = tuple(rdata for _, rdata in records)
+    if rrtype == RRSIG:
+        wire = b"".join(rrset.pack(zone, name, rrtype, ttl, [rdata]) for ttl, rdata in records)
+    else:
+        wire = rrset.pack(zone, name, rrtype, lowest, rdatas)
+    return Given(lowest, wire, rdatas)
+
+
+def _check_places(zone: str, found: Mapping[Key, Mapping[bytes, tuple[int, bytes]]]) -> None:
+    """What every nameserver refuses to load (RFC 1034 §3.6.2, RFC 6672 §2.4; a zone has nameservers: RFC 1035 §5.2)."""
+    if (zone, "NS") not in found:
+        raise Unacceptable("the zone has no NS records at its apex")
+    aliases = {name for name, rrtype in found if rrtype == "CNAME"}
+    for (name, rrtype), records in found.items():
+        if rrtype in _ALONE and len(records) > 1:
+            raise Unacceptable(f"{len(records)} {rrtype} records at {name}, where one may be")
+        if name in aliases and rrtype not in _BESIDE_CNAME:
+            raise Unacceptable(f"CNAME and {rrtype} at {name}")
+    if zone in aliases:
+        raise Unacceptable(f"CNAME and SOA at {zone}")
+
+
+def _start(rr: bytes) -> Start:
+    """Raises Unacceptable for times beyond 2**31-1 and names that no row holds."""
+    _, _, ttl, _ = _FIXED.unpack_from(rr, 2)
+    rdata = rr[12:]
+    try:
+        mname, at = names.from_wire(rdata)
+        _, end = names.from_wire(rdata, at)
+        serial, *times = _TIMES.unpack(rdata[end:])
+    except (ValueError, struct.error) as error:
+        raise Unacceptable(f"the SOA: {error}") from error
+    if max(times) > _MOST or len(mname) > _LONGEST:
+        raise Unacceptable(f"the SOA: times above {_MOST} s, or a server's name of {len(mname)} characters")
+    refresh, retry, expire, minimum = times
+    return Start(
+        mname=mname,
+        email=_email(rdata[at:end]),
+        ttl=ttl,
+        serial=serial,
+        refresh=refresh,
+        retry=retry,
+        expire=expire,
+        minimum=minimum,
+    )
+
+
+def _email(mailbox: bytes) -> str | None:
+    """The mailbox as a mail address that becomes these octets again (`wire.rrset.soa`); None where there is none."""
+    size = mailbox[0]
+    local, domain = mailbox[1 : 1 + size], mailbox[1 + size :]
+    if not local or not domain or domain == b"\0" or b"@" in mailbox or not local.isascii():
+        return None
+    text = local.decode("ascii")
+    host = names.from_wire(domain)[0].rstrip(".")
+    email = f"{text}@{host}"
+    return email if text.isprintable() and len(email) <= _LONGEST and "\\" not in host else None
+
+
+def differing(stored: Mapping[Key, Held], content: Content) -> list[Key]:
+    """The RRsets of the zone that are new or other than stored."""
+    held = stored.get
+    return [which for which, given in content.sets.items() if not _same(held(which), given)]
+
+
+def _same(held: Held | None, given: Given) -> bool:
+    return held is not None and held.ttl == given.ttl and held.wire == given.wire

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SECONDARY zones and their primaries: when they are asked, what is done with the answer (RFC 1034 §4.3.5, RFC 1996).
+
+Each function is one transaction. Why nothing stale wins: content counts only from who holds the zone's lease and only
+upon the serial that it set out from, both compared under the zone's lock; other primaries take the lease away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from redesignate.bus.port import SweepInbound, inbound_hint
+from redesignate.central.arrival import Unacceptable, Unpacked
+from redesignate.central.change import queue
+from redesignate.central.rules import Rules, locked, target_of
+from redesignate.central.takeover import replaced
+from redesignate.model.caller import Caller
+from redesignate.model.clock import SECOND
+from redesignate.model.errors import BadInput
+from redesignate.model.inbound import Inbound, InboundTask, Result
+from redesignate.model.tsig import Scope
+from redesignate.model.zone import Action, Status, Zone, ZoneType
+from redesignate.observe.log import events
+from redesignate.store.outbox import NEVER
+from redesignate.store.unit import Work
+
+log = events(__name__)
+
+REFRESH_S = (60, 28 * 86400)
+"""Seconds that a primary may ask for: one of each second would keep a worker busy."""
+RETRY_S = (10, 14 * 86400)
+FIRST_RETRY_S = 60
+"""The longest pause before a zone is tried again that was never fetched: somebody waits for it."""
+WORDS = 255
+
+
+def transfer_zone(rules: Rules, work: Work, caller: Caller, zone_id: str) -> None:
+    """Have a SECONDARY zone fetched now, whatever its serial. Raises ZoneNotFound, Forbidden, BadInput."""
+    zone, _ = locked(work, caller, zone_id)
+    rules.policy.may("xfr_zone", caller, target_of(zone))
+    if zone.type is not ZoneType.SECONDARY:
+        raise BadInput("Can't XFR a non Secondary zone.")
+    if zone.action is Action.DELETE:
+        raise BadInput("Can not update a deleting zone")
+    work.inbound.wish([zone.id], work.now, forced=True)
+    work.hints.append(inbound_hint(zone.id))
+
+
+def begin_watch(work: Work, zone: Zone) -> None:
+    """A new SECONDARY zone: ask its primaries at once. One statement."""
+    work.inbound.add(zone.id, work.now)
+    work.hints.append(inbound_hint(zone.id))
+
+
+def primaries_changed(work: Work, zone: Zone) -> None:
+    """Ask the new primaries at once; what the former ones are sending just now no longer counts. Two statements."""
+    work.inbound.revoke(zone.id)
+    work.inbound.wish([zone.id], work.now, forced=True)
+    work.hints.append(inbound_hint(zone.id))
+
+
+def notified(work: Work, zones: Sequence[tuple[str, str]]) -> int:
+    """Primaries say that these zones have changed; how many are looked at. One statement an address."""
+    by_address: dict[str, list[str]] = {}
+    for zone_id, address in zones:
+        by_address.setdefault(address[:64], []).append(zone_id)
+    work.hints.extend(inbound_hint(zone_id) for zone_id, _ in zones)
+    return sum(work.inbound.wish(found, work.now, notified_by=address) for address, found in by_address.items())
+
+
+def begin(work: Work, worker: str, zone_ids: Sequence[str], lease_s: float) -> tuple[InboundTask, ...]:
+    """Lease zones and say how to look at each. At most four statements for all."""
+    rows = work.inbound.lease(worker, zone_ids, work.now, work.now + int(lease_s * SECOND))
+    if not rows:
+        return ()
+    zones, keys = work.zones.many(rows), work.tsigkeys.of_many(Scope.ZONE, rows)
+    for zone_id in rows.keys() - zones.keys():
+        work.inbound.forget(zone_id)
+    return tuple(
+        InboundTask(
+            zone_id=zone.id,
+            name=zone.name,
+            primaries=zone.primaries,
+            serial=rows[zone.id].serial,
+            forced=rows[zone.id].forced,
+            asked=rows[zone.id].asked,
+            notified_by=rows[zone.id].notified_by,
+            key=keys.get(zone.id),
+        )
+        for zone in zones.values()
+    )
+
+
+def report(rules: Rules, work: Work, heard: Unpacked) -> None:
+    """Take in what came of a look. From one that does not hold the zone any longer nothing is taken.
+
+    Cost  five statements where nothing is new; a fetched zone is read once, and as much written as differs.
+    """
+    outcome = heard.said.outcome
+    found = work.zones.lock(outcome.zone_id)
+    row = work.inbound.get(outcome.zone_id)
+    if found is None or row is None or row.lease_owner != heard.worker or found[0].action is Action.DELETE:
+        log.info("report of a zone that its worker no longer holds", zone=outcome.zone_id, worker=heard.worker)
+        return
+    zone, after = found[0], replace(row, lease_owner=None, lease_until=NEVER)
+    if outcome.since == row.serial and outcome.result is not Result.UNTOUCHED:
+        after = _judged(rules, work, zone, after, heard)
+        if row.asked == outcome.asked:
+            after = replace(after, notified_by=None)
+        else:  # somebody has wished for another look since this one began
+            after = replace(after, due_at=row.due_at, forced=row.forced)
+    work.inbound.save(row, after)
+    if after.due_at <= work.now:
+        work.hints.append(inbound_hint(zone.id))
+
+
+def _judged(rules: Rules, work: Work, zone: Zone, row: Inbound, heard: Unpacked) -> Inbound:
+    outcome = heard.said.outcome
+    row = replace(row, primary=_words(outcome.primary) or row.primary)
+    if outcome.result is Result.CURRENT:
+        return _in_touch(rules, work, zone, replace(row, attempts=0, error=_words(outcome.why)))
+    if outcome.result is Result.FAILED or heard.content is None:
+        return _failed(rules, work, zone, row, heard.why or outcome.why)
+    try:
+        after, serial = replaced(rules, work, zone, row, heard.content)
+    except Unacceptable as fault:
+        return _failed(rules, work, zone, row, str(fault))
+    log.info("zone fetched", zone=zone.id, name=zone.name, primary=outcome.primary, serial=serial,
+             published=after.serial, revision=after.revision)  # fmt: skip
+    moved = after.revision != zone.revision
+    row = replace(row, serial=serial, attempts=0, error=_words(outcome.why), forced=False, loaded=row.loaded or moved)
+    return _in_touch(rules, work, after, row)
+
+
+def _in_touch(rules: Rules, work: Work, zone: Zone, row: Inbound) -> Inbound:
+    """A primary has answered: the copy is good for another `expire` seconds, and is served again if it had expired."""
+    pause = _within(zone.refresh, REFRESH_S) * rules.random.uniform(0.9, 1.0)
+    row = replace(row, due_at=work.now + int(pause * SECOND), expires_at=work.now + zone.expire * SECOND, forced=False)
+    if row.loaded or zone.transferred_at is None:
+        return row
+    again = replace(zone, revision=zone.revision + 1, action=Action.UPDATE, status=Status.PENDING)
+    _revive(work, zone, again)
+    return replace(row, loaded=True)
+
+
+def _revive(work: Work, zone: Zone, again: Zone) -> None:
+    """Have the servers told anew of a copy that had expired: they may have dropped theirs. Nothing of it changed."""
+    work.zones.advance(zone, again)
+    queue(work, again)
+
+
+def _failed(rules: Rules, work: Work, zone: Zone, row: Inbound, why: str | None) -> Inbound:
+    attempts = row.attempts + 1
+    row = replace(row, attempts=attempts, error=_words(why) or "no primary answered", due_at=0)
+    log.warning("zone not fetched", zone=zone.id, name=zone.name, primary=row.primary, why=row.error, attempts=attempts)
+    if not row.loaded and zone.transferred_at is None:
+        pause = float(min(FIRST_RETRY_S, 2 ** min(attempts - 1, 16)))
+        if attempts >= rules.settings.poll_max_retries and zone.status is not Status.ERROR:
+            work.zones.settle(zone, replace(zone, status=Status.ERROR))
+    else:
+        pause = float(_within(zone.retry, RETRY_S))
+    due = work.now + int(pause * SECOND * rules.random.uniform(0.9, 1.1))
+    if row.loaded and row.expires_at <= work.now:
+        return replace(_expired(work, zone, row), due_at=due)
+    return replace(row, due_at=min(due, row.expires_at) if row.loaded else due)
+
+
+def _expired(work: Work, zone: Zone, row: Inbound) -> Inbound:
+    """The copy is too old to be true (RFC 1035 §3.3.13): ERROR, and mdns answers SERVFAIL until a primary is back."""
+    log.error("zone expired", zone=zone.id, name=zone.name, why=row.error)
+    work.zones.settle(zone, replace(zone, status=Status.ERROR, action=Action.NONE))
+    return replace(row, loaded=False)
+
+
+def sweep(work: Work, asked: SweepInbound) -> int:
+    """What no worker did: let copies expire, hint at zones that are due. Two queries, four an expired zone."""
+    old = work.inbound.expired(work.now, asked.first_shard, asked.last_shard, asked.limit)
+    for zone_id in old:
+        found, row = work.zones.lock(zone_id), work.inbound.get(zone_id)
+        if found is None or row is None or not row.loaded or row.expires_at > work.now:
+            continue
+        late = row.error or "no worker has asked the primaries"
+        work.inbound.save(row, _expired(work, found[0], replace(row, error=late)))
+    due = work.inbound.due(work.now, asked.limit)
+    work.hints.extend(inbound_hint(zone_id) for zone_id in due)
+    return len(old) + len(due)
+
+
+def _within(seconds: int, limits: tuple[int, int]) -> int:
+    return min(max(seconds, limits[0]), limits[1])
+
+
+def _words(text: str | None) -> str | None:
+    """A server's own words, maybe, as they fit in a row."""
+    return text and "".join(c if c.isprintable() else "?" for c in text)[:WORDS]

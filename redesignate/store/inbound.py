@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When each SECONDARY zone's primaries are asked, and who is at it. Leases are conditional updates, as the outbox's.
+
+Whoever changes a row because of what a zone is holds the zone's row first; whoever wishes for a look does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select, true
+
+from redesignate.model.ids import shard_of
+from redesignate.model.inbound import Inbound
+from redesignate.store.fast import run
+from redesignate.store.outbox import FAR, NEVER
+from redesignate.store.schema import inbound
+from redesignate.store.zones import Stale
+
+_COLUMNS = tuple(field.name for field in fields(Inbound))
+# Built once, as in store.zones.
+_MINE = inbound.c.zone_id.in_(bindparam("zones", expanding=True))
+_FREE = or_(inbound.c.lease_until <= bindparam("now"), inbound.c.lease_until > bindparam("far"))
+_IS_DUE = or_(inbound.c.due_at <= bindparam("now"), inbound.c.due_at > bindparam("stranded"))
+_DUE = select(inbound.c.zone_id).where(_IS_DUE, _FREE).order_by(inbound.c.due_at).limit(bindparam("most"))
+_LEASE = (
+    inbound.update()
+    .where(_MINE, or_(inbound.c.lease_owner == bindparam("w"), and_(_FREE, _IS_DUE)))
+    .values(lease_owner=bindparam("w"), lease_until=bindparam("until"))
+)
+_LEASED = select(inbound).where(
+    _MINE, inbound.c.lease_owner == bindparam("w"), inbound.c.lease_until == bindparam("until")
+)
+_ONE = select(inbound).where(inbound.c.zone_id == bindparam("z"))
+LONGEST_WAIT = 40 * 86400 * 1_000_000
+"""µs: no row is ever due later than this; one that is was written by a clock that has been set back since."""
+
+
+class InboundRows:
+    """The rows of one transaction."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def add(self, zone_id: str, now: int) -> None:
+        """A row for a new zone, due at once. One statement."""
+        self._conn.execute(inbound.insert().values(_row(Inbound(zone_id=zone_id, due_at=now))))
+
+    def get(self, zone_id: str) -> Inbound | None:
+        """One zone's row. One query."""
+        row = run(self._conn, _ONE, {"z": zone_id}).first()
+        return _inbound(row) if row else None
+
+    def due(self, now: int, limit: int) -> tuple[str, ...]:
+        """Zones that are due and that nobody holds, the longest due first. One query on due_at."""
+        return tuple(run(self._conn, _DUE, _times(now) | {"most": limit}).scalars())
+
+    def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> dict[str, Inbound]:
+        """Take those of these zones that are due and free, or keep what `worker` holds. Two statements."""
+        given = {"zones": list(zone_ids), "w": worker, "until": until}
+        if not run(self._conn, _LEASE, given | _times(now)).rowcount:
+            return {}
+        return {row.zone_id: _inbound(row) for row in run(self._conn, _LEASED, given)}
+
+    def wish(self, zone_ids: Collection[str], now: int, *, forced: bool = False, notified_by: str | None = None) -> int:
+        """Have these zones looked at now, also those that somebody is looking at already. One statement; how many."""
+        changed: dict[str, Any] = {"due_at": now, "asked": inbound.c.asked + 1, "notified_by": notified_by}
+        if forced:
+            changed["forced"] = true()
+        wanted = inbound.update().where(inbound.c.zone_id.in_(list(zone_ids)))
+        return self._conn.execute(wanted.values(changed)).rowcount
+
+    def revoke(self, zone_id: str) -> None:
+        """Whoever looks at the zone now has looked at the wrong primaries. One statement."""
+        mine = inbound.update().where(inbound.c.zone_id == zone_id)
+        self._conn.execute(mine.values(lease_owner=None, lease_until=NEVER))
+
+    def save(self, before: Inbound, after: Inbound) -> None:
+        """Write what a report changed. Raises Stale where somebody else was given the zone, or wishes came, meanwhile.
+
+        One statement. The caller holds the zone's row.
+        """
+        guard = and_(
+            inbound.c.zone_id == before.zone_id,
+            inbound.c.asked == before.asked,
+            inbound.c.lease_owner == before.lease_owner if before.lease_owner else inbound.c.lease_owner.is_(None),
+        )
+        if self._conn.execute(inbound.update().where(guard).values(_row(after))).rowcount != 1:
+            raise Stale
+
+    def expired(self, now: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
+        """Zones whose copy is too old and is served still. One query that reads the table: it holds SECONDARY zones."""
+        query = select(inbound.c.zone_id).where(
+            inbound.c.loaded, inbound.c.expires_at <= now, inbound.c.shard.between(first_shard, last_shard)
+        )
+        return tuple(self._conn.execute(query.limit(limit)).scalars())
+
+    def release(self) -> int:
+        """Take every zone from whoever looks at it. One statement; how many."""
+        held = inbound.update().where(inbound.c.lease_until > NEVER)
+        return self._conn.execute(held.values(lease_owner=None, lease_until=NEVER)).rowcount
+
+    def forget(self, zone_id: str) -> None:
+        """Remove a zone's row."""
+        self._conn.execute(inbound.delete().where(inbound.c.zone_id == zone_id))
+
+
+def _times(now: int) -> dict[str, int]:
+    return {"now": now, "far": now + FAR, "stranded": now + LONGEST_WAIT}
+
+
+def _row(value: Inbound) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in _COLUMNS} | {"shard": shard_of(value.zone_id)}
+
+
+def _inbound(row: Row[Any]) -> Inbound:
+    found = {name: getattr(row, name) for name in _COLUMNS}
+    return Inbound(**found | {"forced": bool(row.forced), "loaded": bool(row.loaded)})

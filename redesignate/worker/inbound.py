@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SECONDARY zones: finds those that are due, asks their primaries, tells central.
+
+It shares the worker's event loop and nothing else: questions to central go by threads of its own, looks and transfers
+have places of their own, and one host has few of them, so that slow primaries hold up neither outgoing work nor others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from redesignate.bus.port import BeginInbound, Central, DueInbound, ReportInbound
+from redesignate.config.settings import WorkerSettings
+from redesignate.model.clock import Clock
+from redesignate.model.errors import Problem
+from redesignate.model.inbound import InboundOutcome, InboundTask, Result, endpoint, same_host
+from redesignate.model.pool import Endpoint
+from redesignate.model.serial import newer
+from redesignate.observe.log import events
+from redesignate.wire.client import Exchanger
+from redesignate.worker.fetch import Fetched, Fetcher, PrimaryFault
+from redesignate.worker.link import Link
+
+MOST_LOOKS = 200
+"""Zones whose primaries are being asked at once; nearly all of them wait for a UDP answer."""
+OF_ONE_HOST = 2
+"""Transfers from one host at once."""
+LEASE_S = 60.0
+PAGE = 50
+log = events(__name__)
+
+
+@dataclass(slots=True)
+class _Places:
+    """Room for transfers: `free` over all, and at most OF_ONE_HOST from one host, who waits outside."""
+
+    free: asyncio.Semaphore
+    hosts: dict[str, asyncio.Semaphore]
+    users: Counter[str]
+
+    @contextlib.asynccontextmanager
+    async def one(self, host: str) -> AsyncIterator[None]:
+        """A place for a transfer from this host."""
+        self.users[host] += 1
+        try:
+            async with self.hosts.setdefault(host, asyncio.Semaphore(OF_ONE_HOST)), self.free:
+                yield
+        finally:
+            self.users[host] -= 1
+            if not self.users[host]:
+                del self.users[host], self.hosts[host]
+
+
+class Inbound:
+    """The incoming half of one worker. For one event loop."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        central: Central,
+        settings: WorkerSettings,
+        exchanger: Exchanger,
+        clock: Clock,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._link = Link(central)
+        self._fetcher = Fetcher(exchanger, settings, clock)
+        self._rng = rng or random.Random()
+        self._looks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, InboundTask] = {}
+        self._places = _Places(asyncio.Semaphore(settings.xfr_slots), {}, Counter())
+        self._hinted: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._loops: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin to look for zones that are due."""
+        self._loops = [asyncio.create_task(self._find()), asyncio.create_task(self._renew())]
+
+    def hint(self, zone_id: str) -> None:
+        """A zone may be due now."""
+        if len(self._hinted) < 10 * MOST_LOOKS:
+            self._hinted[zone_id] = None
+        self._wake.set()
+
+    async def stop(self, grace_s: float) -> None:
+        """Take up nothing more, break off what runs and give it back. Central hears of it, if it can soon."""
+        self._stopping = True
+        running = [*self._loops, *self._looks.values()]
+        held = list(self._tasks.values())
+        for look in running:
+            look.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        with contextlib.suppress(Problem, TimeoutError):
+            async with asyncio.timeout(grace_s):
+                for task in held:
+                    await self._link.ask(ReportInbound(worker=self._name, outcome=_outcome(task, Result.UNTOUCHED)))
+        self._link.close()
+
+    # -- which zones
+
+    async def _find(self) -> None:
+        while True:
+            try:
+                await self._begin(await self._wanted())
+            except Problem as problem:
+                log.debug("no look for zones to fetch", why=problem.message)
+            except Exception:  # the loop of a service
+                log.exception("the look for zones to fetch failed")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._settings.find_interval)
+
+    async def _wanted(self) -> tuple[str, ...]:
+        """Zones to ask for: those hinted at, else those that central calls due; as many as there is room for."""
+        room = min(MOST_LOOKS - len(self._looks), PAGE)
+        self._wake.clear()
+        if room <= 0:
+            return ()
+        hinted = [zone_id for zone_id in self._hinted if zone_id not in self._looks][:room]
+        if not hinted:
+            return await self._link.ask(DueInbound(limit=room))
+        for zone_id in hinted:
+            del self._hinted[zone_id]
+        if self._hinted:
+            self._wake.set()
+        return tuple(hinted)
+
+    async def _begin(self, zone_ids: Sequence[str]) -> None:
+        wanted = tuple(zone_id for zone_id in zone_ids if zone_id not in self._looks)
+        if not wanted:
+            return
+        for task in await self._link.ask(BeginInbound(worker=self._name, zone_ids=wanted, lease_s=LEASE_S)):
+            if task.zone_id not in self._looks:
+                self._tasks[task.zone_id] = task
+                self._looks[task.zone_id] = asyncio.create_task(self._look(task))
+
+    async def _renew(self) -> None:
+        """Keep what is held: a transfer may take longer than a lease. What was taken from us is broken off."""
+        while True:
+            await asyncio.sleep(LEASE_S / 4)
+            held = tuple(self._looks)
+            if not held:
+                continue
+            try:
+                ours = await self._link.ask(BeginInbound(worker=self._name, zone_ids=held, lease_s=LEASE_S))
+            except Problem as problem:
+                log.debug("leases not renewed", why=problem.message)
+                continue
+            except Exception:  # the loop of a service
+                log.exception("leases could not be renewed")
+                continue
+            for zone_id in set(held) - {task.zone_id for task in ours}:
+                if zone_id in self._looks:
+                    self._looks[zone_id].cancel()
+
+    # -- one zone
+
+    async def _look(self, task: InboundTask) -> None:
+        try:
+            outcome = await self._ask(task)
+            loop = asyncio.get_running_loop()
+            await self._link.ask_patiently(ReportInbound(worker=self._name, outcome=outcome), loop.time() + LEASE_S)
+        except Problem as problem:
+            log.error("what came of a zone could not be told", zone=task.zone_id, why=problem.message or problem.kind)
+        except Exception:  # the loop of a service
+            log.exception("a zone could not be looked at", zone=task.zone_id)
+        finally:
+            del self._looks[task.zone_id], self._tasks[task.zone_id]
+            if task.zone_id in self._hinted:
+                self._wake.set()
+
+    async def _ask(self, task: InboundTask) -> InboundOutcome:
+        """Ask the primaries in random order, the one that sent a NOTIFY first, until one has something newer.
+
+        A primary that sends what is no transfer is left for the next one.
+        """
+        faults: list[str] = []
+        answered: tuple[str, int] | None = None
+        for text in self._order(task):
+            try:
+                at = endpoint(text)
+                serial = await self._fetcher.serial(task.name, at, task.key)
+                if not _wanted(task, serial):
+                    answered = (text, serial)
+                    if task.notified_by and same_host(task.notified_by, text):
+                        break
+                    continue
+                fetched = await self._fetch(task, at)
+            except (PrimaryFault, ValueError) as fault:
+                faults.append(str(fault))
+                continue
+            return _outcome(
+                task, Result.FETCHED, primary=text, serial=fetched.serial, content=fetched.content,
+                why=_together(faults),
+            )  # fmt: skip
+        if answered is not None and not (faults and task.forced):
+            return _outcome(task, Result.CURRENT, primary=answered[0], serial=answered[1],
+                            why=_behind(task, answered[1]))  # fmt: skip
+        asked = task.primaries[-1] if task.primaries else None
+        return _outcome(task, Result.FAILED, primary=asked, why=_together(faults) or "the zone has no masters")
+
+    def _order(self, task: InboundTask) -> list[str]:
+        order = self._rng.sample(task.primaries, len(task.primaries))
+        if task.notified_by is not None:
+            order.sort(key=lambda text: not same_host(task.notified_by or "", text))
+        return order
+
+    async def _fetch(self, task: InboundTask, at: Endpoint) -> Fetched:
+        async with self._places.one(at.host):
+            return await self._fetcher.zone(task.name, at, task.key)
+
+
+def _wanted(task: InboundTask, serial: int) -> bool:
+    return task.forced or task.serial is None or newer(serial, task.serial)
+
+
+def _behind(task: InboundTask, serial: int) -> str | None:
+    """What to say of a primary whose serial has gone back: everybody else's copy stays too (RFC 1982)."""
+    if serial == task.serial:
+        return None
+    return f"the primary's serial {serial} does not come after {task.serial}, which was fetched; ask for a transfer"
+
+
+def _together(faults: Sequence[str]) -> str | None:
+    return "; ".join(faults) or None
+
+
+def _outcome(
+    task: InboundTask,
+    result: Result,
+    *,
+    primary: str | None = None,
+    serial: int | None = None,
+    why: str | None = None,
+    content: bytes = b"",
+) -> InboundOutcome:
+    return InboundOutcome(
+        zone_id=task.zone_id,
+        asked=task.asked,
+        since=task.serial,
+        result=result,
+        primary=primary,
+        serial=serial,
+        why=why,
+        content=content,
+    )
