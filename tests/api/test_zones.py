@@ -302,12 +302,23 @@ def test_a_secondary_zone_has_masters_and_the_operators_address(system: System) 
     )
 
 
-def test_secondary_zones_are_refused_unless_the_operator_wants_them(strict: System) -> None:
-    """Nobody transfers them in yet, so they would be PENDING for ever."""
+def test_a_transfer_is_asked_for_of_secondary_zones_alone(system: System) -> None:
     body = {"name": "example.org.", "type": "SECONDARY", "masters": ["192.0.2.5"]}
-    answer = strict.client().ask("POST", "/v2/zones", body)
-    assert is_fault(answer, 400, "bad_request")
-    assert answer.json["message"] == "SECONDARY zones are not served yet"
+    secondary = system.client().ask("POST", "/v2/zones", body).json
+    primary = system.client().ask("POST", "/v2/zones", {"name": "example.net.", "email": "a@example.net"}).json
+    answer = system.client().ask("POST", f"/v2/zones/{secondary['id']}/tasks/xfr")
+    assert (answer.status, answer.json) == (202, "")
+    refused = system.client().ask("POST", f"/v2/zones/{primary['id']}/tasks/xfr")
+    assert is_fault(refused, 400, "bad_request")
+    assert is_fault(system.client("p2").ask("POST", f"/v2/zones/{secondary['id']}/tasks/xfr"), 404, "zone_not_found")
+
+
+def test_a_secondary_zones_peers_begin_with_its_primary(system: System) -> None:
+    body = {"name": "example.org.", "type": "SECONDARY", "masters": ["192.0.2.5", "192.0.2.6:5300"]}
+    zone = system.client().ask("POST", "/v2/zones", body).json
+    first, *_ = system.client().ask("GET", f"/v2/zones/{zone['id']}/peers").json["peers"]
+    assert (first["role"], first["state"], first["serial"]) == ("primary", "absent", None)
+    assert first["address"] == "192.0.2.5, 192.0.2.6:5300"
 
 
 @pytest.mark.parametrize("ident", ["x" * 65, "a\x01b", "tab\tbed", "\x7f", "\x85"])

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(max_size=20),
+    bytes: st.binary(max_size=20),
     int: st.integers(-(2**63), 2**63 - 1),
     float: st.floats(allow_nan=False, allow_infinity=False),
     bool: st.booleans(),

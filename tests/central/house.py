@@ -30,6 +30,7 @@ from redesignate.bus.port import (
     TargetSpec,
     UpdateRRset,
     UpdateZone,
+    sorted_hints,
 )
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
@@ -76,12 +77,15 @@ class House:
         wanted: dict[str, Any] = {"quotas": PLENTY} | settings
         self.settings = CentralSettings(**wanted)
         self.hints: list[str] = []
+        self.inbound_hints: list[str] = []
         self.service = CentralService(
             self.store, Rules(settings=self.settings, policy=POLICY, random=random.Random(7)), self
         )
 
     def wake(self, zone_ids: Sequence[str]) -> None:
-        self.hints += zone_ids
+        outgoing, incoming = sorted_hints(zone_ids)
+        self.hints += outgoing
+        self.inbound_hints += incoming
 
     def call(self, command: Command[R]) -> R:
         return self.service.dispatch(command)

@@ -71,6 +71,8 @@ def test_mname_is_the_pools_ns_of_best_priority(house: House) -> None:
         ({"type": ZoneType.SECONDARY, "email": "a@b.org", "primaries": ("192.0.2.1",)}, errors.InvalidObject),
         ({"type": ZoneType.SECONDARY, "email": None, "ttl": 5, "primaries": ("192.0.2.1",)}, errors.InvalidObject),
         ({"type": ZoneType.SECONDARY, "email": None, "primaries": ("x" * 256,)}, errors.InvalidObject),
+        ({"type": ZoneType.SECONDARY, "email": None, "primaries": ("192.0.2.1:0",)}, errors.InvalidObject),
+        ({"type": ZoneType.SECONDARY, "email": None, "primaries": ("a host",)}, errors.InvalidObject),
     ],
 )
 def test_a_zone_that_breaks_a_rule_is_not_made(house: House, new: dict[str, Any], problem: type[Exception]) -> None:
@@ -259,10 +261,9 @@ def test_what_cannot_change_may_be_sent_back(house: House) -> None:
 
 def test_a_secondarys_serial_is_its_primaries(house: House) -> None:
     zone = house.zone(type=ZoneType.SECONDARY, email=None, primaries=("192.0.2.1",))
-    house.serve()
-    changed = house.patch(zone, description="words", primaries=("192.0.2.2",))
+    changed = house.patch(zone, description="words", primaries=("192.0.2.2:53", "192.0.2.2"))
     assert (changed.serial, changed.revision, changed.version) == (zone.serial, zone.revision, 2)
-    assert (changed.status, changed.primaries) == (Status.ACTIVE, ("192.0.2.2",))
+    assert (changed.status, changed.primaries) == (Status.PENDING, ("192.0.2.2",))
     assert house.get(zone.id) == changed
     assert not house.hints
     for change in ({"email": "a@b.org"}, {"ttl": 5}, {"primaries": ()}):

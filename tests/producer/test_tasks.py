@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from redesignate.bus.inproc import InprocCentral
-from redesignate.bus.port import CheckServices, Command, Overdue, PurgeZones, RefreshApexes, TrimJournal
+from redesignate.bus.port import CheckServices, Command, Overdue, PurgeZones, RefreshApexes, SweepInbound, TrimJournal
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.partitions import SHARDS, shards
 from redesignate.coord.port import Place
@@ -108,7 +108,15 @@ def test_what_is_not_sharded_is_the_first_members(task: tasks.Task) -> None:
 
 
 @pytest.mark.parametrize(
-    "task", [tasks.OverdueSweep(), tasks.purge_zones, tasks.trim_journal, tasks.check_services, tasks.refresh_apexes]
+    "task",
+    [
+        tasks.OverdueSweep(),
+        tasks.purge_zones,
+        tasks.trim_journal,
+        tasks.check_services,
+        tasks.refresh_apexes,
+        tasks.refresh_secondaries,
+    ],
 )
 def test_a_member_without_shards_asks_nothing(task: tasks.Task) -> None:
     asked = Asked()
@@ -125,7 +133,14 @@ def test_an_old_name_stands_for_the_sweep(old: str) -> None:
     assert "overdue_work" in tasks.chosen(ProducerSettings(enabled_tasks=(old,)))
 
 
-@pytest.mark.parametrize("name", ["periodic_exists", "periodic_secondary_refresh"])
+def test_what_workers_left_of_secondary_zones_is_swept_by_shard() -> None:
+    asked = Asked(4)
+    assert tasks.refresh_secondaries(asked.central, SECOND_HALF, SETTINGS) == 4
+    (question,) = asked.questions
+    assert question == SweepInbound(first_shard=SECOND_HALF.start, last_shard=4095, limit=100)
+
+
+@pytest.mark.parametrize("name", ["periodic_exists"])
 def test_a_task_without_work_here_is_accepted(name: str) -> None:
     assert tasks.chosen(ProducerSettings(enabled_tasks=(name,))) == {}
 
