@@ -23,7 +23,11 @@ _OPEN: dict[int, tuple[int, ...]] = {24: (18, NAME), 30: (NAME,)}
 
 
 def expand(packet: bytes, rrtype: int, at: int, size: int) -> bytes:
-    """The rdata of `size` octets at `at`, uncompressed, case kept. Raises Malformed where names and size disagree."""
+    """The rdata of `size` octets at `at`, names uncompressed and in lower case. Raises Malformed.
+
+    The case of a compressed name is that of whatever stood earlier in the message, so it says nothing and would make
+    the same zone look changed; signatures cover the lower case form (RFC 4034 §6.2).
+    """
     end = at + size
     layout = _LAYOUTS.get(rrtype)
     if layout is None:
@@ -41,7 +45,8 @@ def _fields(packet: bytes, layout: tuple[int, ...], at: int, end: int) -> tuple[
     found = []
     for field in layout:
         if field == NAME:
-            piece, after = names.read(packet, at)
+            name, after = names.read(packet, at)
+            piece = names.lower(name)
         else:
             after = at + field if field >= 0 else at + 1 + _octet(packet, at, end)
             piece = packet[at:after]

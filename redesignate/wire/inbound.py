@@ -8,6 +8,7 @@ nothing grows without bound: messages, records and octets are counted while they
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass
 
 from redesignate.model import names as text_names
@@ -22,6 +23,7 @@ _FIXED = struct.Struct("!HHLH")
 _FIRST_META, _LAST_META = 128, 255
 _NEVER_IN_ZONES = frozenset({0, 41, 65535})
 TTL_MAX = 2**31 - 1
+LEVEL = 1
 
 
 class TransferFault(Exception):
@@ -30,10 +32,11 @@ class TransferFault(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much one zone may be: records, and octets of records with their names written out."""
+    """How much one zone may be: records, octets of records with their names written out, octets of these packed."""
 
     records: int
     octets: int
+    packed: int
 
 
 def axfr_query(zone: str, msg_id: int, key: TSIGKey | None, clock_s: int) -> tuple[bytes, tsig.StreamVerifier | None]:
@@ -51,8 +54,7 @@ def axfr_query(zone: str, msg_id: int, key: TSIGKey | None, clock_s: int) -> tup
 class Transfer:
     """One AXFR on its way in. `take` each message until `done`; then `content` is the zone.
 
-    content   RRs in blob form (`wire/rrset.py`), owners in lower case, the SOA first and once, the rest as it came
-    serial    of the SOA, once the first message is in
+    Records are packed as they come, so that a transfer takes little more memory than `limits.packed`.
     """
 
     def __init__(self, zone: str, msg_id: int, limits: Limits, verifier: tsig.StreamVerifier | None = None) -> None:
@@ -61,6 +63,9 @@ class Transfer:
         self._limits = limits
         self._verifier = verifier
         self._parts: list[bytes] = []
+        self._packer = zlib.compressobj(LEVEL)
+        self._packed: list[bytes] = []
+        self._size = 0
         self._soa = b""
         self._first = True
         self.octets = 0
@@ -74,16 +79,19 @@ class Transfer:
 
     @property
     def content(self) -> bytes:
-        """The zone. Raises TransferFault while it is not whole."""
+        """The zone: zlib over RRs in blob form (`wire/rrset.py`), names in lower case, the SOA first and once.
+
+        Raises TransferFault while it is not whole.
+        """
         if not self.done:
             raise TransferFault("the transfer ended before the second SOA")
-        return b"".join(self._parts)
+        return b"".join(self._packed)
 
     def take(self, packet: bytes, clock_s: int) -> bool:
         """The next message; whether the zone is whole now. Raises TransferFault.
 
         clock_s  Unix seconds, for signatures
-        Cost     about 3 µs a record
+        Cost     about 5 µs a record
         """
         try:
             found = message.read(packet)
@@ -96,9 +104,18 @@ class Transfer:
         except tsig.Refused as error:
             raise TransferFault(f"the signature does not hold ({error})") from error
         self._first = False
+        self._pack()
         if self.done and self._verifier is not None and not self._verifier.done():
             raise TransferFault("the last message is not signed")
         return self.done
+
+    def _pack(self) -> None:
+        packed = self._packer.compress(b"".join(self._parts)) + (self._packer.flush() if self.done else b"")
+        self._parts.clear()
+        self._packed.append(packed)
+        self._size += len(packed)
+        if self._size > self._limits.packed:
+            raise TransferFault(f"the zone has more than {self._limits.packed} octets when packed (xfr_max_compressed)")
 
     def _check_head(self, found: Message) -> None:
         """RFC 5936 §2.2.1: what every message's header and question have to be."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,8 +17,6 @@ from redesignate.wire.client import Exchanger, NoAnswer
 from redesignate.wire.inbound import Limits, Transfer, TransferFault, axfr_query
 from redesignate.wire.message import Rcode
 from redesignate.wire.names import Malformed
-
-COMPRESSION = 1
 
 
 class PrimaryFault(Exception):
@@ -82,20 +79,15 @@ class Fetcher:
             raise PrimaryFault(f"{at}: the transfer was not over after {settings.xfr_max_time} s") from error
         except (TransferFault, OSError, ValueError) as error:
             raise PrimaryFault(f"{at}: {error or type(error).__name__}") from error
-        loop = asyncio.get_running_loop()
-        packed = await loop.run_in_executor(None, zlib.compress, transfer.content, COMPRESSION)
-        if len(packed) > settings.xfr_max_compressed:
-            raise PrimaryFault(
-                f"{at}: the zone has {len(packed)} octets when packed; {settings.xfr_max_compressed} are the most "
-                "(xfr_max_compressed)"
-            )
-        return Fetched(serial=transfer.serial, records=transfer.records, content=packed)
+        return Fetched(serial=transfer.serial, records=transfer.records, content=transfer.content)
 
     async def _over_tcp(self, zone: str, at: Endpoint, key: TSIGKey | None) -> Transfer:
         settings = self._settings
         msg_id = self._exchanger.new_id()
         query, verifier = axfr_query(zone, msg_id, key, self._clock() // SECOND)
-        limits = Limits(records=settings.xfr_max_records, octets=settings.xfr_max_bytes)
+        limits = Limits(
+            records=settings.xfr_max_records, octets=settings.xfr_max_bytes, packed=settings.xfr_max_compressed
+        )
         transfer = Transfer(zone, msg_id, limits, verifier)
         try:
             async with asyncio.timeout(settings.xfr_timeout):

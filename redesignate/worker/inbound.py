@@ -79,6 +79,7 @@ class Inbound:
         self._places = _Places(asyncio.Semaphore(settings.xfr_slots), {}, Counter())
         self._hinted: dict[str, None] = {}
         self._wake = asyncio.Event()
+        self._next_due = 0.0
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -120,22 +121,24 @@ class Inbound:
                 await asyncio.wait_for(self._wake.wait(), self._settings.find_interval)
 
     async def _wanted(self) -> tuple[str, ...]:
-        """Zones to ask for: those hinted at, else those that central calls due; as many as there is room for."""
+        """Zones to ask for: those hinted at, and now and then those that central calls due; so far as there is room."""
         room = min(MOST_LOOKS - len(self._looks), PAGE)
         self._wake.clear()
         if room <= 0:
             return ()
         hinted = [zone_id for zone_id in self._hinted if zone_id not in self._looks][:room]
-        if not hinted:
-            return await self._link.ask(DueInbound(limit=room))
         for zone_id in hinted:
             del self._hinted[zone_id]
-        if self._hinted:
+        if not self._looks.keys() >= self._hinted.keys():
             self._wake.set()
-        return tuple(hinted)
+        now = asyncio.get_running_loop().time()
+        if now < self._next_due:
+            return tuple(hinted)
+        self._next_due = now + self._settings.find_interval
+        return (*hinted, *await self._link.ask(DueInbound(limit=room)))
 
     async def _begin(self, zone_ids: Sequence[str]) -> None:
-        wanted = tuple(zone_id for zone_id in zone_ids if zone_id not in self._looks)
+        wanted = tuple(dict.fromkeys(zone_id for zone_id in zone_ids if zone_id not in self._looks))
         if not wanted:
             return
         for task in await self._link.ask(BeginInbound(worker=self._name, zone_ids=wanted, lease_s=LEASE_S)):
@@ -181,9 +184,10 @@ class Inbound:
     async def _ask(self, task: InboundTask) -> InboundOutcome:
         """Ask the primaries in random order, the one that sent a NOTIFY first, until one has something newer.
 
-        A primary that sends what is no transfer is left for the next one.
+        A primary that sends what is no transfer is left for the next one. CURRENT only where nobody had more to give.
         """
         faults: list[str] = []
+        missed = False
         answered: tuple[str, int] | None = None
         for text in self._order(task):
             try:
@@ -194,6 +198,7 @@ class Inbound:
                     if task.notified_by and same_host(task.notified_by, text):
                         break
                     continue
+                missed = True
                 fetched = await self._fetch(task, at)
             except (PrimaryFault, ValueError) as fault:
                 faults.append(str(fault))
@@ -202,9 +207,9 @@ class Inbound:
                 task, Result.FETCHED, primary=text, serial=fetched.serial, content=fetched.content,
                 why=_together(faults),
             )  # fmt: skip
-        if answered is not None and not (faults and task.forced):
+        if answered is not None and not missed:
             return _outcome(task, Result.CURRENT, primary=answered[0], serial=answered[1],
-                            why=_behind(task, answered[1]))  # fmt: skip
+                            why=_behind(task, answered[1]) or _together(faults))  # fmt: skip
         asked = task.primaries[-1] if task.primaries else None
         return _outcome(task, Result.FAILED, primary=asked, why=_together(faults) or "the zone has no masters")
 
@@ -216,7 +221,10 @@ class Inbound:
 
     async def _fetch(self, task: InboundTask, at: Endpoint) -> Fetched:
         async with self._places.one(at.host):
-            return await self._fetcher.zone(task.name, at, task.key)
+            fetched = await self._fetcher.zone(task.name, at, task.key)
+        if not _wanted(task, fetched.serial):
+            raise PrimaryFault(f"{at} sent the zone at serial {fetched.serial}, which is no newer than {task.serial}")
+        return fetched
 
 
 def _wanted(task: InboundTask, serial: int) -> bool:

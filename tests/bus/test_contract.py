@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -20,11 +21,15 @@ from redesignate.bus.port import (
     GetQuotas,
     GetZone,
     ListZones,
+    ReportInbound,
     ResetQuotas,
     WorkSource,
+    inbound_hint,
+    sorted_hints,
 )
 from redesignate.model.caller import operator
 from redesignate.model.errors import OverQuota, Problem, RRsetNotFound, Unavailable, ZoneNotFound
+from redesignate.model.inbound import InboundOutcome, Result
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.rrset import RRset
 from redesignate.model.zone import Action, Status
@@ -147,6 +152,24 @@ def test_a_hint_is_heard(bus: Bus, source: WorkSource) -> None:
     source.start(ears)
     bus.wake().wake(["a", "b"])
     until(lambda: ears.heard.keys() == {"a", "b"}, deadline_s=WAIT_S)
+
+
+def test_hints_of_both_kinds_come_through_and_are_told_apart(bus: Bus, source: WorkSource) -> None:
+    ears = Ears()
+    source.start(ears)
+    bus.wake().wake(["a", inbound_hint("b"), "c", inbound_hint("a")])
+    until(lambda: len(ears.heard) == 4, deadline_s=WAIT_S)
+    outgoing, incoming = sorted_hints(tuple(ears.heard))
+    assert (sorted(outgoing), sorted(incoming)) == (["a", "c"], ["a", "b"])
+
+
+def test_a_whole_zone_goes_to_central_in_one_question(bus: Bus) -> None:
+    seen: list[Command[Any]] = []
+    outcome = InboundOutcome(
+        zone_id="z", asked=1, since=None, result=Result.FETCHED, content=random.Random(7).randbytes(10 * 2**20)
+    )
+    bus.central(seen.append).call(ReportInbound(worker="w", outcome=outcome))
+    assert seen == [ReportInbound(worker="w", outcome=outcome)]
 
 
 def test_hints_from_before_the_first_listener_wait_for_it(bus: Bus, source: WorkSource) -> None:

@@ -88,7 +88,7 @@ def test_a_customers_zone_comes_in_and_follows_its_primary(system: Sandbox, cust
     assert soa[0].to_text() == "ns1.customer.example. dns\\.admin.customer.example. 2026010101 1200 180 86400 60"
     assert asked(system.dns_port, f"www.{ZONE}", "A").answer[0].ttl == 77
     shown = records(system, zone)
-    assert shown[ZONE, "MX"]["records"] == ["10 mail.Customer.example."]
+    assert shown[ZONE, "MX"]["records"] == ["10 mail.customer.example."]
     assert shown[f"_dns.{ZONE}", "TYPE65280"]["records"] == ["\\# 3 010203"]
     assert {one["status"] for one in shown.values()} == {"ACTIVE"}
 

@@ -23,6 +23,7 @@ from redesignate.mdns.source import View
 from redesignate.model.errors import Unavailable
 from redesignate.model.tsig import Scope
 from redesignate.model.zone import ZoneType
+from redesignate.store.schema import inbound
 from redesignate.wire import ask, message
 from redesignate.wire.message import Rcode
 from tests.mdns.conftest import Serve
@@ -224,12 +225,32 @@ def test_a_notify_is_taken_from_a_primary_of_a_secondary_zone_alone(
 ) -> None:
     nursery.plant(ZONE)
     primaries = ("192.0.2.1:53", "[2001:db8::1]:5353")
-    nursery.plant("secondary.org.", kind=ZoneType.SECONDARY, pool_id="another", primaries=primaries)
+    planted = nursery.plant("secondary.org.", kind=ZoneType.SECONDARY, pool_id="another", primaries=primaries)
+    passed: list[tuple[str, str]] = []
+    brain = Answerer(MdnsSettings(), passed=lambda zone_id, address: passed.append((zone_id, address)))
     with nursery.source.read() as view:
-        answer = Answerer(MdnsSettings()).answer(view, ask.notify_message(name, 7, 3), tcp=False, peer=peer)
+        answer = brain.answer(view, ask.notify_message(name, 7, 3), tcp=False, peer=peer)
     assert isinstance(answer, bytes)
     read = message.read(answer)
     assert (read.opcode, read.rcode) == (message.NOTIFY, rcode)
+    assert passed == ([] if rcode else [(planted.zone.id, peer)])
+
+
+@pytest.mark.parametrize("rrtype", ["SOA", "A", "AXFR"])
+def test_a_secondary_zone_without_a_valid_copy_is_a_server_failure(nursery: Nursery, rrtype: str) -> None:
+    planted = nursery.plant("secondary.org.", kind=ZoneType.SECONDARY)
+    query = dns.message.make_query("secondary.org.", rrtype).to_wire()
+
+    def rcode() -> int:
+        with nursery.source.read() as view:
+            answer = Answerer(MdnsSettings()).answer(view, query, tcp=True, peer="192.0.2.1")
+        return message.read(answer).rcode if isinstance(answer, bytes) else 0
+
+    assert rcode() == dns.rcode.SERVFAIL
+    nursery.store.transact(lambda work: work.inbound.add(planted.zone.id, 0))
+    assert rcode() == dns.rcode.SERVFAIL
+    nursery.store.transact(lambda work: work.conn.execute(inbound.update().values(loaded=True)))
+    assert rcode() == dns.rcode.NOERROR
 
 
 def test_other_opcodes_are_not_implemented(answerer: tuple[Answerer, View]) -> None:

@@ -11,6 +11,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from redesignate.model.errors import Misconfigured
+from redesignate.model.inbound import Inbound
+from redesignate.model.zone import Action, ZoneType
 from redesignate.store import migrate, schema
 from redesignate.store.engine import engine
 from redesignate.store.unit import Store
@@ -93,3 +95,17 @@ def test_data_survives_an_upgrade_that_has_nothing_to_do(url: str) -> None:
     with store.read() as work:
         assert work.zones.get(one.id) == one
     store.close()
+
+
+def test_secondary_zones_of_before_are_asked_for_after_the_upgrade(database: Database) -> None:
+    url = database.new()
+    migrate.upgrade(url, "0001")
+    store = Store(url)
+    living, going, own = zone(type=ZoneType.SECONDARY), zone(type=ZoneType.SECONDARY, action=Action.DELETE), zone()
+    add(store, living, going, own)
+    migrate.upgrade(url)
+    with store.read() as work:
+        assert work.inbound.due(1, 10) == (living.id,)
+        assert work.inbound.get(living.id) == Inbound(zone_id=living.id, due_at=0)
+    store.close()
+    database.drop(url)
