@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 
 from tests.e2e.test_sandbox import answered, asked, meant
 from tests.support.bind import RealBind, free_port
-from tests.support.system import Sandbox
+from tests.support.mariadb import MariaDB
+from tests.support.rabbitmq import RabbitMQ
+from tests.support.system import Sandbox, Split
 
 pytestmark = pytest.mark.external
 
@@ -165,3 +168,40 @@ def test_a_zone_that_its_owner_signed_is_published_with_its_signatures(tmp_path:
         for name, rrtype in ((ZONE, "DNSKEY"), (f"www.{ZONE}", "RRSIG"), (ZONE, "RRSIG"), (f"www.{ZONE}", "NSEC")):
             assert pool.rdata(name, rrtype) == signed.bind.rdata(name, rrtype), (name, rrtype)
         assert any(rrtype == "TYPE46" for _, rrtype in records(system, zone))
+
+
+def test_a_primary_that_wants_a_key_is_asked_with_the_zones_own(tmp_path: Path, system: Sandbox) -> None:
+    secret = base64.b64encode(b"k" * 32).decode()
+    guarded = Customer(tmp_path / "guarded", system.dns_port, more='allow-transfer { key "customer"; }; ')
+    guarded.bind.config = f'key "customer" {{ algorithm hmac-sha256; secret "{secret}"; }};\n' + guarded.bind.config
+    with guarded.bind:
+        zone = secondary(system, guarded.address)
+        path = f"/v2/zones/{zone['id']}"
+        system.api.until(f"{path}/peers", lambda body: "REFUSED" in (body["peers"][0]["error"] or ""))
+        key = ("customer", "--algorithm", "hmac-sha256", "--secret", secret, "--zone", zone["id"])
+        system.manage("tsigkey", "create", *key)
+        assert system.api.ask("POST", f"{path}/tasks/xfr") == (202, "")
+        system.api.active(zone["id"])
+        assert answered(system.dns_port, f"www.{ZONE}", "A") == meant("A", ["192.0.2.80"])
+        assert "primary" in system.manage("zone", "status", ZONE)
+
+
+@pytest.mark.timeout(180)
+def test_a_notify_goes_all_the_way_through_separate_processes(
+    tmp_path: Path, mariadb: MariaDB, rabbitmq: RabbitMQ
+) -> None:
+    database, transport_url = mariadb.database(), rabbitmq.transport_url()
+    with (
+        Split(tmp_path / "system", database=database, transport_url=transport_url) as split,
+        RealBind(tmp_path / "pool") as pool,
+    ):
+        split.use_binds(pool)
+        customer = Customer(tmp_path / "customer", split.dns_port)
+        with customer.bind:
+            body = {"name": ZONE, "type": "SECONDARY", "masters": [customer.address]}
+            zone = split.api.post("/v2/zones", body)
+            split.api.active(zone["id"], timeout=40)
+            assert pool.rdata(f"www.{ZONE}", "A") == ["192.0.2.80"]
+            customer.update(f"add new.{ZONE} 60 A 192.0.2.99")
+            pool.wait_serial(ZONE, customer.bind.serial(ZONE) or 0, timeout=20)
+            assert pool.rdata(f"new.{ZONE}", "A") == ["192.0.2.99"]
