@@ -22,6 +22,10 @@ BODY: Mapping[tuple[str, str], Set] = {
     ("mail", "MX"): (300, ["10 mx.customer.net."]),
 }
 
+RRSIG = pack("example.org.", "example.org.", "TYPE46", 600, [
+    bytes.fromhex("0006080200000258") + b"\x7f\0\0\0" + b"\0\0\0\1" + b"\x12\x34\7example\3org\0" + b"sig"
+])  # fmt: skip
+
 
 def soa(zone: str, serial: int, **given: Any) -> bytes:
     """An SOA record; times in seconds."""

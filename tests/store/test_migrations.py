@@ -99,7 +99,7 @@ def test_data_survives_an_upgrade_that_has_nothing_to_do(url: str) -> None:
 
 def test_secondary_zones_of_before_are_asked_for_after_the_upgrade(database: Database) -> None:
     url = database.new()
-    migrate.upgrade(url, "0001")
+    migrate.upgrade(url, "0002")
     store = Store(url)
     living, going, own = zone(type=ZoneType.SECONDARY), zone(type=ZoneType.SECONDARY, action=Action.DELETE), zone()
     add(store, living, going, own)
