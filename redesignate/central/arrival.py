@@ -24,6 +24,8 @@ from redesignate.wire import rrset
 Key = tuple[str, str]
 """Owner name and type."""
 
+_RR = tuple[int, bytes, bytes]
+"""TTL, rdata, and the whole RR in blob form."""
 RRSIG = "TYPE46"
 _FIXED = struct.Struct("!HHLH")
 _TIMES = struct.Struct("!LLLLL")
@@ -141,17 +143,18 @@ def read(zone: str, blob: bytes) -> Content:
         raise Unacceptable("the zone came without its SOA")
     start = _start(rrs[0])
     owners: dict[bytes, str] = {}
-    found: dict[Key, dict[bytes, tuple[int, bytes]]] = {}
+    found: dict[Key, list[_RR]] = {}
     for rr in rrs[1:]:
         at = _end_of_labels(rr)
-        owner = owners.get(rr[:at])
+        labels = rr[:at]
+        owner = owners.get(labels)
         if owner is None:
-            owner = owners[rr[:at]] = _owner(rr[:at], zone)
+            owner = owners[labels] = _owner(labels, zone)
         number, _, ttl, _ = _FIXED.unpack_from(rr, at + 2)
-        rrtype, rdata = _type(number, owner), rr[at + 12 :]
-        found.setdefault((owner, rrtype), {}).setdefault(key(rrtype, rdata), (ttl, rdata))
-    _check_places(zone, found)
-    return Content(start, {which: _given(zone, *which, list(records.values())) for which, records in found.items()})
+        found.setdefault((owner, _type(number, owner)), []).append((ttl, rr[at + 12 :], rr))
+    sets = {which: _given(which[1], records) for which, records in found.items()}
+    _check_places(zone, sets)
+    return Content(start, sets)
 
 
 def _end_of_labels(rr: bytes) -> int:
@@ -162,7 +165,9 @@ def _end_of_labels(rr: bytes) -> int:
 
 
 def _owner(labels: bytes, zone: str) -> str:
-    head = names.from_wire(labels + b"\0")[0].lower() if labels else ""
+    head = names.from_wire(labels + b"\0")[0] if labels else ""
+    if head != head.lower():
+        raise Unacceptable(f"the name {head}{zone} came in upper case")
     name = head + zone
     if len(name) > _LONGEST:
         raise Unacceptable(f"the name {name[:60]}… takes {len(name)} characters; {_LONGEST} are the most")
@@ -175,29 +180,34 @@ def _type(number: int, owner: str) -> str:
     return mnemonic(number)
 
 
-def _given(zone: str, name: str, rrtype: str, records: list[tuple[int, bytes]]) -> Given:
-    """Records in canonical order, so that a primary that turns them round changes nothing.
+def _given(rrtype: str, records: list[_RR]) -> Given:
+    """Records in canonical order, each once, so that a primary that turns them round changes nothing.
 
     RRs of one RRset share a TTL, the lowest (RFC 2181 §5.2); an RRSIG has that of what it covers (RFC 4034 §3).
     """
-    records.sort(key=lambda record: record[1])
-    lowest = min(ttl for ttl, _ in records)
-    rdatas = tuple(rdata for _, rdata in records)
-    if rrtype == RRSIG:
-        wire = b"".join(rrset.pack(zone, name, rrtype, ttl, [rdata]) for ttl, rdata in records)
-    else:
-        wire = rrset.pack(zone, name, rrtype, lowest, rdatas)
-    return Given(lowest, wire, rdatas)
+    if len(records) == 1:
+        ((ttl, rdata, rr),) = records
+        return Given(ttl, rr, (rdata,))
+    records = sorted({key(rrtype, rdata): (ttl, rdata, rr) for ttl, rdata, rr in records}.values(), key=_by_rdata)
+    lowest = min(ttl for ttl, _, _ in records)
+    wire = b"".join([rr for _, _, rr in records])
+    if rrtype != RRSIG:
+        wire = rrset.retime(wire, lowest)
+    return Given(lowest, wire, tuple(rdata for _, rdata, _ in records))
 
 
-def _check_places(zone: str, found: Mapping[Key, Mapping[bytes, tuple[int, bytes]]]) -> None:
+def _by_rdata(record: _RR) -> bytes:
+    return record[1]
+
+
+def _check_places(zone: str, found: Mapping[Key, Given]) -> None:
     """What every nameserver refuses to load (RFC 1034 §3.6.2, RFC 6672 §2.4; a zone has nameservers: RFC 1035 §5.2)."""
     if (zone, "NS") not in found:
         raise Unacceptable("the zone has no NS records at its apex")
     aliases = {name for name, rrtype in found if rrtype == "CNAME"}
-    for (name, rrtype), records in found.items():
-        if rrtype in _ALONE and len(records) > 1:
-            raise Unacceptable(f"{len(records)} {rrtype} records at {name}, where one may be")
+    for (name, rrtype), given in found.items():
+        if rrtype in _ALONE and len(given.rdatas) > 1:
+            raise Unacceptable(f"{len(given.rdatas)} {rrtype} records at {name}, where one may be")
         if name in aliases and rrtype not in _BESIDE_CNAME:
             raise Unacceptable(f"CNAME and {rrtype} at {name}")
     if zone in aliases:
