@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from redesignate.model.work import PeerView, Role
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from tests.central.conftest import Build
 from tests.central.customer import BODY, PRIMARY, RRSIG, content, fetch, look, secondary, tell
-from tests.central.house import OPERATOR, House, member
+from tests.central.house import OPERATOR, House, admin, member
 
 DAY = 86400
 
@@ -60,6 +61,15 @@ def test_a_new_secondary_zone_is_due_at_once_and_no_server_hears_of_it(house: Ho
 
 
 # -- who is heard
+
+
+def test_a_zone_that_never_came_in_is_not_queued_whoever_writes_into_it(house: House) -> None:
+    zone = secondary(house)
+    house.rrset(zone, "own", caller=admin())
+    assert (house.hints, house.outbox(zone)) == ([], None)
+    fetch(house, zone, 5)
+    assert ("own.example.org.", "A") not in house.rrsets(zone)
+    assert house.outbox(zone) is not None
 
 
 def test_a_zone_has_one_worker_at_a_time_and_a_dead_ones_lease_ends(house: House) -> None:
@@ -100,6 +110,16 @@ def test_nothing_is_taken_from_a_former_primary(house: House) -> None:
     assert house.get(zone.id).transferred_at is None
     again = look(house, zone, worker="w2")
     assert (again.primaries, again.forced) == (("192.0.2.10",), True)
+
+
+def test_nothing_is_taken_that_set_out_from_another_serial(house: House) -> None:
+    zone = secondary(house)
+    fetch(house, zone, 5)
+    wished(house, zone)
+    task = replace(look(house, zone), serial=4)
+    tell(house, task, Result.FETCHED, serial=6, content=content(zone.name, 6))
+    assert house.get(zone.id).serial == 5
+    assert due(house) == (zone.id,)
 
 
 def test_a_report_that_came_twice_counts_once(house: House) -> None:

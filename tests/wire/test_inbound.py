@@ -113,6 +113,7 @@ HOSTILE: dict[str, tuple[bytes, ...]] = {
     "another class": (packet([SOA, *BODY, SOA], cls=3),),
     "out of the zone": (packet([SOA, ("www.example.com.", 1, "A", "192.0.2.1"), SOA]),),
     "nearly in the zone": (packet([SOA, ("badexample.org.", 1, "A", "192.0.2.1"), SOA]),),
+    "in the zone by its octets alone": (packet([SOA, ("x\\007example.org.", 1, "A", "192.0.2.1"), SOA]),),
     "above the zone": (packet([SOA, ("org.", 1, "A", "192.0.2.1"), SOA]),),
     "a question's type": (packet([SOA, ("www.example.org.", 1, "TYPE252", "\\# 1 00"), SOA]),),
     "octets behind": (packet([SOA, *BODY, SOA]) + b"x",),
