@@ -5,7 +5,7 @@ PYTHON_BIN := .venv/bin
 # as many pytest processes as cores, but two to four: each starts servers of its own
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; [ $$n -lt 2 ] && n=2; echo $$n)
 T ?= tests
-export DATABASE STATE
+export DATABASE STATE PYTHON
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test check e2e bench format lock clean
@@ -14,7 +14,8 @@ export DATABASE STATE
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  serve takes PORT=9001 DNS_PORT=5354 STATE=folder DATABASE=url; test and check take T=tests/some/path"
+	@echo "  serve takes PORT=9001 DNS_PORT=5354 STATE=folder DATABASE=url; test and check take T=tests/some/path;"
+	@echo "  all take PYTHON=python3.13 (3.11 to 3.13): another version makes the environments anew"
 
 serve: ## the whole system in one process: API on 127.0.0.1:9001, DNS on 127.0.0.1:5354, SQLite, no login
 	@scripts/bootstrap.py serve

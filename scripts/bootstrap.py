@@ -6,6 +6,9 @@
     scripts/bootstrap.py test         .venv            the same and the tools of the tests
     scripts/bootstrap.py openstack    .venv-openstack  a real keystone and the real clients, for the tests
 
+$PYTHON names the Python to make them with (`make test PYTHON=python3.13`); an environment of another version is made
+anew. Without it, what is there stays, and a new one is made with the Python that runs this.
+
 Standard library only, because it runs where nothing is installed yet: Debian's python3 without python3-venv and
 without pip. What installs packages is pip inside the new environment, with the user's own pip settings.
 """
@@ -13,6 +16,7 @@ without pip. What installs packages is pip inside the new environment, with the 
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
@@ -26,6 +30,7 @@ from typing import Iterator, NoReturn, Sequence  # noqa: UP035  # an old python3
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST, NEWEST = (3, 11), (3, 13)
+RANGE = f"{'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ def stamp_text(name: str) -> str:
 
 def is_current(name: str) -> bool:
     """Whether the environment is what its lock file says; reads a few files and starts nothing."""
-    if not (ROOT / PROFILES[name].venv / "bin/python").exists():
+    venv = ROOT / PROFILES[name].venv
+    if not (venv / "bin/python").exists() or not as_chosen(venv):
         return False
     for stamp in (name, *PROFILES[name].covered_by):
         path = stamp_file(stamp)
@@ -131,7 +137,7 @@ def usable(venv: Path) -> bool:
     """Whether an environment made earlier still runs here: right Python, pip inside, and not moved or copied."""
     python = venv / "bin/python"
     moved = [s for s in venv.glob(".made-for-*") if s.read_text().splitlines()[:1] != [str(ROOT)]]
-    if moved or not python.exists():
+    if moved or not python.exists() or not as_chosen(venv):
         return False
     probe = "import pip, sys; print(sys.prefix, sys.version_info[:2] >= (3, 11) and sys.version_info[:2] <= (3, 13))"
     ran = subprocess.run([str(python), "-I", "-c", probe], capture_output=True, text=True, check=False)
@@ -153,36 +159,64 @@ def create(venv: Path) -> None:
 
 def pick_python() -> tuple[str, str]:
     """A Python in range that can make environments, as (path, version); installs Debian's venv module if need be."""
-    found = [(path, version) for path, version, _ in pythons()]
+    wanted = chosen()
+    found = [wanted] if wanted else list(pythons())
     if not found:
-        wanted = f"{'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
-        fail(
-            f"no Python {wanted} found; install one (Debian 12: apt-get install python3) or set PYTHON=/path/to/python"
-        )
-    able = [(path, version) for path, version, has_pip in pythons() if has_pip]
-    if able:
-        return able[0]
-    install_debian_venv(*found[0])
-    return found[0]
+        fail(f"no Python {RANGE} found; install one (Debian 12: apt-get install python3) or set PYTHON=/path/to/python")
+    for path, version, has_pip in found:
+        if has_pip:
+            return path, version
+    install_debian_venv(*found[0][:2])
+    return found[0][:2]
+
+
+@functools.lru_cache(maxsize=1)
+def chosen() -> tuple[str, str, bool] | None:
+    """The Python that $PYTHON names, as `pythons` has it; None where it names none. Stops where it cannot be used."""
+    name = os.environ.get("PYTHON")
+    if not name:
+        return None
+    path = shutil.which(name)
+    found = look_at(path) if path else None
+    if found is None:
+        fail(f"PYTHON={name} names no Python {RANGE} that runs here; give the path of one, or leave PYTHON away")
+    return found
+
+
+def as_chosen(venv: Path) -> bool:
+    """Whether the environment is of the version that $PYTHON names; always, where it names none."""
+    wanted = chosen()
+    if wanted is None:
+        return True
+    lines = (venv / "pyvenv.cfg").read_text().splitlines() if (venv / "pyvenv.cfg").exists() else []
+    settings = dict(line.split(" = ", 1) for line in lines if " = " in line)
+    return settings.get("version", "").split(".")[:2] == wanted[1].split(".")
 
 
 def pythons() -> Iterator[tuple[str, str, bool]]:
-    """Every Python in range, best first: $PYTHON, the one running this, then by name."""
-    names = [os.environ.get("PYTHON", ""), sys.executable, "python3", "python3.13", "python3.12", "python3.11"]
-    probe = (
-        "import sys, importlib.util as u; print(*sys.version_info[:2], all(map(u.find_spec, ('venv', 'ensurepip'))))"
-    )
+    """Every Python in range as (path, version, can make environments): the one running this first, then by name."""
     seen = set()
-    for name in names:
-        path = shutil.which(name) if name else None
+    for name in (sys.executable, "python3", "python3.13", "python3.12", "python3.11"):
+        path = shutil.which(name)
         if path is None or path in seen:
             continue
         seen.add(path)
-        ran = subprocess.run([path, "-I", "-c", probe], capture_output=True, text=True, check=False)
-        if ran.returncode == 0:
-            major, minor, has_pip = ran.stdout.split()
-            if OLDEST <= (int(major), int(minor)) <= NEWEST:
-                yield path, f"{major}.{minor}", has_pip == "True"
+        found = look_at(path)
+        if found is not None:
+            yield found
+
+
+def look_at(path: str) -> tuple[str, str, bool] | None:
+    """What one Python is, as `pythons` has it; None where it does not run (pyenv's shims) or is out of range."""
+    probe = (
+        "import sys, importlib.util as u; print(*sys.version_info[:2], all(map(u.find_spec, ('venv', 'ensurepip'))))"
+    )
+    ran = subprocess.run([path, "-I", "-c", probe], capture_output=True, text=True, check=False)
+    if ran.returncode:
+        return None
+    major, minor, has_pip = ran.stdout.split()
+    in_range = OLDEST <= (int(major), int(minor)) <= NEWEST
+    return (path, f"{major}.{minor}", has_pip == "True") if in_range else None
 
 
 def install_debian_venv(python: str, version: str) -> None:
