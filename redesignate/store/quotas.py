@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, Integer, bindparam, select
+from sqlalchemy import Connection, Integer, Table, bindparam, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from redesignate.store.fast import run
@@ -69,14 +69,12 @@ class Quotas:
             self._insert_missing(families, {"name": family, "version": 0})
             run(self._conn, _QUEUE, {"n": family})
 
-    def _insert_missing(self, table: object, row: Mapping[str, object]) -> None:
+    def _insert_missing(self, table: Table, row: Mapping[str, object]) -> None:
         """Insert a row unless another transaction just did."""
-        assert table in (usage, families)
-        chosen = usage if table is usage else families
         match self._conn.dialect.name:
             case "mysql" | "mariadb":
-                self._conn.execute(mysql.insert(chosen).values(row).prefix_with("IGNORE"))
+                self._conn.execute(mysql.insert(table).values(row).prefix_with("IGNORE"))
             case "postgresql":
-                self._conn.execute(postgresql.insert(chosen).values(row).on_conflict_do_nothing())
+                self._conn.execute(postgresql.insert(table).values(row).on_conflict_do_nothing())
             case _:
-                self._conn.execute(sqlite.insert(chosen).values(row).on_conflict_do_nothing())
+                self._conn.execute(sqlite.insert(table).values(row).on_conflict_do_nothing())

@@ -8,6 +8,8 @@ Each list order of the API has its index, so that a page costs the same at the e
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -25,7 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 
 metadata = MetaData()
-_MYSQL = {
+# dialect options are free keywords
+_MYSQL: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
@@ -84,7 +87,7 @@ zones = Table(
     Index("ix_zones_parent", "parent_id"),
     Index("ix_zones_apex", "pool_id", "deleted", "apex_version"),
     Index("ix_zones_deleted_at", "deleted_at"),
-    **_MYSQL,  # type: ignore[arg-type]  # dialect options are free keywords
+    **_MYSQL,
 )
 ZONE_ORDERS = ("created_at", "updated_at", "name", "serial", "ttl", "status", "type", "email", "description")
 for _column in ZONE_ORDERS:
@@ -113,7 +116,7 @@ rrsets = Table(
     Column("updated_at", BigInteger),
     UniqueConstraint("zone_id", "name", "type", name="uq_rrsets_name_type"),
     Index("ix_rrsets_revision", "zone_id", "revision"),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 RRSET_ORDERS = ("created_at", "updated_at", "name", "type", "ttl", "description")
 for _column in RRSET_ORDERS:
@@ -134,7 +137,7 @@ rrset_data = Table(
     Column("data", _name(), nullable=False),
     Index("ix_rrset_data_data", "data", "rrset_id"),
     Index("ix_rrset_data_zone", "zone_id", "data", "rrset_id"),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 
 # What each revision removed and added: IXFR now, history and undo later. `full`: the difference is the whole zone.
@@ -156,7 +159,7 @@ journal = Table(
     Column("project_id", _name(36)),
     Column("request_id", _name(64)),
     Index("ix_journal_at", "at"),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 
 # One row a zone that some peer has yet to agree on. The row is the truth, the message only wakes.
@@ -175,7 +178,7 @@ outbox = Table(
     Column("leased_at", BigInteger),
     Index("ix_outbox_next_try", "next_try"),
     Index("ix_outbox_pool", "pool_id"),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 
 # When each living SECONDARY zone's primaries are asked next, who is at it, and what came of the last time.
@@ -215,7 +218,7 @@ peer_states = Table(
     Column("error", _name(255)),
     Column("next_try", BigInteger, nullable=False),
     Index("ix_peer_states_attempts", "peer_id", "attempts"),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 
 # Pools are few and always read whole, so their parts are one JSON document; secrets in it are sealed.
@@ -232,7 +235,7 @@ pools = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger),
     UniqueConstraint("name", name="uq_pools_name"),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 
 quotas = Table(
@@ -241,7 +244,7 @@ quotas = Table(
     Column("project_id", _name(36), primary_key=True),
     Column("resource", _name(32), primary_key=True),
     Column("hard_limit", Integer, nullable=False),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 
 # How many zones each project holds: a counter, so that the quota costs the same with one zone and with a million.
@@ -250,7 +253,7 @@ usage = Table(
     metadata,
     Column("project_id", _name(36), primary_key=True),
     Column("zones", Integer, nullable=False),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 
 # One row per last two labels of a zone name: whoever creates a zone below them writes it first, so that two
@@ -260,7 +263,7 @@ families = Table(
     metadata,
     Column("name", _name(), primary_key=True),
     Column("version", BigInteger, nullable=False),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 
 services = Table(
@@ -274,7 +277,7 @@ services = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger),
     UniqueConstraint("service_name", "hostname", name="uq_services_name_host"),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 
 tsigkeys = Table(
@@ -290,7 +293,7 @@ tsigkeys = Table(
     Column("updated_at", BigInteger),
     UniqueConstraint("name", name="uq_tsigkeys_name"),
     Index("ix_tsigkeys_resource", "resource_id"),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 
 # Who shares a piece of work, by lease, where no tooz coordinator is configured.
@@ -300,5 +303,5 @@ members = Table(
     Column("group_name", _name(64), primary_key=True),
     Column("member", _name(160), primary_key=True),
     Column("lease_until", BigInteger, nullable=False),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
