@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -25,20 +24,22 @@ _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def until_stopped() -> None:
-    """Block until SIGTERM or SIGINT. For the main thread. SIGHUP is noted only: files are read at start."""
-    stop = threading.Event()
+    """Block until SIGTERM or SIGINT. For the main thread. SIGHUP is noted only: files are read at start.
 
-    def on_stop(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    def on_hup(_number: int, _frame: FrameType | None) -> None:
-        log.info("options are read at start; restart to change them")
-
-    for number in _STOPS:
-        signal.signal(number, on_stop)
-    signal.signal(signal.SIGHUP, on_hup)
-    while not stop.wait(3600):
-        pass
+    The signals are read from a pipe: the kernel may give one to any thread, and Python would then leave the main
+    thread where it waits.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (*_STOPS, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: None)
+    while True:
+        told = os.read(reader, 64)
+        if signal.SIGHUP in told:
+            log.info("options are read at start; restart to change them")
+        if any(number in told for number in _STOPS):
+            return
 
 
 def run(serve: Callable[[], None], workers: int) -> int:

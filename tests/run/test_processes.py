@@ -68,3 +68,21 @@ def test_a_signal_during_the_start_of_the_children_stops_them() -> None:
             os.kill(pid, signal.SIGINT)
         parent.send_signal(signal.SIGINT)
         assert parent.wait(timeout=10) == 0
+
+
+def test_a_signal_stops_a_service_whichever_of_its_threads_the_kernel_gives_it_to() -> None:
+    code = """
+        import signal, threading
+        def other():
+            time.sleep(0.3)  # until the main thread waits
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                signal.pthread_kill(threading.get_ident(), number)
+            threading.Event().wait()
+        threading.Thread(target=other, daemon=True).start()
+        until_stopped()
+        sys.exit(0)
+    """
+    with _parent(code) as process:
+        assert process.wait(timeout=10) == 0
+        assert process.stderr is not None
+        assert "restart to change them" in process.stderr.read()
