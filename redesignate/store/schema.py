@@ -200,7 +200,7 @@ inbound = Table(
     Column("lease_owner", _name(128)),
     Column("lease_until", BigInteger, nullable=False),
     Index("ix_inbound_due_at", "due_at"),
-    **_MYSQL,  # type: ignore[arg-type]
+    **_MYSQL,
 )
 
 # Desired beside actual: what each target and nameserver is known to hold of each zone.
