@@ -73,7 +73,11 @@ WRITES: dict[type[Command[Any]], Handler] = {
 }
 """Commands that commit."""
 
-BEFORE: dict[type[Command[Any]], Callable[[Rules, Store, Any], Any]] = {port.ReportInbound: arrival.unpacked}
+BEFORE: dict[type[Command[Any]], Callable[[Rules, Store, Any], Any]] = {
+    port.CreateRRset: quotas.weigh,
+    port.UpdateRRset: quotas.weigh,
+    port.ReportInbound: arrival.unpacked,
+}
 """What is too much work for a transaction and needs none: done once, its answer handed to the command's handler."""
 
 
@@ -96,7 +100,7 @@ class CentralService:
             self._send(reading)
             return answer
         handler = WRITES[kind]
-        given: Any = BEFORE[kind](self._rules, self._store, command) if kind in BEFORE else command
+        given = self._prepared(command)
         answer = self._store.transact(lambda unit: handler(self._rules, unit, given), then=self._send)
         return answer
 
@@ -107,10 +111,10 @@ class CentralService:
         """
         for command in commands:
             self._check(command)
-        handlers = [WRITES[type(command)] for command in commands]
+        todo = [(WRITES[type(command)], self._prepared(command)) for command in commands]
 
         def all_of_them(unit: Work) -> list[Any]:
-            return [handler(self._rules, unit, command) for handler, command in zip(handlers, commands, strict=True)]
+            return [handler(self._rules, unit, given) for handler, given in todo]
 
         return self._store.transact(all_of_them, then=self._send)
 
@@ -118,6 +122,11 @@ class CentralService:
         caller: Caller | None = getattr(command, "caller", None)
         if caller is not None:
             check_switches(self._rules, caller)
+
+    def _prepared(self, command: Command[Any]) -> Any:
+        """What the command's handler gets: the command, or what was made of it before its transaction."""
+        prepare = BEFORE.get(type(command))
+        return command if prepare is None else prepare(self._rules, self._store, command)
 
     def _send(self, unit: Work) -> None:
         if unit.hints:

@@ -44,6 +44,23 @@ def test_quotas_are_the_operators_until_set_and_after_reset(plain: House) -> Non
     assert plain.call(GetQuotas(caller=seer, project_id="p2")) == QUOTAS
 
 
+def test_far_too_many_records_are_refused_before_they_are_read(plain: House) -> None:
+    zone = plain.zone()
+    made = plain.rrset(zone, "www")
+    many = tuple(f"no address {n}" for n in range(1000))
+    with pytest.raises(errors.OverQuota, match="recordset_records"):
+        plain.rrset(zone, "many", records=many)
+    with pytest.raises(errors.OverQuota, match="recordset_records"):
+        plain.put(made, records=many)
+    with pytest.raises(errors.ZoneNotFound):
+        plain.rrset(zone, "many", records=many, caller=member("p2"))
+    with pytest.raises(errors.InvalidObject):
+        plain.rrset(zone, "few", records=many[:51])
+    plain.call(SetQuotas(caller=admin(), project_id="p1", limits={"recordset_records": -1}))
+    with pytest.raises(errors.InvalidObject):
+        plain.rrset(zone, "many", records=many)
+
+
 @pytest.mark.parametrize("limits", [{"nonsense": 1}, {"zones": -2}, {"zones": 2**31}])
 def test_a_quota_that_makes_no_sense_is_refused(plain: House, limits: dict[str, int]) -> None:
     with pytest.raises(errors.InvalidObject):
