@@ -7,6 +7,7 @@ import base64
 import os
 import shutil
 import signal
+import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -132,9 +133,16 @@ def test_a_bind_that_stands_still_holds_up_nobody_and_catches_up(
         fresh = [plane.zone() for _ in range(10)]
         for zone in known:
             plane.edit(zone)
-        started = time.monotonic()
-        eventually(lambda: all(one.serial(zone.name) == plane.now(zone).serial for zone in [*known, *fresh]), 5)
-        assert time.monotonic() - started < 5
+        started, missing, served = time.monotonic(), [*known, *fresh], []
+
+        def look() -> bool:
+            there = [zone for zone in missing if one.serial(zone.name) == plane.now(zone).serial]
+            missing[:] = [zone for zone in missing if zone not in there]
+            served.extend([time.monotonic() - started] * len(there))
+            return not missing
+
+        eventually(look, 15)  # BIND asks mdns again after five seconds where a packet was lost
+        assert statistics.median(served) < 1
         address = f"127.0.0.1:{two.port}"
         eventually(lambda: "no answer" in str(plane.peers(known[0])[(address, Role.NAMESERVER)].error), 15)
         target = plane.peers(fresh[0])[(f"bind9 {address}", Role.TARGET)]
