@@ -160,4 +160,5 @@ class _Asking:
             return plan.fault(self.job.task, self.at, self.last) or f"{self.at} answered too late"
         if not self.asked:
             return f"{self.at} was not asked: no target could be told within {self.job.crew.window:g} s"
-        return self.last or f"no answer from {self.at} within {self.job.crew.window:g} s"
+        waited = asyncio.get_running_loop().time() - self.job.begun
+        return self.last or f"no answer from {self.at} within {max(waited, 0.1):.1f} s"

@@ -72,7 +72,9 @@ _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{
 
 
 def shown(text: str) -> str:
-    """A piece of a text as it may stand in a one-line message."""
+    """A piece of a text as it may stand in a one-line message; an empty one as a word, or nobody would see it."""
+    if not text:
+        return "an empty text"
     return "".join(c if c.isprintable() else f"\\{ord(c):03d}" for c in text[:80]) + ("…" if len(text) > 80 else "")
 
 
