@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.model.zone import ZoneType
 from redesignate.store.schema import rrsets
 from redesignate.store.unit import Store, Work, unavailable
 
@@ -80,9 +81,9 @@ class Reach:
     resource_id: str
 
 
-_LOADED = "type <> 'SECONDARY' OR EXISTS (SELECT 1 FROM inbound WHERE inbound.zone_id = zones.id AND inbound.loaded)"
-_ASKED = [name if name != "loaded" else _LOADED for name in ServedZone.__dataclass_fields__]
+_ASKED = [name if name != "loaded" else "type" for name in ServedZone.__dataclass_fields__]
 _ZONE = "SELECT " + ", ".join(_ASKED) + " FROM zones WHERE "
+_LOADED = "SELECT 1 FROM inbound WHERE zone_id = ? AND loaded"
 _SERVED = " AND deleted = '' AND action <> 'DELETE'"
 _BY_LENGTH = " ORDER BY LENGTH(name) DESC LIMIT 1"
 _REACH = {Scope.POOL: " AND pool_id = ?", Scope.ZONE: " AND id = ?"}
@@ -124,12 +125,13 @@ class Snapshot:
             return self._work.tsigkeys.named(name)
 
     def nearest_zone(self, names: Sequence[str], reach: Reach) -> ServedZone | None:
-        """The zone with the longest of `names` that lives, is not being deleted, and is within reach. One query."""
+        """The zone with the longest of `names` that lives, is not being deleted, and is within reach. One query, two
+        for a SECONDARY zone."""
         where = "name IN " + _places(len(names)) + _REACH[reach.scope] + _SERVED + _BY_LENGTH
         return self._zone(_ZONE + where, (*names, reach.resource_id))
 
     def zone(self, zone_id: str) -> ServedZone | None:
-        """One zone, unless it is deleted or being deleted. One query."""
+        """One zone, unless it is deleted or being deleted. One query, two for a SECONDARY zone."""
         return self._zone(_ZONE + "id = ?" + _SERVED, (zone_id,))
 
     def secondaries(self, name: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -194,7 +196,11 @@ class Snapshot:
 
     def _zone(self, statement: str, values: tuple[object, ...]) -> ServedZone | None:
         rows = self._run(statement, values)
-        return ServedZone(*rows[0]) if rows else None
+        if not rows:
+            return None
+        *found, kind = rows[0]
+        loaded = kind != ZoneType.SECONDARY.value or bool(self._run(_LOADED, (found[0],)))
+        return ServedZone(*[*found, loaded])
 
 
 @contextmanager
