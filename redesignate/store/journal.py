@@ -40,9 +40,10 @@ class Journal:
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
+        self._new: list[dict[str, object]] = []
 
     def add(self, entry: Entry, caller: Caller | None) -> None:
-        """Insert one revision. One statement."""
+        """Insert one revision, with the next `flush`."""
         row = {
             "zone_id": entry.zone_id,
             "revision": entry.revision,
@@ -59,7 +60,13 @@ class Journal:
             "project_id": caller.project_id[:36] if caller and caller.project_id else None,
             "request_id": caller.request_id[:64] if caller else None,
         }
-        run(self._conn, _ADD, row)
+        self._new.append(row)
+
+    def flush(self) -> None:
+        """Insert what was added. One statement for all."""
+        if self._new:
+            new, self._new = self._new, []
+            run(self._conn, _ADD, new)
 
     def trim(self, before: int, first_shard: int, last_shard: int, limit: int) -> int:
         """Drop at most `limit` revisions older than a time (µs). Two statements a zone touched; how many revisions."""
@@ -79,4 +86,5 @@ class Journal:
 
     def forget(self, zone_ids: list[str]) -> None:
         """Drop the whole journal of zones that are purged."""
+        self.flush()
         self._conn.execute(journal.delete().where(journal.c.zone_id.in_(zone_ids)))

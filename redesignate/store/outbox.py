@@ -66,6 +66,7 @@ class Outbox:
         self._conn = conn
         self._queued: dict[str, bool] = {}
         """Zones queued in this transaction, and whether a hint is wanted."""
+        self._raised: dict[str, dict[str, Any]] = {}
 
     def enqueue(self, zone_id: str, pool_id: str, revision: int, now: int) -> bool:
         """Have the zone brought to `revision`. Call under the zone's lock. Two statements, then one in a transaction.
@@ -93,8 +94,14 @@ class Outbox:
                 return True
             just_taken = held.leased_at is not None and abs(now - held.leased_at) < JUST_TAKEN
             self._queued[zone_id] = held.lease_until <= now or not just_taken
-        run(self._conn, _RAISE, {"z": zone_id, "p": pool_id, "r": revision, "t": now})
+        self._raised[zone_id] = {"z": zone_id, "p": pool_id, "r": revision, "t": now}
         return self._queued[zone_id]
+
+    def flush(self) -> None:
+        """Write the newest revision of each zone that was queued again. One statement a zone."""
+        raised, self._raised = self._raised, {}
+        for given in raised.values():
+            run(self._conn, _RAISE, given)
 
     def enqueue_after(self, zone_id: str, pool_id: str, revision: int, now: int, *, until: int) -> None:
         """Queue a zone that nobody may begin before `until`. One statement."""
@@ -104,12 +111,17 @@ class Outbox:
 
     def take(self, zone_ids: Collection[str]) -> int:
         """Remove these zones' rows, whatever they ask for; until when the last of them was leased. Two statements."""
-        self._queued.clear()
+        self._settle()
         mine = outbox.c.zone_id.in_(list(zone_ids))
         held = self._conn.execute(select(outbox.c.lease_until).where(mine).with_for_update()).scalars().all()
         if held:
             self._conn.execute(outbox.delete().where(mine))
         return max(held, default=NEVER)
+
+    def _settle(self) -> None:
+        """Before rows are read or taken away: what was queued is there, and is looked at anew the next time."""
+        self.flush()
+        self._queued.clear()
 
     def _add(self, row: dict[str, Any]) -> None:
         """Insert a row. Raises Stale where a change of the pool has just made one."""
@@ -154,7 +166,7 @@ class Outbox:
         A row that asks for something newer, or was queued anew since it was read, stays.
         """
         if done:
-            self._queued.clear()
+            self._settle()
             given = [{"z": zone_id, "r": revision, "q": queued} for zone_id, revision, queued in done]
             run(self._conn, _FINISH, given)
 
@@ -204,5 +216,5 @@ class Outbox:
 
     def forget(self, zone_id: str) -> None:
         """Remove a zone's row, whatever it asks for."""
-        self._queued.clear()
+        self._settle()
         self._conn.execute(outbox.delete().where(outbox.c.zone_id == zone_id))

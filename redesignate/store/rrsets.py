@@ -91,6 +91,7 @@ class RRsets:
 
     def __init__(self, conn: Connection) -> None:
         self._conn = conn
+        self._new_data: list[dict[str, Any]] = []
 
     def get(self, rrset_id: str, *, zone_id: str | None = None) -> RRset | None:
         """One RRset of a living zone. One query."""
@@ -138,16 +139,19 @@ class RRsets:
             row["wire"] = wire
         self._conn.execute(rrsets.update().where(rrsets.c.id == after.id).values(row))
         if records:
+            self.flush()
             self._conn.execute(rrset_data.delete().where(rrset_data.c.rrset_id == after.id))
             self._add_data([after])
 
     def remove(self, rrset_ids: Sequence[str]) -> None:
         """Delete RRsets. Two statements."""
+        self.flush()
         run(self._conn, _REMOVE_DATA, {"ids": list(rrset_ids)})
         run(self._conn, _REMOVE, {"ids": list(rrset_ids)})
 
     def forget(self, zone_ids: Sequence[str]) -> None:
         """Delete every RRset of zones that are purged. Two statements."""
+        self.flush()
         self._conn.execute(rrset_data.delete().where(rrset_data.c.zone_id.in_(zone_ids)))
         self._conn.execute(rrsets.delete().where(rrsets.c.zone_id.in_(zone_ids)))
 
@@ -221,8 +225,13 @@ class RRsets:
             for rrset in new
             for at, text in enumerate(rrset.records)
         ]
-        if rows:
-            run(self._conn, _ADD_DATA, rows)
+        self._new_data += rows
+
+    def flush(self) -> None:
+        """Insert the texts that filters see, of the RRsets that were added. One statement for all."""
+        if self._new_data:
+            new, self._new_data = self._new_data, []
+            run(self._conn, _ADD_DATA, new)
 
 
 def _where(condition: Condition) -> ColumnElement[bool]:

@@ -80,6 +80,12 @@ class Work:
         self.members = Members(connection)
         self.hints: list[str] = []
 
+    def flush(self) -> None:
+        """Write what was gathered: rows that several changes of one transaction add, in one statement a table."""
+        self.rrsets.flush()
+        self.journal.flush()
+        self.outbox.flush()
+
 
 class Store:
     """A database. Safe for use from many threads; make it after forking."""
@@ -183,7 +189,9 @@ class Store:
     def _once(self, do: Callable[[Work], T]) -> tuple[Work, T]:
         def one(connection: Connection) -> tuple[Work, T]:
             work = Work(connection, self.clock, self._secrets)
-            return work, do(work)
+            result = do(work)
+            work.flush()
+            return work, result
 
         if self._group is not None:
             done: tuple[Work, T] = self._group.run(one)

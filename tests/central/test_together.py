@@ -78,7 +78,7 @@ def test_the_second_costs_less_than_the_first(house: House) -> None:
     with house.counted() as three:
         house.service.together([create(zone, label) for label in "bcd"])
     assert len(one) <= 10
-    assert len(three) <= len(one) + 2 * 8, "\n".join(three)
+    assert len(three) <= len(one) + 2 * 5, "\n".join(three)
 
 
 def test_only_changes_can_be_carried_out_together(house: House) -> None:
