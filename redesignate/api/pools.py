@@ -9,7 +9,7 @@ from redesignate.api import shapes
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, parse_id
 from redesignate.api.resource import Resource, send
-from redesignate.bus.port import GetPool, ListPools
+from redesignate.commands.pools import GetPool, ListPools
 
 POOLS = Listing("pools", frozenset({"name"}), ("created_at", "id", "updated_at", "name"))
 

@@ -9,7 +9,8 @@ from redesignate.api import shapes
 from redesignate.api.request import Request
 from redesignate.api.resource import Resource, send
 from redesignate.auth.identity import Authenticator
-from redesignate.bus.port import Central, GetLimits, GetQuotas, ResetQuotas, SetQuotas
+from redesignate.bus.port import Central
+from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQuotas
 from redesignate.config.settings import ApiSettings
 
 

@@ -12,7 +12,7 @@ from redesignate.api import shapes
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, link_base, parse_id
 from redesignate.api.resource import Resource, accepted, send
-from redesignate.bus.port import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
+from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
 
 _FILTERS = frozenset({"name", "type", "ttl", "data", "status", "description"})
 OF_ZONE = Listing(

@@ -9,7 +9,7 @@ from redesignate.api import shapes
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, parse_id
 from redesignate.api.resource import Resource, send
-from redesignate.bus.port import GetService, ListServices
+from redesignate.commands.services import GetService, ListServices
 
 SERVICES = Listing(
     "service_statuses",

@@ -12,12 +12,12 @@ from redesignate.api import shapes
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, parse_id
 from redesignate.api.resource import Resource, accepted, send
-from redesignate.bus.port import (
+from redesignate.commands.inbound import TransferZone
+from redesignate.commands.zones import (
     CreateZone,
     DeleteZone,
     GetZone,
     ListZones,
-    TransferZone,
     UpdateZone,
     ZoneNameservers,
     ZonePeers,

@@ -16,7 +16,7 @@ from redesignate.bus import codec
 from redesignate.bus.broker import Broker, messaging
 from redesignate.bus.convoy import Convoys, lane
 from redesignate.bus.ends import AWAY, REFUSED_S, Farewell, Listening
-from redesignate.bus.port import Command
+from redesignate.commands.base import Command
 from redesignate.model.errors import TimedOut, Unavailable
 from redesignate.observe.log import events
 

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from redesignate.bus.port import Command, reply_type
+from redesignate.commands.base import Command, reply_type
+from redesignate.commands.table import ALL
 from redesignate.model.errors import Problem, Unavailable, restore
 from redesignate.observe.log import events
 
@@ -49,14 +50,9 @@ class _Answer(msgspec.Struct, frozen=True):
 _answer = msgspec.json.Decoder(_Answer).decode
 
 
-def commands() -> tuple[type[Command[Any]], ...]:
-    """Every command there is: the named subclasses of `Command`."""
-    return tuple(cls for cls in Command.__subclasses__() if isinstance(cls.__struct_config__.tag, str))
-
-
 @cache
 def _questions() -> msgspec.json.Decoder[Command[Any]]:
-    return msgspec.json.Decoder(reduce(or_, commands()))
+    return msgspec.json.Decoder(reduce(or_, ALL))
 
 
 @cache

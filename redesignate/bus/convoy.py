@@ -12,7 +12,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from redesignate.bus.port import Command, CreateRRset, DeleteRRset, UpdateRRset
+from redesignate.commands.base import Command
+from redesignate.commands.rrsets import CreateRRset, DeleteRRset, UpdateRRset
 
 MOST = 32
 """Questions in one message: the first of them waits for the last."""

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from redesignate.bus import codec
 from redesignate.bus.pending import Pending
-from redesignate.bus.port import Command, Handler
+from redesignate.bus.port import Handler
+from redesignate.commands.base import Command
 from redesignate.observe.log import events
 
 R = TypeVar("R")

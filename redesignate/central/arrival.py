@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from redesignate.bus.port import ReportInbound
 from redesignate.central.rules import Rules
+from redesignate.commands.inbound import ReportInbound
 from redesignate.model import names
 from redesignate.model.inbound import Result
 from redesignate.model.rdata import key, mnemonic, received

@@ -7,15 +7,14 @@ upon the serial that it set out from, both compared under the zone's lock; other
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from redesignate.bus.port import SweepInbound, inbound_hint
+from redesignate.bus.port import inbound_hint
 from redesignate.central.arrival import Unacceptable, Unpacked
 from redesignate.central.change import queue
-from redesignate.central.rules import Rules, locked, target_of
+from redesignate.central.rules import Answers, Rules, locked, target_of
 from redesignate.central.takeover import replaced
-from redesignate.model.caller import Caller
+from redesignate.commands.inbound import BeginInbound, DueInbound, NotifiedInbound, SweepInbound, TransferZone
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import BadInput
 from redesignate.model.inbound import Inbound, InboundTask, Result
@@ -35,10 +34,10 @@ FIRST_RETRY_S = 60
 WORDS = 255
 
 
-def transfer_zone(rules: Rules, work: Work, caller: Caller, zone_id: str) -> None:
+def transfer_zone(rules: Rules, work: Work, command: TransferZone) -> None:
     """Have a SECONDARY zone fetched now, whatever its serial. Raises ZoneNotFound, Forbidden, BadInput."""
-    zone, _ = locked(work, caller, zone_id)
-    rules.policy.may("xfr_zone", caller, target_of(zone))
+    zone, _ = locked(work, command.caller, command.zone_id)
+    rules.policy.may("xfr_zone", command.caller, target_of(zone))
     if zone.type is not ZoneType.SECONDARY:
         raise BadInput("Can't XFR a non Secondary zone.")
     if zone.action is Action.DELETE:
@@ -60,18 +59,23 @@ def primaries_changed(work: Work, zone: Zone) -> None:
     work.hints.append(inbound_hint(zone.id))
 
 
-def notified(work: Work, zones: Sequence[tuple[str, str]]) -> int:
+def notified(_rules: Rules, work: Work, command: NotifiedInbound) -> int:
     """Primaries say that these zones have changed; how many are looked at. One statement an address."""
     by_address: dict[str, list[str]] = {}
-    for zone_id, address in zones:
+    for zone_id, address in command.zones:
         by_address.setdefault(address[:64], []).append(zone_id)
-    work.hints.extend(inbound_hint(zone_id) for zone_id, _ in zones)
+    work.hints.extend(inbound_hint(zone_id) for zone_id, _ in command.zones)
     return sum(work.inbound.wish(found, work.now, notified_by=address) for address, found in by_address.items())
 
 
-def begin(work: Work, worker: str, zone_ids: Sequence[str], lease_s: float) -> tuple[InboundTask, ...]:
+def due(_rules: Rules, work: Work, command: DueInbound) -> tuple[str, ...]:
+    """SECONDARY zones to be looked at now that nobody holds, the longest due first. One query."""
+    return work.inbound.due(work.now, command.limit)
+
+
+def begin(_rules: Rules, work: Work, command: BeginInbound) -> tuple[InboundTask, ...]:
     """Lease zones and say how to look at each. At most four statements for all."""
-    rows = work.inbound.lease(worker, zone_ids, work.now, work.now + int(lease_s * SECOND))
+    rows = work.inbound.lease(command.worker, command.zone_ids, work.now, work.now + int(command.lease_s * SECOND))
     if not rows:
         return ()
     zones, keys = work.zones.many(rows), work.tsigkeys.of_many(Scope.ZONE, rows)
@@ -92,20 +96,20 @@ def begin(work: Work, worker: str, zone_ids: Sequence[str], lease_s: float) -> t
     )
 
 
-def report(rules: Rules, work: Work, heard: Unpacked) -> None:
+def report(rules: Rules, work: Work, command: Unpacked) -> None:
     """Take in what came of a look. From one that does not hold the zone any longer nothing is taken.
 
     Cost  five statements where nothing is new; a fetched zone is read once, and as much written as differs.
     """
-    outcome = heard.said.outcome
+    outcome = command.said.outcome
     found = work.zones.lock(outcome.zone_id)
     row = work.inbound.get(outcome.zone_id)
-    if found is None or row is None or row.lease_owner != heard.worker or found[0].action is Action.DELETE:
-        log.info("report of a zone that its worker no longer holds", zone=outcome.zone_id, worker=heard.worker)
+    if found is None or row is None or row.lease_owner != command.worker or found[0].action is Action.DELETE:
+        log.info("report of a zone that its worker no longer holds", zone=outcome.zone_id, worker=command.worker)
         return
     zone, after = found[0], replace(row, lease_owner=None, lease_until=NEVER)
     if outcome.since == row.serial and outcome.result is not Result.UNTOUCHED:
-        after = _judged(rules, work, zone, after, heard)
+        after = _judged(rules, work, zone, after, command)
         if row.asked == outcome.asked:
             after = replace(after, notified_by=None)
         else:  # somebody has wished for another look since this one began
@@ -173,16 +177,16 @@ def _expired(work: Work, zone: Zone, row: Inbound) -> Inbound:
     return replace(row, loaded=False)
 
 
-def sweep(work: Work, asked: SweepInbound) -> int:
+def sweep(_rules: Rules, work: Work, command: SweepInbound) -> int:
     """What no worker did: let copies expire, hint at zones that are due. Two queries, four an expired zone."""
-    old = work.inbound.expired(work.now, asked.first_shard, asked.last_shard, asked.limit)
+    old = work.inbound.expired(work.now, command.first_shard, command.last_shard, command.limit)
     for zone_id in old:
         found, row = work.zones.lock(zone_id), work.inbound.get(zone_id)
         if found is None or row is None or not row.loaded or row.expires_at > work.now:
             continue
         late = row.error or "no worker has asked the primaries"
         work.inbound.save(row, _expired(work, found[0], replace(row, error=late)))
-    due = work.inbound.due(work.now, asked.limit)
+    due = work.inbound.due(work.now, command.limit)
     work.hints.extend(inbound_hint(zone_id) for zone_id in due)
     return len(old) + len(due)
 
@@ -194,3 +198,13 @@ def _within(seconds: int, limits: tuple[int, int]) -> int:
 def _words(text: str | None) -> str | None:
     """A server's own words, maybe, as they fit in a row."""
     return text and "".join(c if c.isprintable() else "?" for c in text)[:WORDS]
+
+
+ANSWERS: Answers = {
+    TransferZone: transfer_zone,
+    DueInbound: due,
+    BeginInbound: begin,
+    NotifiedInbound: notified,
+    Unpacked: report,
+    SweepInbound: sweep,
+}

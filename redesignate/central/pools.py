@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from redesignate.bus.port import PoolSpec, TargetSpec
 from redesignate.central import catalogs, fields
-from redesignate.central.rules import Rules
-from redesignate.model.caller import Caller
+from redesignate.central.rules import Answers, Rules
+from redesignate.commands.pools import ApplyPool, DeletePool, GetPool, ListPools
 from redesignate.model.errors import (
     DuplicatePool,
     InvalidObject,
@@ -18,8 +17,8 @@ from redesignate.model.errors import (
     PoolNotFound,
 )
 from redesignate.model.ids import new_id
-from redesignate.model.paging import ListQuery, Page
-from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target, peers
+from redesignate.model.paging import Page
+from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, PoolSpec, Target, TargetSpec, peers
 from redesignate.model.work import Role
 from redesignate.store.unit import Work
 
@@ -27,31 +26,32 @@ ADDRESSING = ("host", "port", "rndc_host", "rndc_port", "view", "api_endpoint")
 """Options that say which server a target is; while they stay, the target keeps its id and what is known of it."""
 
 
-def list_pools(rules: Rules, work: Work, caller: Caller, query: ListQuery) -> Page[Pool]:
+def list_pools(rules: Rules, work: Work, command: ListPools) -> Page[Pool]:
     """A page of pools. Raises Forbidden, MarkerNotFound."""
-    rules.policy.may("find_pools", caller, {})
-    page = work.pools.listed(query)
+    rules.policy.may("find_pools", command.caller, {})
+    page = work.pools.listed(command.query)
     if page is None:
-        raise MarkerNotFound(f"Marker {query.marker} could not be found")
+        raise MarkerNotFound(f"Marker {command.query.marker} could not be found")
     return page
 
 
-def get_pool(rules: Rules, work: Work, caller: Caller, pool_id: str) -> Pool:
+def get_pool(rules: Rules, work: Work, command: GetPool) -> Pool:
     """One pool. Raises Forbidden, PoolNotFound."""
-    rules.policy.may("get_pool", caller, {})
-    pool = work.pools.get(pool_id)
+    rules.policy.may("get_pool", command.caller, {})
+    pool = work.pools.get(command.pool_id)
     if pool is None:
-        raise PoolNotFound(f"Could not find Pool {pool_id}")
+        raise PoolNotFound(f"Could not find Pool {command.pool_id}")
     return pool
 
 
-def apply_pool(rules: Rules, work: Work, caller: Caller, spec: PoolSpec) -> Pool:
+def apply_pool(rules: Rules, work: Work, command: ApplyPool) -> Pool:
     """Make the stored pool as the spec says, found by id, else by name; create it where there is none. Idempotent.
 
     Peers that stay keep their ids and all that is known of them. Where peers changed, every zone of the pool is
     queued; where NS records changed, every zone's apex is out of date and `refresh_apexes` mends it step by step.
     Raises Forbidden, InvalidObject, LastServerKept, DuplicatePool.
     """
+    caller, spec = command.caller, command.spec
     stored = work.pools.get(spec.id, lock=True) if spec.id else None
     if stored is None:
         found = work.pools.named(spec.name)
@@ -183,9 +183,10 @@ def _forget_peers(work: Work, before: Pool, after: Pool) -> None:
         work.peers.forget_peers(left)
 
 
-def delete_pool(rules: Rules, work: Work, caller: Caller, pool_id: str) -> None:
+def delete_pool(rules: Rules, work: Work, command: DeletePool) -> None:
     """Delete a pool without zones; its catalog zone goes with it. Raises Forbidden, PoolNotFound, InvalidOperation."""
-    rules.policy.may("delete_pool", caller, {})
+    pool_id = command.pool_id
+    rules.policy.may("delete_pool", command.caller, {})
     pool = work.pools.get(pool_id, lock=True)
     if pool is None:
         raise PoolNotFound(f"Could not find Pool {pool_id}")
@@ -208,3 +209,11 @@ def roles(pool: Pool) -> dict[str, tuple[Role, str]]:
     return found | {
         server.id: (Role.NAMESERVER, str(Endpoint(server.host, server.port))) for server in pool.nameservers
     }
+
+
+ANSWERS: Answers = {
+    ListPools: list_pools,
+    GetPool: get_pool,
+    ApplyPool: apply_pool,
+    DeletePool: delete_pool,
+}

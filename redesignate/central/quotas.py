@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from msgspec import UNSET
 
-from redesignate.bus.port import CreateRRset, UpdateRRset
-from redesignate.central.rules import Rules, visible
+from redesignate.central.rules import Answers, Rules, visible
+from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQuotas
+from redesignate.commands.rrsets import CreateRRset, UpdateRRset
 from redesignate.model.caller import Caller
 from redesignate.model.errors import Forbidden, InvalidObject, InvalidProject, MissingProject
 from redesignate.model.quota import NAMES, check
@@ -62,15 +63,17 @@ def weigh(rules: Rules, store: Store, command: CreateRRset | UpdateRRset) -> Cre
     return command
 
 
-def get_quotas(rules: Rules, work: Work, caller: Caller, project_id: str | None) -> dict[str, int]:
+def get_quotas(rules: Rules, work: Work, command: GetQuotas) -> dict[str, int]:
     """A project's limits, by default the caller's own. Raises MissingProject, Forbidden."""
-    wanted = _project(rules, caller, project_id, "get_quotas", {"all_tenants": caller.all_projects})
+    caller = command.caller
+    wanted = _project(rules, caller, command.project_id, "get_quotas", {"all_tenants": caller.all_projects})
     return limits(rules, work, wanted)
 
 
-def set_quotas(rules: Rules, work: Work, caller: Caller, project_id: str, given: Mapping[str, int]) -> dict[str, int]:
+def set_quotas(rules: Rules, work: Work, command: SetQuotas) -> dict[str, int]:
     """Set some of a project's limits; all of them as they are now. Raises InvalidObject, Forbidden."""
-    wanted = _project(rules, caller, project_id, "set_quota", {})
+    given = command.limits
+    wanted = _project(rules, command.caller, command.project_id, "set_quota", {})
     for name, limit in given.items():
         if name not in NAMES:
             raise InvalidObject(f"Provided object does not match schema. Keys ['{name}'] are not valid for quota")
@@ -84,10 +87,11 @@ def set_quotas(rules: Rules, work: Work, caller: Caller, project_id: str, given:
     return limits(rules, work, wanted)
 
 
-def reset_quotas(rules: Rules, work: Work, caller: Caller, project_id: str) -> None:
+def reset_quotas(rules: Rules, work: Work, command: ResetQuotas) -> None:
     """Give a project the defaults again. Raises InvalidProject, Forbidden."""
+    project_id = command.project_id
     _check_id(project_id)
-    rules.policy.may("reset_quotas", caller, {"project_id": project_id, "tenant_id": project_id})
+    rules.policy.may("reset_quotas", command.caller, {"project_id": project_id, "tenant_id": project_id})
     if rules.settings.quota_driver != "noop":
         work.quotas.reset(project_id)
 
@@ -113,9 +117,9 @@ def _check_id(project_id: str) -> None:
         )
 
 
-def get_limits(rules: Rules, work: Work, caller: Caller) -> dict[str, int]:
+def get_limits(rules: Rules, work: Work, command: GetLimits) -> dict[str, int]:
     """What the caller's project may hold, and how long names may be. Open to every caller."""
-    allowed = limits(rules, work, caller.project_id)
+    allowed = limits(rules, work, command.caller.project_id)
     settings = rules.settings
     return {
         "max_zones": allowed["zones"],
@@ -126,3 +130,11 @@ def get_limits(rules: Rules, work: Work, caller: Caller) -> dict[str, int]:
         "max_zone_name_length": settings.max_zone_name_len,
         "max_recordset_name_length": settings.max_recordset_name_len,
     }
+
+
+ANSWERS: Answers = {
+    GetQuotas: get_quotas,
+    SetQuotas: set_quotas,
+    ResetQuotas: reset_quotas,
+    GetLimits: get_limits,
+}

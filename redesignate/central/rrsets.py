@@ -12,14 +12,15 @@ from msgspec import UNSET
 from redesignate.central import fields, quotas
 from redesignate.central.change import advanced, publish, timed
 from redesignate.central.placement import check_neighbours, check_place
-from redesignate.central.rules import Rules, locked, own, sees, target_of, visible
+from redesignate.central.rules import Answers, Rules, locked, own, sees, target_of, visible
+from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
 from redesignate.model.caller import Caller
 from redesignate.model.errors import BadInput, Forbidden, InvalidObject, MarkerNotFound, RRsetNotFound
 from redesignate.model.ids import new_id
-from redesignate.model.paging import ListQuery, Page
+from redesignate.model.paging import Page
 from redesignate.model.quota import check
 from redesignate.model.rdata import Rdata
-from redesignate.model.rrset import NewRRset, RRset, RRsetChange
+from redesignate.model.rrset import RRset, RRsetChange
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.rrsets import state
 from redesignate.store.unit import Work
@@ -27,20 +28,21 @@ from redesignate.store.zones import Counts
 from redesignate.wire.rrset import MAX_RR, pack, retime
 
 
-def create_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str, new: NewRRset) -> RRset:
+def create_rrset(rules: Rules, work: Work, command: CreateRRset) -> RRset:
     """Add one RRset to a zone and queue the zone for its servers.
 
     Raises ZoneNotFound, Forbidden, BadInput, InvalidObject, InvalidRRsetName, InvalidRRsetLocation, InvalidTTL,
     OverQuota, DuplicateRRset.
     Cost   one transaction of at most 10 statements, whatever the size of the zone.
     """
+    caller, new = command.caller, command.new
     if new.type == "SOA":
         raise BadInput("Creating a SOA recordset is not allowed")
     rrtype = fields.rrtype(rules, new.type)
     name = fields.rrset_name(new.name, rrtype)
     records = fields.records(name, rrtype, new.records)
     fields.description(new.description)
-    zone, counts = locked(work, caller, zone_id)
+    zone, counts = locked(work, caller, command.zone_id)
     _check_writable(zone)
     rules.policy.may("create_recordset", caller, dict(target_of(zone), recordset_name=name))
     _check_quota(rules, work, zone, counts, rrsets=1, records=len(records), more=len(records))
@@ -76,8 +78,9 @@ def create_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str, new: Ne
     return made
 
 
-def get_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str | None, rrset_id: str) -> RRset:
+def get_rrset(rules: Rules, work: Work, command: GetRRset) -> RRset:
     """One RRset, in the named zone or any that the caller may see. Raises ZoneNotFound, RRsetNotFound, Forbidden."""
+    caller, zone_id, rrset_id = command.caller, command.zone_id, command.rrset_id
     if zone_id is not None:
         zone = visible(caller, work.zones.get(zone_id), zone_id)
         rules.policy.may("get_recordset", caller, target_of(zone))
@@ -92,8 +95,9 @@ def get_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str | None, rrs
     return rrset
 
 
-def list_rrsets(rules: Rules, work: Work, caller: Caller, zone_id: str | None, query: ListQuery) -> Page[RRset]:
+def list_rrsets(rules: Rules, work: Work, command: ListRRsets) -> Page[RRset]:
     """A page of a zone's RRsets, or of all that the project made. Raises ZoneNotFound, Forbidden, MarkerNotFound."""
+    caller, zone_id, query = command.caller, command.zone_id, command.query
     rules.policy.may("find_recordsets", caller, own(caller))
     project = None
     if zone_id is not None:
@@ -106,16 +110,15 @@ def list_rrsets(rules: Rules, work: Work, caller: Caller, zone_id: str | None, q
     return page
 
 
-def update_rrset(
-    rules: Rules, work: Work, caller: Caller, zone_id: str, *, rrset_id: str, change: RRsetChange
-) -> RRset:
+def update_rrset(rules: Rules, work: Work, command: UpdateRRset) -> RRset:
     """Change an RRset; what is not given stays.
 
     Raises ZoneNotFound, RRsetNotFound, Forbidden, BadInput, InvalidObject, InvalidTTL, OverQuota.
     Cost   one transaction of at most 11 statements.
     """
-    zone, counts = locked(work, caller, zone_id)
-    before = _found(work, zone, rrset_id)
+    caller, change = command.caller, command.change
+    zone, counts = locked(work, caller, command.zone_id)
+    before = _found(work, zone, command.rrset_id)
     _check_writable(zone)
     target = dict(target_of(zone), recordset_id=before.id, recordset_project_id=before.project_id)
     rules.policy.may("update_recordset", caller, target)
@@ -170,13 +173,14 @@ def _changed(
     return after
 
 
-def delete_rrset(rules: Rules, work: Work, caller: Caller, zone_id: str, rrset_id: str) -> RRset:
+def delete_rrset(rules: Rules, work: Work, command: DeleteRRset) -> RRset:
     """Take an RRset out of its zone. It is gone from the API at once, from the servers when the zone is ACTIVE.
 
     Raises ZoneNotFound, RRsetNotFound, Forbidden, BadInput.
     """
-    zone, _ = locked(work, caller, zone_id)
-    before = _found(work, zone, rrset_id)
+    caller = command.caller
+    zone, _ = locked(work, caller, command.zone_id)
+    before = _found(work, zone, command.rrset_id)
     _check_writable(zone)
     target = dict(target_of(zone), recordset_id=before.id, recordset_project_id=before.project_id)
     rules.policy.may("delete_recordset", caller, target)
@@ -249,3 +253,12 @@ def _packed(zone: Zone, name: str, rrtype: str, ttl: int | None, records: Sequen
         return pack(zone.name, name, rrtype, ttl, [record.wire for record in records])
     except ValueError as error:
         raise fields.refused(error) from error
+
+
+ANSWERS: Answers = {
+    CreateRRset: create_rrset,
+    GetRRset: get_rrset,
+    ListRRsets: list_rrsets,
+    UpdateRRset: update_rrset,
+    DeleteRRset: delete_rrset,
+}

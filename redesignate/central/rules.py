@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from redesignate.auth.policy import Policy
 from redesignate.config.settings import CentralSettings
@@ -29,6 +30,12 @@ class Rules:
     def supported_types(self) -> tuple[str, ...]:
         """The record types that users may create; the operator's list narrows the table of types."""
         return self.settings.supported_record_type or DEFAULT_SUPPORTED
+
+
+UseCase = Callable[[Rules, Work, Any], Any]
+"""`use_case(rules, work, command) -> answer`: one function, one transaction. Raises the Problems that it names."""
+Answers = Mapping[type[Any], UseCase]
+"""Use-cases by their command, as each noun's file ends with. Functions alone, so that one may click on them."""
 
 
 def check_switches(rules: Rules, caller: Caller) -> None:

@@ -3,36 +3,41 @@
 
 from __future__ import annotations
 
-from redesignate.bus.port import Partition
-from redesignate.central.rules import Rules
-from redesignate.model.caller import Caller
+from redesignate.central.rules import Answers, Rules
+from redesignate.commands.services import CheckServices, GetService, Heartbeat, HoldPartition, ListServices, Partition
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import MarkerNotFound, ServiceNotFound
-from redesignate.model.paging import ListQuery, Page
+from redesignate.model.paging import Page
 from redesignate.model.service import Service
 from redesignate.store.unit import Work
 
 
-def list_services(rules: Rules, work: Work, caller: Caller, query: ListQuery) -> Page[Service]:
+def list_services(rules: Rules, work: Work, command: ListServices) -> Page[Service]:
     """A page of service rows. Raises Forbidden, MarkerNotFound."""
-    rules.policy.may("find_service_statuses", caller, {})
-    page = work.services.listed(query)
+    rules.policy.may("find_service_statuses", command.caller, {})
+    page = work.services.listed(command.query)
     if page is None:
-        raise MarkerNotFound(f"Marker {query.marker} could not be found")
+        raise MarkerNotFound(f"Marker {command.query.marker} could not be found")
     return page
 
 
-def get_service(rules: Rules, work: Work, caller: Caller, service_id: str) -> Service:
+def get_service(rules: Rules, work: Work, command: GetService) -> Service:
     """One row. Raises Forbidden, ServiceNotFound."""
-    rules.policy.may("find_service_status", caller, {})
-    service = work.services.get(service_id)
+    rules.policy.may("find_service_status", command.caller, {})
+    service = work.services.get(command.service_id)
     if service is None:
-        raise ServiceNotFound(f"Could not find ServiceStatus {service_id}")
+        raise ServiceNotFound(f"Could not find ServiceStatus {command.service_id}")
     return service
 
 
-def check_services(work: Work, silent_s: int | None, forget_s: int | None) -> int:
+def heartbeat(_rules: Rules, work: Work, command: Heartbeat) -> None:
+    """Write down that a service lives, or that it stops. One statement."""
+    work.services.beat(command.service_name, command.hostname, command.status, work.now)
+
+
+def check_services(_rules: Rules, work: Work, command: CheckServices) -> int:
     """Call silent services DOWN, forget stopped ones; how many rows. `forget_s` 0 keeps DOWN ones for ever."""
+    silent_s, forget_s = command.silent_s, command.forget_s
     count = 0
     if silent_s is not None:
         count += work.services.silence(work.now - silent_s * SECOND, work.now)
@@ -41,7 +46,16 @@ def check_services(work: Work, silent_s: int | None, forget_s: int | None) -> in
     return count
 
 
-def hold_partition(work: Work, group: str, member: str, lease_s: float) -> Partition:
+def hold_partition(_rules: Rules, work: Work, command: HoldPartition) -> Partition:
     """Renew a member's lease; its place among those alive."""
-    alive = work.members.hold(group, member, work.now, work.now + int(lease_s * SECOND))
-    return Partition(index=alive.index(member), count=len(alive))
+    alive = work.members.hold(command.group, command.member, work.now, work.now + int(command.lease_s * SECOND))
+    return Partition(index=alive.index(command.member), count=len(alive))
+
+
+ANSWERS: Answers = {
+    ListServices: list_services,
+    GetService: get_service,
+    Heartbeat: heartbeat,
+    CheckServices: check_services,
+    HoldPartition: hold_partition,
+}

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 from redesignate.central.pools import roles
-from redesignate.central.rules import Rules, target_of, visible
-from redesignate.model.caller import Caller
+from redesignate.central.rules import Answers, Rules, target_of, visible
+from redesignate.commands.zones import ZonePeers
 from redesignate.model.inbound import Inbound
 from redesignate.model.work import PeerState, PeerView, Role
 from redesignate.model.zone import Action, Zone, ZoneType
 from redesignate.store.unit import Work
 
 
-def zone_peers(rules: Rules, work: Work, caller: Caller, zone_id: str) -> tuple[PeerView, ...]:
+def zone_peers(rules: Rules, work: Work, command: ZonePeers) -> tuple[PeerView, ...]:
     """Every target and nameserver of the zone's pool with what is known of it. Raises ZoneNotFound, Forbidden."""
+    caller, zone_id = command.caller, command.zone_id
     zone = visible(caller, work.zones.get(zone_id), zone_id)
     rules.policy.may("get_zone", caller, target_of(zone))
     pool = work.pools.get(zone.pool_id)
@@ -68,3 +69,8 @@ def _primary(zone: Zone, row: Inbound) -> PeerView:
         error=row.error,
         next_try=row.due_at,
     )
+
+
+ANSWERS: Answers = {
+    ZonePeers: zone_peers,
+}

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from redesignate.bus.port import WorkPool
 from redesignate.central.agreement import Verdict, heard, judge, missing, pause
-from redesignate.central.rules import Rules
+from redesignate.central.rules import Answers, Rules
+from redesignate.commands.work import BeginWork, PoolForWork, ReleaseWork, Report, WorkPool
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import PoolNotFound
 from redesignate.model.pool import Pool, peers
@@ -27,10 +27,10 @@ from redesignate.store.unit import Work
 States = dict[str, dict[str, PeerState]]
 
 
-def begin_work(work: Work, worker: str, zone_ids: Sequence[str], lease_s: float) -> tuple[Task, ...]:
+def begin_work(_rules: Rules, work: Work, command: BeginWork) -> tuple[Task, ...]:
     """Lease what is free of these zones and say what each is to look like. At most seven statements for all."""
-    until = work.now + int(lease_s * SECOND)
-    rows = work.outbox.lease(worker, zone_ids, work.now, until)
+    until = work.now + int(command.lease_s * SECOND)
+    rows = work.outbox.lease(command.worker, command.zone_ids, work.now, until)
     if not rows:
         return ()
     zones = work.zones.many(rows)
@@ -84,12 +84,13 @@ def _deleting(zone: Zone) -> bool:
     return zone.action is Action.DELETE or zone.deleted_at is not None
 
 
-def report(rules: Rules, work: Work, worker: str, outcomes: Sequence[Outcome], lease_s: float) -> tuple[Task, ...]:
+def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
     """Record outcomes; the answer holds the zones that moved on meanwhile, still leased to this worker.
 
     Cost   at most eight statements for all, and one for each zone whose row changes
     """
-    until = work.now + int(lease_s * SECOND)
+    worker, outcomes = command.worker, command.outcomes
+    until = work.now + int(command.lease_s * SECOND)
     ids = {outcome.zone_id for outcome in outcomes}
     zones = work.zones.lock_many(ids)
     rows = work.outbox.rows(zones)
@@ -185,10 +186,23 @@ def _row(row: Any, **changes: Any) -> dict[str, Any]:
     return {"zone_id": row.zone_id, "attempts": row.attempts} | changes
 
 
-def pool_for_work(work: Work, pool_id: str) -> WorkPool:
+def pool_for_work(_rules: Rules, work: Work, command: PoolForWork) -> WorkPool:
     """A pool and the TSIG keys that its peers need. Raises PoolNotFound."""
-    pool = work.pools.get(pool_id)
+    pool = work.pools.get(command.pool_id)
     if pool is None:
-        raise PoolNotFound(f"Could not find Pool {pool_id}")
+        raise PoolNotFound(f"Could not find Pool {command.pool_id}")
     wanted = {peer.tsigkey_id for peer in peers(pool) if peer.tsigkey_id is not None}
     return WorkPool(pool=pool, keys=work.tsigkeys.many(wanted) if wanted else ())
+
+
+def release_work(_rules: Rules, work: Work, _command: ReleaseWork) -> int:
+    """Take all work from whoever holds it; how much that was. Two statements."""
+    return work.outbox.release() + work.inbound.release()
+
+
+ANSWERS: Answers = {
+    BeginWork: begin_work,
+    Report: report,
+    PoolForWork: pool_for_work,
+    ReleaseWork: release_work,
+}

@@ -13,8 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from redesignate.central import apex, catalogs, fields, inbound, quotas
 from redesignate.central.change import advanced, publish, queue, queue_first
 from redesignate.central.ownership import check_length, check_ownership, family, parent_in
-from redesignate.central.rules import Rules, locked, own, target_of, visible
+from redesignate.central.rules import Answers, Rules, locked, own, target_of, visible
 from redesignate.central.scheduler import schedule
+from redesignate.commands.zones import CreateZone, DeleteZone, GetZone, ListZones, UpdateZone, ZoneNameservers
 from redesignate.model.caller import Caller
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import (
@@ -28,7 +29,7 @@ from redesignate.model.errors import (
     ZoneHasSubZone,
 )
 from redesignate.model.ids import new_id
-from redesignate.model.paging import ListQuery, Page
+from redesignate.model.paging import Page
 from redesignate.model.pool import NSRecord, Pool, ranked
 from redesignate.model.serial import following, newest
 from redesignate.model.tsig import Scope
@@ -38,14 +39,14 @@ from redesignate.store.zones import Stale
 from redesignate.wire.rrset import retime
 
 
-def create_zone(rules: Rules, work: Work, caller: Caller, new: NewZone) -> Zone:
+def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
     """Add a zone with its SOA and apex NS, and queue it for its pool's servers.
 
     Raises BadInput, InvalidObject, InvalidZoneName, InvalidTTL, Forbidden, MissingProject, OverQuota, DuplicateZone,
     IllegalChild, IllegalParent, NoValidPool, MultiplePoolsFound, NoServersConfigured.
     Cost   one transaction of at most 19 statements (26 with a catalog zone), whatever the number of zones.
     """
-    new = _checked(rules, new)
+    caller, new = command.caller, _checked(rules, command.new)
     rules.policy.may("create_zone", caller, dict(own(caller), zone_name=new.name))
     if new.type is ZoneType.CATALOG:
         raise Forbidden("This operation is not allowed for catalog zones.")
@@ -174,15 +175,17 @@ def _made(
     )
 
 
-def get_zone(rules: Rules, work: Work, caller: Caller, zone_id: str) -> Zone:
+def get_zone(rules: Rules, work: Work, command: GetZone) -> Zone:
     """One zone that the caller may see. Raises ZoneNotFound, Forbidden."""
+    caller, zone_id = command.caller, command.zone_id
     zone = visible(caller, work.zones.get(zone_id), zone_id)
     rules.policy.may("get_zone", caller, target_of(zone))
     return zone
 
 
-def list_zones(rules: Rules, work: Work, caller: Caller, query: ListQuery) -> Page[Zone]:
+def list_zones(rules: Rules, work: Work, command: ListZones) -> Page[Zone]:
     """A page of the caller's zones, or of all with the switch. Raises Forbidden, MarkerNotFound."""
+    caller, query = command.caller, command.query
     rules.policy.may("find_zones", caller, own(caller))
     project = None if caller.all_projects else caller.project_id or ""
     page = work.zones.listed(fields.by_name(query), project_id=project, catalogs="admin" in caller.roles)
@@ -191,15 +194,16 @@ def list_zones(rules: Rules, work: Work, caller: Caller, query: ListQuery) -> Pa
     return page
 
 
-def nameservers(rules: Rules, work: Work, caller: Caller, zone_id: str) -> tuple[NSRecord, ...]:
+def nameservers(rules: Rules, work: Work, command: ZoneNameservers) -> tuple[NSRecord, ...]:
     """The NS records of the zone's pool, best first. Raises ZoneNotFound, Forbidden."""
+    caller, zone_id = command.caller, command.zone_id
     zone = visible(caller, work.zones.get(zone_id), zone_id)
     rules.policy.may("get_zone_ns_records", caller, target_of(zone))
     pool = work.pools.get(zone.pool_id)
     return ranked(pool.ns_records) if pool else ()
 
 
-def update_zone(rules: Rules, work: Work, caller: Caller, zone_id: str, change: ZoneChange) -> Zone:
+def update_zone(rules: Rules, work: Work, command: UpdateZone) -> Zone:
     """Change a zone; its serial rises and its servers are told, whatever was changed (as v2 publishes).
 
     Nothing of a SECONDARY zone's row is seen in DNS: its serial is its primaries' and stays, and no server is told.
@@ -208,13 +212,14 @@ def update_zone(rules: Rules, work: Work, caller: Caller, zone_id: str, change: 
     Raises ZoneNotFound, Forbidden, BadInput, InvalidObject, InvalidTTL.
     Cost   five statements; two more, and as much as the zone holds, where the zone's own TTL changes.
     """
+    caller, zone_id = command.caller, command.zone_id
     zone, _ = locked(work, caller, zone_id)
     if zone.type is ZoneType.CATALOG:
         raise Forbidden("This operation is not allowed for catalog zones.")
     rules.policy.may("update_zone", caller, target_of(zone))
     if zone.action is Action.DELETE:
         raise BadInput("Can not update a deleting zone")
-    changes = _changes(rules, caller, zone, change)
+    changes = _changes(rules, caller, zone, command.change)
     if zone.type is ZoneType.SECONDARY:
         kept = replace(zone, version=zone.version + 1, updated_at=work.now, **changes)
         work.zones.advance(zone, kept)
@@ -276,11 +281,12 @@ def _check_kept(zone: Zone, change: ZoneChange) -> None:
         raise InvalidObject(f"Provided object does not match schema. Keys {differing[:1]} are not valid for zone")
 
 
-def delete_zone(rules: Rules, work: Work, caller: Caller, zone_id: str) -> Zone:
+def delete_zone(rules: Rules, work: Work, command: DeleteZone) -> Zone:
     """Have the zone dropped by its servers; it is gone from the API once they have. Asking again asks again.
 
     Raises ZoneNotFound, Forbidden, ZoneHasSubZone.
     """
+    caller, zone_id = command.caller, command.zone_id
     zone, _ = locked(work, caller, zone_id)
     if zone.type is ZoneType.CATALOG:
         raise Forbidden("This operation is not allowed for catalog zones.")
@@ -306,3 +312,13 @@ def delete_zone(rules: Rules, work: Work, caller: Caller, zone_id: str) -> Zone:
     catalogs.remove_member(work, zone)
     queue(work, after)
     return after
+
+
+ANSWERS: Answers = {
+    CreateZone: create_zone,
+    GetZone: get_zone,
+    ListZones: list_zones,
+    UpdateZone: update_zone,
+    DeleteZone: delete_zone,
+    ZoneNameservers: nameservers,
+}

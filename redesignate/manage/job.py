@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TextIO, TypeVar
 
-from redesignate.bus.port import Central, Command, ListPools, ListZones
+from redesignate.bus.port import Central
+from redesignate.commands.base import Command
+from redesignate.commands.pools import ListPools
+from redesignate.commands.zones import ListZones
 from redesignate.config.settings import Settings
 from redesignate.manage.screen import Screen
 from redesignate.model.caller import Caller, operator

@@ -7,7 +7,7 @@ import base64
 import secrets
 import uuid
 
-from redesignate.bus.port import CreateTSIGKey, DeleteTSIGKey, ListTSIGKeys
+from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, ListTSIGKeys
 from redesignate.manage.job import Job
 from redesignate.model.errors import TSIGKeyNotFound
 from redesignate.model.tsig import Scope, TSIGKey

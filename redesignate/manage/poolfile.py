@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 
 import yaml
 
-from redesignate.bus.port import CatalogSpec, PoolSpec, TargetSpec
 from redesignate.model.errors import Misconfigured
 from redesignate.model.names import InvalidName, check_host, check_zone_name
-from redesignate.model.pool import NSRecord
+from redesignate.model.pool import CatalogSpec, NSRecord, PoolSpec, TargetSpec
 from redesignate.model.tsig import ALGORITHMS
 
 POOL_KEYS = (

@@ -13,12 +13,13 @@ from pathlib import Path
 import msgspec
 
 from redesignate.backends import registry
-from redesignate.bus.port import ApplyPool, DeletePool, PoolSpec, RefreshApexes
+from redesignate.commands.pools import ApplyPool, DeletePool
+from redesignate.commands.upkeep import RefreshApexes
 from redesignate.manage import poolfile
 from redesignate.manage.job import Job
 from redesignate.manage.pooltext import changes, document, dump
 from redesignate.model.errors import Misconfigured, PoolNotFound, Problem
-from redesignate.model.pool import Endpoint, Pool, Target
+from redesignate.model.pool import Endpoint, Pool, PoolSpec, Target
 from redesignate.observe.progress import Progress
 
 DEFAULT_FILES = (Path("/etc/designate/pools.yaml"), Path("/etc/redesignate/pools.yaml"))

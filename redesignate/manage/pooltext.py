@@ -9,8 +9,7 @@ from typing import Any
 
 import yaml
 
-from redesignate.bus.port import PoolSpec
-from redesignate.model.pool import Pool
+from redesignate.model.pool import Pool, PoolSpec
 
 Document = dict[str, Any]
 BLOT = "***"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from redesignate.bus.port import CheckServices, ListServices
+from redesignate.commands.services import CheckServices, ListServices
 from redesignate.manage.job import PAGE, Job
 from redesignate.manage.screen import moment, span
 from redesignate.model.paging import ListQuery

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import uuid
 
-from redesignate.bus.port import GetZone, ZonePeers
+from redesignate.commands.zones import GetZone, ZonePeers
 from redesignate.manage.job import Job
 from redesignate.manage.screen import moment, span
 from redesignate.model.errors import ZoneNotFound

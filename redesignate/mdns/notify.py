@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from redesignate.bus.port import Central, NotifiedInbound
+from redesignate.bus.port import Central
+from redesignate.commands.inbound import NotifiedInbound
 from redesignate.mdns.source import View
 from redesignate.model import names
 from redesignate.model.errors import Problem

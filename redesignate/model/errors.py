@@ -1,23 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong, as the API publishes it.
 
-Problem
-    BadRequest 400         BadInput · InvalidObject · EmptyBody · InvalidJSON · InvalidUUID · InvalidMarker
-                           MarkerNotFound · InvalidLimit · InvalidSortKey · InvalidSortDir · InvalidValue
-                           InvalidOperation · InvalidZoneName · InvalidRRsetName · InvalidRRsetLocation
-                           InvalidTTL · ZoneHasSubZone · InvalidProject · InvalidTSIGKey · LastServerKept
-    MissingProject 401
-    Denied 403             Forbidden · IllegalChild · IllegalParent · InvalidTokenScope
-    Missing 404            NotFound · ZoneNotFound · RRsetNotFound · PoolNotFound · NoValidPool · QuotaNotFound
-                           ServiceNotFound · TSIGKeyNotFound
-    MethodNotAllowed 405
-    Conflict 409           DuplicateZone · DuplicateRRset · DuplicateRecord · DuplicatePool · DuplicateTSIGKey
-                           DuplicateService
-    OverQuota 413
-    UnsupportedContentType 415
-    Broken 500             NoServersConfigured · MultiplePoolsFound · QuotaResourceUnknown · Misconfigured
-    Unavailable 503        (with Retry-After; the bus or the database is away)
-    TimedOut 504           IdentityAway
+Problem 500, and directly below it, by status:
+    400   BadInput · InvalidObject · EmptyBody · InvalidJSON · InvalidUUID · InvalidMarker · MarkerNotFound
+          InvalidLimit · InvalidSortKey · InvalidSortDir · InvalidOperation · InvalidZoneName · InvalidRRsetName
+          InvalidRRsetLocation · InvalidTTL · ZoneHasSubZone · InvalidProject · InvalidTSIGKey · LastServerKept
+    401   MissingProject
+    403   Forbidden · IllegalChild · IllegalParent · InvalidTokenScope
+    404   NotFound · ZoneNotFound · RRsetNotFound · PoolNotFound · NoValidPool · ServiceNotFound · TSIGKeyNotFound
+    405   MethodNotAllowed
+    409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateTSIGKey
+    413   OverQuota
+    415   UnsupportedContentType
+    500   NoServersConfigured · MultiplePoolsFound · Misconfigured
+    503   Unavailable
+    504   IdentityAway · TimedOut
 
 `kind` and `status` are published and never change; the text is for a person. `errors` carries the field errors of
 a refused body, in the nesting that clients read. A class of its own exists where a caller is told apart by `kind`.
@@ -105,12 +102,6 @@ class InvalidSortDir(Problem):
     """A direction other than asc or desc."""
 
     status, kind = 400, "invalid_sort_dir"
-
-
-class InvalidValue(Problem):
-    """A value of the right type and the wrong content."""
-
-    status, kind = 400, "value_error"
 
 
 class InvalidOperation(Problem):
@@ -227,12 +218,6 @@ class NoValidPool(Problem):
     status, kind = 404, "no_valid_pool_found"
 
 
-class QuotaNotFound(Problem):
-    """No such quota."""
-
-    status, kind = 404, "quota_not_found"
-
-
 class ServiceNotFound(Problem):
     """No such service status."""
 
@@ -263,12 +248,6 @@ class DuplicateRRset(Problem):
     status, kind = 409, "duplicate_recordset"
 
 
-class DuplicateRecord(Problem):
-    """One RRset was given the same record twice."""
-
-    status, kind = 409, "duplicate_record"
-
-
 class DuplicatePool(Problem):
     """The pool's name is taken."""
 
@@ -279,12 +258,6 @@ class DuplicateTSIGKey(Problem):
     """The key's name is taken."""
 
     status, kind = 409, "duplicate_tsigkey"
-
-
-class DuplicateService(Problem):
-    """Two rows for one service on one host."""
-
-    status, kind = 409, "duplicate_service_status"
 
 
 class OverQuota(Problem):
@@ -309,12 +282,6 @@ class MultiplePoolsFound(Problem):
     """The scheduler's filters left more than one pool."""
 
     status, kind = 500, "multiple_pools_found"
-
-
-class QuotaResourceUnknown(Problem):
-    """A quota of a name that does not exist."""
-
-    status, kind = 500, "quota_resource_unknown"
 
 
 class Misconfigured(Problem):
@@ -342,7 +309,55 @@ class TimedOut(Problem):
     status, kind = 504, "timeout"
 
 
-KINDS: dict[str, type[Problem]] = {cls.kind: cls for cls in Problem.__subclasses__()}
+PROBLEMS: tuple[type[Problem], ...] = (
+    BadInput,
+    InvalidObject,
+    EmptyBody,
+    InvalidJSON,
+    InvalidUUID,
+    InvalidMarker,
+    MarkerNotFound,
+    InvalidLimit,
+    InvalidSortKey,
+    InvalidSortDir,
+    InvalidOperation,
+    InvalidZoneName,
+    InvalidRRsetName,
+    InvalidRRsetLocation,
+    InvalidTTL,
+    ZoneHasSubZone,
+    InvalidProject,
+    InvalidTSIGKey,
+    LastServerKept,
+    MissingProject,
+    Forbidden,
+    IllegalChild,
+    IllegalParent,
+    InvalidTokenScope,
+    NotFound,
+    ZoneNotFound,
+    RRsetNotFound,
+    PoolNotFound,
+    NoValidPool,
+    ServiceNotFound,
+    TSIGKeyNotFound,
+    MethodNotAllowed,
+    DuplicateZone,
+    DuplicateRRset,
+    DuplicatePool,
+    DuplicateTSIGKey,
+    OverQuota,
+    UnsupportedContentType,
+    NoServersConfigured,
+    MultiplePoolsFound,
+    Misconfigured,
+    Unavailable,
+    IdentityAway,
+    TimedOut,
+)
+"""Every kind of failure, written out."""
+
+KINDS: dict[str, type[Problem]] = {cls.kind: cls for cls in PROBLEMS}
 """Every published kind, for turning a failure that crossed the bus back into itself."""
 
 

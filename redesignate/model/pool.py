@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -81,6 +83,40 @@ class Pool:
     also_notifies: tuple[Endpoint, ...] = ()
     catalog: Catalog | None = None
     updated_at: int | None = None
+
+
+class TargetSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One target of a pool file; options as text, as the backend reads them."""
+
+    type: str
+    description: str | None = None
+    tsigkey_id: str | None = None
+    primaries: tuple[tuple[str, int], ...] = ()
+    options: dict[str, str] = {}
+
+
+class CatalogSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool file's catalog zone and the TSIG key that guards it; an empty name takes away the stored one."""
+
+    name: str
+    refresh: int = 60
+    algorithm: str | None = None
+    secret: str | None = None
+
+
+class PoolSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool as `pools.yaml` says it; None keeps what is stored. Ids of parts are central's business."""
+
+    id: str | None = None
+    name: str
+    description: str | None = None
+    attributes: dict[str, str] | None = None
+    ns_records: tuple[NSRecord, ...] | None = None
+    nameservers: tuple[dict[str, str | int | None], ...] | None = None
+    """each: host, port, tsigkey_id"""
+    targets: tuple[TargetSpec, ...] | None = None
+    also_notifies: tuple[tuple[str, int], ...] | None = None
+    catalog: CatalogSpec | None = None
 
 
 def peers(pool: Pool) -> tuple[Target | Nameserver, ...]:

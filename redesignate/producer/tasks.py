@@ -11,15 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from redesignate.bus.port import (
-    Central,
-    CheckServices,
-    Overdue,
-    PurgeZones,
-    RefreshApexes,
-    SweepInbound,
-    TrimJournal,
-)
+from redesignate.bus.port import Central
+from redesignate.commands.inbound import SweepInbound
+from redesignate.commands.services import CheckServices
+from redesignate.commands.upkeep import PurgeZones, RefreshApexes, TrimJournal
+from redesignate.commands.work import Overdue
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.partitions import SHARDS
 from redesignate.model.errors import Misconfigured

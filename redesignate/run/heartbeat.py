@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import threading
 
-from redesignate.bus.port import Central, Heartbeat
+from redesignate.bus.port import Central
+from redesignate.commands.services import Heartbeat
 from redesignate.config.settings import HeartbeatSettings
 from redesignate.model.errors import Problem
 from redesignate.model.service import ServiceState

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import uuid
 
-from redesignate.bus.port import HoldPartition
+from redesignate.commands.services import HoldPartition
 from redesignate.coord.choose import choose_group
 from redesignate.coord.port import ALONE, Place
 from redesignate.producer.service import Producer

@@ -16,14 +16,16 @@ from pathlib import Path
 
 from redesignate.api.app import build
 from redesignate.auth.noauth import NoAuth
-from redesignate.bus.port import ApplyPool, Central, ListPools, PoolSpec, ReleaseWork, TargetSpec
+from redesignate.bus.port import Central
+from redesignate.commands.pools import ApplyPool, ListPools
+from redesignate.commands.work import ReleaseWork
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings
 from redesignate.mdns.service import DNSService
 from redesignate.model.caller import operator
 from redesignate.model.errors import Misconfigured
 from redesignate.model.paging import ListQuery
-from redesignate.model.pool import NSRecord, Pool
+from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.run.heartbeat import Heart
 from redesignate.run.http import Threaded
 from redesignate.run.processes import until_stopped

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from redesignate.bus.port import BeginWork, Report
+from redesignate.commands.work import BeginWork, Report
 from redesignate.model.errors import Problem
 from redesignate.model.work import Outcome, Task
 from redesignate.observe.log import events

@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from redesignate.bus.port import BeginInbound, Central, DueInbound, ReportInbound
+from redesignate.bus.port import Central
+from redesignate.commands.inbound import BeginInbound, DueInbound, ReportInbound
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.clock import Clock
 from redesignate.model.errors import Problem

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from redesignate.bus.port import Central, Command
+from redesignate.bus.port import Central
+from redesignate.commands.base import Command
 from redesignate.model.errors import Problem, TimedOut, Unavailable
 from redesignate.observe.log import events
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from redesignate.backends import registry
 from redesignate.backends.port import Backend
-from redesignate.bus.port import PoolForWork, WorkPool
+from redesignate.commands.work import PoolForWork, WorkPool
 from redesignate.model.errors import Misconfigured
 from redesignate.model.pool import Endpoint, Nameserver, Pool, Target
 from redesignate.model.tsig import TSIGKey

@@ -12,7 +12,8 @@ import threading
 import uuid
 
 from redesignate.backends import registry
-from redesignate.bus.port import Central, Overdue, PeerReturned, WorkSource, sorted_hints
+from redesignate.bus.port import Central, WorkSource, sorted_hints
+from redesignate.commands.work import Overdue, PeerReturned
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Problem

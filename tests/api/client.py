@@ -14,7 +14,8 @@ from wsgiref.validate import validator
 from redesignate.api.app import build
 from redesignate.auth.identity import Authenticator
 from redesignate.auth.noauth import NoAuth
-from redesignate.bus.port import Central, Command, R
+from redesignate.bus.port import Central, R
+from redesignate.commands.base import Command
 from redesignate.config.settings import ApiSettings
 
 HOST = "dns.example.net"

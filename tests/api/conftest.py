@@ -14,12 +14,13 @@ from redesignate.api.app import build
 from redesignate.auth.noauth import NoAuth
 from redesignate.auth.policy import Policy
 from redesignate.bus.inproc import InprocCentral
-from redesignate.bus.port import ApplyPool, BeginWork, PoolForWork, PoolSpec, Report, TargetSpec
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
+from redesignate.commands.pools import ApplyPool
+from redesignate.commands.work import BeginWork, PoolForWork, Report
 from redesignate.config.settings import QUOTAS, ApiSettings, CentralSettings
 from redesignate.model.caller import operator
-from redesignate.model.pool import NSRecord
+from redesignate.model.pool import NSRecord, PoolSpec, TargetSpec
 from redesignate.model.work import Outcome, PeerOutcome, Role, Task
 from redesignate.store import migrate
 from redesignate.store.unit import Store

@@ -18,7 +18,8 @@ from oslo_config import cfg
 from redesignate.auth.choose import authenticator
 from redesignate.auth.keystone import Keystone
 from redesignate.auth.noauth import NoAuth
-from redesignate.bus.port import Command, R
+from redesignate.bus.port import R
+from redesignate.commands.base import Command
 from redesignate.model.caller import Caller
 from redesignate.model.errors import Misconfigured, MissingProject, NotFound
 from tests.api.client import Client, client, is_fault

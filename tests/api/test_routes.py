@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from redesignate.bus.port import Heartbeat, ListServices
+from redesignate.commands.services import Heartbeat, ListServices
 from redesignate.model.caller import operator
 from redesignate.model.paging import ListQuery
 from redesignate.model.service import ServiceState

@@ -17,9 +17,10 @@ from redesignate.api.pools import POOLS
 from redesignate.api.rrsets import OF_ALL, OF_ZONE
 from redesignate.api.services import SERVICES
 from redesignate.api.zones import ZONES
-from redesignate.bus.port import ApplyPool, Heartbeat, PoolSpec
+from redesignate.commands.pools import ApplyPool
+from redesignate.commands.services import Heartbeat
 from redesignate.model.caller import operator
-from redesignate.model.pool import NSRecord
+from redesignate.model.pool import NSRecord, PoolSpec
 from redesignate.model.service import ServiceState
 from tests.api.client import HOST, Client
 from tests.api.conftest import System

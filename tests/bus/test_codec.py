@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redesignate.bus import codec
-from redesignate.bus.port import Command, GetZone, HoldPartition, ResetQuotas, reply_type
+from redesignate.commands.base import Command, reply_type
+from redesignate.commands.quotas import ResetQuotas
+from redesignate.commands.services import HoldPartition
+from redesignate.commands.table import ALL
+from redesignate.commands.zones import GetZone
 from redesignate.model import errors
 from redesignate.model.caller import operator
 from tests.bus.samples import values
 
-COMMANDS = codec.commands()
 GET = GetZone(caller=operator("req-1"), zone_id="z")
 RESET = ResetQuotas(caller=operator("req-1"), project_id="p")
 
@@ -25,7 +28,7 @@ def refuse_all(_: object) -> list[None]:
     raise errors.BadInput("no")
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+@pytest.mark.parametrize("command", ALL, ids=lambda command: command.__name__)
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_every_command_survives_the_bytes(command: type[Command[Any]], data: st.DataObject) -> None:
@@ -33,7 +36,7 @@ def test_every_command_survives_the_bytes(command: type[Command[Any]], data: st.
     assert codec.asked(codec.question(asked)) == asked
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+@pytest.mark.parametrize("command", ALL, ids=lambda command: command.__name__)
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_every_answer_survives_the_bytes(command: type[Command[Any]], data: st.DataObject) -> None:
@@ -42,7 +45,7 @@ def test_every_answer_survives_the_bytes(command: type[Command[Any]], data: st.D
 
 
 def test_commands_are_told_apart_by_their_tags() -> None:
-    tags = [command.__struct_config__.tag for command in COMMANDS]
+    tags = [command.__struct_config__.tag for command in ALL]
     assert len(set(tags)) == len(tags) >= 35
 
 

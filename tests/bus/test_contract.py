@@ -14,19 +14,12 @@ from typing import Any
 
 import pytest
 
-from redesignate.bus.port import (
-    Command,
-    DeleteRRset,
-    DeleteZone,
-    GetQuotas,
-    GetZone,
-    ListZones,
-    ReportInbound,
-    ResetQuotas,
-    WorkSource,
-    inbound_hint,
-    sorted_hints,
-)
+from redesignate.bus.port import WorkSource, inbound_hint, sorted_hints
+from redesignate.commands.base import Command
+from redesignate.commands.inbound import ReportInbound
+from redesignate.commands.quotas import GetQuotas, ResetQuotas
+from redesignate.commands.rrsets import DeleteRRset
+from redesignate.commands.zones import DeleteZone, GetZone, ListZones
 from redesignate.model.caller import operator
 from redesignate.model.errors import OverQuota, Problem, RRsetNotFound, Unavailable, ZoneNotFound
 from redesignate.model.inbound import InboundOutcome, Result

@@ -10,7 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from redesignate.bus.convoy import Convoys, lane
-from redesignate.bus.port import CreateRRset, DeleteRRset, GetZone, UpdateRRset
+from redesignate.commands.rrsets import CreateRRset, DeleteRRset, UpdateRRset
+from redesignate.commands.zones import GetZone
 from redesignate.model.caller import operator
 from redesignate.model.errors import Unavailable
 from redesignate.model.rrset import NewRRset, RRsetChange

@@ -19,7 +19,7 @@ import pytest
 
 from redesignate.bus.amqp_hints import AmqpWake
 from redesignate.bus.broker import Broker
-from redesignate.bus.port import GetQuotas
+from redesignate.commands.quotas import GetQuotas
 from redesignate.config.settings import BusSettings
 from redesignate.model.caller import operator
 from redesignate.model.errors import Misconfigured, TimedOut, Unavailable

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from redesignate.bus.port import BeginInbound, ReportInbound
+from redesignate.commands.inbound import BeginInbound, ReportInbound
 from redesignate.model.inbound import InboundOutcome, InboundTask, Result
 from redesignate.model.rdata import parse
 from redesignate.model.zone import Zone, ZoneType

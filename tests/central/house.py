@@ -12,33 +12,20 @@ from typing import Any, TypeVar
 from sqlalchemy import event, select
 
 from redesignate.auth.policy import Policy
-from redesignate.bus.port import (
-    ApplyPool,
-    BeginWork,
-    CatalogSpec,
-    Command,
-    CreateRRset,
-    CreateTSIGKey,
-    CreateZone,
-    DeleteRRset,
-    DeleteZone,
-    GetRRset,
-    GetZone,
-    ListRRsets,
-    PoolSpec,
-    Report,
-    TargetSpec,
-    UpdateRRset,
-    UpdateZone,
-    sorted_hints,
-)
+from redesignate.bus.port import sorted_hints
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
+from redesignate.commands.base import Command
+from redesignate.commands.pools import ApplyPool
+from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
+from redesignate.commands.tsigkeys import CreateTSIGKey
+from redesignate.commands.work import BeginWork, Report
+from redesignate.commands.zones import CreateZone, DeleteZone, GetZone, UpdateZone
 from redesignate.config.settings import DEFAULT_POOL_ID, QUOTAS, CentralSettings
 from redesignate.model.caller import Caller, operator
 from redesignate.model.clock import SECOND
 from redesignate.model.paging import ListQuery
-from redesignate.model.pool import NSRecord, Pool
+from redesignate.model.pool import CatalogSpec, NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
 from redesignate.model.tsig import Scope
 from redesignate.model.work import Outcome, PeerOutcome, Role, Task

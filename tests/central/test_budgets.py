@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from redesignate.bus.port import BeginWork, CatalogSpec, ListRRsets, ListZones, Report
+from redesignate.commands.rrsets import ListRRsets
+from redesignate.commands.work import BeginWork, Report
+from redesignate.commands.zones import ListZones
 from redesignate.model.paging import ListQuery
+from redesignate.model.pool import CatalogSpec
 from redesignate.model.work import Outcome, Task
 from redesignate.model.zone import Zone
 from tests.central.house import House, member

@@ -8,16 +8,10 @@ from typing import Any
 
 import pytest
 
-from redesignate.bus.port import (
-    BeginInbound,
-    CreateTSIGKey,
-    DueInbound,
-    NotifiedInbound,
-    ReleaseWork,
-    SweepInbound,
-    TransferZone,
-    ZonePeers,
-)
+from redesignate.commands.inbound import BeginInbound, DueInbound, NotifiedInbound, SweepInbound, TransferZone
+from redesignate.commands.tsigkeys import CreateTSIGKey
+from redesignate.commands.work import ReleaseWork
+from redesignate.commands.zones import ZonePeers
 from redesignate.model import errors
 from redesignate.model.clock import SECOND
 from redesignate.model.inbound import Result

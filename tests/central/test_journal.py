@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from redesignate.bus.port import PurgeZones, RefreshApexes, TrimJournal
+from redesignate.commands.upkeep import PurgeZones, RefreshApexes, TrimJournal
 from redesignate.model.errors import Problem
 from redesignate.model.ids import shard_of
 from redesignate.model.pool import NSRecord

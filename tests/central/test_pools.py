@@ -11,24 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from redesignate.bus.port import (
-    ApplyPool,
-    CatalogSpec,
-    CreateTSIGKey,
-    DeletePool,
-    DeleteTSIGKey,
-    GetPool,
-    ListPools,
-    ListTSIGKeys,
-    PoolForWork,
-    PoolSpec,
-    RefreshApexes,
-    TargetSpec,
-)
+from redesignate.commands.pools import ApplyPool, DeletePool, GetPool, ListPools
+from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, ListTSIGKeys
+from redesignate.commands.upkeep import RefreshApexes
+from redesignate.commands.work import PoolForWork
 from redesignate.config.settings import DEFAULT_POOL_ID
 from redesignate.model import errors
 from redesignate.model.paging import ListQuery
-from redesignate.model.pool import NSRecord
+from redesignate.model.pool import CatalogSpec, NSRecord, PoolSpec, TargetSpec
 from redesignate.model.tsig import Scope
 from redesignate.model.work import Role
 from redesignate.model.zone import Status, Zone, ZoneType

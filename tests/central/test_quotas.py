@@ -7,17 +7,8 @@ from typing import Any
 
 import pytest
 
-from redesignate.bus.port import (
-    CheckServices,
-    GetLimits,
-    GetQuotas,
-    GetService,
-    Heartbeat,
-    HoldPartition,
-    ListServices,
-    ResetQuotas,
-    SetQuotas,
-)
+from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQuotas
+from redesignate.commands.services import CheckServices, GetService, Heartbeat, HoldPartition, ListServices
 from redesignate.config.settings import QUOTAS
 from redesignate.model import errors
 from redesignate.model.caller import Caller

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from redesignate.bus.port import CatalogSpec, Heartbeat, HoldPartition
+from redesignate.commands.services import Heartbeat, HoldPartition
 from redesignate.config.settings import QUOTAS
 from redesignate.model import errors
+from redesignate.model.pool import CatalogSpec
 from redesignate.model.serial import newer
 from redesignate.model.service import ServiceState
 from tests.central.conftest import Build

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from redesignate.bus.port import GetRRset, ListRRsets
+from redesignate.commands.rrsets import GetRRset, ListRRsets
 from redesignate.config.settings import QUOTAS
 from redesignate.model import errors
 from redesignate.model.paging import Condition, ListQuery, Op

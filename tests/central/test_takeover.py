@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from redesignate.bus.port import TransferZone, ZonePeers
+from redesignate.commands.inbound import TransferZone
+from redesignate.commands.zones import ZonePeers
 from redesignate.model.inbound import Result
 from redesignate.model.work import PeerView
 from redesignate.model.zone import Action, Status, Zone

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from redesignate.bus.port import CreateRRset, DeleteRRset, GetZone, ListRRsets, UpdateRRset
+from redesignate.commands.rrsets import CreateRRset, DeleteRRset, ListRRsets, UpdateRRset
+from redesignate.commands.zones import GetZone
 from redesignate.config.settings import QUOTAS
 from redesignate.model.errors import DuplicateRRset, OverQuota, RRsetNotFound
 from redesignate.model.paging import ListQuery
@@ -83,5 +84,5 @@ def test_the_second_costs_less_than_the_first(house: House) -> None:
 
 def test_only_changes_can_be_carried_out_together(house: House) -> None:
     zone = house.zone()
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match=r"zone\.get"):
         house.service.together([GetZone(caller=member(), zone_id=zone.id)])

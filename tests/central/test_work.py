@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from redesignate.bus.port import BeginWork, Overdue, PeerReturned, PoolForWork, Report, ZonePeers
+from redesignate.commands.work import BeginWork, Overdue, PeerReturned, PoolForWork, Report
+from redesignate.commands.zones import ZonePeers
 from redesignate.model import errors
 from redesignate.model.clock import SECOND
 from redesignate.model.ids import shard_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from redesignate.bus.port import ListZones, ZoneNameservers
+from redesignate.commands.zones import ListZones, ZoneNameservers
 from redesignate.config.settings import QUOTAS
 from redesignate.model import errors
 from redesignate.model.paging import ListQuery

@@ -9,7 +9,7 @@ import inspect
 import re
 
 from redesignate.auth.rules import RULES
-from redesignate.bus.port import Command
+from redesignate.commands.table import ALL
 from redesignate.config import settings
 from redesignate.config.options import sections
 from redesignate.model.errors import KINDS, Problem
@@ -57,7 +57,7 @@ def test_every_policy_rule_has_its_line() -> None:
 
 
 def test_every_message_has_its_line() -> None:
-    commands = {str(command.__struct_config__.tag): command for command in Command.__subclasses__()}
+    commands = {str(command.__struct_config__.tag): command for command in ALL}
     told = rows(page("docs/messages.md"))
     assert set(told) == set(commands)
     nameless = [tag for tag, command in commands.items() if f"`{command.__name__}`" not in told[tag]]

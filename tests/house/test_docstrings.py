@@ -2,7 +2,7 @@
 """Every public thing of the package says what it is.
 
 Three kinds may be silent or told elsewhere: an empty `__init__`, the members of a Protocol in the Protocol's own
-docstring, and the Commands of the bus, each of which has its line in docs/messages.md (`test_docs.py` holds that).
+docstring, and the commands, each of which has its line in docs/messages.md (`test_docs.py` holds that).
 """
 
 from __future__ import annotations
@@ -26,10 +26,14 @@ def _below(body: list[ast.stmt], prefix: str) -> Iterator[str]:
     for node in body:
         if not isinstance(node, Definition) or node.name.startswith("_"):
             continue
-        if not ast.get_docstring(node) and not _is(node, "Command") and not _is_overload(node):
+        if not ast.get_docstring(node) and not _is_command(node) and not _is_overload(node):
             yield prefix + node.name
         if isinstance(node, ast.ClassDef) and not (_is(node, "Protocol") and ast.get_docstring(node)):
             yield from _below(node.body, f"{prefix}{node.name}.")
+
+
+def _is_command(node: Definition) -> bool:
+    return _is(node, "Command") or _is(node, "CallerCommand")
 
 
 def _is(node: Definition, base: str) -> bool:

@@ -15,17 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from redesignate.bus.port import (
-    ApplyPool,
-    BeginWork,
-    Central,
-    CreateZone,
-    Heartbeat,
-    ListTSIGKeys,
-    PoolSpec,
-    Report,
-    TargetSpec,
-)
+from redesignate.bus.port import Central
+from redesignate.commands.pools import ApplyPool
+from redesignate.commands.services import Heartbeat
+from redesignate.commands.tsigkeys import ListTSIGKeys
+from redesignate.commands.work import BeginWork, Report
+from redesignate.commands.zones import CreateZone
 from redesignate.config.load import load
 from redesignate.config.settings import DEFAULT_POOL_ID, Settings, StoreSettings
 from redesignate.manage.main import main
@@ -33,7 +28,7 @@ from redesignate.manage.screen import Screen, span
 from redesignate.model.caller import operator as admin
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import InvalidObject, Unavailable
-from redesignate.model.pool import NSRecord, Pool
+from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.model.service import ServiceState
 from redesignate.model.work import Outcome, PeerOutcome, Role
 from redesignate.model.zone import NewZone, Zone

@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redesignate.bus.port import CatalogSpec, PoolSpec
 from redesignate.manage.poolfile import parse, read
 from redesignate.manage.pooltext import changes, document, dump, wanted
 from redesignate.model.errors import Misconfigured
-from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target
+from redesignate.model.pool import Catalog, CatalogSpec, Endpoint, Nameserver, NSRecord, Pool, PoolSpec, Target
 from redesignate.model.tsig import ALGORITHMS
 
 GOOD = """\

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from redesignate.bus.port import CreateZone, GetPool, ListRRsets
+from redesignate.commands.pools import GetPool
+from redesignate.commands.rrsets import ListRRsets
+from redesignate.commands.zones import CreateZone
 from redesignate.config.settings import DEFAULT_POOL_ID
 from redesignate.manage import poolfile
 from redesignate.model.caller import operator as admin

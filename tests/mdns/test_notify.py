@@ -6,7 +6,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from redesignate.bus.port import Command, NotifiedInbound
+from redesignate.commands.base import Command
+from redesignate.commands.inbound import NotifiedInbound
 from redesignate.mdns.notify import BATCH, BOUND, PAUSE_S, Herald
 from redesignate.model.errors import Unavailable
 from tests.support.servers import until

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redesignate.bus.inproc import InprocCentral
-from redesignate.bus.port import Command, Overdue
+from redesignate.commands.base import Command
+from redesignate.commands.work import Overdue
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.partitions import SHARDS
 from redesignate.producer.service import Producer

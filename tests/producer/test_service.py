@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from redesignate.bus.inproc import InprocCentral
-from redesignate.bus.port import Command, Overdue
+from redesignate.commands.base import Command
+from redesignate.commands.work import Overdue
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.port import ALONE, Place
 from redesignate.model.errors import Misconfigured, Unavailable

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from redesignate.bus.inproc import InprocCentral
-from redesignate.bus.port import CheckServices, Command, Overdue, PurgeZones, RefreshApexes, SweepInbound, TrimJournal
+from redesignate.commands.base import Command
+from redesignate.commands.inbound import SweepInbound
+from redesignate.commands.services import CheckServices
+from redesignate.commands.upkeep import PurgeZones, RefreshApexes, TrimJournal
+from redesignate.commands.work import Overdue
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.partitions import SHARDS, shards
 from redesignate.coord.port import Place

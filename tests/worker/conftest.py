@@ -17,22 +17,15 @@ from redesignate.backends import registry
 from redesignate.backends.port import Backend
 from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource
 from redesignate.bus.pending import Pending
-from redesignate.bus.port import (
-    ApplyPool,
-    Command,
-    CreateRRset,
-    CreateZone,
-    DeleteZone,
-    GetZone,
-    PoolSpec,
-    TargetSpec,
-    ZonePeers,
-)
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
+from redesignate.commands.base import Command
+from redesignate.commands.pools import ApplyPool
+from redesignate.commands.rrsets import CreateRRset
+from redesignate.commands.zones import CreateZone, DeleteZone, GetZone, ZonePeers
 from redesignate.config.settings import QUOTAS, CentralSettings, WorkerSettings
 from redesignate.model.caller import Caller
-from redesignate.model.pool import NSRecord, Pool, Target
+from redesignate.model.pool import NSRecord, Pool, PoolSpec, Target, TargetSpec
 from redesignate.model.rrset import NewRRset
 from redesignate.model.work import PeerView, Role
 from redesignate.model.zone import NewZone, Status, Zone

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from redesignate.bus.port import ApplyPool, CreateTSIGKey, PoolSpec, TargetSpec
+from redesignate.commands.pools import ApplyPool
+from redesignate.commands.tsigkeys import CreateTSIGKey
 from redesignate.config.settings import MdnsSettings, WorkerSettings
 from redesignate.mdns.service import DNSService
-from redesignate.model.pool import NSRecord, Pool
+from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.model.tsig import Scope
 from redesignate.model.work import Role
 from redesignate.store.serving import Serving

@@ -12,7 +12,8 @@ from typing import TypeVar
 import pytest
 
 from redesignate.backends.port import Backend, BackendZone
-from redesignate.bus.port import BeginWork, Command
+from redesignate.commands.base import Command
+from redesignate.commands.work import BeginWork
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.errors import Unavailable
 from redesignate.model.pool import Pool, Target

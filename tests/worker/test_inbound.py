@@ -12,7 +12,8 @@ from pathlib import Path
 import dns.message
 import pytest
 
-from redesignate.bus.port import CreateZone, GetZone, NotifiedInbound, TransferZone, UpdateZone, ZonePeers
+from redesignate.commands.inbound import NotifiedInbound, TransferZone
+from redesignate.commands.zones import CreateZone, GetZone, UpdateZone, ZonePeers
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.work import PeerView
 from redesignate.model.zone import NewZone, Zone, ZoneChange, ZoneType

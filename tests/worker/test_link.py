@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from redesignate.bus.port import Command, Overdue
+from redesignate.commands.base import Command
+from redesignate.commands.work import Overdue
 from redesignate.model.errors import Unavailable
 from redesignate.worker.link import Batch, Link
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from redesignate.backends.fake import Fake, FakeOptions
-from redesignate.bus.port import PoolForWork, WorkPool
+from redesignate.commands.work import PoolForWork, WorkPool
 from redesignate.model.pool import Pool, Target
 from redesignate.model.tsig import Scope, TSIGKey
 from redesignate.worker import pools

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from redesignate.bus.port import BeginWork
+from redesignate.commands.work import BeginWork
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.errors import ZoneNotFound
 from redesignate.model.zone import Zone

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What central is asked about RRsets."""
+
+from __future__ import annotations
+
+from redesignate.commands.base import CallerCommand
+from redesignate.model.paging import ListQuery, Page
+from redesignate.model.rrset import NewRRset, RRset, RRsetChange
+
+
+class CreateRRset(CallerCommand[RRset], tag="rrset.create", frozen=True):
+    zone_id: str
+    new: NewRRset
+
+
+class GetRRset(CallerCommand[RRset], tag="rrset.get", frozen=True):
+    """`zone_id` None finds the RRset in whichever zone it is (for the redirect of /v2/recordsets/{id})."""
+
+    zone_id: str | None
+    rrset_id: str
+
+
+class ListRRsets(CallerCommand[Page[RRset]], tag="rrset.list", frozen=True):
+    """`zone_id` None: all that the caller's project created, over every zone."""
+
+    zone_id: str | None
+    query: ListQuery
+
+
+class UpdateRRset(CallerCommand[RRset], tag="rrset.update", frozen=True):
+    zone_id: str
+    rrset_id: str
+    change: RRsetChange
+
+
+class DeleteRRset(CallerCommand[RRset], tag="rrset.delete", frozen=True):
+    zone_id: str
+    rrset_id: str

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command there is, written out: what travels over a broker is one of these, told apart by its tag."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redesignate.commands import inbound, pools, quotas, rrsets, services, tsigkeys, upkeep, work, zones
+from redesignate.commands.base import Command
+
+ALL: tuple[type[Command[Any]], ...] = (
+    zones.CreateZone,
+    zones.GetZone,
+    zones.ListZones,
+    zones.UpdateZone,
+    zones.DeleteZone,
+    zones.ZoneNameservers,
+    zones.ZonePeers,
+    rrsets.CreateRRset,
+    rrsets.GetRRset,
+    rrsets.ListRRsets,
+    rrsets.UpdateRRset,
+    rrsets.DeleteRRset,
+    quotas.GetQuotas,
+    quotas.SetQuotas,
+    quotas.ResetQuotas,
+    quotas.GetLimits,
+    pools.ListPools,
+    pools.GetPool,
+    pools.ApplyPool,
+    pools.DeletePool,
+    tsigkeys.ListTSIGKeys,
+    tsigkeys.CreateTSIGKey,
+    tsigkeys.DeleteTSIGKey,
+    services.ListServices,
+    services.GetService,
+    services.Heartbeat,
+    services.CheckServices,
+    services.HoldPartition,
+    work.BeginWork,
+    work.Report,
+    work.PoolForWork,
+    work.Overdue,
+    work.PeerReturned,
+    work.ReleaseWork,
+    inbound.TransferZone,
+    inbound.DueInbound,
+    inbound.BeginInbound,
+    inbound.ReportInbound,
+    inbound.NotifiedInbound,
+    inbound.SweepInbound,
+    upkeep.PurgeZones,
+    upkeep.TrimJournal,
+    upkeep.RefreshApexes,
+)

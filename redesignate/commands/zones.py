@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What central is asked about zones."""
+
+from __future__ import annotations
+
+from redesignate.commands.base import CallerCommand
+from redesignate.model.paging import ListQuery, Page
+from redesignate.model.pool import NSRecord
+from redesignate.model.work import PeerView
+from redesignate.model.zone import NewZone, Zone, ZoneChange
+
+
+class CreateZone(CallerCommand[Zone], tag="zone.create", frozen=True):
+    new: NewZone
+
+
+class GetZone(CallerCommand[Zone], tag="zone.get", frozen=True):
+    zone_id: str
+
+
+class ListZones(CallerCommand[Page[Zone]], tag="zone.list", frozen=True):
+    query: ListQuery
+
+
+class UpdateZone(CallerCommand[Zone], tag="zone.update", frozen=True):
+    zone_id: str
+    change: ZoneChange
+
+
+class DeleteZone(CallerCommand[Zone], tag="zone.delete", frozen=True):
+    zone_id: str
+
+
+class ZoneNameservers(CallerCommand[tuple[NSRecord, ...]], tag="zone.nameservers", frozen=True):
+    """The pool's NS records, best first."""
+
+    zone_id: str
+
+
+class ZonePeers(CallerCommand[tuple[PeerView, ...]], tag="zone.peers", frozen=True):
+    """On which server the zone is, and why not on the others."""
+
+    zone_id: str
