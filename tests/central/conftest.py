@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Houses: central over SQLite, new for each test, and the same over each database for what races."""
+"""Central over SQLite, new for each test, and the same over each database for what races."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from redesignate.store import migrate
-from tests.central.house import House
+from tests.central.driver import CentralDriver
 from tests.store.databases import EXTERNAL, Database, database_of
 
-Build = Callable[..., House]
+Build = Callable[..., CentralDriver]
 
 
 @pytest.fixture(scope="session")
@@ -27,26 +27,26 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def build(empty_database: Path, tmp_path: Path) -> Iterator[Build]:
-    """Makes a house with these settings and the default pool."""
-    made: list[House] = []
+    """Makes central with these settings and the default pool."""
+    made: list[CentralDriver] = []
 
-    def make(*, pool: bool = True, **settings: Any) -> House:
-        file = tmp_path / f"house{len(made)}.sqlite"
+    def make(*, pool: bool = True, **settings: Any) -> CentralDriver:
+        file = tmp_path / f"central{len(made)}.sqlite"
         shutil.copy(empty_database, file)
-        house = House(f"sqlite:///{file}", **settings)
-        made.append(house)
+        central = CentralDriver(f"sqlite:///{file}", **settings)
+        made.append(central)
         if pool:
-            house.pool()
-        return house
+            central.pool()
+        return central
 
     yield make
-    for house in made:
-        house.close()
+    for central in made:
+        central.close()
 
 
 @pytest.fixture
-def house(build: Build) -> House:
-    """A house without quotas, with one pool of one target and one nameserver."""
+def central(build: Build) -> CentralDriver:
+    """Central without quotas, with one pool of one target and one nameserver."""
     return build()
 
 
@@ -56,15 +56,15 @@ def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Build]:
     database: Database = database_of(request, tmp_path)
     url = database.new()
     migrate.upgrade(url)
-    made: list[House] = []
+    made: list[CentralDriver] = []
 
-    def make(**settings: Any) -> House:
-        house = House(url, **settings)
-        house.pool()
-        made.append(house)
-        return house
+    def make(**settings: Any) -> CentralDriver:
+        central = CentralDriver(url, **settings)
+        central.pool()
+        made.append(central)
+        return central
 
     yield make
-    for house in made:
-        house.close()
+    for central in made:
+        central.close()
     database.drop(url)

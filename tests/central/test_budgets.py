@@ -14,106 +14,106 @@ from redesignate.model.paging import ListQuery
 from redesignate.model.pool import CatalogSpec
 from redesignate.model.work import Outcome, Task
 from redesignate.model.zone import Zone
-from tests.central.house import House, member
+from tests.central.driver import CentralDriver, member
 
 
 @pytest.fixture(params=[10, 300])
-def filled(house: House, request: pytest.FixtureRequest) -> tuple[House, Zone]:
-    """A house with so many zones, and so many RRsets in one of them."""
-    zone = house.zone()
+def filled(central: CentralDriver, request: pytest.FixtureRequest) -> tuple[CentralDriver, Zone]:
+    """Central with so many zones, and so many RRsets in one of them."""
+    zone = central.zone()
     for n in range(request.param):
-        house.rrset(zone, f"n{n}")
+        central.rrset(zone, f"n{n}")
         if n % 10 == 0:
-            house.zone(name=f"z{n}.org.")
-    house.serve()
-    return house, zone
+            central.zone(name=f"z{n}.org.")
+    central.serve()
+    return central, zone
 
 
-def cost(house: House, act: Callable[[], object]) -> list[str]:
-    with house.counted() as statements:
+def cost(central: CentralDriver, act: Callable[[], object]) -> list[str]:
+    with central.counted() as statements:
         act()
     return statements
 
 
-def test_changes_keep_to_their_budgets(filled: tuple[House, Zone]) -> None:
-    house, zone = filled
-    made = house.rrset(zone, "warm")
+def test_changes_keep_to_their_budgets(filled: tuple[CentralDriver, Zone]) -> None:
+    central, zone = filled
+    made = central.rrset(zone, "warm")
     for act, most in (
-        (lambda: house.rrset(zone, "www", records=("192.0.2.1", "192.0.2.2"), ttl=60), 10),
-        (lambda: house.put(made, records=("192.0.2.7", "192.0.2.8"), ttl=5), 12),
-        (lambda: house.remove(made), 9),
-        (lambda: house.patch(zone, description="x"), 6),
-        (lambda: house.patch(zone, ttl=99), 7),
-        (lambda: house.zone(name="new.example.net."), 20),
-        (lambda: house.get(zone.id), 2),
-        (lambda: house.delete(house.zone(name="gone.example.net.")), 20 + 8),
-        (lambda: house.call(ListZones(caller=member(), query=ListQuery())), 3),
-        (lambda: house.call(ListRRsets(caller=member(), zone_id=zone.id, query=ListQuery())), 4),
+        (lambda: central.rrset(zone, "www", records=("192.0.2.1", "192.0.2.2"), ttl=60), 10),
+        (lambda: central.put(made, records=("192.0.2.7", "192.0.2.8"), ttl=5), 12),
+        (lambda: central.remove(made), 9),
+        (lambda: central.patch(zone, description="x"), 6),
+        (lambda: central.patch(zone, ttl=99), 7),
+        (lambda: central.zone(name="new.example.net."), 20),
+        (lambda: central.get(zone.id), 2),
+        (lambda: central.delete(central.zone(name="gone.example.net.")), 20 + 8),
+        (lambda: central.call(ListZones(caller=member(), query=ListQuery())), 3),
+        (lambda: central.call(ListRRsets(caller=member(), zone_id=zone.id, query=ListQuery())), 4),
     ):
-        statements = cost(house, act)
+        statements = cost(central, act)
         assert len(statements) <= most, "\n".join(statements)
 
 
-def test_looking_at_one_rrset_costs_two(filled: tuple[House, Zone]) -> None:
-    house, zone = filled
-    made = house.rrset(zone, "www")
-    assert len(cost(house, lambda: house.look(made))) <= 2
+def test_looking_at_one_rrset_costs_two(filled: tuple[CentralDriver, Zone]) -> None:
+    central, zone = filled
+    made = central.rrset(zone, "www")
+    assert len(cost(central, lambda: central.look(made))) <= 2
 
 
-def test_a_zone_of_a_pool_with_catalog_costs_a_few_more(filled: tuple[House, Zone]) -> None:
-    house, _ = filled
-    house.pool(catalog=CatalogSpec(name="catalog.invalid."))
-    assert len(cost(house, lambda: house.zone(name="new.example.net."))) <= 28
+def test_a_zone_of_a_pool_with_catalog_costs_a_few_more(filled: tuple[CentralDriver, Zone]) -> None:
+    central, _ = filled
+    central.pool(catalog=CatalogSpec(name="catalog.invalid."))
+    assert len(cost(central, lambda: central.zone(name="new.example.net."))) <= 28
 
 
-def test_statements_are_the_same_with_ten_and_three_hundred(house: House) -> None:
-    zone = house.zone()
+def test_statements_are_the_same_with_ten_and_three_hundred(central: CentralDriver) -> None:
+    zone = central.zone()
     counts = []
     for n in range(300):
         made: list[object] = []
-        statements = cost(house, lambda n=n, made=made: made.append(house.rrset(zone, f"n{n}")))  # type: ignore[misc]
+        statements = cost(central, lambda n=n, made=made: made.append(central.rrset(zone, f"n{n}")))  # type: ignore[misc]
         if n in (10, 299):
             counts.append(len(statements))
     assert counts[0] == counts[1]
 
 
-def work(house: House, count: int) -> tuple[tuple[Task, ...], int]:
-    ids = tuple(house.zone(name=f"z{n}.example.net.").id for n in range(count))
+def work(central: CentralDriver, count: int) -> tuple[tuple[Task, ...], int]:
+    ids = tuple(central.zone(name=f"z{n}.example.net.").id for n in range(count))
     tasks: list[tuple[Task, ...]] = []
-    statements = cost(house, lambda: tasks.append(house.call(BeginWork(worker="w1", zone_ids=ids))))
+    statements = cost(central, lambda: tasks.append(central.call(BeginWork(worker="w1", zone_ids=ids))))
     assert len(tasks[0]) == count
     return tasks[0], len(statements)
 
 
-def test_work_for_many_zones_begins_with_few_statements(house: House) -> None:
-    assert work(house, 100)[1] <= 8
+def test_work_for_many_zones_begins_with_few_statements(central: CentralDriver) -> None:
+    assert work(central, 100)[1] <= 8
 
 
 @pytest.mark.parametrize("ok", [True, False])
-def test_a_report_costs_one_statement_a_zone_and_eight_more(house: House, ok: bool) -> None:
-    tasks, _ = work(house, 100)
+def test_a_report_costs_one_statement_a_zone_and_eight_more(central: CentralDriver, ok: bool) -> None:
+    tasks, _ = work(central, 100)
     outcomes = []
     for task in tasks:
-        well = house.well(task)
+        well = central.well(task)
         said = well if ok else well[:1]
         outcomes.append(
             Outcome(zone_id=task.zone_id, revision=task.revision, present=True, peers=tuple(said), final=True)
         )
-    statements = cost(house, lambda: house.call(Report(worker="w1", outcomes=tuple(outcomes))))
+    statements = cost(central, lambda: central.call(Report(worker="w1", outcomes=tuple(outcomes))))
     assert len(statements) <= 8 + (100 if ok else 0)
-    assert len(house.rows("outbox")) == (0 if ok else 100)
+    assert len(central.rows("outbox")) == (0 if ok else 100)
 
 
-def test_a_report_of_deletions_costs_a_few_a_zone(house: House) -> None:
-    tasks, _ = work(house, 20)
-    with house.store.read() as reading:
+def test_a_report_of_deletions_costs_a_few_a_zone(central: CentralDriver) -> None:
+    tasks, _ = work(central, 20)
+    with central.store.read() as reading:
         zones = reading.zones.many([task.zone_id for task in tasks])
     for zone in zones.values():
-        house.delete(zone)
-    gone = house.call(BeginWork(worker="w1", zone_ids=tuple(zones)))
+        central.delete(zone)
+    gone = central.call(BeginWork(worker="w1", zone_ids=tuple(zones)))
     outcomes = tuple(
-        Outcome(zone_id=task.zone_id, revision=task.revision, present=False, peers=tuple(house.well(task)))
+        Outcome(zone_id=task.zone_id, revision=task.revision, present=False, peers=tuple(central.well(task)))
         for task in gone
     )
-    statements = cost(house, lambda: house.call(Report(worker="w1", outcomes=outcomes)))
+    statements = cost(central, lambda: central.call(Report(worker="w1", outcomes=outcomes)))
     assert len(statements) <= 10 + 4 * 20

@@ -15,15 +15,15 @@ from redesignate.model.caller import Caller
 from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.service import ServiceState
 from tests.central.conftest import Build
-from tests.central.house import OPERATOR, OTHER_POOL, House, admin, member
+from tests.central.driver import OPERATOR, OTHER_POOL, CentralDriver, admin, member
 
 
 @pytest.fixture
-def plain(build: Build) -> House:
+def plain(build: Build) -> CentralDriver:
     return build(quotas=QUOTAS)
 
 
-def test_quotas_are_the_operators_until_set_and_after_reset(plain: House) -> None:
+def test_quotas_are_the_operators_until_set_and_after_reset(plain: CentralDriver) -> None:
     seer = admin(all_projects=True)
     assert plain.call(GetQuotas(caller=member(), project_id=None)) == QUOTAS
     changed = plain.call(SetQuotas(caller=seer, project_id="p2", limits={"zones": 7, "zone_records": -1}))
@@ -35,7 +35,7 @@ def test_quotas_are_the_operators_until_set_and_after_reset(plain: House) -> Non
     assert plain.call(GetQuotas(caller=seer, project_id="p2")) == QUOTAS
 
 
-def test_far_too_many_records_are_refused_before_they_are_read(plain: House) -> None:
+def test_far_too_many_records_are_refused_before_they_are_read(plain: CentralDriver) -> None:
     zone = plain.zone()
     made = plain.rrset(zone, "www")
     many = tuple(f"no address {n}" for n in range(1000))
@@ -53,13 +53,13 @@ def test_far_too_many_records_are_refused_before_they_are_read(plain: House) -> 
 
 
 @pytest.mark.parametrize("limits", [{"nonsense": 1}, {"zones": -2}, {"zones": 2**31}])
-def test_a_quota_that_makes_no_sense_is_refused(plain: House, limits: dict[str, int]) -> None:
+def test_a_quota_that_makes_no_sense_is_refused(plain: CentralDriver, limits: dict[str, int]) -> None:
     with pytest.raises(errors.InvalidObject):
         plain.call(SetQuotas(caller=admin(), project_id="p1", limits={"zone_records": 1} | limits))
     assert not plain.rows("quotas")
 
 
-def test_another_projects_quotas_need_the_switch(plain: House) -> None:
+def test_another_projects_quotas_need_the_switch(plain: CentralDriver) -> None:
     for ask in (
         GetQuotas(caller=admin(), project_id="p2"),
         SetQuotas(caller=admin(), project_id="p2", limits={"zones": 1}),
@@ -74,21 +74,21 @@ def test_another_projects_quotas_need_the_switch(plain: House) -> None:
 
 
 def test_without_a_driver_quotas_are_the_operators_for_ever(build: Build) -> None:
-    house = build(quotas=QUOTAS, quota_driver="noop")
-    house.call(SetQuotas(caller=admin(), project_id="p1", limits={"zones": 1}))
-    assert house.call(GetQuotas(caller=member(), project_id=None)) == QUOTAS
+    central = build(quotas=QUOTAS, quota_driver="noop")
+    central.call(SetQuotas(caller=admin(), project_id="p1", limits={"zones": 1}))
+    assert central.call(GetQuotas(caller=member(), project_id=None)) == QUOTAS
 
 
 def test_a_negative_limit_is_none(build: Build) -> None:
-    house = build(quotas=dict(QUOTAS, zones=-1))
+    central = build(quotas=dict(QUOTAS, zones=-1))
     for n in range(12):
-        house.zone(name=f"z{n}.org.")
+        central.zone(name=f"z{n}.org.")
 
 
 def test_limits_are_open_to_all_and_know_what_was_set(build: Build) -> None:
-    house = build(quotas=QUOTAS, min_ttl=60, max_zone_name_len=200, max_recordset_name_len=201)
-    house.call(SetQuotas(caller=admin(), project_id="p1", limits={"zones": 99}))
-    found = house.call(GetLimits(caller=member("p1", "nobody")))
+    central = build(quotas=QUOTAS, min_ttl=60, max_zone_name_len=200, max_recordset_name_len=201)
+    central.call(SetQuotas(caller=admin(), project_id="p1", limits={"zones": 99}))
+    found = central.call(GetLimits(caller=member("p1", "nobody")))
     assert found == {
         "max_zones": 99, "max_zone_recordsets": 500, "max_zone_records": 500, "max_recordset_records": 20,
         "min_ttl": 60, "max_zone_name_length": 200, "max_recordset_name_length": 201,
@@ -98,64 +98,64 @@ def test_limits_are_open_to_all_and_know_what_was_set(build: Build) -> None:
 # -- services and groups
 
 
-def beat(house: House, host: str, status: ServiceState = ServiceState.UP) -> None:
-    house.call(Heartbeat(service_name="worker", hostname=host, status=status))
+def beat(central: CentralDriver, host: str, status: ServiceState = ServiceState.UP) -> None:
+    central.call(Heartbeat(service_name="worker", hostname=host, status=status))
 
 
-def services(house: House, **query: Any) -> dict[str, ServiceState]:
-    page = house.call(ListServices(caller=OPERATOR, query=ListQuery(**({"sort_key": "hostname"} | query))))
+def services(central: CentralDriver, **query: Any) -> dict[str, ServiceState]:
+    page = central.call(ListServices(caller=OPERATOR, query=ListQuery(**({"sort_key": "hostname"} | query))))
     return {service.hostname: service.status for service in page.items}
 
 
-def test_a_service_has_one_row_and_says_how_it_is(house: House) -> None:
-    beat(house, "a")
-    house.pass_time(10)
-    beat(house, "a")
-    (row,) = house.rows("services")
-    assert (row.heartbeated_at, row.created_at) == (house.time, house.time - 10_000_000)
-    found = house.call(GetService(caller=OPERATOR, service_id=row.id))
-    assert (found.service_name, found.status, found.updated_at) == ("worker", ServiceState.UP, house.time)
-    beat(house, "a", ServiceState.STOPPED)
-    assert services(house) == {"a": ServiceState.STOPPED}
+def test_a_service_has_one_row_and_says_how_it_is(central: CentralDriver) -> None:
+    beat(central, "a")
+    central.pass_time(10)
+    beat(central, "a")
+    (row,) = central.rows("services")
+    assert (row.heartbeated_at, row.created_at) == (central.time, central.time - 10_000_000)
+    found = central.call(GetService(caller=OPERATOR, service_id=row.id))
+    assert (found.service_name, found.status, found.updated_at) == ("worker", ServiceState.UP, central.time)
+    beat(central, "a", ServiceState.STOPPED)
+    assert services(central) == {"a": ServiceState.STOPPED}
     with pytest.raises(errors.ServiceNotFound):
-        house.call(GetService(caller=OPERATOR, service_id="nowhere"))
+        central.call(GetService(caller=OPERATOR, service_id="nowhere"))
     condition = Condition("status", Op.EQ, "UP")
-    assert services(house, conditions=(condition,)) == {}
+    assert services(central, conditions=(condition,)) == {}
 
 
-def test_who_falls_silent_is_down_and_at_last_forgotten(house: House) -> None:
-    beat(house, "silent")
-    beat(house, "stopped", ServiceState.STOPPED)
-    house.pass_time(100)
-    beat(house, "well")
-    assert house.call(CheckServices(silent_s=50)) == 1
-    assert services(house)["silent"] is ServiceState.DOWN
-    assert house.call(CheckServices(forget_s=0)) == 1
-    assert services(house) == {"silent": ServiceState.DOWN, "well": ServiceState.UP}
-    assert house.call(CheckServices(forget_s=50)) == 1
-    assert services(house) == {"well": ServiceState.UP}
+def test_who_falls_silent_is_down_and_at_last_forgotten(central: CentralDriver) -> None:
+    beat(central, "silent")
+    beat(central, "stopped", ServiceState.STOPPED)
+    central.pass_time(100)
+    beat(central, "well")
+    assert central.call(CheckServices(silent_s=50)) == 1
+    assert services(central)["silent"] is ServiceState.DOWN
+    assert central.call(CheckServices(forget_s=0)) == 1
+    assert services(central) == {"silent": ServiceState.DOWN, "well": ServiceState.UP}
+    assert central.call(CheckServices(forget_s=50)) == 1
+    assert services(central) == {"well": ServiceState.UP}
 
 
-def hold(house: House, member: str, group: str = "producer") -> tuple[int, int]:
-    place = house.call(HoldPartition(group=group, member=member, lease_s=15))
+def hold(central: CentralDriver, member: str, group: str = "producer") -> tuple[int, int]:
+    place = central.call(HoldPartition(group=group, member=member, lease_s=15))
     return place.index, place.count
 
 
-def test_members_of_a_group_hear_their_place_while_they_live(house: House) -> None:
-    assert hold(house, "b") == (0, 1)
-    assert hold(house, "a") == (0, 2)
-    assert hold(house, "b") == (1, 2)
-    assert hold(house, "x", "other") == (0, 1)
-    house.pass_time(10)
-    hold(house, "a")
-    house.pass_time(6)
-    assert hold(house, "a") == (0, 1)
+def test_members_of_a_group_hear_their_place_while_they_live(central: CentralDriver) -> None:
+    assert hold(central, "b") == (0, 1)
+    assert hold(central, "a") == (0, 2)
+    assert hold(central, "b") == (1, 2)
+    assert hold(central, "x", "other") == (0, 1)
+    central.pass_time(10)
+    hold(central, "a")
+    central.pass_time(6)
+    assert hold(central, "a") == (0, 1)
 
 
-def test_a_clock_set_back_keeps_no_dead_member_alive(house: House) -> None:
-    hold(house, "dead")
-    house.pass_time(-3600)
-    assert hold(house, "a") == (0, 1)
+def test_a_clock_set_back_keeps_no_dead_member_alive(central: CentralDriver) -> None:
+    hold(central, "dead")
+    central.pass_time(-3600)
+    assert hold(central, "a") == (0, 1)
 
 
 # -- the scheduler
@@ -185,33 +185,33 @@ GOLD = {"tier": "gold", "secure": "True"}
 def test_filters_choose_the_pool(
     build: Build, filters: tuple[str, ...], attributes: dict[str, str], pool: str | type[Exception] | None
 ) -> None:
-    house = build(pool=False, scheduler_filters=filters)
-    house.pool(attributes={"tier": "iron"})
-    house.second_pool(attributes=GOLD)
+    central = build(pool=False, scheduler_filters=filters)
+    central.pool(attributes={"tier": "iron"})
+    central.second_pool(attributes=GOLD)
     if isinstance(pool, type):
         with pytest.raises(pool):
-            house.zone(caller=admin(), attributes=attributes)
+            central.zone(caller=admin(), attributes=attributes)
         return
-    made = house.zone(caller=admin(), attributes=attributes)
+    made = central.zone(caller=admin(), attributes=attributes)
     chosen = "second" if made.pool_id == OTHER_POOL else "default"
     assert pool in (chosen, None)
 
 
 def test_a_pool_without_attributes_takes_any_zone(build: Build) -> None:
-    house = build(scheduler_filters=("attribute",))
-    house.zone(attributes={"tier": "gold"})
+    central = build(scheduler_filters=("attribute",))
+    central.zone(attributes={"tier": "gold"})
 
 
 def test_only_administrators_force_a_pool(build: Build) -> None:
-    house = build(scheduler_filters=("pool_id_attribute", "in_doubt_default_pool"))
-    house.second_pool()
+    central = build(scheduler_filters=("pool_id_attribute", "in_doubt_default_pool"))
+    central.second_pool()
     with pytest.raises(errors.Forbidden):
-        house.zone(attributes={"pool_id": OTHER_POOL})
-    house.zone(caller=admin(), attributes={"pool_id": OTHER_POOL})
+        central.zone(attributes={"pool_id": OTHER_POOL})
+    central.zone(caller=admin(), attributes={"pool_id": OTHER_POOL})
 
 
 def test_a_pool_beside_the_default_one_needs_a_key(build: Build) -> None:
-    house = build(scheduler_filters=("pool_id_attribute",))
-    house.pool(id=OTHER_POOL, name="second")
+    central = build(scheduler_filters=("pool_id_attribute",))
+    central.pool(id=OTHER_POOL, name="second")
     with pytest.raises(errors.BadInput, match="TSIG"):
-        house.zone(caller=admin(), attributes={"pool_id": OTHER_POOL})
+        central.zone(caller=admin(), attributes={"pool_id": OTHER_POOL})

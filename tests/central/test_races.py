@@ -17,7 +17,7 @@ from redesignate.model.pool import CatalogSpec
 from redesignate.model.serial import newer
 from redesignate.model.service import ServiceState
 from tests.central.conftest import Build
-from tests.central.house import PLENTY, House, member
+from tests.central.driver import PLENTY, CentralDriver, member
 from tests.central.test_pools import check_catalog
 
 
@@ -46,157 +46,157 @@ def at_once(*acts: Callable[[], object]) -> Counter[str]:
 
 
 def test_the_last_place_of_a_quota_is_taken_once(anywhere: Build) -> None:
-    house = anywhere(quotas=dict(QUOTAS, zone_recordsets=10, zones=3))
-    zone = house.zone()
+    central = anywhere(quotas=dict(QUOTAS, zone_recordsets=10, zones=3))
+    zone = central.zone()
     for n in range(7):
-        house.rrset(zone, f"n{n}")
-    ends = at_once(*(lambda n=n: house.rrset(zone, f"x{n}") for n in range(8)))
+        central.rrset(zone, f"n{n}")
+    ends = at_once(*(lambda n=n: central.rrset(zone, f"x{n}") for n in range(8)))
     assert ends == {"ok": 1, "OverQuota": 7}
-    house.zone(name="b.org.")
-    ends = at_once(*(lambda n=n: house.zone(name=f"c{n}.org.") for n in range(8)))
+    central.zone(name="b.org.")
+    ends = at_once(*(lambda n=n: central.zone(name=f"c{n}.org.") for n in range(8)))
     assert ends == {"ok": 1, "OverQuota": 7}
 
 
 def test_a_cname_and_an_address_at_once_leave_one(anywhere: Build) -> None:
-    house = anywhere()
-    zone = house.zone()
+    central = anywhere()
+    zone = central.zone()
     for n in range(5):
         ends = at_once(
-            lambda n=n: house.rrset(zone, f"n{n}", "CNAME", ("a.org.",)),  # type: ignore[misc]
-            lambda n=n: house.rrset(zone, f"n{n}"),  # type: ignore[misc]
-            lambda n=n: house.rrset(zone, f"n{n}", "TXT", ('"x"',)),  # type: ignore[misc]
+            lambda n=n: central.rrset(zone, f"n{n}", "CNAME", ("a.org.",)),  # type: ignore[misc]
+            lambda n=n: central.rrset(zone, f"n{n}"),  # type: ignore[misc]
+            lambda n=n: central.rrset(zone, f"n{n}", "TXT", ('"x"',)),  # type: ignore[misc]
         )
-        there = [kind for name, kind in house.rrsets(zone) if name == f"n{n}.example.org."]
+        there = [kind for name, kind in central.rrsets(zone) if name == f"n{n}.example.org."]
         assert there == ["CNAME"] or sorted(there) == ["A", "TXT"]
         assert ends["ok"] == len(there)
 
 
 def test_one_of_two_projects_gets_a_family_of_names(anywhere: Build) -> None:
-    house = anywhere()
+    central = anywhere()
     for n in range(5):
         names = (f"f{n}.org.", f"a.f{n}.org.", f"b.a.f{n}.org.", f"f{n}.org.")
         callers = (member("p1"), member("p2"), member("p3"), member("p4"))
-        at_once(*(lambda a=a, c=c: house.zone(name=a, caller=c) for a, c in zip(names, callers, strict=True)))
-        owners = {row.project_id for row in house.rows("zones") if row.name.endswith(f"f{n}.org.")}
+        at_once(*(lambda a=a, c=c: central.zone(name=a, caller=c) for a, c in zip(names, callers, strict=True)))
+        owners = {row.project_id for row in central.rows("zones") if row.name.endswith(f"f{n}.org.")}
         assert len(owners) == 1
 
 
 def test_many_writers_of_one_zone_lose_nothing(anywhere: Build) -> None:
-    house = anywhere()
-    zone = house.zone()
-    first = house.content(zone)
-    kept = [house.rrset(zone, f"k{n}") for n in range(20)]
-    before = house.get(zone.id)
+    central = anywhere()
+    zone = central.zone()
+    first = central.content(zone)
+    kept = [central.rrset(zone, f"k{n}") for n in range(20)]
+    before = central.get(zone.id)
 
     def writer(own: int) -> Callable[[], object]:
         def write() -> None:
             for n in range(8):
-                made = house.rrset(zone, f"w{own}-{n}")
+                made = central.rrset(zone, f"w{own}-{n}")
                 if n % 2:
-                    house.remove(made)
-            house.put(kept[own], records=(f"192.0.2.{own}",))
+                    central.remove(made)
+            central.put(kept[own], records=(f"192.0.2.{own}",))
 
         return write
 
     ends = at_once(*(writer(own) for own in range(15)))
     assert ends == {"ok": 15}
-    now = house.get(zone.id)
+    now = central.get(zone.id)
     assert now.revision == before.revision + 15 * (8 + 4 + 1)
-    there = {name.partition(".")[0]: rrset for (name, kind), rrset in house.rrsets(zone).items() if kind == "A"}
+    there = {name.partition(".")[0]: rrset for (name, kind), rrset in central.rrsets(zone).items() if kind == "A"}
     assert set(there) == {f"k{n}" for n in range(20)} | {f"w{own}-{n}" for own in range(15) for n in range(0, 8, 2)}
     assert all(there[f"k{own}"].records == (f"192.0.2.{own}",) for own in range(15))
-    rows = sorted(house.rows("journal", zone_id=zone.id), key=lambda row: row.revision)
+    rows = sorted(central.rows("journal", zone_id=zone.id), key=lambda row: row.revision)
     assert [row.revision for row in rows] == list(range(1, now.revision + 1))
     for earlier, later in itertools.pairwise(rows):
         assert later.serial_from == earlier.serial_to
         assert newer(later.serial_to, earlier.serial_to)
-    assert house.replayed(zone, first) == house.content(zone)
-    assert house.outbox(zone).revision == now.revision
+    assert central.replayed(zone, first) == central.content(zone)
+    assert central.outbox(zone).revision == now.revision
 
 
 def test_of_many_workers_one_gets_a_zone(anywhere: Build) -> None:
-    house = anywhere()
-    zones = [house.zone(name=f"z{n}.org.") for n in range(10)]
+    central = anywhere()
+    zones = [central.zone(name=f"z{n}.org.") for n in range(10)]
     got: list[tuple[str, str]] = []
 
     def worker(name: str) -> Callable[[], object]:
-        return lambda: got.extend((task.zone_id, name) for task in house.begin(*zones, worker=name))
+        return lambda: got.extend((task.zone_id, name) for task in central.begin(*zones, worker=name))
 
     at_once(*(worker(f"w{n}") for n in range(8)))
     assert sorted(zone_id for zone_id, _ in got) == sorted(zone.id for zone in zones)
 
 
 def test_edits_reports_and_pool_changes_at_once_settle(anywhere: Build) -> None:
-    house = anywhere()
-    zones = [house.zone(name=f"z{n}.org.") for n in range(4)]
+    central = anywhere()
+    zones = [central.zone(name=f"z{n}.org.") for n in range(4)]
     done = threading.Event()
 
     def edit() -> None:
         for n in range(10):
             for zone in zones:
-                house.rrset(zone, f"n{n}")
+                central.rrset(zone, f"n{n}")
 
     def work(name: str) -> Callable[[], object]:
         def run() -> None:
             while not done.is_set():
-                tasks: Sequence[object] = house.begin(*zones, worker=name, lease_s=0.0)
-                for task in house.begin(*zones, worker=name, lease_s=0.0) if tasks else ():
-                    house.said(task, house.well(task), worker=name)
+                tasks: Sequence[object] = central.begin(*zones, worker=name, lease_s=0.0)
+                for task in central.begin(*zones, worker=name, lease_s=0.0) if tasks else ():
+                    central.said(task, central.well(task), worker=name)
 
         return run
 
     def change() -> None:
         for n in range(5):
-            house.pool(servers=1 + n % 2, catalog=CatalogSpec(name="catalog.invalid." if n % 2 else ""))
-            house.zone(name=f"more{n}.org.")
+            central.pool(servers=1 + n % 2, catalog=CatalogSpec(name="catalog.invalid." if n % 2 else ""))
+            central.zone(name=f"more{n}.org.")
         done.set()
 
     assert at_once(edit, work("w1"), work("w2"), change) == {"ok": 4}
     done.set()
-    check_catalog(house)
-    settle(house)
-    assert not house.rows("outbox")
-    states = {row.status for row in house.rows("zones", deleted="")}
+    check_catalog(central)
+    settle(central)
+    assert not central.rows("outbox")
+    states = {row.status for row in central.rows("zones", deleted="")}
     assert states == {"ACTIVE"}
 
 
-def settle(house: House) -> None:
+def settle(central: CentralDriver) -> None:
     """Work until nobody has anything to do."""
     for _ in range(20):
-        house.pass_time(30)
-        rows = house.rows("outbox")
+        central.pass_time(30)
+        rows = central.rows("outbox")
         if not rows:
             return
-        with house.store.read() as reading:
+        with central.store.read() as reading:
             zones = list(reading.zones.many([row.zone_id for row in rows]).values())
-        for task in house.begin(*zones):
-            house.said(task, house.well(task))
+        for task in central.begin(*zones):
+            central.said(task, central.well(task))
 
 
 def test_first_words_of_services_and_members_at_once_are_one_row(anywhere: Build) -> None:
-    house = anywhere()
+    central = anywhere()
     ends = at_once(
-        *(lambda: house.call(Heartbeat(service_name="api", hostname="h", status=ServiceState.UP)) for _ in range(6)),
-        *(lambda: house.call(HoldPartition(group="g", member="m", lease_s=5)) for _ in range(6)),
+        *(lambda: central.call(Heartbeat(service_name="api", hostname="h", status=ServiceState.UP)) for _ in range(6)),
+        *(lambda: central.call(HoldPartition(group="g", member="m", lease_s=5)) for _ in range(6)),
     )
     assert ends == {"ok": 12}
-    assert len(house.rows("services")) == 1
+    assert len(central.rows("services")) == 1
 
 
 def test_pools_applied_at_once_are_one(anywhere: Build) -> None:
-    house = anywhere(quotas=PLENTY)
-    before = house.pool()
-    ends = at_once(*(lambda: house.pool(servers=2) for _ in range(4)))
+    central = anywhere(quotas=PLENTY)
+    before = central.pool()
+    ends = at_once(*(lambda: central.pool(servers=2) for _ in range(4)))
     assert ends == {"ok": 4}
-    assert house.pool(servers=2).version == before.version + 1
+    assert central.pool(servers=2).version == before.version + 1
 
 
 @pytest.mark.parametrize("first", ["parent", "child"])
 def test_deleting_a_parent_while_a_child_is_made_leaves_no_orphan(anywhere: Build, first: str) -> None:
-    house = anywhere()
-    top = house.zone()
-    acts = [lambda: house.delete(top), lambda: house.zone(name="a.example.org.")]
+    central = anywhere()
+    top = central.zone()
+    acts = [lambda: central.delete(top), lambda: central.zone(name="a.example.org.")]
     at_once(*(acts if first == "parent" else acts[::-1]))
-    settle(house)
-    living = {row.id for row in house.rows("zones", deleted="")}
-    assert all(row.parent_id is None or row.parent_id in living for row in house.rows("zones", deleted=""))
+    settle(central)
+    living = {row.id for row in central.rows("zones", deleted="")}
+    assert all(row.parent_id is None or row.parent_id in living for row in central.rows("zones", deleted=""))

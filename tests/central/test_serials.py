@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from redesignate.model.serial import newer
 from redesignate.model.zone import Zone
-from tests.central.house import House
+from tests.central.driver import CentralDriver
 from tests.central.test_journal import check_chain, fresh
 
 
-def stand_at(house: House, zone: Zone, serial: int) -> None:
-    with house.store.engine.begin() as connection:
+def stand_at(central: CentralDriver, zone: Zone, serial: int) -> None:
+    with central.store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE zones SET serial = ? WHERE id = ?", (serial, zone.id))
         connection.exec_driver_sql("UPDATE journal SET serial_to = ? WHERE zone_id = ?", (serial, zone.id))
 
@@ -27,44 +27,44 @@ def stand_at(house: House, zone: Zone, serial: int) -> None:
     jumps=st.lists(st.sampled_from([-3600, -120, -1, 0, 0.2, 1, 120, 3600, 10**9]), min_size=1, max_size=12),
 )
 def test_every_change_has_a_newer_serial(empty_database: Any, start: int, jumps: list[float]) -> None:
-    with fresh(empty_database) as house:
-        zone = house.zone()
-        stand_at(house, zone, start)
+    with fresh(empty_database) as central:
+        zone = central.zone()
+        stand_at(central, zone, start)
         serial = start
         for at, jump in enumerate(jumps):
-            house.pass_time(jump)
-            house.rrset(zone, f"n{at}")
-            now = house.get(zone.id).serial
+            central.pass_time(jump)
+            central.rrset(zone, f"n{at}")
+            now = central.get(zone.id).serial
             assert newer(now, serial)
             assert 0 < now < 2**32
             serial = now
 
 
 @pytest.mark.parametrize("start", [2**32 - 1, 2**31, 2**31 - 1, 1])
-def test_a_serial_near_its_end_goes_round(house: House, start: int) -> None:
-    zone = house.zone()
-    stand_at(house, zone, start)
+def test_a_serial_near_its_end_goes_round(central: CentralDriver, start: int) -> None:
+    zone = central.zone()
+    stand_at(central, zone, start)
     for n in range(5):
-        house.rrset(zone, f"n{n}")
-    rows = house.rows("journal", zone_id=zone.id)
+        central.rrset(zone, f"n{n}")
+    rows = central.rows("journal", zone_id=zone.id)
     assert len(rows) == 6
-    now = house.get(zone.id)
+    now = central.get(zone.id)
     assert newer(now.serial, start)
 
 
-def test_a_zone_ahead_of_the_clock_counts_on_by_one(house: House) -> None:
-    zone = house.zone()
-    stand_at(house, zone, 2026010101)
-    house.rrset(zone, "www")
-    assert house.get(zone.id).serial == 2026010102
+def test_a_zone_ahead_of_the_clock_counts_on_by_one(central: CentralDriver) -> None:
+    zone = central.zone()
+    stand_at(central, zone, 2026010101)
+    central.rrset(zone, "www")
+    assert central.get(zone.id).serial == 2026010102
 
 
-def test_the_serial_is_the_clock_where_that_is_newer(house: House) -> None:
-    zone = house.zone()
-    house.pass_time(1000)
-    house.rrset(zone, "www")
-    assert house.get(zone.id).serial == house.time // 1_000_000
-    house.pass_time(-3600)
-    house.rrset(zone, "www2")
-    assert house.get(zone.id).serial == zone.serial + 1001
-    check_chain(house, zone)
+def test_the_serial_is_the_clock_where_that_is_newer(central: CentralDriver) -> None:
+    zone = central.zone()
+    central.pass_time(1000)
+    central.rrset(zone, "www")
+    assert central.get(zone.id).serial == central.time // 1_000_000
+    central.pass_time(-3600)
+    central.rrset(zone, "www2")
+    assert central.get(zone.id).serial == zone.serial + 1001
+    check_chain(central, zone)

@@ -28,7 +28,7 @@ from redesignate.model.rrset import NewRRset, RRset, RRsetChange
 from redesignate.model.tsig import Scope
 from redesignate.model.zone import NewZone, Zone, ZoneChange
 from tests.central.conftest import Build
-from tests.central.house import House, admin, member
+from tests.central.driver import CentralDriver, admin, member
 
 NOWHERE = str(uuid.UUID(int=7))
 BODIES: dict[str, Any] = {
@@ -60,13 +60,13 @@ def aimed(command: type[Command[Any]], caller: Caller, zone_id: str | None, rrse
 
 
 @pytest.fixture
-def zone(house: House) -> Zone:
-    return house.zone()
+def zone(central: CentralDriver) -> Zone:
+    return central.zone()
 
 
 @pytest.fixture
-def rrset(house: House, zone: Zone) -> RRset:
-    return house.rrset(zone, "www")
+def rrset(central: CentralDriver, zone: Zone) -> RRset:
+    return central.rrset(zone, "www")
 
 
 def test_the_matrix_holds_every_command_that_names_a_zone() -> None:
@@ -79,50 +79,52 @@ def test_the_matrix_holds_every_command_that_names_a_zone() -> None:
 @pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
 @pytest.mark.parametrize("command", AIMED, ids=lambda command: command.__name__)
 def test_what_is_anothers_is_not_there(
-    house: House, zone: Zone, rrset: RRset, command: type[Command[Any]], stranger: Caller
+    central: CentralDriver, zone: Zone, rrset: RRset, command: type[Command[Any]], stranger: Caller
 ) -> None:
-    before = [house.rows(table) for table in ("zones", "rrsets", "journal", "outbox")]
+    before = [central.rows(table) for table in ("zones", "rrsets", "journal", "outbox")]
     hidden = (errors.ZoneNotFound, errors.RRsetNotFound)
     no_lists = command is ListRRsets and stranger.project_id is None and "admin" not in stranger.roles
     with pytest.raises(errors.Forbidden if no_lists else hidden) as theirs:
-        house.call(aimed(command, stranger, zone.id, rrset.id))
+        central.call(aimed(command, stranger, zone.id, rrset.id))
     with pytest.raises(type(theirs.value)) as nothing:
-        house.call(aimed(command, stranger, NOWHERE, NOWHERE))
+        central.call(aimed(command, stranger, NOWHERE, NOWHERE))
     assert theirs.value.message.replace(zone.id, "").replace(rrset.id, "") == nothing.value.message.replace(NOWHERE, "")
-    assert [house.rows(table) for table in ("zones", "rrsets", "journal", "outbox")] == before
+    assert [central.rows(table) for table in ("zones", "rrsets", "journal", "outbox")] == before
 
 
 @pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
-def test_an_rrset_of_another_is_not_found_without_its_zone_either(house: House, rrset: RRset, stranger: Caller) -> None:
+def test_an_rrset_of_another_is_not_found_without_its_zone_either(
+    central: CentralDriver, rrset: RRset, stranger: Caller
+) -> None:
     with pytest.raises(errors.RRsetNotFound):
-        house.call(GetRRset(caller=stranger, zone_id=None, rrset_id=rrset.id))
+        central.call(GetRRset(caller=stranger, zone_id=None, rrset_id=rrset.id))
     if stranger.project_id is not None:
-        assert not house.call(ListRRsets(caller=stranger, zone_id=None, query=ListQuery())).items
+        assert not central.call(ListRRsets(caller=stranger, zone_id=None, query=ListQuery())).items
 
 
 @pytest.mark.parametrize("command", AIMED, ids=lambda command: command.__name__)
 def test_an_rrset_is_not_reached_through_a_zone_of_ones_own(
-    house: House, rrset: RRset, command: type[Command[Any]]
+    central: CentralDriver, rrset: RRset, command: type[Command[Any]]
 ) -> None:
     if "rrset_id" not in command.__struct_fields__:
         pytest.skip("names no RRset")
-    own = house.zone(name="own.org.", caller=member("p2"))
+    own = central.zone(name="own.org.", caller=member("p2"))
     with pytest.raises(errors.RRsetNotFound):
-        house.call(aimed(command, member("p2"), own.id, rrset.id))
+        central.call(aimed(command, member("p2"), own.id, rrset.id))
 
 
 def test_a_catalog_zone_is_nobodys(build: Build) -> None:
-    house = build()
-    house.pool(catalog=CatalogSpec(name="catalog.invalid."))
-    (row,) = house.rows("zones", type="CATALOG")
+    central = build()
+    central.pool(catalog=CatalogSpec(name="catalog.invalid."))
+    (row,) = central.rows("zones", type="CATALOG")
     for stranger in (*STRANGERS.values(), member(), admin()):
         with pytest.raises(errors.ZoneNotFound):
-            house.get(row.id, stranger)
+            central.get(row.id, stranger)
     seer = admin(all_projects=True)
-    assert house.get(row.id, seer).name == "catalog.invalid."
+    assert central.get(row.id, seer).name == "catalog.invalid."
     acts: tuple[Callable[[], object], ...] = (
-        lambda: house.patch(house.get(row.id, seer), seer),
-        lambda: house.delete(house.get(row.id, seer), seer),
+        lambda: central.patch(central.get(row.id, seer), seer),
+        lambda: central.delete(central.get(row.id, seer), seer),
     )
     for act in acts:
         with pytest.raises(errors.Forbidden, match="catalog"):
@@ -137,19 +139,19 @@ READING = (GetZone, ZoneNameservers, ZonePeers, GetRRset, ListRRsets)
 @pytest.mark.parametrize("command", AIMED, ids=lambda command: command.__name__)
 @pytest.mark.parametrize("role", ["reader", "member", "admin", "stranger to all roles"])
 def test_readers_read_members_write(
-    house: House, zone: Zone, rrset: RRset, command: type[Command[Any]], role: str
+    central: CentralDriver, zone: Zone, rrset: RRset, command: type[Command[Any]], role: str
 ) -> None:
     roles = {"reader": ("reader",), "member": ("member", "reader"), "admin": ("admin",)}.get(role, ("nobody",))
     allowed = role in ("member", "admin") or (role == "reader" and command in READING)
     asking = aimed(command, member("p1", *roles), zone.id, rrset.id)
     if allowed and command is TransferZone:
         with pytest.raises(errors.BadInput, match="non Secondary"):
-            house.call(asking)
+            central.call(asking)
     elif allowed:
-        house.call(asking)
+        central.call(asking)
     else:
         with pytest.raises(errors.Forbidden):
-            house.call(asking)
+            central.call(asking)
 
 
 ADMINS: tuple[Any, ...] = (
@@ -172,34 +174,34 @@ ADMINS: tuple[Any, ...] = (
 
 @pytest.mark.parametrize("make", ADMINS, ids=lambda make: make(member()).__class__.__name__)
 @pytest.mark.parametrize("caller", [member(), member("p1", "reader")], ids=["member", "reader"])
-def test_what_is_the_operators_is_refused_to_others(house: House, make: Any, caller: Caller) -> None:
+def test_what_is_the_operators_is_refused_to_others(central: CentralDriver, make: Any, caller: Caller) -> None:
     with pytest.raises(errors.Forbidden):
-        house.call(make(caller))
+        central.call(make(caller))
 
 
 @pytest.mark.parametrize("switch", ["all_projects", "edit_managed", "hard_delete", "sudo"])
-def test_a_switch_needs_its_right_whatever_is_asked(house: House, zone: Zone, switch: str) -> None:
+def test_a_switch_needs_its_right_whatever_is_asked(central: CentralDriver, zone: Zone, switch: str) -> None:
     on: dict[str, Any] = {switch: True}
     for make in (GetZone, DeleteZone):
         with pytest.raises(errors.Forbidden):
-            house.call(make(caller=replace(member(), **on), zone_id=zone.id))
-    house.call(GetZone(caller=replace(admin(), **on), zone_id=zone.id))
+            central.call(make(caller=replace(member(), **on), zone_id=zone.id))
+    central.call(GetZone(caller=replace(admin(), **on), zone_id=zone.id))
 
 
 @pytest.mark.parametrize("command", AIMED, ids=lambda command: command.__name__)
 def test_a_token_of_the_system_is_of_the_wrong_scope(
-    house: House, zone: Zone, rrset: RRset, command: type[Command[Any]]
+    central: CentralDriver, zone: Zone, rrset: RRset, command: type[Command[Any]]
 ) -> None:
     system = Caller(
         request_id="r", user_id="u", roles=("admin", "member", "reader"), system_scope="all", project_id="p1"
     )
     with pytest.raises(errors.InvalidTokenScope):
-        house.call(aimed(command, system, zone.id, rrset.id))
+        central.call(aimed(command, system, zone.id, rrset.id))
     with pytest.raises(errors.InvalidTokenScope):
-        house.call(CreateZone(caller=system, new=NewZone(name="new.org.", email="a@b.org")))
+        central.call(CreateZone(caller=system, new=NewZone(name="new.org.", email="a@b.org")))
 
 
-def test_every_command_survives_the_wire(house: House, zone: Zone, rrset: RRset) -> None:
+def test_every_command_survives_the_wire(central: CentralDriver, zone: Zone, rrset: RRset) -> None:
     for command in AIMED:
         sent = aimed(command, member(), zone.id, rrset.id)
         assert msgspec.json.decode(msgspec.json.encode(sent), type=command) == sent

@@ -14,7 +14,7 @@ from redesignate.model.paging import ListQuery
 from redesignate.model.pool import NSRecord
 from redesignate.model.zone import Action, Status, ZoneType, soa_text
 from tests.central.conftest import Build
-from tests.central.house import OPERATOR, OTHER_POOL, START, House, admin, member
+from tests.central.driver import OPERATOR, OTHER_POOL, START, CentralDriver, admin, member
 
 SECOND_POOL = {"pool_id": OTHER_POOL}
 TWO_POOLS = {"scheduler_filters": ("pool_id_attribute", "attribute", "in_doubt_default_pool")}
@@ -23,17 +23,17 @@ TWO_POOLS = {"scheduler_filters": ("pool_id_attribute", "attribute", "in_doubt_d
 # -- creation
 
 
-def test_a_new_zone_is_pending_with_soa_and_ns_of_its_pool(house: House) -> None:
-    zone = house.zone(name="Example.ORG.", ttl=300, description="mine", attributes={"tier": "gold"})
+def test_a_new_zone_is_pending_with_soa_and_ns_of_its_pool(central: CentralDriver) -> None:
+    zone = central.zone(name="Example.ORG.", ttl=300, description="mine", attributes={"tier": "gold"})
     assert (zone.name, zone.status, zone.action, zone.version) == ("example.org.", Status.PENDING, Action.CREATE, 1)
     assert (zone.ttl, zone.description, zone.attributes) == (300, "mine", {"tier": "gold"})
     assert zone.serial == START // 1_000_000
-    assert house.get(zone.id) == zone
-    there = house.rrsets(zone)
+    assert central.get(zone.id) == zone
+    there = central.rrsets(zone)
     assert there["example.org.", "NS"].records == ("ns1.example.net.", "ns2.example.net.")
     assert there["example.org.", "SOA"].records == (soa_text(zone),)
     assert all(rrset.managed for rrset in there.values())
-    assert house.hints == [zone.id]
+    assert central.hints == [zone.id]
 
 
 def test_ttl_and_times_have_the_operators_defaults(build: Build) -> None:
@@ -42,9 +42,9 @@ def test_ttl_and_times_have_the_operators_defaults(build: Build) -> None:
     assert 3500 <= zone.refresh <= 3600
 
 
-def test_mname_is_the_pools_ns_of_best_priority(house: House) -> None:
-    house.pool(ns_records=(NSRecord("z.example.net.", 1), NSRecord("a.example.net.", 2)))
-    assert house.zone().mname == "z.example.net."
+def test_mname_is_the_pools_ns_of_best_priority(central: CentralDriver) -> None:
+    central.pool(ns_records=(NSRecord("z.example.net.", 1), NSRecord("a.example.net.", 2)))
+    assert central.zone().mname == "z.example.net."
 
 
 @pytest.mark.parametrize(
@@ -75,53 +75,55 @@ def test_mname_is_the_pools_ns_of_best_priority(house: House) -> None:
         ({"type": ZoneType.SECONDARY, "email": None, "primaries": ("a host",)}, errors.InvalidObject),
     ],
 )
-def test_a_zone_that_breaks_a_rule_is_not_made(house: House, new: dict[str, Any], problem: type[Exception]) -> None:
+def test_a_zone_that_breaks_a_rule_is_not_made(
+    central: CentralDriver, new: dict[str, Any], problem: type[Exception]
+) -> None:
     with pytest.raises(problem):
-        house.zone(**new)
-    assert not house.rows("zones")
-    assert not house.rows("project_usage") or house.rows("project_usage")[0].zones == 0
-    assert not house.hints
+        central.zone(**new)
+    assert not central.rows("zones")
+    assert not central.rows("project_usage") or central.rows("project_usage")[0].zones == 0
+    assert not central.hints
 
 
 def test_a_zone_name_is_at_most_as_long_as_the_operator_says(build: Build) -> None:
-    house = build(max_zone_name_len=12)
-    house.zone(name="example.org.")
+    central = build(max_zone_name_len=12)
+    central.zone(name="example.org.")
     with pytest.raises(errors.InvalidZoneName, match="too long"):
-        house.zone(name="examples.org.")
+        central.zone(name="examples.org.")
 
 
 def test_a_low_ttl_needs_the_right(build: Build) -> None:
-    house = build(min_ttl=60)
+    central = build(min_ttl=60)
     with pytest.raises(errors.InvalidTTL):
-        house.zone(ttl=59)
-    assert house.zone(ttl=60).ttl == 60
-    assert house.zone(name="low.org.", ttl=59, caller=admin()).ttl == 59
-    zone = house.zone(name="patched.org.")
+        central.zone(ttl=59)
+    assert central.zone(ttl=60).ttl == 60
+    assert central.zone(name="low.org.", ttl=59, caller=admin()).ttl == 59
+    zone = central.zone(name="patched.org.")
     with pytest.raises(errors.InvalidTTL):
-        house.patch(zone, ttl=1)
+        central.patch(zone, ttl=1)
 
 
-def test_a_token_without_project_owns_no_zone(house: House) -> None:
+def test_a_token_without_project_owns_no_zone(central: CentralDriver) -> None:
     with pytest.raises(errors.MissingProject):
-        house.zone(caller=OPERATOR)
+        central.zone(caller=OPERATOR)
 
 
 def test_a_secondary_zone_has_primaries_and_the_managed_email(build: Build) -> None:
-    house = build(managed_resource_email="boss@example.net")
-    zone = house.zone(type=ZoneType.SECONDARY, email=None, primaries=("192.0.2.9", "192.0.2.8:5353"))
+    central = build(managed_resource_email="boss@example.net")
+    zone = central.zone(type=ZoneType.SECONDARY, email=None, primaries=("192.0.2.9", "192.0.2.8:5353"))
     assert (zone.email, zone.primaries, zone.serial) == ("boss@example.net", ("192.0.2.9", "192.0.2.8:5353"), 1)
-    assert [kind for _, kind in house.rrsets(zone)] == ["SOA"]
+    assert [kind for _, kind in central.rrsets(zone)] == ["SOA"]
 
 
 # -- who owns which names, over every pool
 
 
-def test_a_name_exists_once_in_a_pool(house: House) -> None:
-    house.zone()
+def test_a_name_exists_once_in_a_pool(central: CentralDriver) -> None:
+    central.zone()
     with pytest.raises(errors.DuplicateZone, match="Duplicate Zone"):
-        house.zone()
+        central.zone()
     with pytest.raises(errors.DuplicateZone, match="different tenant"):
-        house.zone(caller=member("p2"))
+        central.zone(caller=member("p2"))
 
 
 @pytest.mark.parametrize("attributes", [{}, SECOND_POOL])
@@ -137,74 +139,74 @@ def test_a_name_exists_once_in_a_pool(house: House) -> None:
 def test_ownership_counts_over_every_pool(
     build: Build, name: str, attributes: dict[str, str], problem: type[Exception]
 ) -> None:
-    house = build(**TWO_POOLS)
-    house.second_pool()
-    house.zone(caller=admin("p1"), attributes=SECOND_POOL)
+    central = build(**TWO_POOLS)
+    central.second_pool()
+    central.zone(caller=admin("p1"), attributes=SECOND_POOL)
     with pytest.raises(problem):
-        house.zone(name=name, caller=admin("p2"), attributes=attributes)
+        central.zone(name=name, caller=admin("p2"), attributes=attributes)
 
 
 @pytest.mark.parametrize("attributes", [{}, SECOND_POOL])
 def test_nobody_takes_a_zone_above_anothers(build: Build, attributes: dict[str, str]) -> None:
-    house = build(**TWO_POOLS)
-    house.second_pool()
-    house.zone(name="deep.down.example.org.", caller=admin("p1"), attributes=SECOND_POOL)
+    central = build(**TWO_POOLS)
+    central.second_pool()
+    central.zone(name="deep.down.example.org.", caller=admin("p1"), attributes=SECOND_POOL)
     with pytest.raises(errors.IllegalParent):
-        house.zone(name="example.org.", caller=admin("p2"), attributes=attributes)
-    house.zone(name="xample.org.", caller=admin("p2"))
-    house.zone(name="wn.example.org.", caller=admin("p2"))
+        central.zone(name="example.org.", caller=admin("p2"), attributes=attributes)
+    central.zone(name="xample.org.", caller=admin("p2"))
+    central.zone(name="wn.example.org.", caller=admin("p2"))
 
 
 def test_the_same_project_may_have_a_name_in_two_pools(build: Build) -> None:
-    house = build(**TWO_POOLS)
-    house.second_pool()
-    first = house.zone(caller=admin())
-    second = house.zone(caller=admin(), attributes=SECOND_POOL)
+    central = build(**TWO_POOLS)
+    central.second_pool()
+    first = central.zone(caller=admin())
+    second = central.zone(caller=admin(), attributes=SECOND_POOL)
     assert first.pool_id != second.pool_id == OTHER_POOL
 
 
-def test_the_nearest_zone_above_decides(house: House) -> None:
-    house.zone(name="example.org.", caller=member("p1"))
-    house.zone(name="b.example.org.", caller=member("p1"))
+def test_the_nearest_zone_above_decides(central: CentralDriver) -> None:
+    central.zone(name="example.org.", caller=member("p1"))
+    central.zone(name="b.example.org.", caller=member("p1"))
     with pytest.raises(errors.IllegalChild):
-        house.zone(name="a.b.example.org.", caller=member("p2"))
+        central.zone(name="a.b.example.org.", caller=member("p2"))
 
 
-def test_a_new_zone_takes_its_place_between_its_parent_and_its_children(house: House) -> None:
-    top = house.zone(name="example.org.")
-    low = house.zone(name="c.b.a.example.org.")
-    lower = house.zone(name="d.c.b.a.example.org.")
+def test_a_new_zone_takes_its_place_between_its_parent_and_its_children(central: CentralDriver) -> None:
+    top = central.zone(name="example.org.")
+    low = central.zone(name="c.b.a.example.org.")
+    lower = central.zone(name="d.c.b.a.example.org.")
     assert (low.parent_id, lower.parent_id) == (top.id, low.id)
-    middle = house.zone(name="a.example.org.")
+    middle = central.zone(name="a.example.org.")
     assert middle.parent_id == top.id
-    assert house.get(low.id).parent_id == middle.id
-    assert house.get(lower.id).parent_id == low.id
-    above = house.zone(name="sibling.org.")
+    assert central.get(low.id).parent_id == middle.id
+    assert central.get(lower.id).parent_id == low.id
+    above = central.zone(name="sibling.org.")
     assert above.parent_id is None
 
 
 def test_parents_are_of_the_same_pool(build: Build) -> None:
-    house = build(**TWO_POOLS)
-    house.second_pool()
-    house.zone(name="example.org.", caller=admin())
-    assert house.zone(name="a.example.org.", caller=admin(), attributes=SECOND_POOL).parent_id is None
+    central = build(**TWO_POOLS)
+    central.second_pool()
+    central.zone(name="example.org.", caller=admin())
+    assert central.zone(name="a.example.org.", caller=admin(), attributes=SECOND_POOL).parent_id is None
 
 
 # -- quotas
 
 
 def test_zones_are_counted_against_the_quota_until_they_are_gone(build: Build) -> None:
-    house = build(quotas=dict(QUOTAS, zones=2))
-    first = house.zone(name="a.org.")
-    house.zone(name="b.org.")
+    central = build(quotas=dict(QUOTAS, zones=2))
+    first = central.zone(name="a.org.")
+    central.zone(name="b.org.")
     with pytest.raises(errors.OverQuota, match=r"^Quota exceeded for zones\.$"):
-        house.zone(name="c.org.")
-    house.zone(name="c.org.", caller=member("p2"))
-    house.delete(first)
+        central.zone(name="c.org.")
+    central.zone(name="c.org.", caller=member("p2"))
+    central.delete(first)
     with pytest.raises(errors.OverQuota):
-        house.zone(name="d.org.")
-    house.serve()
-    house.zone(name="d.org.")
+        central.zone(name="d.org.")
+    central.serve()
+    central.zone(name="d.org.")
 
 
 @pytest.mark.parametrize(("kind", "needed"), [(ZoneType.PRIMARY, 2), (ZoneType.SECONDARY, 1)])
@@ -220,144 +222,144 @@ def test_soa_and_ns_count_against_the_rrset_quota(build: Build, kind: ZoneType, 
 # -- changes
 
 
-def test_a_change_raises_the_serial_and_is_queued(house: House) -> None:
-    zone = house.zone()
-    house.serve()
-    house.pass_time(10)
-    changed = house.patch(zone, email="new@example.org", description="words", ttl=60, attributes={"a": "b"})
+def test_a_change_raises_the_serial_and_is_queued(central: CentralDriver) -> None:
+    zone = central.zone()
+    central.serve()
+    central.pass_time(10)
+    changed = central.patch(zone, email="new@example.org", description="words", ttl=60, attributes={"a": "b"})
     assert (changed.status, changed.action, changed.version) == (Status.PENDING, Action.UPDATE, 2)
     assert changed.serial == zone.serial + 10
     assert (changed.email, changed.description, changed.ttl, changed.attributes) == (
         "new@example.org", "words", 60, {"a": "b"},
     )  # fmt: skip
-    assert house.get(zone.id) == changed
-    assert house.hints == [zone.id]
+    assert central.get(zone.id) == changed
+    assert central.hints == [zone.id]
 
 
-def test_an_empty_change_is_a_change(house: House) -> None:
-    zone = house.zone()
-    assert house.patch(zone).serial == zone.serial + 1
+def test_an_empty_change_is_a_change(central: CentralDriver) -> None:
+    zone = central.zone()
+    assert central.patch(zone).serial == zone.serial + 1
 
 
-def test_description_may_be_emptied(house: House) -> None:
-    zone = house.zone(description="words")
-    assert house.patch(zone, description=None).description is None
+def test_description_may_be_emptied(central: CentralDriver) -> None:
+    zone = central.zone(description="words")
+    assert central.patch(zone, description=None).description is None
 
 
 @pytest.mark.parametrize(
     "change",
     [{"same_name": "other.org."}, {"same_type": ZoneType.SECONDARY}, {"primaries": ("192.0.2.1",)}, {"ttl": 2**31}],
 )
-def test_what_cannot_change_is_refused(house: House, change: dict[str, Any]) -> None:
-    zone = house.zone()
+def test_what_cannot_change_is_refused(central: CentralDriver, change: dict[str, Any]) -> None:
+    zone = central.zone()
     with pytest.raises(errors.InvalidObject):
-        house.patch(zone, **change)
+        central.patch(zone, **change)
 
 
-def test_what_cannot_change_may_be_sent_back(house: House) -> None:
-    zone = house.zone()
-    house.patch(zone, same_name=zone.name, same_type=zone.type)
+def test_what_cannot_change_may_be_sent_back(central: CentralDriver) -> None:
+    zone = central.zone()
+    central.patch(zone, same_name=zone.name, same_type=zone.type)
 
 
-def test_a_secondarys_serial_is_its_primaries(house: House) -> None:
-    zone = house.zone(type=ZoneType.SECONDARY, email=None, primaries=("192.0.2.1",))
-    changed = house.patch(zone, description="words", primaries=("192.0.2.2:53", "192.0.2.2"))
+def test_a_secondarys_serial_is_its_primaries(central: CentralDriver) -> None:
+    zone = central.zone(type=ZoneType.SECONDARY, email=None, primaries=("192.0.2.1",))
+    changed = central.patch(zone, description="words", primaries=("192.0.2.2:53", "192.0.2.2"))
     assert (changed.serial, changed.revision, changed.version) == (zone.serial, zone.revision, 2)
     assert (changed.status, changed.primaries) == (Status.PENDING, ("192.0.2.2",))
-    assert house.get(zone.id) == changed
-    assert not house.hints
+    assert central.get(zone.id) == changed
+    assert not central.hints
     for change in ({"email": "a@b.org"}, {"ttl": 5}, {"primaries": ()}):
         with pytest.raises(errors.InvalidObject):
-            house.patch(zone, **change)
+            central.patch(zone, **change)
 
 
-def test_a_zone_being_deleted_is_not_changed(house: House) -> None:
-    zone = house.zone()
-    house.delete(zone)
+def test_a_zone_being_deleted_is_not_changed(central: CentralDriver) -> None:
+    zone = central.zone()
+    central.delete(zone)
     with pytest.raises(errors.BadInput, match="deleting"):
-        house.patch(zone, description="words")
+        central.patch(zone, description="words")
 
 
 # -- deletion
 
 
-def test_a_deleted_zone_is_seen_until_its_servers_have_dropped_it(house: House) -> None:
-    zone = house.zone()
-    house.serve()
-    gone = house.delete(zone)
+def test_a_deleted_zone_is_seen_until_its_servers_have_dropped_it(central: CentralDriver) -> None:
+    zone = central.zone()
+    central.serve()
+    gone = central.delete(zone)
     assert (gone.status, gone.action) == (Status.PENDING, Action.DELETE)
-    assert house.get(zone.id).action is Action.DELETE
-    house.serve()
+    assert central.get(zone.id).action is Action.DELETE
+    central.serve()
     with pytest.raises(errors.ZoneNotFound):
-        house.get(zone.id)
-    assert house.outbox(zone) is None
-    assert house.rows("zones", id=zone.id)[0].status == "DELETED"
+        central.get(zone.id)
+    assert central.outbox(zone) is None
+    assert central.rows("zones", id=zone.id)[0].status == "DELETED"
 
 
-def test_deleting_again_asks_again(house: House) -> None:
-    zone = house.zone()
-    first = house.delete(zone)
-    house.hints.clear()
-    assert house.delete(zone).revision == first.revision
-    assert house.hints == [zone.id]
+def test_deleting_again_asks_again(central: CentralDriver) -> None:
+    zone = central.zone()
+    first = central.delete(zone)
+    central.hints.clear()
+    assert central.delete(zone).revision == first.revision
+    assert central.hints == [zone.id]
 
 
-def test_deleting_again_may_ask_for_the_files_as_well(house: House) -> None:
-    zone = house.zone()
-    house.delete(zone)
-    house.delete(zone, admin(hard_delete=True))
-    (task,) = house.begin(zone)
+def test_deleting_again_may_ask_for_the_files_as_well(central: CentralDriver) -> None:
+    zone = central.zone()
+    central.delete(zone)
+    central.delete(zone, admin(hard_delete=True))
+    (task,) = central.begin(zone)
     assert task.hard_delete
 
 
-def test_a_zone_never_published_is_deleted_like_any_other(house: House) -> None:
-    zone = house.zone()
-    house.delete(zone)
-    (task,) = house.begin(zone)
+def test_a_zone_never_published_is_deleted_like_any_other(central: CentralDriver) -> None:
+    zone = central.zone()
+    central.delete(zone)
+    (task,) = central.begin(zone)
     assert (task.present, task.peers) == (False, ())
-    house.said(task, house.well(task))
+    central.said(task, central.well(task))
     with pytest.raises(errors.ZoneNotFound):
-        house.get(zone.id)
+        central.get(zone.id)
 
 
-def test_a_zone_with_zones_below_it_stays(house: House) -> None:
-    top, low = house.zone(), house.zone(name="a.example.org.")
+def test_a_zone_with_zones_below_it_stays(central: CentralDriver) -> None:
+    top, low = central.zone(), central.zone(name="a.example.org.")
     with pytest.raises(errors.ZoneHasSubZone):
-        house.delete(top)
-    house.delete(low)
+        central.delete(top)
+    central.delete(low)
     with pytest.raises(errors.ZoneHasSubZone):
-        house.delete(top)
-    house.serve()
-    house.delete(top)
+        central.delete(top)
+    central.serve()
+    central.delete(top)
 
 
-def test_children_of_a_zone_that_went_get_its_parent(house: House) -> None:
-    top, middle = house.zone(), house.zone(name="b.example.org.")
-    house.delete(middle)
-    low = house.zone(name="a.b.example.org.")
+def test_children_of_a_zone_that_went_get_its_parent(central: CentralDriver) -> None:
+    top, middle = central.zone(), central.zone(name="b.example.org.")
+    central.delete(middle)
+    low = central.zone(name="a.b.example.org.")
     assert low.parent_id == middle.id
-    house.serve()
-    assert house.get(low.id).parent_id == top.id
+    central.serve()
+    assert central.get(low.id).parent_id == top.id
 
 
 # -- reading
 
 
-def test_a_list_shows_the_projects_own_zones(house: House) -> None:
-    mine = house.zone(name="mine.org.")
-    theirs = house.zone(name="theirs.org.", caller=member("p2"))
-    own = house.call(ListZones(caller=member(), query=ListQuery()))
+def test_a_list_shows_the_projects_own_zones(central: CentralDriver) -> None:
+    mine = central.zone(name="mine.org.")
+    theirs = central.zone(name="theirs.org.", caller=member("p2"))
+    own = central.call(ListZones(caller=member(), query=ListQuery()))
     assert ([zone.id for zone in own.items], own.total) == ([mine.id], 1)
-    every = house.call(ListZones(caller=admin(all_projects=True), query=ListQuery(sort_key="name")))
+    every = central.call(ListZones(caller=admin(all_projects=True), query=ListQuery(sort_key="name")))
     assert [zone.id for zone in every.items] == [mine.id, theirs.id]
     with pytest.raises(errors.MarkerNotFound):
-        house.call(ListZones(caller=member(), query=ListQuery(marker=theirs.id)))
+        central.call(ListZones(caller=member(), query=ListQuery(marker=theirs.id)))
 
 
-def test_nameservers_are_the_pools_best_first(house: House) -> None:
-    house.pool(
+def test_nameservers_are_the_pools_best_first(central: CentralDriver) -> None:
+    central.pool(
         ns_records=(NSRecord("b.example.net.", 1), NSRecord("a.example.net.", 1), NSRecord("c.example.net.", 0 + 2))
     )
-    zone = house.zone()
-    found = house.call(ZoneNameservers(caller=member(), zone_id=zone.id))
+    zone = central.zone()
+    found = central.call(ZoneNameservers(caller=member(), zone_id=zone.id))
     assert [record.hostname for record in found] == ["a.example.net.", "b.example.net.", "c.example.net."]

@@ -36,7 +36,7 @@ def _walk() -> Iterator[Path]:
             for name in below
             if name not in NOT_OURS and not name.endswith(".egg-info") and (name == ".ci" or not name.startswith("."))
         ]
-        yield from (Path(folder, name) for name in names if not name.endswith((".pyc", ".new")))
+        yield from (Path(folder, name) for name in names if name != ".git" and not name.endswith((".pyc", ".new")))
 
 
 @cache

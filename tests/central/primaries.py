@@ -12,7 +12,7 @@ from redesignate.model.inbound import InboundOutcome, InboundTask, Result
 from redesignate.model.rdata import parse
 from redesignate.model.zone import Zone, ZoneType
 from redesignate.wire.rrset import pack
-from tests.central.house import House
+from tests.central.driver import CentralDriver
 
 PRIMARY = "192.0.2.9"
 Set = tuple[int, Sequence[str]]
@@ -49,25 +49,27 @@ def content(
     return zlib.compress(b"".join((*parts, raw)))
 
 
-def secondary(house: House, *primaries: str, **new: Any) -> Zone:
+def secondary(central: CentralDriver, *primaries: str, **new: Any) -> Zone:
     """A new SECONDARY zone."""
-    return house.zone(**({"type": ZoneType.SECONDARY, "email": None, "primaries": primaries or (PRIMARY,)} | new))
+    return central.zone(**({"type": ZoneType.SECONDARY, "email": None, "primaries": primaries or (PRIMARY,)} | new))
 
 
-def look(house: House, zone: Zone, *, worker: str = "w1", lease_s: float = 60.0) -> InboundTask:
+def look(central: CentralDriver, zone: Zone, *, worker: str = "w1", lease_s: float = 60.0) -> InboundTask:
     """Take the zone up; it has to be due and free."""
-    (task,) = house.call(BeginInbound(worker=worker, zone_ids=(zone.id,), lease_s=lease_s))
+    (task,) = central.call(BeginInbound(worker=worker, zone_ids=(zone.id,), lease_s=lease_s))
     return task
 
 
-def tell(house: House, task: InboundTask, result: Result, *, worker: str = "w1", **said: Any) -> None:
+def tell(central: CentralDriver, task: InboundTask, result: Result, *, worker: str = "w1", **said: Any) -> None:
     """Report what came of a task."""
     outcome = InboundOutcome(
         zone_id=task.zone_id, asked=task.asked, since=task.serial, result=result, **({"primary": PRIMARY} | said)
     )
-    house.call(ReportInbound(worker=worker, outcome=outcome))
+    central.call(ReportInbound(worker=worker, outcome=outcome))
 
 
-def fetch(house: House, zone: Zone, serial: int, body: Mapping[tuple[str, str], Set] = BODY, **of: Any) -> None:
+def fetch(
+    central: CentralDriver, zone: Zone, serial: int, body: Mapping[tuple[str, str], Set] = BODY, **of: Any
+) -> None:
     """Have the zone fetched, now that it is due, and served."""
-    tell(house, look(house, zone), Result.FETCHED, serial=serial, content=content(zone.name, serial, body, **of))
+    tell(central, look(central, zone), Result.FETCHED, serial=serial, content=content(zone.name, serial, body, **of))

@@ -55,7 +55,7 @@ def admin(project: str = "p1", **switches: Any) -> Caller:
     return member(project, "admin", "member", "reader", **switches)
 
 
-class House:
+class CentralDriver:
     """One central. `clock` (µs) is moved by hand; `hints` holds what was sent since it was last looked at."""
 
     def __init__(self, url: str, **settings: Any) -> None:
