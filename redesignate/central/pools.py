@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from redesignate.central import catalogs, fields
-from redesignate.central.rules import Answers, Rules
+from redesignate.central import catalogs
+from redesignate.central.rules import Answers, Rules, fields
 from redesignate.commands.pools import ApplyPool, DeletePool, GetPool, ListPools
 from redesignate.model.errors import (
     DuplicatePool,

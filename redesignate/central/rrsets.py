@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from msgspec import UNSET
 
-from redesignate.central import fields, quotas
+from redesignate.central import quotas
 from redesignate.central.change import advanced, publish, timed
-from redesignate.central.placement import check_neighbours, check_place
-from redesignate.central.rules import Answers, Rules, locked, own, sees, target_of, visible
+from redesignate.central.rules import Answers, Rules, fields, locked, own, sees, target_of, visible
+from redesignate.central.rules.placement import check_neighbours, check_place
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
 from redesignate.model.caller import Caller
 from redesignate.model.errors import BadInput, Forbidden, InvalidObject, MarkerNotFound, RRsetNotFound

@@ -8,8 +8,8 @@ import binascii
 
 from sqlalchemy.exc import IntegrityError
 
-from redesignate.central.fields import refused
 from redesignate.central.rules import Answers, Rules
+from redesignate.central.rules.fields import refused
 from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, ListTSIGKeys
 from redesignate.model.errors import DuplicateTSIGKey, InvalidTSIGKey, TSIGKeyNotFound
 from redesignate.model.ids import new_id

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from redesignate.central.agreement import Verdict, heard, judge, missing, pause
 from redesignate.central.rules import Answers, Rules
+from redesignate.central.rules.agreement import Verdict, heard, judge, missing, pause
 from redesignate.commands.work import BeginWork, PoolForWork, ReleaseWork, Report, WorkPool
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import PoolNotFound

@@ -10,11 +10,11 @@ from typing import Any
 from msgspec import UNSET
 from sqlalchemy.exc import IntegrityError
 
-from redesignate.central import apex, catalogs, fields, inbound, quotas
+from redesignate.central import apex, catalogs, inbound, quotas
 from redesignate.central.change import advanced, publish, queue, queue_first
-from redesignate.central.ownership import check_length, check_ownership, family, parent_in
-from redesignate.central.rules import Answers, Rules, locked, own, target_of, visible
-from redesignate.central.scheduler import schedule
+from redesignate.central.rules import Answers, Rules, fields, locked, own, target_of, visible
+from redesignate.central.rules.ownership import check_length, check_ownership, family, parent_in
+from redesignate.central.rules.scheduler import schedule
 from redesignate.commands.zones import CreateZone, DeleteZone, GetZone, ListZones, UpdateZone, ZoneNameservers
 from redesignate.model.caller import Caller
 from redesignate.model.clock import SECOND

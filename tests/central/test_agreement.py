@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redesignate.central.agreement import heard, judge, missing, pause
+from redesignate.central.rules.agreement import heard, judge, missing, pause
 from redesignate.config.settings import CentralSettings
 from redesignate.model.clock import SECOND
 from redesignate.model.pool import Nameserver, Pool, Target

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every use-case needs beside its transaction, and who may see what."""
+"""What every use-case needs beside its transaction, and who may see what. The rules themselves, a file a subject:
+
+fields     single values that users send      placement   where an RRset may stand, and beside what
+ownership  which names a project may take     scheduler   which pool gets a zone
+agreement  what follows from what the servers say
+"""
 
 from __future__ import annotations
 
