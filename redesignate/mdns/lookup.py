@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from redesignate.mdns.source import View
 from redesignate.model import names
+from redesignate.model.names import MAX_NAME
 from redesignate.observe.log import events
 from redesignate.store.serving import ServedZone
 from redesignate.wire import rrset
 from redesignate.wire.message import AAAA, ANY, CNAME, DNAME, DS, MX, NS, SOA, SRV, A, Rcode
-from redesignate.wire.names import MAX_NAME, Malformed
+from redesignate.wire.names import Malformed
 
 log = events(__name__)
 

@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from redesignate.mdns.source import View
+from redesignate.model.names import MAX_NAME
 from redesignate.observe.log import events
 from redesignate.store.serving import ServedZone
 from redesignate.wire import rrset
-from redesignate.wire.names import MAX_NAME, Malformed
+from redesignate.wire.names import Malformed
 
 log = events(__name__)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import idna
 
-MAX_WIRE = 255
+MAX_NAME = 255
 MAX_LABEL = 63
 
 _PLAIN = re.compile(r"[A-Za-z0-9_*/-]{1,63}(?:\.[A-Za-z0-9_*/-]{1,63})*\.")
@@ -44,13 +44,13 @@ def canonical(text: str) -> str:
 
 def absolute(text: str) -> str:
     """As `canonical`, with the case of ASCII letters as typed: for names inside rdata. Raises InvalidName."""
-    if len(text) < MAX_WIRE and _PLAIN.fullmatch(text):
+    if len(text) < MAX_NAME and _PLAIN.fullmatch(text):
         return text
     if not text:
         raise InvalidName("A domain name is empty; write an absolute name such as www.example.org.")
     if text == ".":
         return text
-    if len(text) > 4 * MAX_WIRE:
+    if len(text) > 4 * MAX_NAME:
         raise InvalidName(f"A domain name of {len(text)} characters is too long; 255 octets are the most")
     if not text.isascii():
         text = _to_ascii(text)
@@ -68,7 +68,7 @@ def _check_dot(text: str) -> None:
 
 def _shown(text: str) -> str:
     """The text as it may stand in a one-line message."""
-    return "".join(c if c.isprintable() else f"\\{ord(c):03d}" for c in text[:MAX_WIRE])
+    return "".join(c if c.isprintable() else f"\\{ord(c):03d}" for c in text[:MAX_NAME])
 
 
 def _to_ascii(text: str) -> str:
@@ -97,7 +97,7 @@ def _split(text: str) -> list[bytes]:
             raise InvalidName(f"Domain {_shown(text)} has an empty label; remove the extra dot")
         if len(label) > MAX_LABEL:
             raise InvalidName(f"Domain {_shown(text)} has a label of {len(label)} octets; 63 are the most")
-    if sum(map(len, found)) + len(found) + 1 > MAX_WIRE:
+    if sum(map(len, found)) + len(found) + 1 > MAX_NAME:
         raise InvalidName(f"Domain {_shown(text)} is too long; 255 octets are the most")
     return found
 
@@ -249,7 +249,7 @@ def to_wire(name: str) -> bytes:
     if "\\" in name or name[-1:] != "." or _UNTYPED.search(name):
         return to_wire_of(_split(absolute(name)))
     wire = to_wire_of(name[:-1].encode("ascii").split(b"."))
-    if len(wire) > MAX_WIRE or b"\0" in wire[:-1]:
+    if len(wire) > MAX_NAME or b"\0" in wire[:-1]:
         _split(name)
     return wire
 
@@ -285,6 +285,6 @@ def from_wire(wire: bytes, offset: int = 0) -> tuple[str, int]:
             raise InvalidName("A domain name is cut short")
         found.append(wire[at : at + size])
         at += size
-    if at - offset > MAX_WIRE:
+    if at - offset > MAX_NAME:
         raise InvalidName("A domain name is longer than 255 octets")
     return _join(found), at

@@ -7,7 +7,6 @@ nothing grows without bound: messages, records and octets are counted while they
 
 from __future__ import annotations
 
-import struct
 import zlib
 from dataclasses import dataclass
 
@@ -15,11 +14,10 @@ from redesignate.model import names as text_names
 from redesignate.model.tsig import TSIGKey
 from redesignate.wire import message, names, tsig
 from redesignate.wire.expand import expand
-from redesignate.wire.message import AA, AXFR, IN, QR, SOA, TC, Message, Rcode, Record
+from redesignate.wire.message import AA, AXFR, FIXED, IN, QR, SOA, TC, Message, Rcode, Record
 from redesignate.wire.names import Malformed
 from redesignate.wire.rrset import APEX, MAX_RR
 
-_FIXED = struct.Struct("!HHLH")
 _FIRST_META, _LAST_META = 128, 255
 _NEVER_IN_ZONES = frozenset({0, 41, 65535})
 TTL_MAX = 2**31 - 1
@@ -170,7 +168,7 @@ class Transfer:
     def _take_record(self, packet: bytes, record: Record, owner: bytes) -> None:
         rdata = expand(packet, record.type, record.at, record.size)
         ttl = record.ttl if record.ttl <= TTL_MAX else 0  # RFC 2181 §8
-        blob = owner + APEX + _FIXED.pack(record.type, IN, ttl, len(rdata)) + rdata
+        blob = owner + APEX + FIXED.pack(record.type, IN, ttl, len(rdata)) + rdata
         if len(blob) > MAX_RR:
             raise TransferFault(f"a record of {len(blob)} octets, which no message of ours could hold")
         if record.type == SOA:

@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from redesignate.model.names import MAX_NAME
 from redesignate.wire import names
 from redesignate.wire.names import Malformed
 
 HEADER = struct.Struct("!HHHHHH")
 _QUESTION = struct.Struct("!HH")
-_FIXED = struct.Struct("!HHLH")
+FIXED = struct.Struct("!HHLH")
+"""What follows a record's owner name: type, class, TTL, length of the rdata."""
 
 QR, AA, TC, RD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0010
 QUERY, NOTIFY = 0, 4
@@ -142,7 +144,7 @@ def _question(packet: bytes, at: int) -> tuple[Question, int]:
     # A pointer here could only lead into the header; the section is echoed, so the name must stand on its own.
     while at < len(packet) and 0 < packet[at] < 0x40:
         at += packet[at] + 1
-    if at >= len(packet) or packet[at] or at - start >= names.MAX_NAME or at + 5 > len(packet):
+    if at >= len(packet) or packet[at] or at - start >= MAX_NAME or at + 5 > len(packet):
         raise Malformed("a malformed question")
     rrtype, cls = _QUESTION.unpack_from(packet, at + 1)
     return Question(names.lower(packet[start : at + 1]), rrtype, cls, packet[start : at + 5]), at + 5
@@ -154,7 +156,7 @@ def _section(packet: bytes, at: int, count: int) -> tuple[tuple[Record, ...], in
         start, at = at, names.skip(packet, at)
         if at + 10 > len(packet):
             raise Malformed("a record runs past the message")
-        rrtype, cls, ttl, size = _FIXED.unpack_from(packet, at)
+        rrtype, cls, ttl, size = FIXED.unpack_from(packet, at)
         found.append(Record(start, rrtype, cls, ttl, at + 10, size))
         at += 10 + size
         if at > len(packet):
@@ -207,7 +209,7 @@ def build(
 
 def opt(*, payload: int = BEST_UDP, extended_rcode: int = 0, do: bool = False) -> bytes:
     """An OPT record of version 0 without options (RFC 6891 §6.1.2)."""
-    return b"\0" + _FIXED.pack(OPT, payload, extended_rcode << 24 | (0x8000 if do else 0), 0)
+    return b"\0" + FIXED.pack(OPT, payload, extended_rcode << 24 | (0x8000 if do else 0), 0)
 
 
 def question(name: bytes, rrtype: int, cls: int = IN) -> bytes:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-MAX_NAME = 255
+from redesignate.model.names import MAX_NAME
+
 _LOWER = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz")
 
 

@@ -15,19 +15,17 @@ from typing import Protocol
 
 from redesignate.model import names
 from redesignate.model.rdata import number
+from redesignate.wire.message import FIXED, IN, SOA
 from redesignate.wire.names import Malformed
 
 APEX = b"\xc0\x0c"
 TSIG_ROOM = 235
 MAX_MESSAGE = 65535
-MAX_RR = MAX_MESSAGE - TSIG_ROOM - 12 - (names.MAX_WIRE + 4)
+MAX_RR = MAX_MESSAGE - TSIG_ROOM - 12 - (names.MAX_NAME + 4)
 """The longest RR that fits in a message with header, any question and a TSIG record."""
 
-_FIXED = struct.Struct("!HHLH")
 _TTL = struct.Struct("!L")
 _TIMES = struct.Struct("!LLLLL")
-IN = 1
-SOA = 6
 
 
 def owner(zone: str, name: str) -> bytes:
@@ -54,7 +52,7 @@ def pack(zone: str, name: str, rrtype: str, ttl: int | None, rdatas: Sequence[by
     rrtype_number, seconds = number(rrtype), ttl or 0
     if any(len(rdata) > MAX_MESSAGE for rdata in rdatas):
         raise ValueError(f"rdata longer than {MAX_MESSAGE} octets")
-    fixed = _FIXED.pack
+    fixed = FIXED.pack
     return b"".join([head + fixed(rrtype_number, IN, seconds, len(rdata)) + rdata for rdata in rdatas])
 
 
@@ -89,12 +87,12 @@ def soa(zone: SOAFields) -> bytes:
     rdata = b"".join(
         (names.to_wire(zone.mname), bytes((len(mailbox),)), mailbox, names.to_wire(domain.rstrip(".") + "."), times)
     )
-    return APEX + _FIXED.pack(SOA, IN, zone.ttl, len(rdata)) + rdata
+    return APEX + FIXED.pack(SOA, IN, zone.ttl, len(rdata)) + rdata
 
 
 def _marks(blob: bytes) -> Iterator[tuple[int, int, int]]:
     """Start of each RR, offset of its type, and its end. Raises Malformed."""
-    at, size, unpack = 0, len(blob), _FIXED.unpack_from
+    at, size, unpack = 0, len(blob), FIXED.unpack_from
     try:
         while at < size:
             start = at
@@ -115,6 +113,16 @@ def _marks(blob: bytes) -> Iterator[tuple[int, int, int]]:
 def split(blob: bytes) -> list[bytes]:
     """The blob RR by RR. Raises Malformed (a ValueError)."""
     return [blob[start:end] for start, _, end in _marks(blob)]
+
+
+def records(blob: bytes) -> Iterator[tuple[bytes, int, int, bytes]]:
+    """Each RR of a blob: owner as the labels below the apex in wire form, type, TTL, rdata. Raises Malformed.
+
+    The labels of the apex itself are empty; no root ends them.
+    """
+    for start, at, end in _marks(blob):
+        rrtype, _, ttl, _ = FIXED.unpack_from(blob, at)
+        yield blob[start : at - len(APEX)], rrtype, ttl, blob[at + FIXED.size : end]
 
 
 def retime(blob: bytes, ttl: int) -> bytes:

@@ -13,11 +13,10 @@ from enum import IntEnum
 from redesignate.model.names import to_wire
 from redesignate.model.tsig import TSIGKey
 from redesignate.wire import names
-from redesignate.wire.message import ANY_CLASS, HEADER, TSIG, Message
+from redesignate.wire.message import ANY_CLASS, FIXED, HEADER, TSIG, Message
 from redesignate.wire.names import Malformed
 
 FUDGE = 300
-_FIXED = struct.Struct("!HHLH")
 _TIMES = struct.Struct("!HLH")
 _TAIL = struct.Struct("!HHH")
 _OVERHEAD = 10 + 8 + 2 + 6 + 6
@@ -188,7 +187,7 @@ def _attach(packet: bytes, record: Signature) -> bytes:
     )
     additional = (int.from_bytes(packet[10:12], "big") + 1).to_bytes(2, "big")
     return b"".join(
-        (packet[:10], additional, packet[12:], record.key, _FIXED.pack(TSIG, ANY_CLASS, 0, len(rdata)), rdata)
+        (packet[:10], additional, packet[12:], record.key, FIXED.pack(TSIG, ANY_CLASS, 0, len(rdata)), rdata)
     )
 
 

@@ -171,3 +171,22 @@ def test_the_longest_rr_fits_with_the_longest_question_and_a_signature() -> None
     assert not rrset.fits(rr + b"x")
     asked = message.question(to_wire(longest), message.AXFR)
     assert len(message.build(1, 0, asked, ((1, rr),))) + rrset.TSIG_ROOM == 65535
+
+
+@given(OWNERS, TTLS, RDATAS)
+def test_the_records_of_a_blob_are_what_was_packed(name: str, ttl: int, rdatas: list[bytes]) -> None:
+    blob = rrset.pack(ZONE, name, "A", ttl, rdatas)
+    labels = to_wire(name)[: -len(to_wire(ZONE))]
+    assert list(rrset.records(blob)) == [(labels, 1, ttl, rdata) for rdata in rdatas]
+
+
+@given(OWNERS, RDATAS, st.data())
+def test_a_blob_that_is_cut_has_no_records_to_give(name: str, rdatas: list[bytes], data: st.DataObject) -> None:
+    blob = rrset.pack(ZONE, name, "A", 60, rdatas)
+    cut = data.draw(st.integers(1, len(blob) - 1))
+    whole = {len(rrset.pack(ZONE, name, "A", 60, rdatas[:n])) for n in range(len(rdatas))}
+    if cut in whole:
+        assert len(list(rrset.records(blob[:cut]))) < len(rdatas)
+    else:
+        with pytest.raises(Malformed):
+            list(rrset.records(blob[:cut]))

@@ -33,11 +33,11 @@ from redesignate.model.rdata import (
     txt,
     uri,
 )
-from redesignate.model.rdata.base import MAX_TEXT, MAX_WIRE, Rdata, RecordType, shown
+from redesignate.model.rdata.base import MAX_RDATA, MAX_TEXT, Rdata, RecordType, shown
 
 __all__ = [
     "DEFAULT_SUPPORTED",
-    "MAX_WIRE",
+    "MAX_RDATA",
     "TYPES",
     "Rdata",
     "RecordType",
@@ -114,8 +114,8 @@ def parse(rrtype: str, text: str) -> Rdata:
     if len(text) > MAX_TEXT:
         raise ValueError(f"a record of {len(text)} characters is too long")
     rdata = kind.encode(text)
-    if len(rdata.wire) > MAX_WIRE:
-        raise ValueError(f"a record of {len(rdata.wire)} octets is too long; {MAX_WIRE} are the most")
+    if len(rdata.wire) > MAX_RDATA:
+        raise ValueError(f"a record of {len(rdata.wire)} octets is too long; {MAX_RDATA} are the most")
     return rdata
 
 

@@ -15,11 +15,11 @@ from typing import NoReturn
 
 from redesignate.model import names
 
-MAX_WIRE = 64_000
+MAX_RDATA = 64_000
 """A record must fit into one message of 65,535 octets, with the question, its owner's name and a TSIG beside it;
 a longer one could be stored and never be transferred."""
 
-MAX_TEXT = 4 * MAX_WIRE + 8_000
+MAX_TEXT = 4 * MAX_RDATA + 8_000
 """The longest text that can stand for so much wire: every octet as an escape, and the quotes."""
 
 
@@ -28,7 +28,7 @@ class Rdata:
     """The data of one record.
 
     text   presentation form, as the user typed it, names in it as A-labels (RFC 1035 §5.1)
-    wire   uncompressed wire form, at most MAX_WIRE octets
+    wire   uncompressed wire form, at most MAX_RDATA octets
     """
 
     text: str
