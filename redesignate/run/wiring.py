@@ -24,7 +24,7 @@ from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
 from redesignate.store.engine import EngineOptions
 from redesignate.store.secrets import Secrets
-from redesignate.store.unit import Store
+from redesignate.store.unit import Retries, Store
 
 if TYPE_CHECKING:
     from redesignate.bus.broker import Broker
@@ -86,7 +86,7 @@ class Wiring:
             secrets=Secrets(Path(self.settings.state_path) / SECRET_KEY),
             options=engine_options(settings),
             read_urls=settings.read_urls,
-            attempts=settings.conflict_retries,
+            retries=Retries(attempts=settings.conflict_retries),
         )
         self.on_close(made.close)
         return made

@@ -10,11 +10,13 @@ too; one that breaks *during* it is not, because the change may have been made: 
 
 from __future__ import annotations
 
+import math
 import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -42,8 +44,27 @@ from redesignate.store.zones import Stale, Zones
 T = TypeVar("T")
 log = events(__name__)
 
-ATTEMPTS = 12
-"""Tries of one use-case before its caller hears 503; the pauses add up to about three seconds."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How a use-case that lost a race is run again. Times in seconds.
+
+    attempts    runs of one use-case before its caller hears 503; their pauses add up to about two seconds
+    patience_s  no run begins later than this after the first, however few they were: locks are waited for in each
+    ticks sleep uniform   the monotonic clock, the wait and the chance; tests give their own
+    """
+
+    attempts: int = 12
+    patience_s: float = 10
+    ticks: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    uniform: Callable[[float, float], float] = random.uniform
+
+    def pause(self, attempt: int, until: float) -> None:
+        """Wait before the next run: longer each time, and not beyond `until`."""
+        wait = min(0.4, 0.004 * 2**attempt) * self.uniform(0.5, 1)
+        self.sleep(max(0.0, min(wait, until - self.ticks())))
+
 
 _RETRY_MYSQL = frozenset({1205, 1213, 1020, 1047, 1180, 1664})
 _RETRY_STATES = frozenset({"40001", "40P01", "55P03"})
@@ -98,13 +119,13 @@ class Store:
         secrets: Secrets | None = None,
         options: EngineOptions = EngineOptions(),  # noqa: B008  # frozen
         read_urls: Sequence[str] = (),
-        attempts: int = ATTEMPTS,
+        retries: Retries = Retries(),  # frozen
     ) -> None:
         """`read_urls`: further hosts to read from, in order, where the first cannot be reached."""
         self.url = url
         self.clock = clock
         self._secrets = secrets or Secrets(None)
-        self._attempts = attempts
+        self._retries = retries
         self._writer = engine(url, writes=True, options=options)
         self._readers = [engine(one, writes=False, options=options) for one in (url, *read_urls)]
         # SQLite has one writer at a time. Our own lock wakes at once (its busy handler sleeps) and lets them share.
@@ -115,14 +136,21 @@ class Store:
         """The writing engine, for migrations and tests."""
         return self._writer
 
-    def transact(self, do: Callable[[Work], T], *, then: Callable[[Work], None] | None = None) -> T:
+    def transact(
+        self, do: Callable[[Work], T], *, then: Callable[[Work], None] | None = None, deadline: float = math.inf
+    ) -> T:
         """Run `do` in a transaction and commit it; retried as the module says. `then` runs after the commit, once.
 
-        Raises whatever `do` raises; Unavailable when the database is away or the race was lost `attempts` times.
+        deadline   on the clock of `Retries.ticks` (time.monotonic): from then on nothing is begun or committed
+
+        Raises whatever `do` raises; Unavailable when the database is unavailable, the race was lost too often, or the
+        deadline passes.
         """
-        for attempt in range(1, self._attempts + 1):
+        retries = self._retries
+        last_start = min(deadline, retries.ticks() + retries.patience_s)
+        for attempt in range(1, retries.attempts + 1):
             try:
-                work, result = self._once(do)
+                work, result = self._once(do, deadline)
             except Stale:
                 pass
             except PoolTimeout as error:
@@ -135,8 +163,10 @@ class Store:
                 if then is not None:
                     then(work)
                 return result
-            time.sleep(min(0.4, 0.004 * 2**attempt) * random.uniform(0.5, 1))
-        raise Unavailable("The change lost its race too often; ask again.")
+            if retries.ticks() >= last_start:
+                break
+            retries.pause(attempt, last_start)
+        raise Unavailable("The zone is being changed by too many requests at once; retry.")
 
     @contextmanager
     def read(self) -> Iterator[Work]:
@@ -186,11 +216,13 @@ class Store:
                 )
         return self._readers[-1].connect()
 
-    def _once(self, do: Callable[[Work], T]) -> tuple[Work, T]:
+    def _once(self, do: Callable[[Work], T], deadline: float) -> tuple[Work, T]:
         def one(connection: Connection) -> tuple[Work, T]:
+            self._in_time(deadline)
             work = Work(connection, self.clock, self._secrets)
             result = do(work)
             work.flush()
+            self._in_time(deadline)  # whoever slept for minutes must not undo what others did meanwhile
             return work, result
 
         if self._group is not None:
@@ -207,9 +239,17 @@ class Store:
                 transaction.commit()
             except DBAPIError as error:
                 if error.connection_invalidated:
-                    raise Unavailable("The database went away during the commit; look before you ask again.") from error
+                    raise Unavailable(
+                        "The connection to the database was lost while the change was being saved. It may have been"
+                        " saved: check before retrying."
+                    ) from error
                 raise
             return done
+
+    def _in_time(self, deadline: float) -> None:
+        """Raise Unavailable after the deadline."""
+        if self._retries.ticks() >= deadline:
+            raise Unavailable("The change was not carried out in time, and nothing was saved; retry.")
 
 
 def retryable(error: DBAPIError) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from redesignate.model.paging import ListQuery
 from redesignate.model.zone import Zone
 from redesignate.store import migrate
 from redesignate.store.engine import EngineOptions
-from redesignate.store.unit import Store, Work
+from redesignate.store.unit import Retries, Store, Work
 from redesignate.store.zones import Stale
 from tests.store.databases import Database
 from tests.store.makers import add, new_id, rrset, zone
@@ -83,17 +83,102 @@ def test_a_stale_row_is_read_again(store: Store) -> None:
     assert tries == [one] * 4
 
 
-def test_a_race_lost_for_ever_is_a_503(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_attempts", 3)
+@dataclass
+class Moved:
+    """A monotonic clock that waiting moves, and nothing else."""
+
+    at: float = 100.0
+
+    def now(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+@pytest.fixture
+def moved() -> Moved:
+    return Moved()
+
+
+@pytest.fixture
+def timed(shared_url: str, moved: Moved) -> Iterator[Store]:
+    """A store whose clock is `moved`; three runs of a use-case, ten seconds for all."""
+    retries = Retries(attempts=3, patience_s=10, ticks=moved.now, sleep=moved.sleep, uniform=lambda _low, high: high)
+    made = Store(shared_url, retries=retries)
+    yield made
+    made.close()
+
+
+def test_a_race_lost_for_ever_is_a_503(timed: Store, moved: Moved) -> None:
+    tries = []
+
+    def do(_work: Work) -> None:
+        tries.append(moved.at)
+        raise Stale
+
+    with pytest.raises(Unavailable, match="too many requests at once"):
+        timed.transact(do)
+    assert tries == pytest.approx([100, 100.008, 100.024])
+
+
+def test_no_run_begins_when_patience_is_over(timed: Store, moved: Moved) -> None:
+    tries = []
+
+    def slow(_work: Work) -> None:
+        tries.append(moved.at)
+        moved.sleep(6)
+        raise Stale
+
+    with pytest.raises(Unavailable):
+        timed.transact(slow)
+    assert len(tries) == 2
+
+
+def test_a_long_change_without_a_deadline_is_committed(timed: Store, moved: Moved) -> None:
+    one = zone()
+
+    def long(work: Work) -> None:
+        work.zones.add(one, apex_version=1, rrsets=0)
+        moved.sleep(3600)
+
+    timed.transact(long)
+    with timed.read() as work:
+        assert work.zones.get(one.id) == one
+
+
+def test_what_comes_after_its_deadline_is_not_begun(timed: Store, moved: Moved) -> None:
+    tries: list[int] = []
+    with pytest.raises(Unavailable, match="not carried out in time"):
+        timed.transact(lambda _work: tries.append(1), deadline=moved.at)
+    assert tries == []
+
+
+def test_what_slept_past_its_deadline_is_not_committed(timed: Store, moved: Moved) -> None:
+    one, told = zone(), []
+
+    def sleeper(work: Work) -> None:
+        work.zones.add(one, apex_version=1, rrsets=0)
+        moved.sleep(5)
+
+    with pytest.raises(Unavailable, match="nothing was saved"):
+        timed.transact(sleeper, then=lambda _work: told.append(1), deadline=moved.at + 5)
+    assert told == []
+    with timed.read() as work:
+        assert work.zones.get(one.id) is None
+
+
+def test_a_lost_race_is_not_run_again_after_the_deadline(timed: Store, moved: Moved) -> None:
     tries = []
 
     def do(_work: Work) -> None:
         tries.append(1)
+        moved.sleep(1)
         raise Stale
 
     with pytest.raises(Unavailable):
-        store.transact(do)
-    assert len(tries) == 3
+        timed.transact(do, deadline=moved.at + 1)
+    assert len(tries) == 1
 
 
 def test_writing_in_a_snapshot_is_thrown_away(store: Store) -> None:
@@ -311,7 +396,7 @@ def test_a_connection_killed_at_the_commit_is_not_run_again(server_store: Store)
         work.zones.add(one, apex_version=1, rrsets=0)
         kill(server_store, work)
 
-    with pytest.raises(Unavailable, match="during the commit"):
+    with pytest.raises(Unavailable, match="may have been saved"):
         server_store.transact(do)
     assert len(tries) == 1
 
