@@ -18,7 +18,7 @@ from redesignate.commands.inbound import BeginInbound, DueInbound, NotifiedInbou
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import BadInput
 from redesignate.model.inbound import Inbound, InboundTask, Result
-from redesignate.model.tsig import Scope
+from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.observe.log import events
 from redesignate.store.outbox import NEVER

@@ -14,7 +14,7 @@ from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, ListTSIG
 from redesignate.model.errors import DuplicateTSIGKey, InvalidTSIGKey, TSIGKeyNotFound
 from redesignate.model.ids import new_id
 from redesignate.model.names import InvalidName, canonical
-from redesignate.model.tsig import ALGORITHMS, Scope, TSIGKey
+from redesignate.model.tsigkey import ALGORITHMS, Scope, TSIGKey
 from redesignate.store.unit import Work
 
 

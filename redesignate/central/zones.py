@@ -32,7 +32,7 @@ from redesignate.model.ids import new_id
 from redesignate.model.paging import Page
 from redesignate.model.pool import NSRecord, Pool, ranked
 from redesignate.model.serial import following, newest
-from redesignate.model.tsig import Scope
+from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Action, NewZone, Status, Zone, ZoneChange, ZoneType
 from redesignate.store.unit import Work
 from redesignate.store.zones import Stale

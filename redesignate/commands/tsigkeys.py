@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from redesignate.commands.base import CallerCommand
-from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.model.tsigkey import Scope, TSIGKey
 
 
 class ListTSIGKeys(CallerCommand[tuple[TSIGKey, ...]], tag="tsigkey.list", frozen=True):

@@ -7,7 +7,7 @@ import msgspec
 
 from redesignate.commands.base import Command
 from redesignate.model.pool import Pool
-from redesignate.model.tsig import TSIGKey
+from redesignate.model.tsigkey import TSIGKey
 from redesignate.model.work import Outcome, Task
 
 

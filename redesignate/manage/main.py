@@ -15,11 +15,11 @@ from typing import TextIO, TypeAlias
 from redesignate.bus.port import Central
 from redesignate.config.sample import sample
 from redesignate.config.settings import Settings
-from redesignate.manage import database, keys, pools, services, zones
+from redesignate.manage import database, pools, services, tsigkeys, zones
 from redesignate.manage.job import Job
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Problem
-from redesignate.model.tsig import ALGORITHMS
+from redesignate.model.tsigkey import ALGORITHMS
 from redesignate.observe.setup import coloured
 
 Load = Callable[[Sequence[str]], Settings]
@@ -145,16 +145,16 @@ def _database(groups: Groups) -> None:
 
 def _tsigkey(groups: Groups) -> None:
     group = _group(groups, "tsigkey", "TSIG keys.")
-    create = _action(group, "create", keys.create, "Make a key.")
+    create = _action(group, "create", tsigkeys.create, "Make a key.")
     create.add_argument("name")
     create.add_argument("--algorithm", default="hmac-sha256", choices=ALGORITHMS)
     create.add_argument("--secret", help="base64; - reads it from standard input; without it, one is drawn and printed")
     of = create.add_mutually_exclusive_group()
     of.add_argument("--pool", metavar="ID", help="opens the zones of this pool (default: the default pool)")
     of.add_argument("--zone", metavar="ID", help="opens this zone alone")
-    show = _action(group, "list", keys.show, "Print every key.")
+    show = _action(group, "list", tsigkeys.show, "Print every key.")
     show.add_argument("--show-secrets", action="store_true")
-    _action(group, "delete", keys.delete, "Remove a key.").add_argument("key", metavar="NAME|ID")
+    _action(group, "delete", tsigkeys.delete, "Remove a key.").add_argument("key", metavar="NAME|ID")
 
 
 def _service(groups: Groups) -> None:

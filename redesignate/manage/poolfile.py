@@ -17,7 +17,7 @@ import yaml
 from redesignate.model.errors import Misconfigured
 from redesignate.model.names import InvalidName, check_host, check_zone_name
 from redesignate.model.pool import CatalogSpec, NSRecord, PoolSpec, TargetSpec
-from redesignate.model.tsig import ALGORITHMS
+from redesignate.model.tsigkey import ALGORITHMS
 
 POOL_KEYS = (
     "id",

@@ -19,7 +19,7 @@ from redesignate.mdns.source import View
 from redesignate.model import names
 from redesignate.model.clock import SECOND, Clock, now
 from redesignate.model.serial import newer
-from redesignate.model.tsig import Scope
+from redesignate.model.tsigkey import Scope
 from redesignate.observe.log import events
 from redesignate.store.serving import Reach, ServedZone
 from redesignate.wire import message, rrset, tsig

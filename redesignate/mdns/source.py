@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from redesignate.model.tsig import TSIGKey
+from redesignate.model.tsigkey import TSIGKey
 from redesignate.store.serving import Blobs, Change, Mark, Reach, ServedZone
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from redesignate.model.pool import Endpoint
-from redesignate.model.tsig import TSIGKey
+from redesignate.model.tsigkey import TSIGKey
 
 DNS_PORT = 53
 _PORT = re.compile(r"[1-9][0-9]{0,4}")

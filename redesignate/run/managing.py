@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from redesignate.bus.port import Central
 from redesignate.config.load import Configuration, read
 from redesignate.config.settings import CentralAccess, Settings
 from redesignate.manage.main import main
 from redesignate.model.errors import Misconfigured
-from redesignate.run.wiring import Wiring
+from redesignate.run.wiring import make_broker, make_central
 from redesignate.store.migrate import require_head
 
 
@@ -35,10 +35,7 @@ def manage(given: Sequence[str], argv: Sequence[str]) -> int:
                     "file with --config-file (for `redesignate serve`: state/redesignate.conf)."
                 )
             require_head(settings.store.url)
-        wiring = Wiring(configurations[-1])
-        try:
-            yield wiring.central
-        finally:
-            wiring.close()
+        with ExitStack() as end:
+            yield make_central(configurations[-1], make_broker(configurations[-1], end), end)
 
     return main(argv, load=load, connect=connect)

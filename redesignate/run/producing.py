@@ -5,36 +5,42 @@ from __future__ import annotations
 
 import os
 import uuid
+from contextlib import ExitStack
 
+from redesignate.bus.port import Central
 from redesignate.commands.services import HoldPartition
+from redesignate.config.settings import ProducerSettings, Settings
 from redesignate.coord.choose import choose_group
-from redesignate.coord.port import ALONE, Place
+from redesignate.coord.port import ALONE, Group, Place
 from redesignate.producer.service import Producer
 from redesignate.run.stopping import FAREWELL_S, within
-from redesignate.run.wiring import Wiring
+from redesignate.run.wiring import at_end
 
 
 class OneMember:
-    """The group of a process that is alone: every shard is its own, and nothing is asked of the database."""
+    """The group of a process that is alone: every shard is its own, and the database is not asked."""
 
     def refresh(self) -> Place:
         """The one place there is."""
         return ALONE
 
     def leave(self) -> None:
-        """Nobody is told."""
+        """Nothing: there are no others."""
 
 
-def start_producer(wiring: Wiring) -> None:
-    """Start every task of this process; undone when the wiring is closed."""
-    settings = wiring.settings
+def shared_out(central: Central, settings: Settings) -> Group:
+    """The group of all producers, of which this process is a member."""
     member = f"{settings.host}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
     def hold(group: str, member: str, lease_s: float) -> Place:
-        held = wiring.central.call(HoldPartition(group=group, member=member, lease_s=lease_s))
+        held = central.call(HoldPartition(group=group, member=member, lease_s=lease_s))
         return Place(index=held.index, count=held.count)
 
-    group = OneMember() if wiring.alone else choose_group(settings.coordination, hold, group="producer", member=member)
-    producer = Producer(wiring.central, group, settings.producer)
+    return choose_group(settings.coordination, hold, group="producer", member=member)
+
+
+def start_producer(central: Central, group: Group, settings: ProducerSettings, end: ExitStack) -> None:
+    """Start every task of this process."""
+    producer = Producer(central, group, settings)
     producer.start()
-    wiring.on_close(within(FAREWELL_S, producer.stop))
+    at_end(end, within(FAREWELL_S, producer.stop))

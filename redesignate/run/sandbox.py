@@ -11,11 +11,14 @@ import fcntl
 import os
 import sys
 import uuid
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redesignate.api.app import build
 from redesignate.auth.noauth import NoAuth
+from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource
+from redesignate.bus.pending import Pending
 from redesignate.bus.port import Central
 from redesignate.commands.pools import ApplyPool, ListPools
 from redesignate.commands.work import ReleaseWork
@@ -29,9 +32,9 @@ from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.run.heartbeat import Heart
 from redesignate.run.http import Threaded
 from redesignate.run.processes import until_stopped
-from redesignate.run.producing import start_producer
+from redesignate.run.producing import OneMember, start_producer
 from redesignate.run.stopping import FAREWELL_S, within
-from redesignate.run.wiring import Wiring
+from redesignate.run.wiring import at_end, make_herald, make_service, make_store
 from redesignate.store import migrate
 from redesignate.store.serving import Serving
 from redesignate.worker.service import Worker
@@ -62,13 +65,10 @@ def serve(configuration: Configuration, options: Options) -> int:
     assert settings.store.url is not None
     migrate.upgrade(settings.store.url)
     _write_config(options.state / CONFIG, settings)
-    wiring = Wiring(configuration, alone=True)
-    try:
-        _start(wiring, options)
+    with ExitStack() as end:
+        _start(configuration, options, end)
         print(_ready(options), flush=True)
         until_stopped()
-    finally:
-        wiring.close()
     return 0
 
 
@@ -98,35 +98,37 @@ def _only_one(folder: Path) -> None:
         ) from error
 
 
-def _start(wiring: Wiring, options: Options) -> None:
+def _start(configuration: Configuration, options: Options, end: ExitStack) -> None:
     """Start the services, those that are asked before those that ask."""
-    settings = wiring.settings
+    settings, hints = configuration.settings, Pending()
+    store = make_store(settings, end)
+    central = InprocCentral(make_service(configuration, store, InprocWake(hints)).dispatch)
     try:
-        dns = DNSService(Serving(wiring.store), settings.mdns, shared=False, passed=wiring.herald.tell)
+        dns = DNSService(Serving(store), settings.mdns, shared=False, passed=make_herald(central, end).tell)
         dns.run_in_thread()
-        wiring.on_close(dns.stop_thread)
-        _default_pool(wiring.central, settings, options.dns_port)
-        http = Threaded(build(wiring.central, settings.api, NoAuth()), settings.api)
+        at_end(end, dns.stop_thread)
+        _default_pool(central, settings, options.dns_port)
+        http = Threaded(build(central, settings.api, NoAuth()), settings.api)
     except OSError as error:
         raise Misconfigured(
             f"Cannot listen on {LOOPBACK}, port {options.port} (API) or {options.dns_port} (DNS): "
             f"{error.strerror or error}; choose others with --port and --dns-port (make serve PORT=… DNS_PORT=…)."
         ) from error
-    wiring.central.call(ReleaseWork())  # a worker that held something was ours, and is dead
+    central.call(ReleaseWork())  # a worker that held something was ours, and is dead
     worker = Worker(
-        central=wiring.central,
-        source=wiring.hints,
+        central=central,
+        source=InprocWorkSource(hints),
         settings=settings.worker,
         pace=lambda: BUSY if http.crowded() else IDLE,
     )
     worker.start()
-    wiring.on_close(worker.stop)
-    start_producer(wiring)
+    at_end(end, worker.stop)
+    start_producer(central, OneMember(), settings.producer, end)
     http.start()
-    wiring.on_close(http.stop)
-    heart = Heart(wiring.central, settings.heartbeat, settings.host, ("api", "central", "mdns", "worker", "producer"))
+    at_end(end, http.stop)
+    heart = Heart(central, settings.heartbeat, settings.host, ("api", "central", "mdns", "worker", "producer"))
     heart.start()
-    wiring.on_close(within(FAREWELL_S, heart.stop))
+    at_end(end, within(FAREWELL_S, heart.stop))
 
 
 def _default_pool(central: Central, settings: Settings, dns_port: int) -> None:

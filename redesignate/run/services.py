@@ -6,12 +6,15 @@ from __future__ import annotations
 import atexit
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from wsgiref.types import WSGIApplication
 
 from sqlalchemy.exc import OperationalError
 
 from redesignate.api.app import build
 from redesignate.auth.choose import authenticator
+from redesignate.bus.inproc import InprocCentral
+from redesignate.bus.port import Central
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings
 from redesignate.mdns.service import DNSService
@@ -21,7 +24,18 @@ from redesignate.run.heartbeat import Heart
 from redesignate.run.http import run_gunicorn
 from redesignate.run.processes import run, until_stopped
 from redesignate.run.stopping import FAREWELL_S, within
-from redesignate.run.wiring import Wiring
+from redesignate.run.wiring import (
+    NO_DATABASE,
+    at_end,
+    make_broker,
+    make_central,
+    make_central_over_bus,
+    make_herald,
+    make_hints,
+    make_service,
+    make_store,
+    make_wake,
+)
 from redesignate.store.migrate import require_head
 from redesignate.store.serving import Serving
 
@@ -29,18 +43,18 @@ log = events(__name__)
 
 
 def application(
-    configuration: Configuration, *, at_end: Callable[[Callable[[], None]], object] = atexit.register
+    configuration: Configuration, *, finally_: Callable[[Callable[[], None]], object] = atexit.register
 ) -> WSGIApplication:
     """The API for one worker process of any WSGI server, its heartbeat started.
 
-    at_end   takes what is to be called when the process has answered its last request
+    finally_   takes what is to be called when the process has answered its last request
     """
-    wiring = Wiring(configuration)
-    at_end(wiring.close)
-    app = build(
-        wiring.central, wiring.settings.api, authenticator(wiring.settings.api.auth_strategy, configuration.conf)
-    )
-    _beat(wiring, "api")
+    settings = configuration.settings
+    end = ExitStack()
+    finally_(end.close)
+    central = make_central(configuration, make_broker(configuration, end), end)
+    app = build(central, settings.api, authenticator(settings.api.auth_strategy, configuration.conf))
+    _start_heart(central, settings, "api", end)
     return app
 
 
@@ -55,7 +69,7 @@ def api(configuration: Configuration) -> int:
             close()
 
     run_gunicorn(
-        lambda: application(configuration, at_end=ends.append),
+        lambda: application(configuration, finally_=ends.append),
         configuration.settings.api,
         patience_s=patience(configuration.settings),
         end=end,
@@ -65,71 +79,75 @@ def api(configuration: Configuration) -> int:
 
 def central(configuration: Configuration) -> int:
     """The rules and the database, asked over the bus."""
+    settings = configuration.settings
     _check_database(configuration)
 
-    def serve() -> None:
+    def start(end: ExitStack) -> Central:
         from redesignate.bus.amqp import CentralServer
 
-        wiring = Wiring(configuration)
-        if wiring.broker is None:
+        broker = make_broker(configuration, end)
+        if broker is None:
             raise Misconfigured(
                 "central is asked over a broker: set [DEFAULT] transport_url. Without one, api, worker and producer "
                 "hold central themselves: give each of them [storage:sqlalchemy] connection."
             )
-        settings = wiring.settings
-        service = wiring.service
+        service = make_service(configuration, make_store(settings, end), make_wake(settings, broker, end))
         server = CentralServer(
-            wiring.broker,
-            service.dispatch,
-            together=service.together,
-            host=settings.host,
-            topic=settings.central.topic,
+            broker, service.dispatch, together=service.together, host=settings.host, topic=settings.central.topic
         )
         server.start()
-        wiring.on_close(within(patience(wiring.settings), server.stop))
-        _serve(wiring, "central", direct=True)
+        at_end(end, within(patience(settings), server.stop))
+        return InprocCentral(service.dispatch)
 
-    return run(serve, configuration.settings.central.workers)
+    return _run("central", configuration, start, settings.central.workers)
 
 
 def mdns(configuration: Configuration) -> int:
     """The hidden primary."""
+    settings = configuration.settings
     _check_database(configuration)
 
-    def serve() -> None:
-        wiring = Wiring(configuration)
-        server = DNSService(Serving(wiring.store), wiring.settings.mdns, passed=wiring.herald.tell)
+    def start(end: ExitStack) -> Central:
+        store, broker = make_store(settings, end), make_broker(configuration, end)
+        direct = InprocCentral(make_service(configuration, store, make_wake(settings, broker, end)).dispatch)
+        herald = make_herald(direct if broker is None else make_central_over_bus(settings, broker, end), end)
+        server = DNSService(Serving(store), settings.mdns, passed=herald.tell)
         server.run_in_thread()
-        wiring.on_close(server.stop_thread)
-        _serve(wiring, "mdns", direct=True)
+        at_end(end, server.stop_thread)
+        return direct
 
-    return run(serve, configuration.settings.mdns.workers)
+    return _run("mdns", configuration, start, settings.mdns.workers)
 
 
 def worker(configuration: Configuration) -> int:
     """Makes nameservers agree."""
     from redesignate.worker.service import Worker
 
-    def serve() -> None:
-        wiring = Wiring(configuration)
-        made = Worker(central=wiring.central, source=wiring.hints, settings=wiring.settings.worker)
-        made.start()
-        wiring.on_close(within(patience(wiring.settings), made.stop))
-        _serve(wiring, "worker")
+    settings = configuration.settings
 
-    return run(serve, configuration.settings.worker.workers)
+    def start(end: ExitStack) -> Central:
+        broker = make_broker(configuration, end)
+        central = make_central(configuration, broker, end)
+        made = Worker(central=central, source=make_hints(settings, broker), settings=settings.worker)
+        made.start()
+        at_end(end, within(patience(settings), made.stop))
+        return central
+
+    return _run("worker", configuration, start, settings.worker.workers)
 
 
 def producer(configuration: Configuration) -> int:
     """Periodic sweeps."""
-    from redesignate.run.producing import start_producer
+    from redesignate.run.producing import shared_out, start_producer
 
-    def serve() -> None:
-        wiring = Wiring(configuration)
-        start_producer(wiring)
-        _serve(wiring, "producer")
+    settings = configuration.settings
 
-    return run(serve, configuration.settings.producer.workers)
+    def start(end: ExitStack) -> Central:
+        central = make_central(configuration, make_broker(configuration, end), end)
+        start_producer(central, shared_out(central, settings), settings.producer, end)
+        return central
+
+    return _run("producer", configuration, start, settings.producer.workers)
 
 
 def patience(settings: Settings) -> float | None:
@@ -140,7 +158,7 @@ def patience(settings: Settings) -> float | None:
 def _check_database(configuration: Configuration) -> None:
     url = configuration.settings.store.url
     if url is None:
-        raise Misconfigured("This service needs a database: set [storage:sqlalchemy] connection.")
+        raise Misconfigured(NO_DATABASE)
     store = configuration.settings.store
     tries = 0
     while True:
@@ -157,21 +175,28 @@ def _check_database(configuration: Configuration) -> None:
             time.sleep(store.retry_interval)
 
 
-def _beat(wiring: Wiring, service: str, *, direct: bool = False) -> None:
-    from redesignate.bus.inproc import InprocCentral
+def _run(service: str, configuration: Configuration, start: Callable[[ExitStack], Central], workers: int) -> int:
+    """Serve in this process or in `workers` children; the exit code.
 
-    to = InprocCentral(wiring.service.dispatch) if direct else wiring.central
-    heart = Heart(to, wiring.settings.heartbeat, wiring.settings.host, (service,))
+    start   makes the service's parts and starts them, with what undoes each on the stack; returns the central that
+            hears the heartbeat
+    """
+    settings = configuration.settings
+
+    def serve() -> None:
+        with ExitStack() as end:
+            _start_heart(start(end), settings, service, end)
+            log.info("ready", service=service, host=settings.host)
+            until_stopped()
+            log.info("stopping", service=service)
+
+    return run(serve, workers)
+
+
+def _start_heart(central: Central, settings: Settings, service: str, end: ExitStack) -> None:
+    heart = Heart(central, settings.heartbeat, settings.host, (service,))
     heart.start()
-    wiring.on_close(within(FAREWELL_S, heart.stop))
-
-
-def _serve(wiring: Wiring, service: str, *, direct: bool = False) -> None:
-    _beat(wiring, service, direct=direct)
-    log.info("ready", service=service, host=wiring.settings.host)
-    until_stopped()
-    log.info("stopping", service=service)
-    wiring.close()
+    at_end(end, within(FAREWELL_S, heart.stop))
 
 
 SERVICES: dict[str, Callable[[Configuration], int]] = {

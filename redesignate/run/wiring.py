@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place where rooms meet: makes store, central, bus and hints of one process from its configuration.
+"""The parts that processes are made of, each made by a function that takes what it needs.
 
-Nothing is made before it is asked for, so that a process holds just what it needs, and nothing before a fork.
+`run/services.py` and `run/sandbox.py` call them from top to bottom, once a process and after its fork. What must be
+undone goes on the process's `ExitStack`, so that the way back is the way there, reversed. Whatever needs a broker
+imports its libraries only then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redesignate.auth.policy import Policy
-from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource
-from redesignate.bus.pending import Pending
+from redesignate.bus.inproc import InprocCentral
 from redesignate.bus.port import Central, Wake, WorkSource
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from redesignate.bus.broker import Broker
 
 SECRET_KEY = "secret.key"
+NO_DATABASE = "This service needs a database: set [storage:sqlalchemy] connection."
 log = events(__name__)
 
 
@@ -38,6 +40,18 @@ class Unheard:
 
     def wake(self, zone_ids: Sequence[str]) -> None:
         """Nothing: the row is there."""
+
+
+def at_end(end: ExitStack, closer: Callable[[], None]) -> None:
+    """Have something undone when the process ends. A failure is logged and does not keep the others from it."""
+    end.callback(_logged, closer)
+
+
+def _logged(closer: Callable[[], None]) -> None:
+    try:
+        closer()
+    except Exception:  # the end of a service
+        log.exception("a part did not stop cleanly")
 
 
 def engine_options(settings: StoreSettings) -> EngineOptions:
@@ -53,115 +67,84 @@ def engine_options(settings: StoreSettings) -> EngineOptions:
     )
 
 
-class Wiring:
-    """What one process is made of. `close` undoes it, last made first."""
+def make_store(settings: Settings, end: ExitStack) -> Store:
+    """The database. Raises Misconfigured where none is configured."""
+    if settings.store.url is None:
+        raise Misconfigured(NO_DATABASE)
+    made = Store(
+        settings.store.url,
+        secrets=Secrets(Path(settings.state_path) / SECRET_KEY),
+        options=engine_options(settings.store),
+        read_urls=settings.store.read_urls,
+        retries=Retries(attempts=settings.store.conflict_retries),
+    )
+    at_end(end, made.close)
+    return made
 
-    def __init__(self, configuration: Configuration, *, alone: bool = False) -> None:
-        """`alone`: every service is in this process, and hints need no broker."""
-        self.configuration = configuration
-        self.settings: Settings = configuration.settings
-        self.alone = alone
-        self._closers: list[Callable[[], None]] = []
 
-    def on_close(self, closer: Callable[[], None]) -> None:
-        """Have something undone when the process ends."""
-        self._closers.append(closer)
+def make_broker(configuration: Configuration, end: ExitStack) -> Broker | None:
+    """RabbitMQ, where a transport_url is set."""
+    if configuration.settings.bus.transport_url is None:
+        return None
+    from redesignate.bus.broker import Broker
 
-    def close(self) -> None:
-        """Undo everything, last made first; what cannot be undone keeps nothing else from it."""
-        while self._closers:
-            try:
-                self._closers.pop()()
-            except Exception:  # the end of a service
-                log.exception("something did not stop cleanly")
+    made = Broker(configuration.conf, configuration.settings.bus)
+    at_end(end, made.close)
+    return made
 
-    @cached_property
-    def store(self) -> Store:
-        """The database. Raises Misconfigured where none is configured."""
-        settings = self.settings.store
-        if settings.url is None:
-            raise Misconfigured("This service needs a database: set [storage:sqlalchemy] connection.")
-        made = Store(
-            settings.url,
-            secrets=Secrets(Path(self.settings.state_path) / SECRET_KEY),
-            options=engine_options(settings),
-            read_urls=settings.read_urls,
-            retries=Retries(attempts=settings.conflict_retries),
+
+def make_wake(settings: Settings, broker: Broker | None, end: ExitStack) -> Wake:
+    """Where central's hints to workers of other processes go."""
+    if broker is None:
+        return Unheard()
+    from redesignate.bus.amqp_hints import AmqpWake
+
+    made = AmqpWake(broker, publisher=f"central.{settings.host}", topic=settings.worker.topic)
+    at_end(end, made.close)
+    return made
+
+
+def make_hints(settings: Settings, broker: Broker | None) -> WorkSource | None:
+    """Where a worker hears of work; None: it looks into the outbox."""
+    if broker is None:
+        return None
+    from redesignate.bus.amqp_hints import AmqpWorkSource
+
+    return AmqpWorkSource(broker, topic=settings.worker.topic)
+
+
+def make_service(configuration: Configuration, store: Store, wake: Wake) -> CentralService:
+    """Central itself, over this process's database."""
+    rules = Rules(settings=configuration.settings.central, policy=Policy(configuration.conf))
+    return CentralService(store, rules, wake)
+
+
+def make_central(configuration: Configuration, broker: Broker | None, end: ExitStack) -> Central:
+    """Central as the configuration says that this process reaches it: in its own memory, or over the broker."""
+    settings = configuration.settings
+    if settings.central_access is CentralAccess.BUS:
+        return make_central_over_bus(settings, broker, end)
+    service = make_service(configuration, make_store(settings, end), make_wake(settings, broker, end))
+    return InprocCentral(service.dispatch)
+
+
+def make_central_over_bus(settings: Settings, broker: Broker | None, end: ExitStack) -> Central:
+    """Central over the broker, also for a process whose database it may only read. Raises Misconfigured."""
+    if broker is None:
+        raise Misconfigured(
+            "This service reaches central over the bus: set [DEFAULT] transport_url, or give it a database with "
+            "[storage:sqlalchemy] connection."
         )
-        self.on_close(made.close)
-        return made
+    from redesignate.bus.amqp import AmqpCentral
 
-    @cached_property
-    def broker(self) -> Broker | None:
-        """RabbitMQ, where a transport_url is set. Its libraries are imported only then."""
-        if self.alone or self.settings.bus.transport_url is None:
-            return None
-        from redesignate.bus.broker import Broker
+    made = AmqpCentral(broker, topic=settings.central.topic)
+    at_end(end, made.close)
+    return made
 
-        made = Broker(self.configuration.conf, self.settings.bus)
-        self.on_close(made.close)
-        return made
 
-    @cached_property
-    def pending(self) -> Pending:
-        """Hints between central and worker in this process."""
-        return Pending()
-
-    @cached_property
-    def wake(self) -> Wake:
-        """Where central's hints go."""
-        if self.alone:
-            return InprocWake(self.pending)
-        if self.broker is None:
-            return Unheard()
-        from redesignate.bus.amqp_hints import AmqpWake
-
-        made = AmqpWake(self.broker, publisher=f"central.{self.settings.host}", topic=self.settings.worker.topic)
-        self.on_close(made.close)
-        return made
-
-    @cached_property
-    def service(self) -> CentralService:
-        """Central itself, over this process's database."""
-        policy = Policy(self.configuration.conf)
-        return CentralService(self.store, Rules(settings=self.settings.central, policy=policy), self.wake)
-
-    @cached_property
-    def central(self) -> Central:
-        """Central as this process reaches it: in its own memory, or over the broker."""
-        if self.alone or self.settings.central_access is CentralAccess.DIRECT:
-            return InprocCentral(self.service.dispatch)
-        return self.central_over_bus
-
-    @cached_property
-    def central_over_bus(self) -> Central:
-        """Central over the broker, also for a process whose database it may only read."""
-        if self.broker is None:
-            raise Misconfigured(
-                "This service reaches central over the bus: set [DEFAULT] transport_url, or give it a database with "
-                "[storage:sqlalchemy] connection."
-            )
-        from redesignate.bus.amqp import AmqpCentral
-
-        made = AmqpCentral(self.broker, topic=self.settings.central.topic)
-        self.on_close(made.close)
-        return made
-
-    @cached_property
-    def herald(self) -> Herald:
-        """What passes NOTIFYs from primaries on to central: over the broker where there is one."""
-        made = Herald(self.central if self.broker is None else self.central_over_bus)
-        made.start()
-        self.on_close(made.stop)
-        return made
-
-    @cached_property
-    def hints(self) -> WorkSource | None:
-        """Where a worker hears of work; None: it looks into the outbox."""
-        if self.alone:
-            return InprocWorkSource(self.pending)
-        if self.broker is None:
-            return None
-        from redesignate.bus.amqp_hints import AmqpWorkSource
-
-        return AmqpWorkSource(self.broker, topic=self.settings.worker.topic)
+def make_herald(central: Central, end: ExitStack) -> Herald:
+    """What passes NOTIFYs from primaries on to central, started."""
+    made = Herald(central)
+    made.start()
+    at_end(end, made.stop)
+    return made

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.zone import ZoneType
 from redesignate.store.schema import rrsets
 from redesignate.store.unit import Store, Work, unavailable

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.store.schema import tsigkeys
 from redesignate.store.secrets import Secrets
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from redesignate.model import names
 from redesignate.model.clock import SECOND, Clock, now
-from redesignate.model.tsig import TSIGKey
+from redesignate.model.tsigkey import TSIGKey
 from redesignate.wire import message, tsig
 from redesignate.wire import names as wire_names
 from redesignate.wire.message import AA, IN, NOTIFY, QR, SOA, Message, Record

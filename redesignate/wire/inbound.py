@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 
 from redesignate.model import names as text_names
-from redesignate.model.tsig import TSIGKey
+from redesignate.model.tsigkey import TSIGKey
 from redesignate.wire import message, names, tsig
 from redesignate.wire.expand import expand
 from redesignate.wire.message import AA, AXFR, FIXED, IN, QR, SOA, TC, Message, Rcode, Record

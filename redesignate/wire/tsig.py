@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from redesignate.model.names import to_wire
-from redesignate.model.tsig import TSIGKey
+from redesignate.model.tsigkey import TSIGKey
 from redesignate.wire import names
 from redesignate.wire.message import ANY_CLASS, FIXED, HEADER, TSIG, Message
 from redesignate.wire.names import Malformed

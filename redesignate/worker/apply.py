@@ -11,7 +11,7 @@ from typing import Any
 
 from redesignate.backends.port import Backend, BackendError, BackendRefused, BackendZone
 from redesignate.model.pool import Endpoint
-from redesignate.model.tsig import TSIGKey
+from redesignate.model.tsigkey import TSIGKey
 from redesignate.model.work import PeerOutcome, PeerState, Role
 from redesignate.observe.log import events
 from redesignate.wire import ask, message

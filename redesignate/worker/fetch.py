@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.clock import SECOND, Clock
 from redesignate.model.pool import Endpoint
-from redesignate.model.tsig import TSIGKey
+from redesignate.model.tsigkey import TSIGKey
 from redesignate.wire import tsig
 from redesignate.wire.ask import read_soa_answer, soa_query
 from redesignate.wire.client import Exchanger, NoAnswer

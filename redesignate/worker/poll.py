@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from redesignate.model.pool import Endpoint, Nameserver
-from redesignate.model.tsig import TSIGKey
+from redesignate.model.tsigkey import TSIGKey
 from redesignate.model.work import PeerOutcome, PeerState, Role
 from redesignate.wire import ask, tsig
 from redesignate.wire.client import NoAnswer

@@ -13,7 +13,7 @@ from redesignate.backends.port import Backend
 from redesignate.commands.work import PoolForWork, WorkPool
 from redesignate.model.errors import Misconfigured
 from redesignate.model.pool import Endpoint, Nameserver, Pool, Target
-from redesignate.model.tsig import TSIGKey
+from redesignate.model.tsigkey import TSIGKey
 from redesignate.observe.log import events
 from redesignate.wire import tsig
 

@@ -27,7 +27,7 @@ from redesignate.model.clock import SECOND
 from redesignate.model.paging import ListQuery
 from redesignate.model.pool import CatalogSpec, NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
-from redesignate.model.tsig import Scope
+from redesignate.model.tsigkey import Scope
 from redesignate.model.work import Outcome, PeerOutcome, Role, Task
 from redesignate.model.zone import NewZone, Zone, ZoneChange
 from redesignate.store import schema

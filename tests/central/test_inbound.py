@@ -15,7 +15,7 @@ from redesignate.commands.zones import ZonePeers
 from redesignate.model import errors
 from redesignate.model.clock import SECOND
 from redesignate.model.inbound import Result
-from redesignate.model.tsig import Scope
+from redesignate.model.tsigkey import Scope
 from redesignate.model.work import PeerView, Role
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from tests.central.conftest import Build

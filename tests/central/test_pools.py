@@ -19,7 +19,7 @@ from redesignate.config.settings import DEFAULT_POOL_ID
 from redesignate.model import errors
 from redesignate.model.paging import ListQuery
 from redesignate.model.pool import CatalogSpec, NSRecord, PoolSpec, TargetSpec
-from redesignate.model.tsig import Scope
+from redesignate.model.tsigkey import Scope
 from redesignate.model.work import Role
 from redesignate.model.zone import Status, Zone, ZoneType
 from tests.central.conftest import Build

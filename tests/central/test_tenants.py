@@ -25,7 +25,7 @@ from redesignate.model.caller import Caller
 from redesignate.model.paging import ListQuery
 from redesignate.model.pool import CatalogSpec, PoolSpec
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
-from redesignate.model.tsig import Scope
+from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import NewZone, Zone, ZoneChange
 from tests.central.conftest import Build
 from tests.central.driver import CentralDriver, admin, member

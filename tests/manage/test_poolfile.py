@@ -16,7 +16,7 @@ from redesignate.manage.poolfile import parse, read
 from redesignate.manage.pooltext import changes, document, dump, wanted
 from redesignate.model.errors import Misconfigured
 from redesignate.model.pool import Catalog, CatalogSpec, Endpoint, Nameserver, NSRecord, Pool, PoolSpec, Target
-from redesignate.model.tsig import ALGORITHMS
+from redesignate.model.tsigkey import ALGORITHMS
 
 GOOD = """\
 - name: default

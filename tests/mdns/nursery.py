@@ -16,7 +16,7 @@ import dns.zone
 from sqlalchemy import create_engine
 
 from redesignate.config.settings import DEFAULT_POOL_ID
-from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.journal import Entry
 from redesignate.store.schema import metadata, rrsets, zones

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from redesignate.mdns.service import DNSService
-from redesignate.model.tsig import Scope
+from redesignate.model.tsigkey import Scope
 from redesignate.wire import ask
 from redesignate.wire.client import Exchanger
 from tests.mdns.conftest import Serve

@@ -21,7 +21,7 @@ from redesignate.mdns.answer import Answerer
 from redesignate.mdns.service import DNSService
 from redesignate.mdns.source import View
 from redesignate.model.errors import Unavailable
-from redesignate.model.tsig import Scope
+from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import ZoneType
 from redesignate.store.schema import inbound
 from redesignate.wire import ask, message

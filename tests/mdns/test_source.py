@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from redesignate.model.errors import Unavailable
-from redesignate.model.tsig import Scope
+from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Action, ZoneType
 from redesignate.store.schema import metadata
 from redesignate.store.serving import Blobs, Mark, Reach, Snapshot

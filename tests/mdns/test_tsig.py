@@ -20,7 +20,7 @@ import pytest
 
 from redesignate.mdns.answer import Answerer, Transfer
 from redesignate.mdns.render import render, room_of
-from redesignate.model.tsig import ALGORITHMS, Scope, TSIGKey
+from redesignate.model.tsigkey import ALGORITHMS, Scope, TSIGKey
 from redesignate.wire import message, tsig
 from tests.mdns.conftest import Serve
 from tests.mdns.nursery import POOL, SECRET, Nursery

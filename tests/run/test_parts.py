@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,21 +19,29 @@ from redesignate.model.errors import Misconfigured
 from redesignate.run import sandbox
 from redesignate.run.heartbeat import Heart
 from redesignate.run.sandbox import Options, serve
-from redesignate.run.wiring import Wiring
+from redesignate.run.wiring import at_end
 
 
 def test_what_does_not_stop_keeps_nothing_else_from_stopping() -> None:
-    wiring = Wiring(read(files=[]))
     stopped: list[str] = []
-    wiring.on_close(lambda: stopped.append("first"))
 
     def broken() -> None:
         raise RuntimeError
 
-    wiring.on_close(broken)
-    wiring.on_close(lambda: stopped.append("last"))
-    wiring.close()
+    with ExitStack() as end:
+        at_end(end, lambda: stopped.append("first"))
+        at_end(end, broken)
+        at_end(end, lambda: stopped.append("last"))
     assert stopped == ["last", "first"]
+
+
+HEAVY = ("oslo_messaging", "keystonemiddleware", "gunicorn", "waitress", "pymysql", "psycopg", "tooz", "kombu")
+
+
+def test_what_a_process_may_need_is_imported_only_when_it_does() -> None:
+    code = "import sys, redesignate.run.services, redesignate.run.sandbox; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(HEAVY) & set(ran.stdout.split())
 
 
 class Broken:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from redesignate.model.caller import Caller
 from redesignate.model.errors import Misconfigured
 from redesignate.model.service import ServiceState
-from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.work import PeerState, Role
 from redesignate.model.zone import Action, Status, Zone
 from redesignate.store.journal import Entry

@@ -14,7 +14,7 @@ import dns.rrset
 import dns.tsig
 import pytest
 
-from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.wire import ask
 from redesignate.wire.client import Exchanger, NoAnswer
 from redesignate.wire.names import Malformed

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.wire import message, rrset, tsig
 from redesignate.wire.inbound import Limits, Transfer, TransferFault, axfr_query
 from redesignate.wire.message import AA, AXFR, QR

@@ -20,7 +20,7 @@ from redesignate.commands.tsigkeys import CreateTSIGKey
 from redesignate.config.settings import MdnsSettings, WorkerSettings
 from redesignate.mdns.service import DNSService
 from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
-from redesignate.model.tsig import Scope
+from redesignate.model.tsigkey import Scope
 from redesignate.model.work import Role
 from redesignate.store.serving import Serving
 from tests.support.bind import RealBind

@@ -11,7 +11,7 @@ import pytest
 from redesignate.backends.fake import Fake, FakeOptions
 from redesignate.commands.work import PoolForWork, WorkPool
 from redesignate.model.pool import Pool, Target
-from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.worker import pools
 from redesignate.worker.pools import PoolBook, Unusable
 

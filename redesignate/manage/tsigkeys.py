@@ -10,7 +10,7 @@ import uuid
 from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, ListTSIGKeys
 from redesignate.manage.job import Job
 from redesignate.model.errors import TSIGKeyNotFound
-from redesignate.model.tsig import Scope, TSIGKey
+from redesignate.model.tsigkey import Scope, TSIGKey
 
 
 def create(job: Job) -> int:
