@@ -13,7 +13,7 @@ from tests.house.tree import PACKAGE, code, files, parsed, short
 FLOORS = [
     ["model"],
     ["config", "observe"],
-    ["commands"],
+    ["commands", "threads"],
     ["wire", "store", "auth", "bus", "coord", "dnssec", "backends"],
     ["central", "mdns"],
     ["api", "console", "worker", "producer", "sink", "manage"],

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An asyncio loop on a thread of its own, which reports its start and stops in a bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from redesignate.observe.log import events
+
+R = TypeVar("R")
+log = events(__name__)
+
+
+class LoopThread:
+    """Runs `begin`, then waits for `stop`, then runs `end`, all on one loop.
+
+    begin   returns when the service is ready; what it raises, `start` raises
+    end     puts everything away; not called where `begin` raised
+    """
+
+    def __init__(self, name: str, *, begin: Callable[[], Awaitable[None]], end: Callable[[], Awaitable[None]]) -> None:
+        self._name = name
+        self._begin, self._end = begin, end
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread; returns when `begin` has. Raises what it raised. It may be started again once stopped."""
+        ready: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name=self._name, daemon=True)
+        self._thread.start()
+        try:
+            ready.result()
+        except BaseException:
+            self._thread.join()
+            self._thread = None
+            raise
+
+    @property
+    def running(self) -> bool:
+        """Whether the loop takes work: started, and not being stopped."""
+        return self._stopping is not None and not self._stopping.is_set()
+
+    def submit(self, work: Coroutine[Any, Any, R]) -> concurrent.futures.Future[R]:
+        """Run a coroutine on the loop, from any thread. Raises RuntimeError where the loop does not run."""
+        if self._loop is None or not self.running:
+            work.close()
+            raise RuntimeError(f"{self._name} is not running")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def tell_to_stop(self) -> None:
+        """Have `end` run; returns at once. `stop` waits for it."""
+        loop, stopping = self._loop, self._stopping
+        if loop is None or stopping is None:
+            return
+        try:
+            loop.call_soon_threadsafe(stopping.set)
+        except RuntimeError:  # the loop has ended by itself
+            log.debug("loop had ended", loop=self._name)
+
+    def stop(self, timeout_s: float | None = None) -> bool:
+        """Have `end` run and wait for the thread, so long at most; whether it has ended."""
+        if self._thread is None:
+            return True
+        self.tell_to_stop()
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            log.warning("a loop does not end", loop=self._name, waited_s=timeout_s)
+            return False
+        self._thread = None
+        return True
+
+    def _run(self, ready: concurrent.futures.Future[None]) -> None:
+        try:
+            asyncio.run(self._main(ready))
+        except BaseException as error:  # belongs to the caller of `start`
+            if not ready.done():
+                ready.set_exception(error)
+                return
+            log.exception("a loop ended by itself", loop=self._name)
+        finally:
+            self._loop = self._stopping = None
+
+    async def _main(self, ready: concurrent.futures.Future[None]) -> None:
+        self._stopping = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        await self._begin()
+        ready.set_result(None)
+        await self._stopping.wait()
+        await self._end()
