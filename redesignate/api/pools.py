@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import falcon
 
-from redesignate.api import shapes
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, parse_id
 from redesignate.api.resource import Resource, send
+from redesignate.api.shapes.pools import POOL
 from redesignate.commands.pools import GetPool, ListPools
 
 POOLS = Listing("pools", frozenset({"name"}), ("created_at", "id", "updated_at", "name"))
@@ -21,9 +21,9 @@ class Pools(Resource):
         """A page of the pools."""
         query = list_query(req, POOLS, self.settings)
         page = self.central.call(ListPools(caller=req.caller, query=query))
-        send(resp, envelope(req, POOLS, query, [shapes.pool(pool, req.base) for pool in page.items], page))
+        send(resp, envelope(req, POOLS, query, POOL.listed(page.items, req.base), page))
 
     def on_get_one(self, req: Request, resp: falcon.Response, pool_id: str) -> None:
         """One pool."""
         pool = self.central.call(GetPool(caller=req.caller, pool_id=parse_id("pool_id", pool_id)))
-        send(resp, shapes.pool(pool, req.base))
+        send(resp, POOL.shown(pool, req.base))

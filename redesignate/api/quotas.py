@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import falcon
 
-from redesignate.api import shapes
 from redesignate.api.request import Request
 from redesignate.api.resource import Resource, send
+from redesignate.api.shapes.quotas import QUOTA, limits
 from redesignate.auth.identity import Authenticator
 from redesignate.bus.port import Central
 from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQuotas
@@ -33,8 +33,8 @@ class Quotas(Resource):
         """Set some of a project's quotas, of a project that exists where the operator wants that checked."""
         if self.settings.quotas_verify_project_id:
             self.authenticate.check_project(req.env, project_id)
-        limits = shapes.quota_limits(req.json())
-        send(resp, self.central.call(SetQuotas(caller=req.caller, project_id=project_id, limits=limits)))
+        wanted = QUOTA.changed(req.json(), dict)
+        send(resp, self.central.call(SetQuotas(caller=req.caller, project_id=project_id, limits=wanted)))
 
     def on_delete_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """Give a project the defaults again."""
@@ -48,4 +48,4 @@ class Limits(Resource):
     def on_get(self, req: Request, resp: falcon.Response) -> None:
         """The limits of the caller's project."""
         found = self.central.call(GetLimits(caller=req.caller))
-        send(resp, shapes.limits(found, self.settings.max_limit_v2))
+        send(resp, limits(found, self.settings.max_limit_v2))

@@ -12,7 +12,7 @@ from wsgiref.types import WSGIEnvironment
 import falcon
 import msgspec
 
-from redesignate.api.fields import kind
+from redesignate.api.shapes.members import json_type
 from redesignate.auth.identity import Identity
 from redesignate.model.caller import Caller
 from redesignate.model.errors import (
@@ -23,12 +23,11 @@ from redesignate.model.errors import (
     InvalidUUID,
     UnsupportedContentType,
 )
+from redesignate.model.limits import PROJECT_LENGTH, USER_LENGTH
 
 REQUEST_ID = "redesignate.request_id"
 BODY = "redesignate.body"
 """Keys of the WSGI environment: the request's id, and its body, which `api/door.py` has read and measured."""
-USER_LENGTH, PROJECT_LENGTH = 64, 36
-"""As long as the ids that keystone gives at most (LDAP users have the long ones)."""
 
 _DECODER = msgspec.json.Decoder()
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
@@ -81,29 +80,25 @@ class Request(falcon.Request):
             raise UnsupportedContentType(f"Content type {declared[:100]!r} is not application/json")
         if not body:
             raise EmptyBody
-        return _object(body)
+        try:
+            value = _DECODER.decode(body)
+        except msgspec.ValidationError as wrong:  # well-formed, but a number beyond what we hold
+            raise InvalidObject(str(wrong).partition(" - at")[0]) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+            raise InvalidJSON(str(wrong)) from None
+        except RecursionError:
+            raise InvalidJSON("JSON is nested too deeply") from None
+        if value is None:
+            raise EmptyBody
+        if not isinstance(value, dict):
+            raise InvalidObject(f"The body must be a JSON object, not {json_type(value)}")
+        return value
 
     def _singles(self) -> dict[str, str]:
         twice = [name for name, value in self.params.items() if isinstance(value, list)]
         if twice:
             raise BadInput("Duplicate filters " + ", ".join(twice))
         return self.params  # type: ignore[return-value]  # no lists are left
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        value = _DECODER.decode(body)
-    except msgspec.ValidationError as wrong:  # well-formed, but a number beyond what we hold
-        raise InvalidObject(str(wrong).partition(" - at")[0]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
-        raise InvalidJSON(str(wrong)) from None
-    except RecursionError:
-        raise InvalidJSON("JSON is nested too deeply") from None
-    if value is None:
-        raise EmptyBody
-    if not isinstance(value, dict):
-        raise InvalidObject(f"The body must be a JSON object, not {kind(value)}")
-    return value
 
 
 def refuse_filters(names: object) -> None:
@@ -120,6 +115,8 @@ def truth(text: str) -> bool:
 
 def parse_id(name: str, text: str) -> str:
     """An id of the path in the dashed form; 32 hex digits are taken too. Raises InvalidUUID."""
+    if _UUID.match(text):
+        return text
     found = uuid_or_none(text)
     if found is None:
         raise InvalidUUID(f"Invalid UUID {name}: {text}")
@@ -152,7 +149,7 @@ def caller(request: Request, identity: Identity) -> Caller:
     _check_id("project", identity.project_id, PROJECT_LENGTH)
     _check_id("project", sudo, PROJECT_LENGTH)
     return Caller(
-        request_id=request.request_id,
+        request_id=env[REQUEST_ID],
         user_id=identity.user_id,
         project_id=sudo or identity.project_id,
         roles=identity.roles,
@@ -161,9 +158,9 @@ def caller(request: Request, identity: Identity) -> Caller:
         project_domain_id=identity.project_domain_id,
         domain_id=identity.domain_id,
         system_scope=identity.system_scope,
-        all_projects=_switch(query, _ALL_PROJECTS, request.flag("HTTP_X_AUTH_ALL_PROJECTS")),
-        edit_managed=_switch(query, (_EDIT_MANAGED,), request.flag("HTTP_X_DESIGNATE_EDIT_MANAGED_RECORDS")),
-        hard_delete=request.flag("HTTP_X_DESIGNATE_HARD_DELETE"),
+        all_projects=_switch(query, _ALL_PROJECTS, env.get("HTTP_X_AUTH_ALL_PROJECTS")),
+        edit_managed=_switch(query, (_EDIT_MANAGED,), env.get("HTTP_X_DESIGNATE_EDIT_MANAGED_RECORDS")),
+        hard_delete=_switch(query, (), env.get("HTTP_X_DESIGNATE_HARD_DELETE")),
         sudo=bool(sudo),
     )
 
@@ -174,9 +171,9 @@ def _check_id(what: str, ident: str | None, longest: int) -> None:
         raise BadInput(f"A {what} id has at most {longest} characters, all of them printable")
 
 
-def _switch(query: Mapping[str, Any], names: tuple[str, ...], default: bool) -> bool:
+def _switch(query: Mapping[str, Any], names: tuple[str, ...], header: str | None) -> bool:
     for name in names:
         value = query.get(name)
         if isinstance(value, str):
             return truth(value)
-    return default
+    return header is not None and truth(header)

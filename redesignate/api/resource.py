@@ -30,6 +30,6 @@ def send(resp: falcon.Response, content: Any, status: int = 200, *, location: st
         resp.set_header("Location", location)
 
 
-def accepted(status: str, otherwise: int) -> int:
+def accepted(status: Status, otherwise: int) -> int:
     """202 while nameservers have yet to follow, else what the verb says for a thing that is done."""
-    return 202 if status == Status.PENDING.value else otherwise
+    return 202 if status is Status.PENDING else otherwise

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import falcon
-import msgspec
 
-from redesignate.api import shapes
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, link_base, parse_id
 from redesignate.api.resource import Resource, accepted, send
+from redesignate.api.shapes.members import Body
+from redesignate.api.shapes.rrsets import RECORDSET
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
 
 _FILTERS = frozenset({"name", "type", "ttl", "data", "status", "description"})
@@ -40,35 +38,35 @@ class Recordsets(Resource):
     def on_post(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Add an RRset."""
         ident = parse_id("zone_id", zone_id)
-        new = shapes.new_recordset(req.json())
-        made = shapes.recordset(self.central.call(CreateRRset(caller=req.caller, zone_id=ident, new=new)), req.base)
-        send(resp, made, accepted(made.status, 201), location=made.links["self"])
+        new = RECORDSET.created(req.json())
+        made = self.central.call(CreateRRset(caller=req.caller, zone_id=ident, new=new))
+        shown = RECORDSET.shown(made, req.base)
+        send(resp, shown, accepted(made.status, 201), location=shown.links["self"])
 
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """One RRset."""
         zone, rrset = _ids(zone_id, recordset_id)
         found = self.central.call(GetRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
-        send(resp, shapes.recordset(found, req.base))
+        send(resp, RECORDSET.shown(found, req.base))
 
     def on_put_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """Change the members that the body holds; `records` replaces the list."""
         zone, rrset = _ids(zone_id, recordset_id)
 
-        def present() -> dict[str, Any]:
+        def present() -> Body:
             found = self.central.call(GetRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
-            shown: dict[str, Any] = msgspec.to_builtins(shapes.recordset(found, req.base))
-            return shown
+            return RECORDSET.compared(found, req.base)
 
-        change = shapes.recordset_change(req.json(), present)
+        change = RECORDSET.changed(req.json(), present)
         question = UpdateRRset(caller=req.caller, zone_id=zone, rrset_id=rrset, change=change)
-        changed = shapes.recordset(self.central.call(question), req.base)
-        send(resp, changed, accepted(changed.status, 200))
+        changed = self.central.call(question)
+        send(resp, RECORDSET.shown(changed, req.base), accepted(changed.status, 200))
 
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """Take an RRset away."""
         zone, rrset = _ids(zone_id, recordset_id)
         gone = self.central.call(DeleteRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
-        send(resp, shapes.recordset(gone, req.base), 202)
+        send(resp, RECORDSET.shown(gone, req.base), 202)
 
     def on_get_all(self, req: Request, resp: falcon.Response) -> None:
         """A page of the RRsets that the caller's project created, in whatever zone."""
@@ -88,8 +86,7 @@ class Recordsets(Resource):
         """A page, of one zone or of all. The total is left out where the client does not want it counted."""
         query = list_query(req, listing, self.settings, count=not req.flag(_HIDE_COUNTS))
         page = self.central.call(ListRRsets(caller=req.caller, zone_id=zone_id, query=query))
-        items = [shapes.recordset(rrset, req.base) for rrset in page.items]
-        send(resp, envelope(req, listing, query, items, page))
+        send(resp, envelope(req, listing, query, RECORDSET.listed(page.items, req.base), page))
 
 
 def _ids(zone_id: str, recordset_id: str) -> tuple[str, str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import falcon
 
-from redesignate.api import shapes
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, parse_id
 from redesignate.api.resource import Resource, send
+from redesignate.api.shapes.services import SERVICE
 from redesignate.commands.services import GetService, ListServices
 
 SERVICES = Listing(
@@ -25,11 +25,10 @@ class Services(Resource):
         """A page of the services."""
         query = list_query(req, SERVICES, self.settings)
         page = self.central.call(ListServices(caller=req.caller, query=query))
-        items = [shapes.service(service, req.base) for service in page.items]
-        send(resp, envelope(req, SERVICES, query, items, page))
+        send(resp, envelope(req, SERVICES, query, SERVICE.listed(page.items, req.base), page))
 
     def on_get_one(self, req: Request, resp: falcon.Response, service_id: str) -> None:
         """One service."""
         ident = parse_id("service_id", service_id)
         found = self.central.call(GetService(caller=req.caller, service_id=ident))
-        send(resp, shapes.service(found, req.base))
+        send(resp, SERVICE.shown(found, req.base))

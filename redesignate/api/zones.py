@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import falcon
-import msgspec
 
-from redesignate.api import shapes
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, parse_id
 from redesignate.api.resource import Resource, accepted, send
+from redesignate.api.shapes.members import Body
+from redesignate.api.shapes.zones import ZONE, nameservers, peers
 from redesignate.commands.inbound import TransferZone
 from redesignate.commands.zones import (
     CreateZone,
@@ -38,47 +36,45 @@ class Zones(Resource):
         """A page of the zones that the caller may see."""
         query = list_query(req, ZONES, self.settings)
         page = self.central.call(ListZones(caller=req.caller, query=query))
-        items = [shapes.zone(zone, req.base) for zone in page.items]
-        send(resp, envelope(req, ZONES, query, items, page))
+        send(resp, envelope(req, ZONES, query, ZONE.listed(page.items, req.base), page))
 
     def on_post(self, req: Request, resp: falcon.Response) -> None:
         """Make a zone."""
-        new = shapes.new_zone(req.json())
-        made = shapes.zone(self.central.call(CreateZone(caller=req.caller, new=new)), req.base)
-        send(resp, made, accepted(made.status, 201), location=made.links["self"])
+        new = ZONE.created(req.json())
+        made = self.central.call(CreateZone(caller=req.caller, new=new))
+        shown = ZONE.shown(made, req.base)
+        send(resp, shown, accepted(made.status, 201), location=shown.links["self"])
 
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """One zone."""
         zone = self.central.call(GetZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
-        send(resp, shapes.zone(zone, req.base))
+        send(resp, ZONE.shown(zone, req.base))
 
     def on_patch_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Change some members of a zone."""
         ident = parse_id("zone_id", zone_id)
 
-        def present() -> dict[str, Any]:
-            found = self.central.call(GetZone(caller=req.caller, zone_id=ident))
-            shown: dict[str, Any] = msgspec.to_builtins(shapes.zone(found, req.base))
-            return shown
+        def present() -> Body:
+            return ZONE.compared(self.central.call(GetZone(caller=req.caller, zone_id=ident)), req.base)
 
-        change = shapes.zone_change(req.json(), present)
+        change = ZONE.changed(req.json(), present)
         changed = self.central.call(UpdateZone(caller=req.caller, zone_id=ident, change=change))
-        send(resp, shapes.zone(changed, req.base), accepted(changed.status.value, 200))
+        send(resp, ZONE.shown(changed, req.base), accepted(changed.status, 200))
 
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Let a zone go; it is shown until the nameservers have dropped it."""
         zone = self.central.call(DeleteZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
-        send(resp, shapes.zone(zone, req.base), 202)
+        send(resp, ZONE.shown(zone, req.base), 202)
 
     def on_get_nameservers(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """The names to put into the parent zone's delegation."""
         records = self.central.call(ZoneNameservers(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
-        send(resp, shapes.nameservers(records))
+        send(resp, nameservers(records))
 
     def on_get_peers(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Which server has the zone, and why the others have not."""
         views = self.central.call(ZonePeers(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
-        send(resp, shapes.peers(views))
+        send(resp, peers(views))
 
     def on_post_xfr(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Fetch a SECONDARY zone from one of its masters."""

@@ -12,11 +12,10 @@ from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQu
 from redesignate.commands.rrsets import CreateRRset, UpdateRRset
 from redesignate.model.caller import Caller
 from redesignate.model.errors import Forbidden, InvalidObject, InvalidProject, MissingProject
+from redesignate.model.limits import INT32_MAX, PROJECT_LENGTH
 from redesignate.model.quota import NAMES, check
 from redesignate.store.unit import Store, Work
 
-LIMIT_MAX = 2**31 - 1
-PROJECT_LENGTH = 36
 FEW = 50
 """Records that are read without a thought."""
 SPELLINGS = 4
@@ -77,10 +76,10 @@ def set_quotas(rules: Rules, work: Work, command: SetQuotas) -> dict[str, int]:
     for name, limit in given.items():
         if name not in NAMES:
             raise InvalidObject(f"Provided object does not match schema. Keys ['{name}'] are not valid for quota")
-        if not -1 <= limit <= LIMIT_MAX:
+        if not -1 <= limit <= INT32_MAX:
             raise InvalidObject(
                 "Provided object is not valid. Got a ValueError error with message "
-                f"Value must be between -1 and {LIMIT_MAX}, not {limit}"
+                f"Value must be between -1 and {INT32_MAX}, not {limit}"
             )
     if rules.settings.quota_driver != "noop":
         work.quotas.set(wanted, given)

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from redesignate.api import shapes
 from redesignate.api.paging import Listing
 from redesignate.api.pools import POOLS
 from redesignate.api.rrsets import OF_ZONE
 from redesignate.api.services import SERVICES
+from redesignate.api.shapes.pools import POOL
+from redesignate.api.shapes.rrsets import RECORDSET
+from redesignate.api.shapes.services import SERVICE
+from redesignate.api.shapes.shape import Shape
+from redesignate.api.shapes.zones import ZONE
 from redesignate.api.zones import ZONES
 from redesignate.model.errors import KINDS
 from tests.api.test_routes import ROUTES
@@ -46,14 +51,14 @@ def test_every_filter_and_sort_key_is_named(page: str) -> None:
 @pytest.mark.parametrize(
     ("page", "shape"),
     [
-        ("zones", shapes.ZoneOut),
-        ("recordsets", shapes.RecordsetOut),
-        ("pools", shapes.PoolOut),
-        ("service-statuses", shapes.ServiceOut),
+        ("zones", ZONE),
+        ("recordsets", RECORDSET),
+        ("pools", POOL),
+        ("service-statuses", SERVICE),
     ],
 )
-def test_every_member_is_named(page: str, shape: type[shapes.ZoneOut]) -> None:
-    assert set(shape.__struct_fields__) <= _words(page)
+def test_every_member_is_named(page: str, shape: Shape[Any, Any]) -> None:
+    assert set(shape.names) <= _words(page)
 
 
 def test_every_kind_of_failure_has_its_line_and_status() -> None:

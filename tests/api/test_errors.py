@@ -78,7 +78,7 @@ BODIES = {
     b'{"ttl":1e999}': "invalid_object",
     b'{"ttl":' + b"9" * 5000 + b"}": "invalid_object",
     b'{"name":"a.","ttl":' + b"9" * 300 + b"}": "invalid_object",
-    b'{"name":"a.","name":5}': "invalid_object",
+    b'{"name":"a.","name":{}}': "invalid_object",
     b'{"name":"a\\u0000."}': "invalid_object",
     b'{"name":["a."]}': "invalid_object",
     b"{}": "invalid_object",

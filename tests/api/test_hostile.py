@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from redesignate.api import shapes
+from redesignate.api.shapes.rrsets import RECORDSET
+from redesignate.api.shapes.zones import ZONE
 from redesignate.model.errors import KINDS
 from tests.api.client import Answer, Client
 from tests.api.conftest import System
@@ -43,7 +44,7 @@ ANY_VALUE = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
     max_leaves=10,
 )
-ZONE_BODY = st.dictionaries(st.sampled_from(sorted(shapes.ZoneOut.__struct_fields__)) | ANY_TEXT, ANY_VALUE, max_size=5)
+ZONE_BODY = st.dictionaries(st.sampled_from(sorted(ZONE.names)) | ANY_TEXT, ANY_VALUE, max_size=5)
 NEARLY_A_ZONE = st.builds(
     lambda base, more: {**base, **more},
     st.fixed_dictionaries({"name": ANY_TEXT, "email": st.just("a@b.example") | ANY_VALUE}),
@@ -58,9 +59,7 @@ NEARLY_A_ZONE = st.builds(
         },
     ),
 )
-RRSET_BODY = st.dictionaries(
-    st.sampled_from(sorted(shapes.RecordsetOut.__struct_fields__)) | ANY_TEXT, ANY_VALUE, max_size=5
-)
+RRSET_BODY = st.dictionaries(st.sampled_from(sorted(RECORDSET.names)) | ANY_TEXT, ANY_VALUE, max_size=5)
 NEARLY_AN_RRSET = st.fixed_dictionaries(
     {
         "name": st.sampled_from(["www.example.org.", "example.org.", "*.example.org.", "_25._tcp.example.org."])

@@ -142,7 +142,7 @@ def test_a_wrong_change_is_refused(system: System, change: dict[str, Any]) -> No
         {"name": "example.org.", "email": "a@b.example", "ttl": 10**30},
         {"name": "example.org.", "email": "a@b.example", "description": "x" * 161},
         {"name": "example.org.", "email": "a@b.example", "attributes": {"k" * 51: "v"}},
-        {"name": "example.org.", "email": "a@b.example", "attributes": {"k": 1}},
+        {"name": "example.org.", "email": "a@b.example", "attributes": {"k": None}},
         {"name": "example.org.", "email": "a@b.example", "type": "primary"},
         {"name": "example.org.", "email": "a@b.example", "masters": ["192.0.2.1"]},
         {"name": "example.org.", "type": "SECONDARY"},

@@ -11,12 +11,11 @@ from redesignate.central.rules import Rules
 from redesignate.model.caller import Caller
 from redesignate.model.errors import BadInput, InvalidObject, InvalidTTL
 from redesignate.model.inbound import DNS_PORT, endpoint
+from redesignate.model.limits import ATTRIBUTE_LENGTH, DESCRIPTION_LENGTH, NAME_LENGTH, TTL_MAX
 from redesignate.model.names import InvalidName, canonical, check_rrset_name, check_zone_name
 from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.rdata import TYPES, Rdata, check_at, is_supported, key, parse
 
-TTL_MAX = 2**31 - 1
-DESCRIPTION_LENGTH = 160
 MOST = 60
 """Attributes or primaries of one zone: what fits in a text column of every database (65,535 octets)."""
 NAMED = 100
@@ -74,7 +73,7 @@ def _stored(condition: Condition) -> Condition:
 
 def email(text: str) -> str:
     """A mail address that fits an SOA: one @, 255 characters at most, a name once the @ is a dot. InvalidObject."""
-    if text.count("@") != 1 or len(text) > 255 or not text.isascii():
+    if text.count("@") != 1 or len(text) > NAME_LENGTH or not text.isascii():
         raise refused(ValueError(f"{text} is not an email address"))
     try:
         check_zone_name(text.replace("@", ".") + ".")
@@ -105,8 +104,8 @@ def ttl(rules: Rules, caller: Caller, seconds: int) -> int:
 def attributes(given: Mapping[str, str]) -> dict[str, str]:
     """Keys and values of at most 50 characters. Raises InvalidObject."""
     for name, value in given.items():
-        if len(name) > 50 or len(value) > 50:
-            raise refused(ValueError("Attribute keys and values hold at most 50 characters"))
+        if len(name) > ATTRIBUTE_LENGTH or len(value) > ATTRIBUTE_LENGTH:
+            raise refused(ValueError(f"Attribute keys and values hold at most {ATTRIBUTE_LENGTH} characters"))
     if len(given) > MOST:
         raise refused(ValueError(f"There may be at most {MOST} attributes"))
     return dict(given)
@@ -114,8 +113,8 @@ def attributes(given: Mapping[str, str]) -> dict[str, str]:
 
 def primaries(given: Sequence[str]) -> tuple[str, ...]:
     """Hosts, with a port each or without; port 53 is not written. Raises InvalidObject."""
-    if len(given) > MOST or any(len(text) > 255 or "\0" in text for text in given):
-        raise refused(ValueError(f"There may be at most {MOST} masters of at most 255 characters each"))
+    if len(given) > MOST or any(len(text) > NAME_LENGTH or "\0" in text for text in given):
+        raise refused(ValueError(f"There may be at most {MOST} masters of at most {NAME_LENGTH} characters each"))
     try:
         return tuple(dict.fromkeys(_primary(text) for text in given))
     except ValueError as error:

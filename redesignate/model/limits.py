@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How large and how long values may be: each limit once, for every room that has to know it.
+
+What a limit is checked for, and in which words a value beyond it is refused, is the business of the rooms.
+"""
+
+from __future__ import annotations
+
+INT32_MAX = 2**31 - 1
+"""The largest number of an INTEGER column, and of every count and time that the API takes."""
+TTL_MAX = INT32_MAX
+"""Seconds (RFC 2181 §8)."""
+NAME_LENGTH = 255
+"""Characters of a domain name or a mail address."""
+DESCRIPTION_LENGTH = 160
+"""Characters."""
+ATTRIBUTE_LENGTH = 50
+"""Characters of the key, and of the value, of a zone's attribute."""
+PROJECT_LENGTH = 36
+"""Characters of a project's id: as many as keystone gives."""
+USER_LENGTH = 64
+"""Characters of a user's id: as many as keystone gives (those of LDAP are the long ones)."""
