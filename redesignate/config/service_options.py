@@ -290,7 +290,7 @@ def _task(name: str) -> list[cfg.Opt]:
 
 _IDLE = {
     "increment_serial": "serials rise with each change; see overdue_work.",
-    "delayed_notify": "servers are told at once; see overdue_work.",
+    "delayed_notify": "servers are notified at once; see overdue_work.",
     "worker_periodic_recovery": "overdue_work does it.",
     "periodic_exists": "no such notifications are sent yet.",
 }

@@ -167,7 +167,7 @@ TASKS: Mapping[str, Entry] = {
 
 IGNORED: Mapping[str, str] = {
     "increment_serial": "serials rise with each change; overdue_work does the rest",
-    "delayed_notify": "servers are told at once; overdue_work does the rest",
+    "delayed_notify": "servers are notified at once; overdue_work covers the rest",
     "worker_periodic_recovery": "overdue_work does it",
     "periodic_exists": "no such notifications are sent",
 }
