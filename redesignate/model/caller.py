@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks: identity, roles and the switches of one request."""
+"""The caller: identity, roles and the switches of one request."""
 
 from __future__ import annotations
 

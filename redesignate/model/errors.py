@@ -45,7 +45,7 @@ class BadInput(Problem):
 
 
 class InvalidObject(Problem):
-    """A body that does not fit its shape: either a message, or `errors` with one entry a fault."""
+    """The body does not fit its shape: either a message, or `errors` with one entry for each fault."""
 
     status, kind = 400, "invalid_object"
 
@@ -57,7 +57,7 @@ class InvalidObject(Problem):
 
 
 class EmptyBody(Problem):
-    """A body was needed and none came."""
+    """The request has no body, but needs one."""
 
     status, kind = 400, "empty_request_body"
 
@@ -69,49 +69,49 @@ class InvalidJSON(Problem):
 
 
 class InvalidUUID(Problem):
-    """An id in the path is no UUID."""
+    """An id in the path is not a UUID."""
 
     status, kind = 400, "invalid_uuid"
 
 
 class InvalidMarker(Problem):
-    """A paging marker that is no UUID."""
+    """A paging marker is not a UUID."""
 
     status, kind = 400, "invalid_marker"
 
 
 class MarkerNotFound(Problem):
-    """A paging marker that names nothing the caller may see."""
+    """A paging marker names nothing that the caller may see."""
 
     status, kind = 400, "marker_not_found"
 
 
 class InvalidLimit(Problem):
-    """A page size out of range."""
+    """A page size is out of range."""
 
     status, kind = 400, "invalid_limit"
 
 
 class InvalidSortKey(Problem):
-    """An order that the collection does not offer."""
+    """A sort key that the collection does not have."""
 
     status, kind = 400, "invalid_sort_key"
 
 
 class InvalidSortDir(Problem):
-    """A direction other than asc or desc."""
+    """A sort direction other than asc or desc."""
 
     status, kind = 400, "invalid_sort_dir"
 
 
 class InvalidOperation(Problem):
-    """The thing exists and does not allow this."""
+    """The resource exists but does not allow this operation."""
 
     status, kind = 400, "invalid_operation"
 
 
 class InvalidZoneName(Problem):
-    """A zone name that this cloud does not take: too long, a TLD, blacklisted."""
+    """A zone name that this cloud does not accept: too long, a TLD, or blacklisted."""
 
     status, kind = 400, "invalid_zone_name"
 
@@ -123,31 +123,31 @@ class InvalidRRsetName(Problem):
 
 
 class InvalidRRsetLocation(Problem):
-    """An RRset at a place that DNS or the zone's neighbours forbid."""
+    """An RRset at a name where the DNS, or another RRset there, forbids it."""
 
     status, kind = 400, "invalid_recordset_location"
 
 
 class InvalidTTL(Problem):
-    """A TTL below the operator's minimum."""
+    """The TTL is below the operator's minimum."""
 
     status, kind = 400, "invalid_ttl"
 
 
 class ZoneHasSubZone(Problem):
-    """A zone that still has zones below it."""
+    """The zone still has child zones."""
 
     status, kind = 400, "zone_has_sub_zone"
 
 
 class InvalidProject(Problem):
-    """A project that the identity service does not know."""
+    """The identity service does not know the project."""
 
     status, kind = 400, "invalid_project"
 
 
 class InvalidTSIGKey(Problem):
-    """A TSIG key bound to nothing that exists."""
+    """A TSIG key is bound to a resource that does not exist."""
 
     status, kind = 400, "invalid_tsigkey"
 
@@ -159,37 +159,37 @@ class LastServerKept(Problem):
 
 
 class MissingProject(Problem):
-    """The token names no project where one is needed (401 is what v2 publishes)."""
+    """The token names no project, but the operation needs one (v2 publishes 401)."""
 
     status, kind = 401, "missing_project_id"
 
 
 class Forbidden(Problem):
-    """Policy says no."""
+    """The policy does not allow this."""
 
     status, kind = 403, "forbidden"
 
 
 class IllegalChild(Problem):
-    """A zone below one that another project owns."""
+    """The zone lies below one of another project."""
 
     status, kind = 403, "illegal_child"
 
 
 class IllegalParent(Problem):
-    """A zone above one that another project owns."""
+    """The zone lies above one of another project."""
 
     status, kind = 403, "illegal_parent"
 
 
 class InvalidTokenScope(Problem):
-    """A token of the wrong scope."""
+    """The token has the wrong scope."""
 
     status, kind = 403, "invalid_token_scope"
 
 
 class NotFound(Problem):
-    """Nothing lives at this address."""
+    """There is no resource at this path."""
 
     status, kind = 404, "not_found"
 
@@ -231,13 +231,13 @@ class TSIGKeyNotFound(Problem):
 
 
 class MethodNotAllowed(Problem):
-    """The address exists, the verb does not."""
+    """The path exists, but does not support this method."""
 
     status, kind = 405, "method_not_allowed"
 
 
 class DuplicateZone(Problem):
-    """The zone's name is taken."""
+    """A zone of this name exists already."""
 
     status, kind = 409, "duplicate_zone"
 
@@ -249,31 +249,31 @@ class DuplicateRRset(Problem):
 
 
 class DuplicatePool(Problem):
-    """The pool's name is taken."""
+    """A pool of this name exists already."""
 
     status, kind = 409, "duplicate_pool"
 
 
 class DuplicateTSIGKey(Problem):
-    """The key's name is taken."""
+    """A key of this name exists already."""
 
     status, kind = 409, "duplicate_tsigkey"
 
 
 class OverQuota(Problem):
-    """A limit of the project is reached."""
+    """The project has reached a quota."""
 
     status, kind = 413, "over_quota"
 
 
 class UnsupportedContentType(Problem):
-    """The body came as something other than JSON."""
+    """The content type of the body is not JSON."""
 
     status, kind = 415, "unsupported_content_type"
 
 
 class NoServersConfigured(Problem):
-    """The pool has no NS records, so no zone can be made in it."""
+    """The pool has no NS records, so no zone can be created in it."""
 
     status, kind = 500, "no_servers_configured"
 
@@ -285,20 +285,20 @@ class MultiplePoolsFound(Problem):
 
 
 class Misconfigured(Problem):
-    """The operator's files say something that cannot work; the text names file, key and mend."""
+    """The configuration cannot work; the text names file, key and fix."""
 
     status, kind = 500, "configuration_error"
 
 
 class Unavailable(Problem):
-    """Something this service leans on is away; ask again after `retry_after` seconds."""
+    """A service that this one depends on is unavailable; retry after `retry_after` seconds."""
 
     status, kind = 503, "unavailable"
     retry_after: ClassVar[int] = 2
 
 
 class IdentityAway(Problem):
-    """The identity service that should confirm a project cannot be found or asked."""
+    """The identity service that confirms projects cannot be found or reached."""
 
     status, kind = 504, "keystone_communication_failure"
 

@@ -133,11 +133,11 @@ def _is_v6(host: str) -> bool:
 
 def _wrong(text: str) -> ValueError:
     shown = "".join(c if c.isprintable() else "?" for c in text[:80])
-    return ValueError(f"{shown!r} is no master; write an address or a name, with :port where it is not 53")
+    return ValueError(f"{shown!r} is not a valid master; use an IP address or host name, optionally followed by :port")
 
 
 def same_host(address: str, primary: str) -> bool:
-    """Whether an IP address is that of a primary; one that is written as a name is never known by its address."""
+    """Whether an IP address is that of a primary; one that is given as a host name never is."""
     try:
         return ipaddress.ip_address(address) == ipaddress.ip_address(endpoint(primary).host)
     except ValueError:

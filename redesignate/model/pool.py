@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pool: the nameservers that serve a set of zones, and how they are told."""
+"""A pool: the nameservers that serve a set of zones, and how zones reach them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Nameserver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A server that is told of zones: `type` names the backend, `options` are its own, `primaries` are our mdns.
+    """A server on which zones are created and deleted: `type` names the backend, `options` are the backend's own,
+    `primaries` are the addresses at which the server reaches mdns.
 
     `id` stays the same over changes of the pool while type and the options that address the server do.
     """
@@ -96,7 +97,7 @@ class TargetSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CatalogSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A pool file's catalog zone and the TSIG key that guards it; an empty name takes away the stored one."""
+    """A pool file's catalog zone and the TSIG key that protects it; an empty name removes the stored one."""
 
     name: str
     refresh: int = 60
@@ -120,7 +121,7 @@ class PoolSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def peers(pool: Pool) -> tuple[Target | Nameserver, ...]:
-    """Every server of the pool that zones must agree with: those that are told, and those that are asked."""
+    """Every server of the pool whose state is tracked: targets, on which zones are created, and polled nameservers."""
     return (*pool.targets, *pool.nameservers)
 
 
