@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The built-in nameserver: mdns serves every zone of the database by itself, so there is nobody to tell."""
+"""The built-in nameserver: mdns serves every zone of the database by itself, so there is nothing to set up.
+
+Nor can it hold a zone that is not ours: what it serves is what the database has.
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A backend that remembers what it was told and can be told to fail: for tests, and for trying a pool out."""
+"""A backend that remembers its calls and fails on demand: for tests, and for trying a pool out."""
 
 from __future__ import annotations
 
 from collections import deque
 
-from redesignate.backends.port import BackendError, BackendKind, BackendZone, TargetOptions
+from redesignate.backends.port import BackendError, BackendKind, BackendZone, NotOurs, TargetOptions
 from redesignate.model.pool import Target
 
 KEPT = 10_000
@@ -18,17 +18,22 @@ class FakeOptions(TargetOptions, frozen=True, kw_only=True):
 
 
 class Fake:
-    """Remembers its zones (by name), and its last calls as (what, zone name). `failing` may be set at any time."""
+    """Remembers its zones (by name), and its last calls as (what, zone name). `failing` may be set at any time.
+
+    foreign   names of zones that somebody else put there
+    """
 
     def __init__(self, target: Target, options: FakeOptions) -> None:
         self.target = target
         self.failing = options.fail
         self.zones: dict[str, str] = {}
+        self.foreign: set[str] = set()
         self.calls: deque[tuple[str, str]] = deque(maxlen=KEPT)
 
     async def create(self, zone: BackendZone) -> None:
         """Remember the zone."""
         self._note("create", zone)
+        self._refuse_foreign(zone)
         self.zones[zone.name] = zone.id
 
     async def update(self, zone: BackendZone) -> None:
@@ -38,6 +43,7 @@ class Fake:
     async def delete(self, zone: BackendZone, hard: bool) -> None:
         """Forget the zone."""
         self._note("delete hard" if hard else "delete", zone)
+        self._refuse_foreign(zone)
         self.zones.pop(zone.name, None)
 
     async def ping(self) -> None:
@@ -47,6 +53,10 @@ class Fake:
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+    def _refuse_foreign(self, zone: BackendZone) -> None:
+        if zone.name in self.foreign:
+            raise NotOurs("fake", zone)
 
     def _note(self, what: str, zone: BackendZone) -> None:
         self.calls.append((what, zone.name))

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of a backend: how one target of a pool is told that a zone exists, and that it is gone.
+"""The contract of a backend: how a zone is put on one target of a pool, and taken off it.
 
 Backends move no data (that is mdns by AXFR and IXFR), send no NOTIFY, poll nothing and retry nothing: the worker does.
 Every method is idempotent. Everything runs on the worker's event loop and never blocks it.
+A zone that the target's own word does not prove to be ours (a file name, a template, an account) is neither changed
+nor deleted.
 """
 
 from __future__ import annotations
@@ -17,11 +19,25 @@ from redesignate.model.pool import Endpoint, Target
 
 
 class BackendError(Exception):
-    """The target could not be told; the text is one line for a person and names the server."""
+    """The target could not be reached or did not do it; the text is one line for a person and names the server."""
 
 
 class BackendRefused(BackendError):
     """The server was reached and said no: this zone's trouble, not the server's."""
+
+
+class NotOurs(BackendRefused):
+    """The server has a zone of this name that we did not put there, so it was left as it is.
+
+    what   the server's word for the zone's kind ("primary"); empty where it does not say
+    """
+
+    def __init__(self, server: object, zone: BackendZone, what: str = "") -> None:
+        kind = f" ({what})" if what else ""
+        super().__init__(
+            f"{server} has a zone {zone.name}{kind} that was not created by this service; it is left unchanged. "
+            "Remove it from that server's configuration, or use another name"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +64,10 @@ class Backend(Protocol):
     """One target, for as long as its pool stays as it is."""
 
     async def create(self, zone: BackendZone) -> None:
-        """Bring about that the target has the zone as a secondary of the target's primaries, whatever was there before.
+        """Bring about that the target has the zone as a secondary of the target's primaries.
 
-        Raises BackendError.
+        A zone that we put there earlier is corrected, also one of another id (the name was deleted and made again). Any
+        other zone of this name stays as it is. Raises NotOurs, BackendError.
         """
         ...
 
@@ -61,7 +78,7 @@ class Backend(Protocol):
     async def delete(self, zone: BackendZone, hard: bool) -> None:
         """Bring about that the target has no such zone; with `hard`, nothing of its data on disk either.
 
-        Raises BackendError.
+        A zone of this name that is not provably ours stays as it is. Raises NotOurs, BackendError.
         """
         ...
 

@@ -21,7 +21,7 @@ MEND = "correct it in pools.yaml and run 'redesignate manage pool update'"
 
 
 def kind(name: str) -> BackendKind | None:
-    """The backend of this name, ours first; None where nobody has it. Cost: reads entry points for names not ours.
+    """The backend of this name, ours first; None where there is none. Cost: reads entry points for names not ours.
 
     Raises Misconfigured when a third party's cannot be loaded.
     """
@@ -33,7 +33,9 @@ def kind(name: str) -> BackendKind | None:
         return None
     found: object = plugin.driver
     if not isinstance(found, BackendKind):
-        raise Misconfigured(f"entry point {name!r} of group {ENTRY_POINTS} is no BackendKind; ask its maker")
+        raise Misconfigured(
+            f"entry point {name!r} of group {ENTRY_POINTS} is not a BackendKind; ask the maker of the plug-in"
+        )
     return found
 
 
@@ -42,7 +44,7 @@ def parse_options(pool: Pool, target: Target) -> TargetOptions:
     found = kind(target.type)
     if found is None:
         known = ", ".join(sorted(KINDS))
-        raise _wrong(pool, target, f"type: there is no backend of this name; known: {known}")
+        raise _wrong(pool, target, f"type: no backend has this name; known: {known}")
     try:
         return msgspec.convert(dict(target.options), found.options, strict=False)
     except msgspec.ValidationError as error:

@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import time
 
 from redesignate.backends.port import BackendError, BackendRefused
+from redesignate.backends.rndc_key import KeySource
 from redesignate.backends.rndc_message import LARGEST, RndcFormatError, RndcKey, Table, decode, encode, text
+from redesignate.model.clock import SECOND, Clock, now
 from redesignate.model.pool import Endpoint
 
 LIFE_S = 60
@@ -28,23 +29,28 @@ class _Dropped(Exception):
     """The connection ended before the answer was there."""
 
 
+class _KeyRefused(Exception):
+    """named closed the connection without a word: it does not like the signature, the address or the clock."""
+
+
 class RndcChannel:
     """Speaks to one control channel. Belongs to the event loop that first uses it.
 
     `timeout` (seconds) bounds connecting and each command; there is always one. Waiting for one's turn is not counted.
     """
 
-    def __init__(self, server: Endpoint, key: RndcKey, timeout: float) -> None:
+    def __init__(self, server: Endpoint, key: KeySource, timeout: float, *, clock: Clock = now) -> None:
         self.server = server
         self._key = key
         self._timeout = timeout
+        self._clock = clock
         self._lock = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._nonce: str | None = None
         self._serial = secrets.randbits(32)
 
     async def command(self, line: str) -> str:
-        """Send one command and return its text. The line's operands must be safe: see `bind9.quoted`.
+        """Send one command and return its text. The line's operands must be safe: see `bind9_zone.quoted`.
 
         A kept connection that turns out to be dropped is replaced and the command sent once more, so commands must be
         idempotent to us. Raises CommandRefused, BackendError.
@@ -91,6 +97,24 @@ class RndcChannel:
         return self._result(answer)
 
     async def _open(self) -> None:
+        """Connect. Where named refuses the key and the key's file has another by now, connect with that one."""
+        try:
+            await self._greet()
+        except _KeyRefused:
+            refused = self._key.key
+            try:
+                if not await self._key.renewed():
+                    raise self._refused(refused) from None
+                self._abort()
+                await self._greet()
+            except ValueError as error:
+                raise self._refused(refused, f"; {error}") from None
+            except _KeyRefused:
+                raise self._refused(self._key.key) from None
+        self._key.accepted()
+
+    async def _greet(self) -> None:
+        """Open the connection and learn its nonce. Raises _KeyRefused, BackendError."""
         try:
             self._streams = await asyncio.open_connection(self.server.host, self.server.port)
         except OSError as error:
@@ -98,27 +122,29 @@ class RndcChannel:
         try:
             greeting = await self._exchange("null")
         except (asyncio.IncompleteReadError, ConnectionError):
-            # named closes without a word when it does not like the signature, the address or the clock
-            raise BackendError(
-                f"rndc: {self.server} closed the connection at once: it does not take key {self._key.name!r} "
-                f"({self._key.algorithm}) from this host, or the clocks differ"
-            ) from None
+            raise _KeyRefused from None
         self._nonce = text(greeting, "_ctrl", "_nonce")
+
+    def _refused(self, key: RndcKey, more: str = "") -> BackendError:
+        return BackendError(
+            f"rndc: {self.server} closed the connection at once: it does not accept key {key.name!r} "
+            f"({key.algorithm}) from this host, or the clocks differ{more}"
+        )
 
     async def _exchange(self, line: str) -> Table:
         assert self._streams is not None
         reader, writer = self._streams
-        writer.write(encode(self._key, self._message(line)))
+        writer.write(encode(self._key.key, self._message(line)))
         await writer.drain()
         size = int.from_bytes(await reader.readexactly(4), "big")
         if size > LARGEST:
             raise RndcFormatError(f"an answer of {size} bytes")
-        return decode(self._key, await reader.readexactly(size))
+        return decode(self._key.key, await reader.readexactly(size))
 
     def _message(self, line: str) -> Table:
         self._serial = (self._serial + 1) % 2**32
-        now = int(time.time())
-        control: Table = {"_ser": b"%d" % self._serial, "_tim": b"%d" % now, "_exp": b"%d" % (now + LIFE_S)}
+        made = self._clock() // SECOND
+        control: Table = {"_ser": b"%d" % self._serial, "_tim": b"%d" % made, "_exp": b"%d" % (made + LIFE_S)}
         if self._nonce is not None:
             control["_nonce"] = self._nonce.encode()
         return {"_ctrl": control, "_data": {"type": line.encode()}}

@@ -3,23 +3,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from redesignate.backends.named_conf import Statement, setting, statements
 from redesignate.backends.rndc_message import ALGORITHMS, RndcKey, secret_bytes
 
 USUAL_FILES = ("/etc/bind/rndc.conf", "/etc/rndc.conf", "/etc/bind/rndc.key", "/etc/rndc.key", "/etc/named/rndc.key")
-TOKEN = re.compile(
-    r"""(?P<skip> \s+ | //[^\n]* | \#[^\n]* | /\*.*?\*/ )
-      | "(?P<quoted> (?: [^"\\] | \\. )* )"
-      | (?P<sign> [{};] )
-      | (?P<word> [^\s{};"]+ )""",
-    re.VERBOSE | re.DOTALL,
-)
-
-Statement = tuple[tuple[str, ...], "list[Statement]"]
-"""The words before a block or semicolon, and the block's statements."""
 
 
 @dataclass
@@ -66,13 +56,13 @@ def choose(file: RndcFile, server: str) -> RndcKey:
 def parse(told: str) -> RndcFile:
     """The keys in a text of rndc.conf's syntax; what is not about keys is passed over. Raises ValueError."""
     file = RndcFile()
-    for words, block in _statements(told):
+    for words, block in statements(told):
         match words:
             case ("key", name):
                 file.keys[name] = _key(name, block)
             case ("options",):
-                file.default_key = _setting(block, "default-key")
-            case ("server", server) if (key := _setting(block, "key")) is not None:
+                file.default_key = setting(block, "default-key")
+            case ("server", server) if (key := setting(block, "key")) is not None:
                 file.server_keys[server] = key
             case _:
                 pass
@@ -80,64 +70,13 @@ def parse(told: str) -> RndcFile:
 
 
 def _key(name: str, block: list[Statement]) -> RndcKey:
-    algorithm = (_setting(block, "algorithm") or "hmac-md5").lower().removesuffix(".sig-alg.reg.int")
+    algorithm = (setting(block, "algorithm") or "hmac-md5").lower().removesuffix(".sig-alg.reg.int")
     if algorithm not in ALGORITHMS:
         raise ValueError(f"key {name!r} has unknown algorithm {algorithm!r}; known: {', '.join(ALGORITHMS)}")
-    secret = _setting(block, "secret")
+    secret = setting(block, "secret")
     if secret is None:
         raise ValueError(f"key {name!r} has no secret")
     try:
         return RndcKey(name, algorithm, secret_bytes(secret))
     except ValueError as error:
         raise ValueError(f"key {name!r}: {error}") from None
-
-
-def _setting(block: list[Statement], name: str) -> str | None:
-    for words, _ in block:
-        if len(words) == 2 and words[0] == name:
-            return words[1]
-    return None
-
-
-def _statements(told: str) -> list[Statement]:
-    top: list[Statement] = []
-    open_blocks = [top]
-    words: list[str] = []
-    block: list[Statement] = []
-    for kind, token in _tokens(told):
-        if kind != "sign":
-            words.append(token)
-        elif token == "{":
-            block = []
-            open_blocks[-1].append((tuple(words), block))
-            open_blocks.append(block)
-            words = []
-        elif token == "}":
-            if len(open_blocks) == 1:
-                raise ValueError("a '}' too many")
-            if words:
-                raise ValueError(
-                    f"a ';' is missing after {words[-1]!r}" if words[0] != "secret" else "a ';' is missing"
-                )
-            open_blocks.pop()
-        else:
-            if words:
-                open_blocks[-1].append((tuple(words), []))
-            words = []
-    if len(open_blocks) > 1 or words:
-        raise ValueError("it ends in the middle of a statement")
-    return top
-
-
-def _tokens(told: str) -> list[tuple[str, str]]:
-    tokens: list[tuple[str, str]] = []
-    at = 0
-    while at < len(told):
-        found = TOKEN.match(told, at)
-        if found is None:
-            raise ValueError(f"line {told.count(chr(10), 0, at) + 1} cannot be read")
-        at = found.end()
-        kind = found.lastgroup or "skip"
-        if kind != "skip":
-            tokens.append((kind, found[kind]))
-    return tokens

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from redesignate.backends.port import Backend, BackendError, BackendRefused, BackendZone
+from redesignate.backends.port import Backend, BackendError, BackendRefused, BackendZone, NotOurs
 from redesignate.model.pool import Endpoint
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.model.work import PeerOutcome, PeerState, Role
@@ -46,6 +46,8 @@ async def tell(job: Job, rig: TargetRig) -> PeerOutcome:
         why = telling.doing
     except (BackendError, Unusable) as error:
         why = str(error)
+        if isinstance(error, NotOurs):
+            job.mark_not_ours(rig.notify, why)
     except _LeaseLost:
         why, tried = "the lease ran out", False
     finally:

@@ -69,6 +69,7 @@ class Job:
     _any_told: Sign = field(default_factory=_sign)
     _untold: set[Endpoint] = field(default_factory=set)
     _missed: bool = False
+    _not_ours: dict[Endpoint, str] = field(default_factory=dict)
 
     def known(self, peer_id: str) -> PeerState | None:
         """What central knows of a peer."""
@@ -105,6 +106,15 @@ class Job:
     def untold(self, nameserver: Endpoint) -> bool:
         """Whether the target at the nameserver's address could not be told."""
         return nameserver in self._untold
+
+    def mark_not_ours(self, at: Endpoint | None, why: str) -> None:
+        """A target has a zone of this name that is not ours, so whatever serial it serves says nothing of our zone."""
+        if at is not None:
+            self._not_ours[at] = why
+
+    def not_ours(self, nameserver: Endpoint) -> str | None:
+        """Why what the nameserver serves is not our zone; None as far as we know that it is."""
+        return self._not_ours.get(nameserver)
 
     async def wait_told(self, nameserver: Endpoint) -> None:
         """Wait for the target at the nameserver's own address, or, where there is none, for any target."""

@@ -77,6 +77,8 @@ class _Asking:
             async with asyncio.timeout_at(self.deadline) as limit:
                 await self.job.wait_told(self.at)
                 loop = asyncio.get_running_loop()
+                if not_ours := self.job.not_ours(self.at):
+                    return _failed(server, not_ours, None)
                 if self.job.untold(self.at):
                     limit.reschedule(min(self.deadline, loop.time() + UNTOLD_S))
                 await self._until_right(loop)

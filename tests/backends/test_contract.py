@@ -12,17 +12,24 @@ import pytest
 
 from redesignate.backends import registry
 from redesignate.backends.fake import Fake
-from redesignate.backends.port import Backend, BackendZone
+from redesignate.backends.port import Backend, BackendZone, NotOurs
 from redesignate.model.pool import Endpoint, Pool, Target
 from tests.support.bind import RealBind
 
 
 @dataclass(frozen=True)
 class Rig:
-    """A backend under test. `has` looks at the server itself; None where there is nothing to see."""
+    """A backend under test.
+
+    has       looks at the server itself; None where there is nothing to see
+    foreign   a zone that the server's operator put there, not we; None only where the server serves our database alone
+    look      all that the server itself says of a zone
+    """
 
     backend: Backend
-    has: Callable[[BackendZone], bool] | None
+    has: Callable[[BackendZone], bool] | None = None
+    foreign: str | None = None
+    look: Callable[[BackendZone], object] = lambda _: None
 
 
 def a_zone(name: str | None = None) -> BackendZone:
@@ -37,17 +44,22 @@ def built(kind: str, options: dict[str, str]) -> Backend:
 
 def bind_rig(bind: RealBind) -> Rig:
     backend = built("bind9", bind.target_options(view="inside"))
-    return Rig(backend, lambda zone: "masters" in bind.rndc("showzone", f'"{zone.name}" in inside'))
+
+    def look(zone: BackendZone) -> str:
+        return bind.rndc("showzone", f'"{zone.name}" in inside')
+
+    return Rig(backend, lambda zone: "masters" in look(zone), "infra.example.com.", look)
 
 
 def fake_rig(_: RealBind) -> Rig:
     backend = built("fake", {})
     assert isinstance(backend, Fake)
-    return Rig(backend, lambda zone: zone.name in backend.zones)
+    backend.foreign.add("infra.example.com.")
+    return Rig(backend, lambda zone: zone.name in backend.zones, "infra.example.com.", lambda _: backend.zones.copy())
 
 
 def builtin_rig(_: RealBind) -> Rig:
-    return Rig(built("builtin", {}), None)
+    return Rig(built("builtin", {}))
 
 
 RIGS = {"fake": fake_rig, "builtin": builtin_rig, "bind9": bind_rig}
@@ -102,6 +114,20 @@ def test_a_zone_may_come_back_under_another_id(rig: Rig) -> None:
     first, second = a_zone("again.example."), a_zone("again.example.")
     run(rig, ("create", first), ("delete hard", first), ("create", second), ("update", second))
     assert there(rig, second) is not False
+
+
+@pytest.mark.parametrize("step", ["create", "delete", "delete hard"])
+def test_a_zone_that_is_not_provably_ours_is_neither_changed_nor_deleted(rig: Rig, step: str) -> None:
+    if rig.foreign is None:
+        assert rig.has is None, "a server with zones of its own needs one that is not ours"
+        return
+    zone = a_zone(rig.foreign)
+    before = rig.look(zone)
+    with pytest.raises(NotOurs) as raised:
+        run(rig, (step, zone))
+    assert rig.foreign in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert rig.look(zone) == before
 
 
 def test_updating_a_zone_succeeds(rig: Rig) -> None:

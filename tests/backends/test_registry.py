@@ -37,7 +37,7 @@ def test_every_target_is_notified_on_loopback_unless_told() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "parts"),
     [
-        ("bind10", {}, ("'gold'", "'bind10'", "no backend", "bind9", "pools.yaml")),
+        ("bind10", {}, ("'gold'", "'bind10'", "no backend has this name", "bind9", "pools.yaml")),
         ("bind9", {"rndc_prot": "953"}, ("'gold'", "rndc_prot", "rndc_port", "pools.yaml")),
         ("bind9", {"rndc_port": "many"}, ("'gold'", "rndc_port", "int", "pools.yaml")),
         ("fake", {"port": "x"}, ("'gold'", "$.port", "pools.yaml")),
@@ -101,7 +101,7 @@ def test_a_third_party_adds_a_backend_by_entry_point(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", ASK], env=env, capture_output=True, text=True, timeout=60, check=True)
     other, odd, gone, none = done.stdout.splitlines()
     assert other.startswith("other BackendKind(name='other'")
-    assert "is no BackendKind" in odd
+    assert "is not a BackendKind" in odd
     assert "cannot be loaded" in gone
     assert none == "none None"
 

@@ -41,13 +41,13 @@ OPTIONS = """\
     listen-on port {port} {{ 127.0.0.1; }};
     listen-on-v6 {{ none; }};
     dnssec-validation no;
-    recursion no;
+    recursion {recursion};
     allow-query {{ any; }};
     allow-transfer {{ 127.0.0.1; }};
     allow-notify {{ 127.0.0.1; }};
     notify no;
     minimal-responses yes;
-    empty-zones-enable no;
+    empty-zones-enable {recursion};
     allow-new-zones yes;
     max-cache-size 2M;
     serial-query-rate 1000;
@@ -71,6 +71,7 @@ class RealBind:
     """One named. `options` are further lines for its options block; `views` puts everything into views of these names.
 
     A `view_keys` entry (view → TSIG key name, algorithm, secret) makes that view answer to that key alone.
+    `recursive`: as BIND comes out of the box, with recursion and its automatic empty zones.
     """
 
     folder: Path
@@ -80,6 +81,7 @@ class RealBind:
     views: tuple[str, ...] = ()
     view_keys: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     key_algorithm: str = "hmac-sha256"
+    recursive: bool = False
     port: int = 0
     rndc_port: int = 0
 
@@ -115,6 +117,11 @@ class RealBind:
             self._process.kill()
             self._process.wait(10)
         self._close()
+
+    def restart(self) -> None:
+        """Stop and start again: the configuration, the key too, is read anew."""
+        self.stop()
+        self.start()
 
     def kill(self) -> None:
         """kill -9, and wait for the end."""
@@ -257,7 +264,8 @@ class RealBind:
         ]
         body = self._catalog_zone() + self.config
         views = [f'view "{view}" {{ match-clients {{ {self._clients(view)} }}; {body} }};' for view in self.views]
-        options = OPTIONS.format(folder=self.folder, port=self.port) + self._catalog_option() + self.options
+        options = OPTIONS.format(folder=self.folder, port=self.port, recursion="yes" if self.recursive else "no")
+        options += self._catalog_option() + self.options
         return "\n".join(
             [f'include "{self.key_file}";', f"controls {{ {controls} }};", *keys, f"options {{\n{options}}};"]
             + (views or [body])
