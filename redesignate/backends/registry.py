@@ -44,7 +44,7 @@ def parse_options(pool: Pool, target: Target) -> TargetOptions:
     found = kind(target.type)
     if found is None:
         known = ", ".join(sorted(KINDS))
-        raise _wrong(pool, target, f"type: no backend has this name; known: {known}")
+        raise _wrong(pool, target, f"type: there is no backend of this name; known: {known}")
     try:
         return msgspec.convert(dict(target.options), found.options, strict=False)
     except msgspec.ValidationError as error:

@@ -37,7 +37,7 @@ def test_every_target_is_notified_on_loopback_unless_told() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "parts"),
     [
-        ("bind10", {}, ("'gold'", "'bind10'", "no backend has this name", "bind9", "pools.yaml")),
+        ("bind10", {}, ("'gold'", "'bind10'", "no backend of this name", "bind9", "pools.yaml")),
         ("bind9", {"rndc_prot": "953"}, ("'gold'", "rndc_prot", "rndc_port", "pools.yaml")),
         ("bind9", {"rndc_port": "many"}, ("'gold'", "rndc_port", "int", "pools.yaml")),
         ("fake", {"port": "x"}, ("'gold'", "$.port", "pools.yaml")),
