@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import QueuePool
 
+from redesignate.store.errors import disconnected
 from redesignate.store.fast import as_sqlalchemy
 
 WRITE = "READ COMMITTED"
@@ -41,6 +42,9 @@ def normalised(url: str | URL) -> URL:
 class EngineOptions:
     """Connections and sessions, as the operator wants them. Times in seconds.
 
+    lock_wait_s   how long a statement waits for a row, a table, or SQLite's write lock
+    idle_s        after which the server ends a transaction whose process froze with its locks
+    statement_s   the longest a statement may take; 0: any time
     sqlite_full   survive a power cut, not just a killed process (synchronous=FULL)
     mysql_sql_mode mysql_wsrep_sync_wait   set for each session; None: the server's own
     """
@@ -49,6 +53,9 @@ class EngineOptions:
     max_overflow: int = 50
     pool_timeout: float = 30
     pool_recycle: int = 3600
+    lock_wait_s: int = 3
+    idle_s: int = 30
+    statement_s: int = 60
     sqlite_full: bool = False
     mysql_sql_mode: str | None = "TRADITIONAL"
     mysql_wsrep_sync_wait: int | None = None
@@ -64,28 +71,53 @@ def engine(url: str | URL, *, writes: bool, options: EngineOptions = EngineOptio
         "pool_timeout": options.pool_timeout,
     }
     if parsed.get_backend_name() == "sqlite":
-        made = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": 30}, **pool)
+        settings = {"check_same_thread": False, "timeout": options.lock_wait_s}
+        made = create_engine(parsed, connect_args=settings, **pool)
         _sqlite(made, writes=writes, synchronous="FULL" if options.sqlite_full else "NORMAL")
         return made
     level = WRITE if writes else READ
     made = create_engine(parsed, isolation_level=level, pool_recycle=options.pool_recycle, **pool)
-    if parsed.get_backend_name() in ("mysql", "mariadb"):
+    event.listen(made, "handle_error", disconnected)
+    if parsed.get_backend_name() == "postgresql":
+        _postgresql(made, options)
+    else:
         _mysql(made, options)
     return made
 
 
-def _mysql(made: Engine, options: EngineOptions) -> None:
-    settings: dict[str, str | int] = {}
-    if options.mysql_sql_mode is not None:
-        settings["sql_mode"] = options.mysql_sql_mode
-    if options.mysql_wsrep_sync_wait is not None:
-        settings["wsrep_sync_wait"] = options.mysql_wsrep_sync_wait
+def _postgresql(made: Engine, options: EngineOptions) -> None:
+    limits = {
+        "lock_timeout": options.lock_wait_s,
+        "idle_in_transaction_session_timeout": options.idle_s,
+        "statement_timeout": options.statement_s,
+    }
+    # not as start-up parameters, which connection poolers refuse
+    setting = "SELECT " + ", ".join(f"set_config('{name}', '{seconds}s', false)" for name, seconds in limits.items())
 
     @event.listens_for(made, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         with connection.cursor() as cursor:
-            for name, value in settings.items():
-                cursor.execute(f"SET SESSION {name} = %s", (value,))
+            cursor.execute(setting)
+        connection.commit()  # what is set in a transaction that is undone is undone too
+
+
+def _mysql(made: Engine, options: EngineOptions) -> None:
+    settings: dict[str, str | int] = {
+        "innodb_lock_wait_timeout": options.lock_wait_s,
+        "lock_wait_timeout": options.lock_wait_s,
+    }
+    if options.mysql_sql_mode is not None:
+        settings["sql_mode"] = options.mysql_sql_mode
+    if options.mysql_wsrep_sync_wait is not None:
+        settings["wsrep_sync_wait"] = options.mysql_wsrep_sync_wait
+    in_mariadb = settings | {"idle_transaction_timeout": options.idle_s, "max_statement_time": options.statement_s}
+    in_mysql = settings | {"max_execution_time": options.statement_s * 1000}
+
+    @event.listens_for(made, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        chosen = in_mariadb if "mariadb" in connection.get_server_info().lower() else in_mysql
+        with connection.cursor() as cursor:
+            cursor.execute("SET " + ", ".join(f"SESSION {name} = %s" for name in chosen), tuple(chosen.values()))
 
 
 def _sqlite(made: Engine, *, writes: bool, synchronous: str) -> None:

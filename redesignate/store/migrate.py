@@ -12,9 +12,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from redesignate.model.errors import Misconfigured
-from redesignate.store.engine import engine
+from redesignate.store.engine import EngineOptions, engine
 
 _LOCK_KEY = 0x7265646573696700
+_PATIENT = EngineOptions(lock_wait_s=300, idle_s=300, statement_s=0)
+"""An upgrade waits for whoever upgrades already, and may take its time over a large table."""
 _HERE = Path(__file__).parent / "migrations"
 
 
@@ -76,7 +78,7 @@ class _connected:
     """A connection of an engine of its own, gone with the block."""
 
     def __init__(self, url: str) -> None:
-        self._engine = engine(url, writes=True)
+        self._engine = engine(url, writes=True, options=_PATIENT)
 
     def __enter__(self) -> Connection:
         self._connection = self._engine.connect()

@@ -14,12 +14,13 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.zone import ZoneType
+from redesignate.store.errors import refuse
 from redesignate.store.schema import rrsets
-from redesignate.store.unit import Store, Work, unavailable
+from redesignate.store.unit import Store, Work
 
 _BATCH = 2000
 # In the order of ix_rrsets_revision and so nearly of the table itself: three times as fast as by name, and as settled.
@@ -208,8 +209,8 @@ def _told() -> Iterator[None]:
     """A connection that breaks under a view is `Unavailable`, as one that cannot be had is."""
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise unavailable(error) from error
+    except DBAPIError as error:
+        refuse(error)
 
 
 def _places(count: int) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
 from redesignate.observe.log import events
 from redesignate.store.engine import EngineOptions, engine
+from redesignate.store.errors import AGAIN, CROWDED, refuse, said, unsure
 from redesignate.store.group import GroupCommit
 from redesignate.store.inbound import InboundRows
 from redesignate.store.journal import Journal
@@ -43,6 +43,12 @@ from redesignate.store.zones import Stale, Zones
 
 T = TypeVar("T")
 log = events(__name__)
+
+_LATE = "The change was not carried out in time, and nothing was saved; retry."
+_UNSURE = (
+    "The connection to the database was lost while the change was being saved."
+    " It may have been saved: check before retrying."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,22 +70,6 @@ class Retries:
         """Wait before the next run: longer each time, and not beyond `until`."""
         wait = min(0.4, 0.004 * 2**attempt) * self.uniform(0.5, 1)
         self.sleep(max(0.0, min(wait, until - self.ticks())))
-
-
-_RETRY_MYSQL = frozenset({1205, 1213, 1020, 1047, 1180, 1664})
-_RETRY_STATES = frozenset({"40001", "40P01", "55P03"})
-_UNUSABLE_SQLITE = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-    }
-)
-"""What waiting, or the operator, can mend; the rest is a fault of ours. The upper octets only say more of it."""
 
 
 class Work:
@@ -148,16 +138,18 @@ class Store:
         """
         retries = self._retries
         last_start = min(deadline, retries.ticks() + retries.patience_s)
+        lost: DBAPIError | None = None
         for attempt in range(1, retries.attempts + 1):
             try:
                 work, result = self._once(do, deadline)
             except Stale:
-                pass
+                lost = None
             except PoolTimeout as error:
-                raise Unavailable("The database has no connection free.") from error
-            except (OperationalError, InterfaceError, DBAPIError) as error:
-                if not retryable(error):
-                    raise unavailable(error) from error
+                refuse(error)
+            except DBAPIError as error:
+                if said(error)[0] not in AGAIN:
+                    refuse(error)
+                lost = error
                 log.debug("transaction retried", attempt=attempt, error=str(error.orig))
             else:
                 if then is not None:
@@ -166,38 +158,37 @@ class Store:
             if retries.ticks() >= last_start:
                 break
             retries.pause(attempt, last_start)
-        raise Unavailable("The zone is being changed by too many requests at once; retry.")
+        if lost is not None:
+            refuse(lost)
+        raise Unavailable(CROWDED)
 
     @contextmanager
     def read(self) -> Iterator[Work]:
-        """A consistent snapshot for reading; whatever is written in it is thrown away."""
+        """A consistent snapshot for reading; whatever is written in it is thrown away. Raises Unavailable."""
         try:
             with self._reading() as connection:
                 yield Work(connection, self.clock, self._secrets)
-        except PoolTimeout as error:
-            raise Unavailable("The database has no connection free.") from error
-        except (OperationalError, InterfaceError) as error:
-            raise unavailable(error) from error
+        except (DBAPIError, PoolTimeout) as error:
+            refuse(error)
 
     def look(self, ask: Callable[[Work], T]) -> tuple[Work, T]:
-        """Ask in a snapshot; once more where the connection had died since it was last used. Raises Unavailable."""
+        """Ask in a snapshot; once more where the connection was lost, or a standby gave up. Raises Unavailable."""
         try:
             return self._look(ask)
-        except (OperationalError, InterfaceError) as error:
-            if not error.connection_invalidated:
-                raise unavailable(error) from error
+        except PoolTimeout as error:
+            refuse(error)
+        except DBAPIError as error:
+            if said(error)[0] not in AGAIN:
+                refuse(error)
         try:
             return self._look(ask)
-        except (OperationalError, InterfaceError) as error:
-            raise unavailable(error) from error
+        except (DBAPIError, PoolTimeout) as error:
+            refuse(error)
 
     def _look(self, ask: Callable[[Work], T]) -> tuple[Work, T]:
-        try:
-            with self._reading() as connection:
-                work = Work(connection, self.clock, self._secrets)
-                return work, ask(work)
-        except PoolTimeout as error:
-            raise Unavailable("The database has no connection free.") from error
+        with self._reading() as connection:
+            work = Work(connection, self.clock, self._secrets)
+            return work, ask(work)
 
     def close(self) -> None:
         """Give every connection back to the database."""
@@ -238,49 +229,12 @@ class Store:
             try:
                 transaction.commit()
             except DBAPIError as error:
-                if error.connection_invalidated:
-                    raise Unavailable(
-                        "The connection to the database was lost while the change was being saved. It may have been"
-                        " saved: check before retrying."
-                    ) from error
+                if unsure(error):
+                    raise Unavailable(_UNSURE) from error
                 raise
             return done
 
     def _in_time(self, deadline: float) -> None:
         """Raise Unavailable after the deadline."""
         if self._retries.ticks() >= deadline:
-            raise Unavailable("The change was not carried out in time, and nothing was saved; retry.")
-
-
-def retryable(error: DBAPIError) -> bool:
-    """Whether the transaction was lost to a race, or to a connection that broke before its commit."""
-    if error.connection_invalidated:
-        return True
-    original = error.orig
-    code = original.args[0] if original is not None and original.args else None
-    if isinstance(code, int):  # PyMySQL; its newer versions know SQLSTATEs too, but 1205's is that of any error
-        return code in _RETRY_MYSQL
-    if isinstance(original, sqlite3.Error):  # who finds the file locked has waited for it for long
-        return _sqlite_code(original) == sqlite3.SQLITE_BUSY_SNAPSHOT
-    state = getattr(original, "sqlstate", None)
-    if state is not None:
-        return state in _RETRY_STATES
-    return "wsrep" in str(original).lower()
-
-
-def unavailable(error: DBAPIError) -> Exception:
-    """A broken or refused connection, or a file that cannot be used, as the Problem it is to the caller; any other
-    error as itself."""
-    original = error.orig
-    if isinstance(original, sqlite3.Error):
-        unusable = _sqlite_code(original) & 0xFF in _UNUSABLE_SQLITE
-        return Unavailable(f"The database cannot be used now: {original}.") if unusable else error
-    away = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
-    if not away or (error.statement is not None and not error.connection_invalidated):
-        return error
-    return Unavailable("The database is away.")
-
-
-def _sqlite_code(error: sqlite3.Error) -> int:
-    """SQLite's extended result code; 0 where the error is the driver's own."""
-    return getattr(error, "sqlite_errorcode", 0)
+            raise Unavailable(_LATE)

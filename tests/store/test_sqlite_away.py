@@ -49,7 +49,7 @@ def test_a_file_that_another_process_has_locked_is_a_503(store: Store, file: Pat
     before = store.transact(add_zone)
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Unavailable, match="database is locked"):
+    with pytest.raises(Unavailable, match="locked by another process"):
         store.transact(add_zone)
     other.execute("ROLLBACK")
     other.close()
