@@ -87,7 +87,7 @@ class Door:
             return answer.send(200)
         if path == "/healthcheck":
             return self._health(answer)
-        if not path.startswith("/v2/"):
+        if path != "/v2" and not path.startswith("/v2/"):
             return self._versions(environ, path, answer)
         if not self._settings.enable_api_v2:
             return answer.send(404)

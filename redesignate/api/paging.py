@@ -119,8 +119,9 @@ def _marker(text: str | None) -> str | None:
 
 def _links(request: Request, query: ListQuery, items: Sequence[Any], *, cut: bool) -> dict[str, str]:
     here = request.base + request.path
-    pairs = request.query_pairs()
+    pairs = request.arguments()
     links = {"self": f"{here}?{urlencode(pairs)}" if pairs else here}
     if cut or len(items) == query.limit:
+        pairs = request.query_pairs()  # with the switches: who follows it wants more of the same
         links["next"] = f"{here}?{urlencode({**pairs, 'marker': items[-1].id})}"
     return links

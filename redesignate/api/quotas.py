@@ -10,8 +10,10 @@ from redesignate.api.resource import Resource, send
 from redesignate.api.shapes.quotas import QUOTA, limits
 from redesignate.auth.identity import Authenticator
 from redesignate.bus.port import Central
+from redesignate.commands.access import CheckAccess
 from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQuotas
 from redesignate.config.settings import ApiSettings
+from redesignate.model.errors import Problem
 
 
 class Quotas(Resource):
@@ -33,7 +35,11 @@ class Quotas(Resource):
         """Set some of a project's quotas, of a project that exists where the operator wants that checked."""
         if self.settings.quotas_verify_project_id:
             self.authenticate.check_project(req.env, project_id)
-        wanted = QUOTA.changed(req.json(), dict)
+        try:
+            wanted = QUOTA.changed(req.json(), dict)
+        except Problem as fault:
+            asked = CheckAccess(caller=req.caller, rule="set_quota", project_id=project_id)
+            raise self.bad_body(fault, asked) from None
         send(resp, self.central.call(SetQuotas(caller=req.caller, project_id=project_id, limits=wanted)))
 
     def on_delete_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:

@@ -9,7 +9,9 @@ import falcon
 import msgspec
 
 from redesignate.bus.port import Central
+from redesignate.commands.access import CheckAccess
 from redesignate.config.settings import ApiSettings
+from redesignate.model.errors import Problem
 from redesignate.model.zone import Status
 
 _ENCODER = msgspec.json.Encoder()
@@ -20,6 +22,15 @@ class Resource:
 
     def __init__(self, central: Central, settings: ApiSettings) -> None:
         self.central, self.settings = central, settings
+
+    def bad_body(self, fault: Problem, asked: CheckAccess) -> Problem:
+        """A fault of the body, for a caller who may do what it was sent for.
+
+        Raises what central refuses to all others, for whom there is no difference between a good body and a bad one.
+        Good bodies cost nothing more: central checks those with the deed.
+        """
+        self.central.call(asked)
+        return fault
 
 
 def send(resp: falcon.Response, content: Any, status: int = 200, *, location: str | None = None) -> None:

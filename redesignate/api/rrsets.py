@@ -10,9 +10,11 @@ from redesignate.api.request import Request, link_base, parse_id
 from redesignate.api.resource import Resource, accepted, send
 from redesignate.api.shapes.members import Body
 from redesignate.api.shapes.rrsets import RECORDSET
+from redesignate.commands.access import CheckAccess
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
+from redesignate.model.errors import Problem
 
-_FILTERS = frozenset({"name", "type", "ttl", "data", "status", "description"})
+_FILTERS = frozenset({"name", "type", "ttl", "data", "status", "description", "zone_id"})
 OF_ZONE = Listing(
     "recordsets",
     _FILTERS,
@@ -38,7 +40,10 @@ class Recordsets(Resource):
     def on_post(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Add an RRset."""
         ident = parse_id("zone_id", zone_id)
-        new = RECORDSET.created(req.json())
+        try:
+            new = RECORDSET.created(req.json())
+        except Problem as fault:
+            raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="create_recordset", zone_id=ident)) from None
         made = self.central.call(CreateRRset(caller=req.caller, zone_id=ident, new=new))
         shown = RECORDSET.shown(made, req.base)
         send(resp, shown, accepted(made.status, 201), location=shown.links["self"])
@@ -57,7 +62,11 @@ class Recordsets(Resource):
             found = self.central.call(GetRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
             return RECORDSET.compared(found, req.base)
 
-        change = RECORDSET.changed(req.json(), present)
+        try:
+            change = RECORDSET.changed(req.json(), present)
+        except Problem as fault:
+            aim = CheckAccess(caller=req.caller, rule="update_recordset", zone_id=zone, rrset_id=rrset)
+            raise self.bad_body(fault, aim) from None
         question = UpdateRRset(caller=req.caller, zone_id=zone, rrset_id=rrset, change=change)
         changed = self.central.call(question)
         send(resp, RECORDSET.shown(changed, req.base), accepted(changed.status, 200))
@@ -76,9 +85,13 @@ class Recordsets(Resource):
         """Where an RRset lives: a redirect to its place in its zone, at the host that the client used."""
         ident = parse_id("recordset_id", recordset_id)
         found = self.central.call(GetRRset(caller=req.caller, zone_id=None, rrset_id=ident))
+        place = f"{link_base(req.env)}/v2/zones/{found.zone_id}/recordsets/{found.id}"
+        if "json" in req.env.get("HTTP_ACCEPT", "").lower():
+            moved = {"code": 301, "title": "Moved Permanently", "description": None}
+            send(resp, moved, 301, location=place)
+            return
         resp.status = 301
         resp.content_type = "text/plain"
-        place = f"{link_base(req.env)}/v2/zones/{found.zone_id}/recordsets/{found.id}"
         resp.set_header("Location", place)
         resp.text = f"The recordset is at {place}\n"
 

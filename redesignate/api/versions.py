@@ -7,13 +7,12 @@ import functools
 
 import msgspec
 
+# Those whose feature is there: v2.1 is shared zones, v2.4 the import of a zone as JSON.
 VERSIONS = (
     ("v2", "SUPPORTED", "2022-06-29T00:00:00Z"),
     ("v2.0", "SUPPORTED", "2022-06-29T00:00:00Z"),
-    ("v2.1", "SUPPORTED", "2023-01-25T00:00:00Z"),
     ("v2.2", "SUPPORTED", "2025-08-25T00:00:00Z"),
-    ("v2.3", "SUPPORTED", "2026-04-06T00:00:00Z"),
-    ("v2.4", "CURRENT", "2026-04-13T00:00:00Z"),
+    ("v2.3", "CURRENT", "2026-04-06T00:00:00Z"),
 )
 HELP = "https://docs.openstack.org/api-ref/dns"
 

@@ -10,6 +10,7 @@ from redesignate.api.request import Request, parse_id
 from redesignate.api.resource import Resource, accepted, send
 from redesignate.api.shapes.members import Body
 from redesignate.api.shapes.zones import ZONE, nameservers, peers
+from redesignate.commands.access import CheckAccess
 from redesignate.commands.inbound import TransferZone
 from redesignate.commands.zones import (
     CreateZone,
@@ -20,6 +21,7 @@ from redesignate.commands.zones import (
     ZoneNameservers,
     ZonePeers,
 )
+from redesignate.model.errors import Problem
 
 ZONES = Listing(
     "zones",
@@ -40,7 +42,10 @@ class Zones(Resource):
 
     def on_post(self, req: Request, resp: falcon.Response) -> None:
         """Make a zone."""
-        new = ZONE.created(req.json())
+        try:
+            new = ZONE.created(req.json())
+        except Problem as fault:
+            raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="create_zone")) from None
         made = self.central.call(CreateZone(caller=req.caller, new=new))
         shown = ZONE.shown(made, req.base)
         send(resp, shown, accepted(made.status, 201), location=shown.links["self"])
@@ -57,7 +62,10 @@ class Zones(Resource):
         def present() -> Body:
             return ZONE.compared(self.central.call(GetZone(caller=req.caller, zone_id=ident)), req.base)
 
-        change = ZONE.changed(req.json(), present)
+        try:
+            change = ZONE.changed(req.json(), present)
+        except Problem as fault:
+            raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="update_zone", zone_id=ident)) from None
         changed = self.central.call(UpdateZone(caller=req.caller, zone_id=ident, change=change))
         send(resp, ZONE.shown(changed, req.base), accepted(changed.status, 200))
 

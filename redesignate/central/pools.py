@@ -40,7 +40,7 @@ def get_pool(rules: Rules, work: Work, command: GetPool) -> Pool:
     rules.policy.may("get_pool", command.caller, {})
     pool = work.pools.get(command.pool_id)
     if pool is None:
-        raise PoolNotFound(f"Could not find Pool {command.pool_id}")
+        raise PoolNotFound("Could not find Pool")
     return pool
 
 
@@ -189,7 +189,7 @@ def delete_pool(rules: Rules, work: Work, command: DeletePool) -> None:
     rules.policy.may("delete_pool", command.caller, {})
     pool = work.pools.get(pool_id, lock=True)
     if pool is None:
-        raise PoolNotFound(f"Could not find Pool {pool_id}")
+        raise PoolNotFound("Could not find Pool")
     if work.zones.in_pool(pool_id):
         raise InvalidOperation("pool must not contain zones")
     catalogs.keep(work, replace(pool, catalog=None))

@@ -53,7 +53,7 @@ def weigh(rules: Rules, store: Store, command: CreateRRset | UpdateRRset) -> Cre
     count = len(set(records))
 
     def allowed(work: Work) -> dict[str, int]:
-        zone = visible(command.caller, work.zones.get(command.zone_id), command.zone_id)
+        zone = visible(command.caller, work.zones.get(command.zone_id))
         return limits(rules, work, zone.project_id)
 
     _, found = store.look(allowed)
@@ -72,7 +72,7 @@ def get_quotas(rules: Rules, work: Work, command: GetQuotas) -> dict[str, int]:
 def set_quotas(rules: Rules, work: Work, command: SetQuotas) -> dict[str, int]:
     """Set some of a project's limits; all of them as they are now. Raises InvalidObject, Forbidden."""
     given = command.limits
-    wanted = _project(rules, command.caller, command.project_id, "set_quota", {})
+    wanted = settable(rules, command.caller, command.project_id)
     for name, limit in given.items():
         if name not in NAMES:
             raise InvalidObject(f"Provided object does not match schema. Keys ['{name}'] are not valid for quota")
@@ -84,6 +84,11 @@ def set_quotas(rules: Rules, work: Work, command: SetQuotas) -> dict[str, int]:
     if rules.settings.quota_driver != "noop":
         work.quotas.set(wanted, given)
     return limits(rules, work, wanted)
+
+
+def settable(rules: Rules, caller: Caller, project_id: str | None) -> str:
+    """The project whose limits the caller may set. Raises MissingProject, InvalidProject, Forbidden."""
+    return _project(rules, caller, project_id, "set_quota", {})
 
 
 def reset_quotas(rules: Rules, work: Work, command: ResetQuotas) -> None:

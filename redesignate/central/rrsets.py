@@ -43,8 +43,7 @@ def create_rrset(rules: Rules, work: Work, command: CreateRRset) -> RRset:
     records = fields.records(name, rrtype, new.records)
     fields.description(new.description)
     zone, counts = locked(work, caller, command.zone_id)
-    _check_writable(zone)
-    rules.policy.may("create_recordset", caller, dict(target_of(zone), recordset_name=name))
+    check_creatable(rules, caller, zone, name)
     _check_quota(rules, work, zone, counts, rrsets=1, records=len(records), more=len(records))
     ttl = fields.ttl(rules, caller, new.ttl) if new.ttl is not None else None
     check_place(work, zone, name, rrtype, rules.settings.max_recordset_name_len)
@@ -82,15 +81,15 @@ def get_rrset(rules: Rules, work: Work, command: GetRRset) -> RRset:
     """One RRset, in the named zone or any that the caller may see. Raises ZoneNotFound, RRsetNotFound, Forbidden."""
     caller, zone_id, rrset_id = command.caller, command.zone_id, command.rrset_id
     if zone_id is not None:
-        zone = visible(caller, work.zones.get(zone_id), zone_id)
+        zone = visible(caller, work.zones.get(zone_id))
         rules.policy.may("get_recordset", caller, target_of(zone))
     rrset = work.rrsets.get(rrset_id, zone_id=zone_id)
     if rrset is None:
-        raise RRsetNotFound(f"Could not find RecordSet {rrset_id}")
+        raise RRsetNotFound("Could not find RecordSet")
     if zone_id is None:
         zone_of = work.zones.get(rrset.zone_id)
         if zone_of is None or not sees(caller, zone_of):
-            raise RRsetNotFound(f"Could not find RecordSet {rrset_id}")
+            raise RRsetNotFound("Could not find RecordSet")
         rules.policy.may("get_recordset", caller, target_of(zone_of))
     return rrset
 
@@ -101,7 +100,7 @@ def list_rrsets(rules: Rules, work: Work, command: ListRRsets) -> Page[RRset]:
     rules.policy.may("find_recordsets", caller, own(caller))
     project = None
     if zone_id is not None:
-        visible(caller, work.zones.get(zone_id), zone_id)
+        visible(caller, work.zones.get(zone_id))
     elif not caller.all_projects:
         project = caller.project_id or ""
     page = work.rrsets.listed(fields.by_name(query), zone_id=zone_id, project_id=project)
@@ -118,11 +117,8 @@ def update_rrset(rules: Rules, work: Work, command: UpdateRRset) -> RRset:
     """
     caller, change = command.caller, command.change
     zone, counts = locked(work, caller, command.zone_id)
-    before = _found(work, zone, command.rrset_id)
-    _check_writable(zone)
-    target = dict(target_of(zone), recordset_id=before.id, recordset_project_id=before.project_id)
-    rules.policy.may("update_recordset", caller, target)
-    _check_changeable(caller, zone, before)
+    before = found(work, zone, command.rrset_id)
+    check_changeable(rules, caller, zone, before)
     _check_kept(before, change)
     records = None if change.records is UNSET else fields.records(before.name, before.type, change.records)
     if records is not None:
@@ -180,7 +176,7 @@ def delete_rrset(rules: Rules, work: Work, command: DeleteRRset) -> RRset:
     """
     caller = command.caller
     zone, _ = locked(work, caller, command.zone_id)
-    before = _found(work, zone, command.rrset_id)
+    before = found(work, zone, command.rrset_id)
     _check_writable(zone)
     target = dict(target_of(zone), recordset_id=before.id, recordset_project_id=before.project_id)
     rules.policy.may("delete_recordset", caller, target)
@@ -200,10 +196,11 @@ def delete_rrset(rules: Rules, work: Work, command: DeleteRRset) -> RRset:
     return replace(before, status=Status.PENDING, action=Action.DELETE, updated_at=work.now)
 
 
-def _found(work: Work, zone: Zone, rrset_id: str) -> RRset:
+def found(work: Work, zone: Zone, rrset_id: str) -> RRset:
+    """The RRset, if the zone has it. Raises RRsetNotFound."""
     rrset = work.rrsets.get(rrset_id, zone_id=zone.id)
     if rrset is None:
-        raise RRsetNotFound(f"Could not find RecordSet {rrset_id}")
+        raise RRsetNotFound("Could not find RecordSet")
     return rrset
 
 
@@ -214,7 +211,17 @@ def _check_writable(zone: Zone) -> None:
         raise BadInput("Can not update a deleting zone")
 
 
-def _check_changeable(caller: Caller, zone: Zone, rrset: RRset) -> None:
+def check_creatable(rules: Rules, caller: Caller, zone: Zone, name: str | None) -> None:
+    """Raise Forbidden or BadInput where the caller may not add an RRset to the zone."""
+    _check_writable(zone)
+    rules.policy.may("create_recordset", caller, dict(target_of(zone), recordset_name=name))
+
+
+def check_changeable(rules: Rules, caller: Caller, zone: Zone, rrset: RRset) -> None:
+    """Raise Forbidden or BadInput where the caller may not change the RRset, whatever in it."""
+    _check_writable(zone)
+    target = dict(target_of(zone), recordset_id=rrset.id, recordset_project_id=rrset.project_id)
+    rules.policy.may("update_recordset", caller, target)
     if rrset.type == "SOA":
         raise BadInput("Updating SOA recordsets is not allowed")
     if rrset.type == "NS" and rrset.name == zone.name:

@@ -12,8 +12,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from redesignate.bus.port import Wake
-from redesignate.central import arrival, inbound, pools, quotas, rrsets, services, tsigkeys, upkeep, views, work, zones
+from redesignate.central import (
+    access,
+    arrival,
+    inbound,
+    pools,
+    quotas,
+    rrsets,
+    services,
+    tsigkeys,
+    upkeep,
+    views,
+    work,
+    zones,
+)
 from redesignate.central.rules import Answers, Rules, check_switches
+from redesignate.commands.access import CheckAccess
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.commands.inbound import DueInbound, ReportInbound
 from redesignate.commands.pools import GetPool, ListPools
@@ -28,6 +42,7 @@ from redesignate.store.unit import Store, Work
 R = TypeVar("R")
 
 ANSWERS: Answers = {
+    **access.ANSWERS,
     **zones.ANSWERS,
     **views.ANSWERS,
     **rrsets.ANSWERS,
@@ -43,6 +58,7 @@ ANSWERS: Answers = {
 
 READS: frozenset[type[Command[Any]]] = frozenset(
     {
+        CheckAccess,
         DueInbound,
         GetLimits,
         GetPool,

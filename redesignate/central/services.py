@@ -26,7 +26,7 @@ def get_service(rules: Rules, work: Work, command: GetService) -> Service:
     rules.policy.may("find_service_status", command.caller, {})
     service = work.services.get(command.service_id)
     if service is None:
-        raise ServiceNotFound(f"Could not find ServiceStatus {command.service_id}")
+        raise ServiceNotFound("Could not find ServiceStatus")
     return service
 
 

@@ -61,7 +61,7 @@ def delete_tsigkey(rules: Rules, work: Work, command: DeleteTSIGKey) -> None:
     """Remove a key. Raises Forbidden, TSIGKeyNotFound."""
     rules.policy.may("delete_tsigkey", command.caller, {})
     if not work.tsigkeys.remove(command.key_id):
-        raise TSIGKeyNotFound(f"Could not find TsigKey {command.key_id}")
+        raise TSIGKeyNotFound("Could not find TsigKey")
 
 
 ANSWERS: Answers = {

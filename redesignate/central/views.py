@@ -15,7 +15,7 @@ from redesignate.store.unit import Work
 def zone_peers(rules: Rules, work: Work, command: ZonePeers) -> tuple[PeerView, ...]:
     """Every target and nameserver of the zone's pool with what is known of it. Raises ZoneNotFound, Forbidden."""
     caller, zone_id = command.caller, command.zone_id
-    zone = visible(caller, work.zones.get(zone_id), zone_id)
+    zone = visible(caller, work.zones.get(zone_id))
     rules.policy.may("get_zone", caller, target_of(zone))
     pool = work.pools.get(zone.pool_id)
     if pool is None:

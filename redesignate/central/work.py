@@ -190,7 +190,7 @@ def pool_for_work(_rules: Rules, work: Work, command: PoolForWork) -> WorkPool:
     """A pool and the TSIG keys that its peers need. Raises PoolNotFound."""
     pool = work.pools.get(command.pool_id)
     if pool is None:
-        raise PoolNotFound(f"Could not find Pool {command.pool_id}")
+        raise PoolNotFound("Could not find Pool")
     wanted = {peer.tsigkey_id for peer in peers(pool) if peer.tsigkey_id is not None}
     return WorkPool(pool=pool, keys=work.tsigkeys.many(wanted) if wanted else ())
 

@@ -97,7 +97,7 @@ def _checked(rules: Rules, new: NewZone) -> NewZone:
                 raise InvalidObject.at(["type"], text, validator="not_allowed", value=member)
         if not new.primaries:
             raise InvalidObject.at(
-                ["type"], "'masters' is a required property", validator="required", value=["masters"]
+                ["type", "masters"], "'masters' is a required property", validator="required", value=["masters"]
             )
         return NewZone(
             name=name,
@@ -112,7 +112,7 @@ def _checked(rules: Rules, new: NewZone) -> NewZone:
             ["type"], "'masters' has more items than allowed", validator="maxItems", value=["masters"]
         )
     if new.email is None and new.type is ZoneType.PRIMARY:
-        raise InvalidObject.at(["type"], "'email' is a required property", validator="required", value="email")
+        raise InvalidObject.at(["type", "email"], "'email' is a required property", validator="required", value="email")
     return NewZone(
         name=name,
         type=new.type,
@@ -178,7 +178,7 @@ def _made(
 def get_zone(rules: Rules, work: Work, command: GetZone) -> Zone:
     """One zone that the caller may see. Raises ZoneNotFound, Forbidden."""
     caller, zone_id = command.caller, command.zone_id
-    zone = visible(caller, work.zones.get(zone_id), zone_id)
+    zone = visible(caller, work.zones.get(zone_id))
     rules.policy.may("get_zone", caller, target_of(zone))
     return zone
 
@@ -197,7 +197,7 @@ def list_zones(rules: Rules, work: Work, command: ListZones) -> Page[Zone]:
 def nameservers(rules: Rules, work: Work, command: ZoneNameservers) -> tuple[NSRecord, ...]:
     """The NS records of the zone's pool, best first. Raises ZoneNotFound, Forbidden."""
     caller, zone_id = command.caller, command.zone_id
-    zone = visible(caller, work.zones.get(zone_id), zone_id)
+    zone = visible(caller, work.zones.get(zone_id))
     rules.policy.may("get_zone_ns_records", caller, target_of(zone))
     pool = work.pools.get(zone.pool_id)
     return ranked(pool.ns_records) if pool else ()
@@ -214,11 +214,7 @@ def update_zone(rules: Rules, work: Work, command: UpdateZone) -> Zone:
     """
     caller, zone_id = command.caller, command.zone_id
     zone, _ = locked(work, caller, zone_id)
-    if zone.type is ZoneType.CATALOG:
-        raise Forbidden("This operation is not allowed for catalog zones.")
-    rules.policy.may("update_zone", caller, target_of(zone))
-    if zone.action is Action.DELETE:
-        raise BadInput("Can not update a deleting zone")
+    check_changeable(rules, caller, zone)
     changes = _changes(rules, caller, zone, command.change)
     if zone.type is ZoneType.SECONDARY:
         kept = replace(zone, version=zone.version + 1, updated_at=work.now, **changes)
@@ -237,6 +233,15 @@ def update_zone(rules: Rules, work: Work, command: UpdateZone) -> Zone:
         added=retime(untimed, after.ttl) if untimed else b"",
     )
     return after
+
+
+def check_changeable(rules: Rules, caller: Caller, zone: Zone) -> None:
+    """Raise Forbidden or BadInput where the caller may not change the zone, whatever in it."""
+    if zone.type is ZoneType.CATALOG:
+        raise Forbidden("This operation is not allowed for catalog zones.")
+    rules.policy.may("update_zone", caller, target_of(zone))
+    if zone.action is Action.DELETE:
+        raise BadInput("Can not update a deleting zone")
 
 
 def _changes(rules: Rules, caller: Caller, zone: Zone, change: ZoneChange) -> dict[str, Any]:
@@ -269,7 +274,9 @@ def _check_type_rules(zone: Zone, change: ZoneChange) -> None:
             text = f"'{member}' can't be specified when type is SECONDARY"
             raise InvalidObject.at(["type"], text, validator="not_allowed", value=member)
     if masters is not UNSET and not masters:
-        raise InvalidObject.at(["type"], "'masters' is a required property", validator="required", value=["masters"])
+        raise InvalidObject.at(
+            ["type", "masters"], "'masters' is a required property", validator="required", value=["masters"]
+        )
 
 
 def _check_kept(zone: Zone, change: ZoneChange) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from redesignate.commands import inbound, pools, quotas, rrsets, services, tsigkeys, upkeep, work, zones
+from redesignate.commands import access, inbound, pools, quotas, rrsets, services, tsigkeys, upkeep, work, zones
 from redesignate.commands.base import Command
 
 ALL: tuple[type[Command[Any]], ...] = (
+    access.CheckAccess,
     zones.CreateZone,
     zones.GetZone,
     zones.ListZones,

@@ -15,6 +15,7 @@ from redesignate.api.app import build
 from redesignate.auth.identity import Authenticator
 from redesignate.auth.noauth import NoAuth
 from redesignate.bus.port import Central, R
+from redesignate.commands.access import CheckAccess
 from redesignate.commands.base import Command
 from redesignate.config.settings import ApiSettings
 
@@ -101,9 +102,11 @@ class Client:
 
 
 class NeverAsked:
-    """A central for requests that must not get that far."""
+    """A central for requests that must not get that far. Whether the caller may send a bad body at all, he may."""
 
     def call(self, command: Command[R]) -> R:
+        if isinstance(command, CheckAccess):
+            return None  # type: ignore[return-value]  # its reply
         raise AssertionError(f"central was asked {type(command).__name__}")
 
 

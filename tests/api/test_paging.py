@@ -70,7 +70,7 @@ COLLECTIONS = [
     ("query", "kind", "message"),
     [
         ("nonsense=1&b=2", "bad_request", "Invalid filters nonsense, b"),
-        ("zone_id=x", "bad_request", "Invalid filters zone_id"),
+        ("zone=x", "bad_request", "Invalid filters zone"),
         ("name=a&name=b", "bad_request", "Duplicate filters name"),
         ("limit=1&limit=2&sort_key=x", "bad_request", "Duplicate filters limit"),
         ("limit=0", "invalid_limit", "limit should be an integer between 1 and 1000"),

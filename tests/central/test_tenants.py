@@ -35,6 +35,8 @@ BODIES: dict[str, Any] = {
     "new": NewRRset(name="new.example.org.", type="A", records=("192.0.2.1",)),
     "change": None,
     "query": ListQuery(),
+    "rule": "update_recordset",
+    "project_id": "p1",
 }
 AIMED = tuple(
     command

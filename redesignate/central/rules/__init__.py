@@ -72,10 +72,10 @@ def own(caller: Caller) -> Mapping[str, object]:
     return {"project_id": caller.project_id, "tenant_id": caller.project_id}
 
 
-def visible(caller: Caller, zone: Zone | None, zone_id: str) -> Zone:
+def visible(caller: Caller, zone: Zone | None) -> Zone:
     """The zone, if the caller may know of it. Another project's zone is as if it were not there."""
     if zone is None or not sees(caller, zone):
-        raise ZoneNotFound(f"Could not find Zone {zone_id}")
+        raise ZoneNotFound("Could not find Zone")
     return zone
 
 
@@ -87,4 +87,4 @@ def sees(caller: Caller, zone: Zone) -> bool:
 def locked(work: Work, caller: Caller, zone_id: str) -> tuple[Zone, Counts]:
     """The zone, held until the transaction ends, with how much it holds. Raises ZoneNotFound."""
     found = work.zones.lock(zone_id)
-    return visible(caller, found[0] if found else None, zone_id), found[1] if found else Counts(0, 0)
+    return visible(caller, found[0] if found else None), found[1] if found else Counts(0, 0)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a caller may do a thing at all, asked where the body that says what to do cannot be read.
+
+So that a fault of the body is only shown to those who may do what it asks for. Nothing is changed, and the deed
+itself checks again: these functions call the very checks of the use-cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from redesignate.central import quotas, rrsets, zones
+from redesignate.central.rules import Answers, Rules, own, visible
+from redesignate.commands.access import CheckAccess
+from redesignate.store.unit import Work
+
+
+def check_access(rules: Rules, work: Work, command: CheckAccess) -> None:
+    """Raise what the deed would raise for this caller and target. At most two queries."""
+    _CHECKS[command.rule](rules, work, command)
+
+
+def _create_zone(rules: Rules, _work: Work, command: CheckAccess) -> None:
+    rules.policy.may("create_zone", command.caller, dict(own(command.caller), zone_name=None))
+
+
+def _update_zone(rules: Rules, work: Work, command: CheckAccess) -> None:
+    zones.check_changeable(rules, command.caller, visible(command.caller, work.zones.get(command.zone_id or "")))
+
+
+def _create_recordset(rules: Rules, work: Work, command: CheckAccess) -> None:
+    zone = visible(command.caller, work.zones.get(command.zone_id or ""))
+    rrsets.check_creatable(rules, command.caller, zone, None)
+
+
+def _update_recordset(rules: Rules, work: Work, command: CheckAccess) -> None:
+    zone = visible(command.caller, work.zones.get(command.zone_id or ""))
+    rrsets.check_changeable(rules, command.caller, zone, rrsets.found(work, zone, command.rrset_id or ""))
+
+
+def _set_quota(rules: Rules, _work: Work, command: CheckAccess) -> None:
+    quotas.settable(rules, command.caller, command.project_id)
+
+
+_CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
+    "create_zone": _create_zone,
+    "update_zone": _update_zone,
+    "create_recordset": _create_recordset,
+    "update_recordset": _update_recordset,
+    "set_quota": _set_quota,
+}
+"""By the name of the policy rule."""
+
+ANSWERS: Answers = {
+    CheckAccess: check_access,
+}
