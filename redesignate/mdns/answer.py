@@ -23,7 +23,7 @@ from redesignate.model.tsigkey import Scope
 from redesignate.observe.log import events
 from redesignate.store.serving import Reach, ServedZone
 from redesignate.wire import message, rrset, tsig
-from redesignate.wire.message import AA, ANY, AXFR, DS, IN, IXFR, NOTIFY, QR, QUERY, RD, SOA, Message, Rcode
+from redesignate.wire.message import AA, ANY, AXFR, DS, IN, IXFR, NOTIFY, OPT, QR, QUERY, RD, SOA, Message, Rcode
 from redesignate.wire.names import Malformed
 
 log = events(__name__)
@@ -106,7 +106,9 @@ class Answerer:
             return respond(asker, Rcode.REFUSED)
         if not zone.loaded:
             return respond(asker, Rcode.SERVFAIL)
-        return respond(asker, found=look_up(view, zone, name, question.type), zone=zone)
+        assert asker.reach is not None
+        do = asker.query.edns is not None and asker.query.edns.do
+        return respond(asker, found=look_up(view, zone, name, question.type, asker.reach, do=do), zone=zone)
 
     def _zone_for(self, view: View, reach: Reach | None, name: str, rrtype: int) -> ServedZone | None:
         """The zone that answers for a name: the nearest, but for a DS the one above it (RFC 4035 §3.1.4.1)."""
@@ -157,7 +159,7 @@ def _unfit(query: Message) -> Rcode | None:
         return Rcode.BADVERS
     if query.opcode not in {QUERY, NOTIFY}:
         return Rcode.NOTIMP
-    if question is None or question.type == 0:
+    if question is None or question.type in {0, OPT}:
         return Rcode.FORMERR
     if question.cls != IN:
         return Rcode.REFUSED

@@ -2,7 +2,7 @@
 """What a zone says to one question (RFC 1034 §4.3.2, RFC 4592, RFC 6672): which RRs, in which section, which rcode.
 
 Names are canonical text here, RRs are (owner, body) with the body in wire form. Messages and their sizes are
-`answer.py`'s.
+`answer.py`'s; which records prove an answer of a signed zone is `proof.py`'s.
 """
 
 from __future__ import annotations
@@ -10,27 +10,41 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from redesignate.mdns import proof
+from redesignate.mdns.proof import Node
 from redesignate.mdns.source import View
 from redesignate.model import names
 from redesignate.model.names import MAX_NAME
 from redesignate.observe.log import events
-from redesignate.store.serving import ServedZone
+from redesignate.store.serving import Reach, ServedZone
 from redesignate.wire import rrset
-from redesignate.wire.message import AAAA, ANY, CNAME, DNAME, DS, MX, NS, SOA, SRV, A, Rcode
+from redesignate.wire.message import (
+    AAAA,
+    ANY,
+    AT_CNAME,
+    CNAME,
+    DNAME,
+    DS,
+    MX,
+    NS,
+    NSEC,
+    SOA,
+    SRV,
+    A,
+    Rcode,
+)
 from redesignate.wire.names import Malformed
 
 log = events(__name__)
 
 MAX_LINKS = 16
-"""How many aliases are followed inside a zone."""
+"""How many names of an alias chain are looked up."""
 
 _BODY_HEAD = 10
 _TARGET_AT = {NS: 0, MX: 2, SRV: 6}
 """Where in the rdata of these types the name stands whose addresses save the asker a question."""
 
 RR = tuple[str, bytes]
-Node = dict[int, list[bytes]]
-"""The RRsets of one name: type → RRs without owner."""
 
 
 @dataclass(slots=True)
@@ -45,56 +59,74 @@ class Found:
     additional: list[RR] = field(default_factory=list)
 
 
-def look_up(view: View, zone: ServedZone, name: str, rrtype: int) -> Found:
+def look_up(view: View, zone: ServedZone, name: str, rrtype: int, reach: Reach, *, do: bool = False) -> Found:
     """Answer a question about a name at or below the zone's apex.
 
-    Cost  one query for each name of an alias chain, one more for addresses; a name that does not exist also scans the
-    index of the zone's names once.
+    reach  the zones that an alias may lead to: those below this one; what lies outside is left to the asker
+    do     the asker wants signatures and proofs, where the zone has them (RFC 4035 §3.1)
+    A chain of aliases that loops, or has more than MAX_LINKS names, is SERVFAIL (RFC 1034 §3.6.2).
+    Cost   two queries for each name of an alias chain, one more for addresses and one for a name that does not exist;
+    a signed zone's denial takes up to four more. None grows with the zone.
     """
-    if rrtype == SOA and name == zone.name:  # what secondaries ask most; the zone's row says it all
+    if rrtype == SOA and name == zone.name and not do:  # what secondaries ask most; the zone's row says it all
         return Found(answer=[(name, rrset.bodies(rrset.soa(zone), None)[1][0])])
-    search = _Search(view, zone)
-    following: str | None = name
-    for _ in range(MAX_LINKS):
-        if following is None or not names.is_below(following, zone.name):
-            break
-        following = search.step(following, rrtype)
+    search, visited = _Search(view, zone, rrtype, do=do), {name}
+    following = search.step(name)
+    while following is not None and search.enter(_nearest(view, zone, following, reach)):
+        if following in visited or len(visited) == MAX_LINKS:
+            return Found(rcode=Rcode.SERVFAIL, aa=False)
+        visited.add(following)
+        following = search.step(following)
     search.add_addresses(search.found.answer)
     return search.found
 
 
+def _nearest(view: View, zone: ServedZone, name: str, reach: Reach) -> ServedZone | None:
+    """The zone that holds a name, where that is `zone` or one below it (RFC 1034 §4.3.2 step 2)."""
+    if not names.is_below(name, zone.name):
+        return None
+    return zone if name == zone.name else view.nearest_zone(_down_to(zone, name), reach)
+
+
+def _down_to(zone: ServedZone, name: str) -> list[str]:
+    """The name and all above it down to the apex, which is last."""
+    above = names.ancestors(name)
+    return above[: above.index(zone.name) + 1]
+
+
 class _Search:
-    def __init__(self, view: View, zone: ServedZone) -> None:
+    def __init__(self, view: View, zone: ServedZone, rrtype: int, *, do: bool) -> None:
         self.found = Found()
         self._view = view
         self._zone = zone
+        self._type = rrtype
+        self._do = do
         self._nodes: dict[str, Node] = {}
-        self._visited: set[str] = set()
 
-    def step(self, name: str, rrtype: int) -> str | None:
+    def enter(self, zone: ServedZone | None) -> bool:
+        """Go on in this zone; False where there is none, or nothing may be said of it."""
+        if zone is None or not zone.loaded:
+            return False
+        if zone.id != self._zone.id:
+            self._zone, self._nodes = zone, {}
+        return True
+
+    def step(self, name: str) -> str | None:
         """Answer for one name; the name to go on with where it is an alias."""
-        if name in self._visited:
-            return None
-        self._visited.add(name)
-        lineage = self._lineage(name)
+        lineage = _down_to(self._zone, name)
         self._load(lineage + ["*." + above for above in lineage[1:]])
         for above in reversed(lineage):
             node = self._nodes.get(above, {})
             at_cut = above != self._zone.name and NS in node
-            if at_cut and not (above == name and rrtype == DS):
-                self._refer(above, node[NS])
+            if at_cut and not (above == name and self._type == DS):
+                self._refer(above, node)
                 return None
             if DNAME in node and above != name:
-                return self._redirect(name, above, node[DNAME][0])
+                return self._redirect(name, above, node)
         node_here = self._nodes.get(name)
         if node_here is not None:
-            return self._take(name, node_here, rrtype)
-        return self._missing(name, lineage, rrtype)
-
-    def _lineage(self, name: str) -> list[str]:
-        """The name and all above it down to the apex, which is last."""
-        above = names.ancestors(name)
-        return above[: above.index(self._zone.name) + 1]
+            return self._take(name, name, node_here)
+        return self._missing(name, lineage)
 
     def _load(self, wanted: Sequence[str]) -> None:
         for name, ttl, blob in self._view.at_names(self._zone.id, wanted):
@@ -108,70 +140,90 @@ class _Search:
             apex = self._nodes.setdefault(self._zone.name, {})
             apex[SOA] = rrset.bodies(rrset.soa(self._zone), None)[1]
 
-    def _take(self, owner: str, node: Node, rrtype: int) -> str | None:
+    def _take(self, owner: str, source: str, node: Node) -> str | None:
         """The RRset asked for at a node that exists (or a wildcard's, under the asker's name), an alias, or nothing."""
-        if rrtype == ANY:
-            self._give(owner, node[min(node)])  # one RRset is enough: RFC 8482 §4.1
-        elif rrtype in node:
-            self._give(owner, node[rrtype])
-        elif CNAME in node:
-            self._give(owner, node[CNAME])
-            return _name_in(node[CNAME][0], 0)
+        if self._type == ANY:
+            self._give(owner, node, min(node))  # one RRset is enough: RFC 8482 §4.1
+        elif self._type in node:
+            self._give(owner, node, self._type)
+        elif CNAME in node and self._type not in AT_CNAME:
+            self._give(owner, node, CNAME)
         else:
             self._deny(Rcode.NOERROR)
-        return None
+            self._prove_node(source, node)
+        if owner != source:
+            self._prove_gap(owner)
+        follow = CNAME in node and self._type not in {ANY, CNAME, *AT_CNAME} and self._type not in node
+        return _name_in(node[CNAME][0], 0) if follow else None
 
-    def _give(self, owner: str, found: Iterable[bytes]) -> None:
-        self.found.answer.extend((owner, body) for body in found)
+    def _give(self, owner: str, node: Node, rrtype: int) -> None:
+        self.found.answer.extend((owner, body) for body in self._signed(node, rrtype))
+
+    def _signed(self, node: Node, rrtype: int) -> list[bytes]:
+        """An RRset of a node, with its signatures for those who want them."""
+        return node[rrtype] + (proof.signatures(node, rrtype) if self._do else [])
 
     def _deny(self, rcode: Rcode) -> None:
         """NXDOMAIN or no data, with the SOA that says how long that may be remembered (RFC 2308 §3)."""
         self.found.rcode = rcode
-        (body,) = self._nodes[self._zone.name][SOA]
         ttl = min(self._zone.ttl, self._zone.minimum).to_bytes(4, "big")
-        self.found.authority.append((self._zone.name, body[:4] + ttl + body[8:]))
+        for body in self._signed(self._nodes[self._zone.name], SOA):
+            self.found.authority.append((self._zone.name, body[:4] + ttl + body[8:]))
 
-    def _missing(self, name: str, lineage: list[str], rrtype: int) -> str | None:
+    def _missing(self, name: str, lineage: list[str]) -> str | None:
         """No RRset has this name: it may still exist as a name between others, or a wildcard may stand for it."""
-        encloser = self._encloser(lineage)
+        encloser, starred = self._encloser(name, lineage)
+        wildcard = "*." + encloser
         if encloser == name:
             self._deny(Rcode.NOERROR)
-            return None
-        wildcard = self._nodes.get("*." + encloser)
-        if wildcard is None:
-            self._deny(Rcode.NXDOMAIN)
-            return None
-        return self._take(name, wildcard, rrtype)
+        elif wildcard in self._nodes:
+            return self._take(name, wildcard, self._nodes[wildcard])
+        else:
+            # a wildcard that only stands between other names is a name without data (RFC 4592 §2.2.2)
+            self._deny(Rcode.NOERROR if starred else Rcode.NXDOMAIN)
+            self._prove_gap(wildcard)
+        self._prove_gap(name)
+        return None
 
-    def _encloser(self, lineage: list[str]) -> str:
-        """The closest encloser (RFC 4592 §3.3.1): the deepest of these names that exists, be it without records.
+    def _encloser(self, name: str, lineage: list[str]) -> tuple[str, bool]:
+        """The closest encloser (RFC 4592 §3.3.1), the deepest of these names that exists, be it without records; and
+        whether any name stands below its wildcard. In canonical order an ancestor that exists has a name below it
+        right before or right after the missing one."""
+        zone = self._zone
+        known = next(at for at, above in enumerate(lineage) if above in self._nodes)
+        key, star = (names.order_key(one, zone.name) for one in (name, "*." + lineage[known]))
+        around, (_, after_star) = self._view.neighbours(zone.id, [key, star])
+        at = 0
+        while at < known and not (around[0].startswith(key) or around[1].startswith(key)):
+            at, key = at + 1, key[: key.rfind(b"\0", 0, -1) + 1]
+        if 0 < at < known:
+            star = names.order_key("*." + lineage[at], zone.name)
+            ((_, after_star),) = self._view.neighbours(zone.id, [star])
+        return lineage[at], after_star.startswith(star)
 
-        A wildcard that exists only by names below it is not looked for: no rule of ours lets one come to be.
-        A name that has none below it has no deeper one of the lineage below it either, so the first miss ends it.
-        """
-        at = next(at for at, name in enumerate(lineage) if name in self._nodes)
-        while at > 0 and self._view.has_below(self._zone.id, lineage[at - 1]):
-            at -= 1
-        return lineage[at]
-
-    def _refer(self, cut: str, servers: list[bytes]) -> None:
+    def _refer(self, cut: str, node: Node) -> None:
         """A delegation (RFC 1034 §4.3.2 step 3b): not ours to answer, unless an alias of ours led here."""
         found = self.found
-        found.authority.extend((cut, body) for body in servers)
+        found.authority.extend((cut, body) for body in node[NS])
         found.aa, found.glue = bool(found.answer), True
         self.add_addresses(found.authority)
+        if self._do and DS in node:
+            found.authority.extend((cut, body) for body in self._signed(node, DS))
+        else:
+            self._prove_node(cut, node)
 
-    def _redirect(self, name: str, owner: str, body: bytes) -> str | None:
-        """A DNAME above the name, and the CNAME that follows from it (RFC 6672 §3.1)."""
-        self._give(owner, [body])
+    def _redirect(self, name: str, owner: str, node: Node) -> str | None:
+        """A DNAME above the name, and the CNAME that follows from it (RFC 6672 §3.1); who asked for that has it."""
+        self._give(owner, node, DNAME)
+        body = node[DNAME][0]
         prefix = names.to_wire(name)[: -len(names.to_wire(owner))]
         target = prefix + body[_BODY_HEAD:]
         if len(target) > MAX_NAME:
             self.found.rcode = Rcode.YXDOMAIN
             return None
         head = CNAME.to_bytes(2, "big") + body[2:8] + len(target).to_bytes(2, "big")
-        self._give(name, [head + target])
-        return _text(target)
+        self.found.answer.append((name, head + target))
+        return None if self._type == CNAME else _text(target)
 
     def add_addresses(self, given: Iterable[RR]) -> None:
         """Addresses that the zone holds of the hosts that NS, MX and SRV records name. At most one query."""
@@ -188,6 +240,20 @@ class _Search:
     def _host(self, body: bytes) -> str | None:
         at = _TARGET_AT.get(int.from_bytes(body[:2], "big"))
         return None if at is None else _name_in(body, at)
+
+    def _prove_node(self, owner: str, node: Node) -> None:
+        """Which types a name has: its NSEC record, where the asker wants it and the zone has it (RFC 4035 §3.1.3)."""
+        if self._do and NSEC in node:
+            wanted = [(owner, body) for body in self._signed(node, NSEC)]
+            self.found.authority.extend(rr for rr in wanted if rr not in self.found.authority)
+
+    def _prove_gap(self, name: str) -> None:
+        """That a name does not exist: the NSEC record whose gap it falls into."""
+        if self._do and NSEC in self._nodes[self._zone.name]:
+            before = _down_to(self._zone, proof.before(self._view, self._zone, name))
+            self._load([above for above in before if above not in self._nodes])
+            owner = next(above for above in before if NSEC in self._nodes.get(above, {}))
+            self._prove_node(owner, self._nodes[owner])
 
 
 def _name_in(body: bytes, at: int) -> str | None:

@@ -236,6 +236,31 @@ def reverse_key(name: str) -> str:
     return ".".join(labels(name)[::-1]) + "."
 
 
+def order_key(name: str, zone: str) -> bytes:
+    """What puts a zone's names into canonical order (RFC 4034 §6.1) when compared octet by octet; empty for the apex.
+
+    The labels below the apex from the top down, each ended by a zero octet; octets 0 and 1 inside a label are written
+    01 01 and 01 02, so that they sort after that end and before the rest. Hence all names below a name share its key
+    as a prefix. `name` is canonical and at or below `zone`. At most 512 octets.
+    """
+    below = name[: -len(zone)] if zone != "." else name.removesuffix(".") and name
+    if not below:
+        return b""
+    if "\\" not in below:
+        return "\0".join(below[:-1].split(".")[::-1]).encode("ascii") + b"\0"
+    return b"".join([_sortable(label) + b"\0" for label in reversed(_split(below))])
+
+
+def from_order_key(key: bytes, zone: str) -> str:
+    """The name that has this key in a zone: `order_key` undone."""
+    found = [label.replace(b"\1\1", b"\0").replace(b"\1\2", b"\1") for label in key.split(b"\0")[:-1]]
+    return (_join(found[::-1]) if found else "") + zone
+
+
+def _sortable(label: bytes) -> bytes:
+    return label.replace(b"\1", b"\1\2").replace(b"\0", b"\1\1")
+
+
 # -- wire form
 
 

@@ -66,11 +66,14 @@ def _config() -> Config:
 
 
 def _queue(connection: Connection) -> None:
-    """Wait until nobody else upgrades this database. SQLite has waited already: its transactions begin IMMEDIATE."""
+    """Wait until nobody else upgrades this database. SQLite has waited already: its transactions begin IMMEDIATE.
+
+    The lock is the session's and ends with the connection, because migrations commit on their way.
+    """
     match connection.dialect.name:
         case "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        case "mysql" | "mariadb":  # held until the connection closes: DDL commits on its way
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK_KEY})
+        case "mysql" | "mariadb":
             connection.execute(text("SELECT GET_LOCK(CONCAT('redesignate.', LEFT(DATABASE(), 48)), 300)"))
 
 

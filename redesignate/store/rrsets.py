@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
 )
 
+from redesignate.model.names import order_key
 from redesignate.model.paging import Condition, ListQuery, Page
 from redesignate.model.rrset import RRset
 from redesignate.model.zone import Action, Status, rname
@@ -40,7 +41,7 @@ PAGE_OCTETS = 2 * 2**20
 _SOA = rrsets.c.type == "SOA"
 _REVISION = case((_SOA, zones.c.revision), else_=rrsets.c.revision)
 _COLUMNS = (
-    *(column for column in rrsets.c if column.name != "wire"),
+    *(column for column in rrsets.c if column.name not in {"wire", "order_key"}),
     zones.c.name.label("zone_name"),
     zones.c.confirmed.label("zone_confirmed"),
     zones.c.status.label("zone_status"),
@@ -261,6 +262,7 @@ def _row(rrset: RRset) -> dict[str, Any]:
         "type": rrset.type,
         "ttl": rrset.ttl,
         "records": msgspec.json.encode(rrset.records).decode(),
+        "order_key": order_key(rrset.name, rrset.zone_name) if rrset.records or rrset.type == "SOA" else None,
         "description": rrset.description,
         "managed": rrset.managed,
         "revision": rrset.revision,

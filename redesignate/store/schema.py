@@ -44,6 +44,7 @@ def _name(length: int = 255) -> String:
 
 
 _BLOB = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+_KEY = LargeBinary().with_variant(mysql.VARBINARY(512), "mysql", "mariadb")
 _LONG = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
 zones = Table(
@@ -96,6 +97,8 @@ for _column in ZONE_ORDERS:
 Index("ix_zones_owner", zones.c.deleted, zones.c.project_id, zones.c.id)
 Index("ix_zones_id", zones.c.deleted, zones.c.id)
 
+# `order_key`: where the name stands in canonical order (`names.order_key`); NULL where the RRset holds no records, for
+# such a name does not exist in DNS.
 rrsets = Table(
     "rrsets",
     metadata,
@@ -107,6 +110,7 @@ rrsets = Table(
     Column("ttl", Integer),
     Column("records", _LONG, nullable=False),
     Column("wire", _BLOB, nullable=False),
+    Column("order_key", _KEY),
     Column("description", _name(160)),
     Column("managed", Boolean, nullable=False),
     Column("revision", BigInteger, nullable=False),
@@ -116,6 +120,7 @@ rrsets = Table(
     Column("updated_at", BigInteger),
     UniqueConstraint("zone_id", "name", "type", name="uq_rrsets_name_type"),
     Index("ix_rrsets_revision", "zone_id", "revision"),
+    Index("ix_rrsets_order", "zone_id", "order_key"),
     **_MYSQL,
 )
 RRSET_ORDERS = ("created_at", "updated_at", "name", "type", "ttl", "description")

@@ -24,8 +24,11 @@ FIXED = struct.Struct("!HHLH")
 QR, AA, TC, RD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0010
 QUERY, NOTIFY = 0, 4
 IN, ANY_CLASS, NO_CLASS = 1, 255, 254
-A, NS, CNAME, SOA, MX, AAAA, SRV, DNAME, OPT, DS, TSIG = 1, 2, 5, 6, 15, 28, 33, 39, 41, 43, 250
+A, NS, CNAME, SOA, MX, AAAA, SRV, DNAME, OPT, DS, RRSIG, NSEC, TSIG = 1, 2, 5, 6, 15, 28, 33, 39, 41, 43, 46, 47, 250
 IXFR, AXFR, ANY = 251, 252, 255
+
+AT_CNAME = frozenset({RRSIG, NSEC, 24, 25, 30})
+"""Types that may stand beside a CNAME, not looked for behind it: these two, SIG, KEY, NXT (RFC 4035 §2.5)."""
 
 PLAIN_UDP = 512
 BEST_UDP = 1232

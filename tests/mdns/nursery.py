@@ -16,6 +16,7 @@ import dns.zone
 from sqlalchemy import create_engine
 
 from redesignate.config.settings import DEFAULT_POOL_ID
+from redesignate.model.names import order_key
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.journal import Entry
@@ -98,6 +99,7 @@ class Nursery:
         action: Action = Action.NONE,
         primaries: tuple[str, ...] = (),
         serial: int = 1000,
+        minimum: int = 300,
     ) -> Planted:
         """Add a zone; RRsets get no TTL of their own where their key is given plain."""
         zone = Zone(
@@ -115,7 +117,7 @@ class Nursery:
             refresh=3500,
             retry=600,
             expire=86400,
-            minimum=300,
+            minimum=minimum,
             action=action,
             status=Status.ACTIVE,
             version=1,
@@ -222,6 +224,7 @@ class Nursery:
             "ttl": ttl,
             "records": "[]",
             "wire": wire,
+            "order_key": order_key(key[0], zone.name) if wire or key[1] == "SOA" else None,
             "managed": False,
             "revision": zone.revision,
             "born": zone.revision,

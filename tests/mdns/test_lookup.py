@@ -143,9 +143,78 @@ def test_a_cname_is_followed_inside_the_zone(service: DNSService) -> None:
     assert lines(ask(service, "alias.example.org.", "CNAME").answer) == lines(reply.answer)[:1]
 
 
-def test_a_cname_out_of_the_zone_and_a_loop_end(service: DNSService) -> None:
+def test_a_cname_out_of_the_zone_is_all_that_is_said(service: DNSService) -> None:
     assert lines(ask(service, "away.example.org.", "A").answer) == ["away.example.org. 3600 IN CNAME www.example.net."]
-    assert len(ask(service, "loop.example.org.", "A").answer) == 2
+
+
+def test_a_loop_and_an_endless_chain_are_servfail(nursery: Nursery, service: DNSService) -> None:
+    """RFC 1034 §3.6.2."""
+    chain = {(f"c{n}.long.org.", "CNAME"): (f"c{n + 1}.long.org.",) for n in range(40)}
+    nursery.plant(
+        "long.org.", {**chain, ("x.long.org.", "DNAME"): ("y.long.org.",), ("y.long.org.", "DNAME"): ("x.long.org.",)}
+    )
+    for name in ("loop.example.org.", "c0.long.org.", "a.x.long.org."):
+        reply = ask(service, name, "A")
+        assert (reply.rcode(), reply.answer) == (dns.rcode.SERVFAIL, []), name
+    reply = ask(service, "c30.long.org.", "A")
+    assert (reply.rcode(), len(reply.answer)) == (dns.rcode.NXDOMAIN, 10)
+
+
+def test_a_cname_that_is_asked_for_under_a_dname_is_the_answer(service: DNSService) -> None:
+    """RFC 6672 §3.2: it is not followed, so that what it leads to says nothing."""
+    reply = ask(service, "x.old.example.org.", "CNAME")
+    assert reply.rcode() == dns.rcode.NOERROR
+    assert lines(reply.answer) == [
+        "old.example.org. 3600 IN DNAME www.example.org.",
+        "x.old.example.org. 3600 IN CNAME x.www.example.org.",
+    ]
+    assert reply.authority == []
+
+
+def test_an_alias_is_followed_into_a_zone_below_and_back(nursery: Nursery, service: DNSService) -> None:
+    """RFC 1034 §4.3.2 step 2: the nearest zone answers, whether or not the one above delegates it."""
+    nursery.plant(ZONE.replace("example", "parent"), {
+        ("into.parent.org.", "CNAME"): ("x.child.parent.org.",),
+        ("missing.parent.org.", "CNAME"): ("nothing.child.parent.org.",),
+        ("round.parent.org.", "CNAME"): ("back.child.parent.org.",),
+        ("here.parent.org.", "A"): ("192.0.2.1",),
+    })  # fmt: skip
+    nursery.plant("child.parent.org.", {
+        ("x.child.parent.org.", "A"): ("192.0.2.9",), ("back.child.parent.org.", "CNAME"): ("here.parent.org.",),
+    }, minimum=77)  # fmt: skip
+    reply = ask(service, "into.parent.org.", "A")
+    assert reply.rcode() == dns.rcode.NOERROR
+    assert lines(reply.answer) == [
+        "into.parent.org. 3600 IN CNAME x.child.parent.org.",
+        "x.child.parent.org. 3600 IN A 192.0.2.9",
+    ]
+    reply = ask(service, "missing.parent.org.", "A")
+    assert reply.rcode() == dns.rcode.NXDOMAIN
+    assert [rrset.name.to_text() for rrset in reply.authority] == ["child.parent.org."]
+    assert lines(ask(service, "round.parent.org.", "A").answer)[1] == "here.parent.org. 3600 IN A 192.0.2.1"
+
+
+def test_a_wildcard_between_other_names_is_a_name_without_data(nursery: Nursery, service: DNSService) -> None:
+    """RFC 4592 §2.2.2; under an empty non-terminal just so."""
+    nursery.plant("star.org.", {("a.*.star.org.", "A"): ("192.0.2.1",), ("b.*.c.d.star.org.", "A"): ("192.0.2.1",)})
+    for name in ("x.star.org.", "y.x.star.org.", "x.c.d.star.org.", "*.star.org."):
+        reply = ask(service, name, "A")
+        assert reply.rcode() == dns.rcode.NOERROR, name
+        assert [rrset.rdtype for rrset in reply.authority] == [dns.rdatatype.SOA]
+    assert ask(service, "x.d.star.org.", "A").rcode() == dns.rcode.NXDOMAIN
+
+
+def test_a_type_that_may_stand_beside_a_cname_is_not_sought_behind_it(service: DNSService) -> None:
+    """RFC 4035 §2.5."""
+    for rrtype in ("NSEC", "RRSIG", "KEY"):
+        reply = ask(service, "alias.example.org.", rrtype)
+        assert (reply.rcode(), reply.answer) == (dns.rcode.NOERROR, [])
+        assert soa(reply)
+
+
+def test_opt_is_no_type_to_ask_for(service: DNSService) -> None:
+    """RFC 6891 §6.1.1: it is never in the question."""
+    assert ask(service, ZONE, "OPT").rcode() == dns.rcode.FORMERR
 
 
 def test_a_cname_to_nothing_is_nxdomain(service: DNSService) -> None:

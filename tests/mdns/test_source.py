@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from redesignate.model.errors import Unavailable
+from redesignate.model.names import from_order_key, order_key
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Action, ZoneType
 from redesignate.store.schema import metadata
@@ -86,15 +87,22 @@ def test_rrsets_are_found_by_name(garden: Nursery, planted: Planted) -> None:
     ]
 
 
-def test_names_below_are_seen(garden: Nursery, planted: Planted) -> None:
-    names = {("a_b.example.org.", "A"): (None, ("192.0.2.1",)), ("x.a_b.example.org.", "A"): (None, ("192.0.2.1",))}
-    garden.edit(planted, {**names, ("x.hollow.example.org.", "A"): (None, ())})
+def test_the_names_around_a_missing_one_are_found_in_canonical_order(garden: Nursery, planted: Planted) -> None:
+    """Octets, not letters of some language, in the order; names without records, and other zones, do not count."""
+    below = garden.plant("sub.example.org.")
+    odd = {name: (None, ("192.0.2.1",)) for name in ("_a.", "A.", "z.", "\\000.z.", "*.z.", "\\200.z.", "zz.")}
+    garden.edit(below, {(name.lower() + "sub.example.org.", "A"): value for name, value in odd.items()})
+    garden.edit(below, {("y.sub.example.org.", "A"): (None, ())})
+    expected = {"": ("", "_a."), "b.": ("a.", "z."), "y.": ("a.", "z."), "z.": ("a.", "\\000.z."),
+                "a.z.": ("*.z.", "\\200.z."), "\\001.z.": ("\\000.z.", "*.z."), "zz.": ("\\200.z.", "")}  # fmt: skip
+    keys = [order_key(name + "sub.example.org.", "sub.example.org.") for name in expected]
     with garden.source.read() as view:
-        seen = {
-            name: view.has_below(planted.zone.id, name + ZONE)
-            for name in ("between.", "a_b.", "acb.", "www.", "ween.", "%.", "hollow.", "!.", "")
-        }
-    assert {name for name, found in seen.items() if found} == {"between.", "a_b.", ""}
+        found = view.neighbours(below.zone.id, keys)
+    text = [
+        tuple(from_order_key(key, "sub.example.org.").removesuffix("sub.example.org.") for key in pair)
+        for pair in found
+    ]
+    assert dict(zip(expected, text, strict=True)) == expected
 
 
 def joined(batches: Iterator[Blobs]) -> list[tuple[int | None, bytes]]:

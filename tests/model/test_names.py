@@ -230,6 +230,21 @@ def test_all_below_a_name_share_the_prefix_of_its_reverse_key(found: list[str]) 
         assert all(names.is_below(name, above) for above in names.ancestors(name))
 
 
+@given(st.lists(odd_name.map(names.canonical), min_size=2, max_size=8), odd_name.map(names.canonical))
+def test_order_keys_sort_as_the_names_do_and_lead_back_to_them(found: list[str], zone: str) -> None:
+    """RFC 4034 §6.1, as dnspython compares names."""
+    inside = [
+        name + zone for name in found if len(names.to_wire(name)) + len(names.to_wire(zone)) < 256 and name != "."
+    ]
+    keys = {name: names.order_key(name, zone) for name in [*inside, zone] if zone != "."}
+    assert sorted(keys, key=keys.__getitem__) == sorted(keys, key=dns.name.from_text)
+    for name, key in keys.items():
+        assert names.from_order_key(key, zone) == name
+        assert len(key) <= 512
+        for other, its in keys.items():
+            assert its.startswith(key) == names.is_below(other, name)
+
+
 def library_name(wire: bytes) -> bytes | None:
     """The wire form of the uncompressed name that dnspython finds; None where it finds none."""
     try:

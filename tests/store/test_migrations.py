@@ -3,21 +3,24 @@
 
 from __future__ import annotations
 
+import importlib
 from multiprocessing import get_context
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from redesignate.model.errors import Misconfigured
 from redesignate.model.inbound import Inbound
 from redesignate.model.zone import Action, ZoneType
 from redesignate.store import migrate, schema
 from redesignate.store.engine import engine
+from redesignate.store.rrsets import _row
+from redesignate.store.schema import rrsets
 from redesignate.store.unit import Store
 from tests.store.databases import Database
-from tests.store.makers import add, zone
+from tests.store.makers import add, rrset, zone
 
 
 def test_upgrading_twice_is_upgrading_once(database: Database) -> None:
@@ -107,5 +110,33 @@ def test_secondary_zones_of_before_are_asked_for_after_the_upgrade(database: Dat
     with store.read() as work:
         assert work.inbound.due(1, 10) == (living.id,)
         assert work.inbound.get(living.id) == Inbound(zone_id=living.id, due_at=0)
+    store.close()
+    database.drop(url)
+
+
+def test_record_sets_of_before_have_their_place_in_the_order_after_the_upgrade(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In steps, and again after an upgrade that was broken off; record sets without records have none."""
+    url = database.new()
+    migrate.upgrade(url, "0003")
+    store, of = Store(url), zone("example.org.")
+    add(store, of)
+    odd = {"www": b"www\0", "a\\000.b": b"b\0a\1\1\0", "b": b"b\0", "*.b": b"b\0*\0"}
+    sets = [(rrset(of, name=name), b"x") for name in odd] + [(rrset(of, name="empty", records=()), b"")]
+    rows = [_row(one) | {"wire": wire} for one, wire in sets]
+    old = [{name: value for name, value in row.items() if name != "order_key"} for row in rows]
+    store.transact(lambda work: [work.conn.execute(rrsets.insert().values(row)) for row in old] and None)
+    step = importlib.import_module("redesignate.store.migrations.versions.0004_order_key")
+    monkeypatch.setattr(step, "STEP", 2)
+    migrate.upgrade(url, "0004")
+    with store.read() as work:
+        found = dict(work.conn.execute(select(rrsets.c.name, rrsets.c.order_key)).tuples().all())
+        assert {name.removesuffix(".example.org."): key for name, key in found.items()} == odd | {"empty": None}
+    store.transact(lambda work: work.conn.execute(rrsets.update().values(order_key=None)) and None)
+    store.transact(lambda work: work.conn.execute(text("UPDATE alembic_version SET version_num = '0003'")) and None)
+    migrate.upgrade(url, "0004")
+    with store.read() as work:
+        assert dict(work.conn.execute(select(rrsets.c.name, rrsets.c.order_key)).tuples().all()) == found
     store.close()
     database.drop(url)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What mdns asks is found by an index on each database, also when its statistics know nothing of the one large zone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from redesignate.model.names import order_key
+from redesignate.model.zone import Zone
+from redesignate.store.serving import Snapshot
+from redesignate.store.unit import Store, Work
+from tests.store.makers import add, new_id, rrset, zone
+
+LARGE = 20_000
+
+
+class Explaining(Snapshot):
+    """A view that asks for the plan of what it would ask, and keeps it."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self.plans: list[str] = []
+
+    def _run(self, statement: str, values: tuple[object, ...]) -> Sequence[Any]:
+        explain = "EXPLAIN QUERY PLAN " if self._work.conn.dialect.name == "sqlite" else "EXPLAIN "
+        self.plans += [" ".join(map(str, row)) for row in super()._run(explain + statement, values)]
+        return super()._run(statement, values)
+
+
+@pytest.fixture
+def large(url: str) -> tuple[str, Zone]:
+    """A zone of LARGE names among many small ones. The statistics are of before it grew."""
+    store, ours = Store(url), zone()
+    small = [zone() for _ in range(300)]
+    add(store, ours, *small)
+    sets = [rrset(of, name=f"n{n}", id=new_id()) for of in small for n in range(4)]
+    store.transact(lambda work: work.rrsets.add([(one, b"x") for one in sets]))
+    with store.engine.connect() as connection:
+        statement = "ANALYZE TABLE rrsets" if store.engine.dialect.name == "mysql" else "ANALYZE rrsets"
+        connection.exec_driver_sql(statement)
+        connection.commit()
+    sets = [rrset(ours, name=f"h{n}", id=new_id()) for n in range(LARGE)]
+    for at in range(0, LARGE, 5000):
+        some = [(one, b"x") for one in sets[at : at + 5000]]
+        store.transact(lambda work, some=some: work.rrsets.add(some))  # type: ignore[misc]  # bound for each round
+    store.close()
+    return url, ours
+
+
+def test_neighbours_and_names_are_probes_of_an_index(large: tuple[str, Zone]) -> None:
+    url, ours = large
+    store = Store(url)
+    with store.read() as work:
+        view = Explaining(work)
+        key = order_key(f"h1x.{ours.name}", ours.name)
+        assert view.neighbours(ours.id, [key, b""]) == [(b"h19999\0", b"h2\0"), (b"", b"h0\0")]
+        probes, view.plans = view.plans, []
+        assert len(view.at_names(ours.id, [f"h{n}.{ours.name}" for n in range(12)])) == 12
+        named = view.plans
+    kind = store.engine.dialect.name
+    store.close()
+    check(kind, probes, "order_key", mariadb="range ix_rrsets_order ix_rrsets_order 661")
+    check(kind, named, "name", mariadb="const,const")
+
+
+def check(kind: str, plans: list[str], column: str, *, mariadb: str) -> None:
+    """Each line of the plan that reads the table does so by an index, down to the column, and nothing is sorted.
+
+    mariadb   what its plan says of an index that is used with both columns
+    """
+    whole = "\n".join(plans)
+    match kind:
+        case "sqlite":
+            reads = [line for line in plans if "rrsets" in line]
+            assert all("SEARCH rrsets" in line and column in line.split("(")[1] for line in reads), whole
+            assert "TEMP B-TREE" not in whole, whole
+        case "postgresql":
+            assert "Seq Scan" not in whole, whole
+            assert "Sort" not in whole, whole
+            conditions = [line for line in plans if "Index Cond" in line]
+            assert conditions, whole
+            assert all(column in line for line in conditions), whole
+        case _:
+            reads = [line for line in plans if " rrsets " in line]
+            assert reads, whole
+            assert all(mariadb in line for line in reads), whole
+            assert "filesort" not in whole, whole
