@@ -23,7 +23,7 @@ from redesignate.store.engine import EngineOptions
 from redesignate.store.errors import MYSQL, POSTGRES, SQLITE, Meaning, problem, said, unsure
 from redesignate.store.unit import Retries, Store, Work
 from tests.store.makers import zone
-from tests.support.mariadb import MariaDB
+from tests.support.mariadb import PROVIDER, GaleraNode, MariaDB
 from tests.support.postgres import Postgres
 
 ONCE = Retries(attempts=1)
@@ -302,6 +302,50 @@ def test_whoever_sleeps_in_a_transaction_loses_it_with_its_locks(mine: Bent) -> 
     assert len(tries) == 2
     for made in (store, other, retried):
         made.close()
+
+
+@pytest.fixture(scope="module")
+def galera() -> Iterator[GaleraNode]:
+    if not Path(PROVIDER).exists():
+        pytest.skip("no Galera here")
+    node = GaleraNode.create()
+    yield node
+    node.close()
+
+
+@pytest.mark.external
+def test_a_galera_node_without_quorum_is_a_503_and_its_connections_are_not_kept(galera: GaleraNode) -> None:
+    url = galera.database()
+    migrate.upgrade(url)
+    store = Store(url, retries=Retries(attempts=2))
+    store.transact(add_zone)
+    pids = [store.transact(lambda work: work.conn.execute(text("SELECT CONNECTION_ID()")).scalar_one())]
+    galera.ready(False)
+    refused(store, add_zone, "no quorum")
+    with pytest.raises(Unavailable, match="no quorum"):
+        store.look(lambda work: work.zones.get("x"))
+    galera.ready(True)
+    store.transact(add_zone)
+    pids.append(store.transact(lambda work: work.conn.execute(text("SELECT CONNECTION_ID()")).scalar_one()))
+    assert pids[0] != pids[1]
+    store.close()
+
+
+@pytest.mark.external
+def test_a_commit_on_a_galera_node_that_has_lost_its_quorum_is_not_run_again(galera: GaleraNode) -> None:
+    url = galera.database()
+    migrate.upgrade(url)
+    store, tries = Store(url), []
+
+    def do(work: Work) -> None:
+        tries.append(1)
+        add_zone(work)
+        galera.ready(False)
+
+    refused(store, do, "may have been saved")
+    galera.ready(True)
+    assert len(tries) == 1
+    store.close()
 
 
 @pytest.mark.external

@@ -9,6 +9,8 @@ import pymysql
 
 from tests.support.servers import LOOPBACK, Server
 
+PROVIDER = "/usr/lib/galera/libgalera_smm.so"
+
 
 class MariaDB(Server):
     """Lets root in from loopback without a password."""
@@ -60,3 +62,25 @@ class MariaDB(Server):
 
     def _admin(self) -> pymysql.Connection:
         return pymysql.connect(host=LOOPBACK, port=self.port, user="root", autocommit=True, connect_timeout=5)
+
+
+class GaleraNode(MariaDB):
+    """A cluster of one node, which can be told to take no work, as one that has lost its quorum."""
+
+    kind = "galera"
+
+    @classmethod
+    def wanted_ports(cls) -> tuple[str, ...]:
+        """The clients' port and the group's."""
+        return (*super().wanted_ports(), "group")
+
+    def command(self) -> list[str]:
+        """As the others, and the first of its cluster at each start."""
+        group = f"gmcast.listen_addr=tcp://{LOOPBACK}:{self.ports['group']};gcache.size=8M"
+        return [*super().command(), "--wsrep-on=ON", f"--wsrep-provider={PROVIDER}", "--wsrep-new-cluster",
+                "--wsrep-cluster-address=gcomm://", f"--wsrep-node-address={LOOPBACK}", "--binlog-format=ROW",
+                "--innodb-autoinc-lock-mode=2", f"--wsrep-provider-options={group}"]  # fmt: skip
+
+    def ready(self, ready: bool) -> None:
+        """Take work, or answer all but `SELECT 1` with error 1047."""
+        self.execute(f"SET GLOBAL wsrep_reject_queries = {'NONE' if ready else 'ALL'}")
