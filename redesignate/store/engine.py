@@ -7,17 +7,25 @@ lock at the start. PyMySQL and psycopg get the isolation level once per connecti
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sqlite3
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from redesignate.store.errors import disconnected
 from redesignate.store.fast import as_sqlalchemy
 
+PAGE = 4096
+WAL_PAGES = 8000
+"""32 MB: a checkpoint waits for the disk, so they are few and large."""
+WAL_PAGES_LEAST = 100
 WRITE = "READ COMMITTED"
 READ = "REPEATABLE READ"
 
@@ -124,13 +132,15 @@ def _sqlite(made: Engine, *, writes: bool, synchronous: str) -> None:
     @event.listens_for(made, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not guess where transactions begin
+        pages = wal_pages(made.url.database)
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute(f"PRAGMA synchronous = {synchronous}")
         cursor.execute("PRAGMA cache_size = -16000")
         cursor.execute("PRAGMA temp_store = MEMORY")
         cursor.execute("PRAGMA case_sensitive_like = ON")  # LIKE compares by octet, as the other databases do here
-        cursor.execute("PRAGMA wal_autocheckpoint = 8000")  # a checkpoint waits for the disk: fewer, larger ones
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+        cursor.execute(f"PRAGMA journal_size_limit = {pages * PAGE}")
         cursor.close()
 
     @event.listens_for(made, "begin")
@@ -140,3 +150,25 @@ def _sqlite(made: Engine, *, writes: bool, synchronous: str) -> None:
             connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
         except sqlite3.Error as error:
             raise as_sqlalchemy(error) from error
+
+
+def wal_pages(file: str | None) -> int:
+    """After how many pages the write-ahead log is written back: at most an eighth of the disk's free space, for the
+    log goes on growing while a reader or the rest of a transaction needs it."""
+    if not file or file == ":memory:":
+        return WAL_PAGES
+    try:
+        free = shutil.disk_usage(Path(file).parent).free
+    except OSError:
+        return WAL_PAGES
+    return min(WAL_PAGES, max(WAL_PAGES_LEAST, free // 8 // PAGE))
+
+
+def make_room(made: Engine) -> None:
+    """Write SQLite's log back and give its space to the disk, after that was full. Its connections are made anew, for
+    they measure the space; whatever cannot be done now is done by the next."""
+    with contextlib.suppress(DBAPIError), made.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        with contextlib.suppress(sqlite3.Error):
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    made.dispose()

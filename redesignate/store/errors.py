@@ -187,6 +187,11 @@ def unsure(error: DBAPIError) -> bool:
     return found[0] in (Meaning.BROKEN, Meaning.NOT_NOW) and found is not _READ_ONLY
 
 
+def is_full(error: DBAPIError) -> bool:
+    """Whether the database's disk is full."""
+    return said(error) is _FULL
+
+
 def problem(error: DBAPIError | PoolTimeout) -> Problem | None:
     """The 503 that an error is to the caller; None for a fault of ours."""
     if isinstance(error, PoolTimeout):

@@ -25,8 +25,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
 from redesignate.observe.log import events
-from redesignate.store.engine import EngineOptions, engine
-from redesignate.store.errors import AGAIN, CROWDED, refuse, said, unsure
+from redesignate.store.engine import EngineOptions, engine, make_room
+from redesignate.store.errors import AGAIN, CROWDED, is_full, refuse, said, unsure
 from redesignate.store.group import GroupCommit
 from redesignate.store.inbound import InboundRows
 from redesignate.store.journal import Journal
@@ -147,8 +147,7 @@ class Store:
             except PoolTimeout as error:
                 refuse(error)
             except DBAPIError as error:
-                if said(error)[0] not in AGAIN:
-                    refuse(error)
+                self._may_try_again(error)
                 lost = error
                 log.debug("transaction retried", attempt=attempt, error=str(error.orig))
             else:
@@ -233,6 +232,13 @@ class Store:
                     raise Unavailable(_UNSURE) from error
                 raise
             return done
+
+    def _may_try_again(self, error: DBAPIError) -> None:
+        """Raise what the caller hears of an error that another run would meet too."""
+        if self._group is not None and is_full(error):
+            make_room(self._writer)
+        if said(error)[0] not in AGAIN:
+            refuse(error)
 
     def _in_time(self, deadline: float) -> None:
         """Raise Unavailable after the deadline."""

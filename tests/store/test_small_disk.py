@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQLite on a small disk: its log leaves room, and gives back what it took when the disk was full."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from redesignate.model.errors import Unavailable
+from redesignate.store import engine, migrate
+from redesignate.store.unit import Retries, Store
+from tests.store.makers import add, rrset, zone
+
+MB = 2**20
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "redesignate-test", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("no file system may be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def log_size(folder: Path) -> int:
+    return (folder / "db.sqlite-wal").stat().st_size
+
+
+@pytest.mark.external
+def test_writing_goes_on_at_once_when_a_full_disk_has_space_again(disk: Path) -> None:
+    url, one = f"sqlite:///{disk}/db.sqlite", zone()
+    migrate.upgrade(url)
+    store = Store(url, retries=Retries(attempts=1))
+    add(store, one)
+    held = rrset(one)
+    store.transact(lambda work: work.rrsets.add([(held, b"x")]))
+
+    def write(number: int) -> None:
+        wire = os.urandom(20_000)
+        store.transact(lambda work: work.rrsets.change(replace(held, version=number), wire, records=False))
+
+    (disk / "filler").write_bytes(b"x" * 21 * MB)
+    with pytest.raises(Unavailable, match="disk is full"):
+        list(map(write, range(1000)))
+    (disk / "filler").unlink()
+    list(map(write, range(2000)))  # 40 MB through a log on a disk of 24
+    assert log_size(disk) < 4 * MB
+    store.close()
+
+
+def test_the_log_is_bound_by_the_free_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = str(tmp_path / "db.sqlite")
+    for free, pages in ((10**12, engine.WAL_PAGES), (64 * MB, 2048), (1 * MB, engine.WAL_PAGES_LEAST)):
+        monkeypatch.setattr("shutil.disk_usage", lambda _path, free=free: _Usage(free))
+        assert engine.wal_pages(file) == pages
+    assert engine.wal_pages(":memory:") == engine.WAL_PAGES
+
+
+class _Usage:
+    def __init__(self, free: int) -> None:
+        self.free = free
+
+
+def test_the_log_is_short_again_after_a_long_transaction(tmp_path: Path) -> None:
+    url, one = f"sqlite:///{tmp_path}/db.sqlite", zone()
+    migrate.upgrade(url)
+    store = Store(url)
+    add(store, one)
+    sets = [(rrset(one, name=f"{n}.{one.name}"), os.urandom(60_000)) for n in range(1000)]
+    store.transact(lambda work: work.rrsets.add(sets))
+    assert log_size(tmp_path) > 50 * MB
+    for number in range(3):
+        store.transact(lambda work, number=number: work.rrsets.remove([sets[number][0].id]))  # type: ignore[misc]
+    assert log_size(tmp_path) <= engine.WAL_PAGES * engine.PAGE
+    store.close()
