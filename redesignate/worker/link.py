@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The worker's questions to central: off the loop, many zones in one, patient while central is away."""
+"""The worker's questions to central: off the loop, many zones in one, patient while central is unavailable."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class Link:
-    """Asks central from the event loop. Says once that central is away, and once that it is back."""
+    """Asks central from the event loop. Logs once that central is unavailable, and once that it is back."""
 
     def __init__(self, central: Central) -> None:
         self._central = central
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="central")
-        self._away = False
+        self._down = False
 
     async def ask(self, command: Command[R]) -> R:
-        """One question. Raises the Problem that central raised; Unavailable and TimedOut when it is away."""
+        """One question. Raises the Problem that central raised; Unavailable and TimedOut when it cannot be reached."""
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._central.call, command)
         except (Unavailable, TimedOut) as problem:
-            if not self._away:
-                log.warning("central is away; work waits for it", why=problem.message)
-            self._away = True
+            if not self._down:
+                log.warning("central is unavailable; work waits for it", why=problem.message)
+            self._down = True
             raise
-        if self._away:
-            self._away = False
+        if self._down:
+            self._down = False
             log.info("central is back")
         return answer
 
     async def ask_patiently(self, command: Command[R], until: float) -> tuple[R, float]:
-        """As `ask`, and again with growing pauses while central is away, until the loop's time `until`.
+        """As `ask`, and again with growing pauses while central is unavailable, until the loop's time `until`.
 
         For idempotent questions. The answer, and when (loop seconds) it was asked for. Raises the last Problem.
         """
@@ -68,9 +68,9 @@ class Link:
 class Batch(Generic[T]):
     """Items that come one by one and are sent together: after a moment, or as soon as the send before is done.
 
-    send     gets a list of at most `most`; what it raises is logged, for it must tell those who wait itself
-    at_once  how many sends may be under way; another one begins only where those have been for `patience_s`, so that
-             a busy central gets few big questions, and one that waits for a lock does not hold up all zones
+    send     gets a list of at most `most`; what it raises is logged, so it must itself release whoever waits
+    at_once  how many sends may be under way; another one begins only where those have taken `patience_s`, so that
+             a busy central gets few big questions, and one that waits for a lock does not delay all zones
     """
 
     def __init__(
@@ -97,16 +97,17 @@ class Batch(Generic[T]):
         self._arm()
 
     def _arm(self) -> None:
-        """Look again in a while; where no further send may begin, the next one that ends looks."""
-        if self._timer is None and len(self._sending) < self._at_once:
-            self._timer = asyncio.get_running_loop().call_later(self._pause(), self._flush)
+        """Send in a moment, or when those under way end or run out of patience.
 
-    def _pause(self) -> float:
-        """How long to gather: a moment; while others are under way, until these are done or patience ends."""
-        if not self._sending:
-            return self._moment_s
-        now = asyncio.get_running_loop().time()
-        return max(max(self._sending.values()) + self._patience_s - now, self._moment_s)
+        Where no further send may begin, the next one that ends sends the rest.
+        """
+        if self._timer is not None or len(self._sending) >= self._at_once:
+            return
+        loop = asyncio.get_running_loop()
+        pause = self._moment_s
+        if self._sending:
+            pause = max(max(self._sending.values()) + self._patience_s - loop.time(), pause)
+        self._timer = loop.call_later(pause, self._flush)
 
     def _flush(self) -> None:
         if self._timer is not None:
@@ -114,21 +115,21 @@ class Batch(Generic[T]):
             self._timer = None
         if self._items and len(self._sending) < self._at_once:
             batch, self._items = self._items[: self._most], self._items[self._most :]
-            task = asyncio.create_task(self._one(batch))
+            task = asyncio.create_task(self._run(batch))
             self._sending[task] = asyncio.get_running_loop().time()
-            task.add_done_callback(self._sent)
         if self._items:
             self._arm()
 
-    def _sent(self, task: asyncio.Task[None]) -> None:
-        del self._sending[task]
-        if self._items:
-            self._flush()
-
-    async def _one(self, batch: list[T]) -> None:
+    async def _run(self, batch: list[T]) -> None:
         try:
             await self._send(batch)
         except Problem as problem:
             log.error("a batch of questions to central failed", why=problem.message or problem.kind)
         except Exception:  # the loop of a service
             log.exception("a batch of questions to central failed")
+        finally:
+            task = asyncio.current_task()
+            assert task is not None
+            del self._sending[task]
+            if self._items:
+                self._flush()

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each peer of a zone is to be told or asked, and what its answer means. Pure: no clock, no socket, no central."""
+"""What has to be done at each peer of a zone, and what its answer means. Pure: no clock, no socket, no central."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from enum import Enum
 
 from redesignate.model.pool import Endpoint
 from redesignate.model.serial import newer
-from redesignate.model.work import PeerState, Task
+from redesignate.model.work import PeerOutcome, PeerState, Role, Task
 from redesignate.model.zone import ZoneType
 from redesignate.wire.ask import SOAAnswer
 from redesignate.wire.message import Rcode
@@ -25,8 +26,8 @@ GONE = frozenset({Rcode.REFUSED, Rcode.NXDOMAIN, Rcode.NOTAUTH, Rcode.NOERROR})
 """How a server without a zone answers for its SOA. NOERROR without a SOA: a parent zone answers."""
 
 
-class Do(Enum):
-    """One thing that a target is told."""
+class Step(Enum):
+    """One thing that is done at a target."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -35,7 +36,7 @@ class Do(Enum):
     NOTIFY_CATALOG = "notify catalog"
 
 
-class Stand(Enum):
+class Decision(Enum):
     """What to do about one peer now."""
 
     DONE = "done"
@@ -43,50 +44,121 @@ class Stand(Enum):
     TRY = "try"
 
 
-def steps(task: Task, known: PeerState | None, *, notified: bool = True) -> tuple[Do, ...]:
-    """What one target must be told, in order. A catalog's consumer finds members by itself (RFC 9432 §5).
+def steps(task: Task, known: PeerState | None, *, notified: bool = True) -> tuple[Step, ...]:
+    """What is done at one target, in order. A catalog's consumer finds members by itself (RFC 9432 §5).
 
     notified   False: the target needs no NOTIFY
-    Where the zone is known to be there the NOTIFY goes first, for every millisecond before it delays the change.
+    Where the zone is known to be there the NOTIFY goes first, because whatever precedes it delays the change.
     """
     there = known is not None and known.present
     if task.superseded:
-        found: tuple[Do, ...] = ()
+        found: tuple[Step, ...] = ()
     elif task.catalog is not None or task.type is ZoneType.CATALOG:
         found = _by_catalog(task, there=there)
     elif not task.present:
-        found = (Do.DELETE,)
+        found = (Step.DELETE,)
     elif there:
-        found = (Do.NOTIFY_ZONE, Do.UPDATE)
+        found = (Step.NOTIFY_ZONE, Step.UPDATE)
     else:
-        found = (Do.CREATE, Do.NOTIFY_ZONE)
-    return found if notified else tuple(step for step in found if step not in {Do.NOTIFY_ZONE, Do.NOTIFY_CATALOG})
+        found = (Step.CREATE, Step.NOTIFY_ZONE)
+    return found if notified else tuple(step for step in found if step not in {Step.NOTIFY_ZONE, Step.NOTIFY_CATALOG})
 
 
-def _by_catalog(task: Task, *, there: bool) -> tuple[Do, ...]:
-    """The operator gives the servers the catalog zone itself, so nobody is told of it but by its own NOTIFY."""
+def _by_catalog(task: Task, *, there: bool) -> tuple[Step, ...]:
+    """The operator configures the catalog zone itself on the servers, so it needs its own NOTIFY alone."""
     if task.type is ZoneType.CATALOG:
-        return (Do.NOTIFY_ZONE,) if task.present else ()
-    return (Do.NOTIFY_ZONE,) if task.present and there else (Do.NOTIFY_CATALOG,)
+        return (Step.NOTIFY_ZONE,) if task.present else ()
+    return (Step.NOTIFY_ZONE,) if task.present and there else (Step.NOTIFY_CATALOG,)
 
 
-def stand(task: Task, known: PeerState | None, now: int, *, well: bool) -> Stand:
+def decide(task: Task, known: PeerState | None, now: int, *, well: bool) -> Decision:
     """Whether a peer has to be tried now.
 
-    well   the peer answers others at present: then its back-off, which is for the absent, does not hold up this change
+    well   the peer answers others at present: its back-off, meant for servers that are down, does not delay this change
     """
     if known is None:
-        return Stand.TRY
-    if done(task, known):
-        return Stand.DONE
-    if known.next_try > now and not well:
-        return Stand.WAIT
-    return Stand.TRY
+        return Decision.TRY
+    if known.revision >= task.revision and known.present == task.present:
+        return Decision.DONE
+    return Decision.WAIT if known.next_try > now and not well else Decision.TRY
 
 
-def done(task: Task, known: PeerState) -> bool:
-    """Whether a peer is known to be where the task wants it."""
-    return known.revision >= task.revision and known.present == task.present
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What an attempt does with each peer, by peer id.
+
+    applied    targets that something is done at
+    reminded   other targets, which get NOTIFYs while some nameserver lags
+    polled     nameservers that are asked for the serial
+    current    nameservers known to be right
+    waiting    the outcomes of those that are left alone until their back-off ends
+    """
+
+    applied: tuple[str, ...]
+    reminded: tuple[str, ...]
+    polled: tuple[str, ...]
+    current: tuple[str, ...]
+    waiting: tuple[PeerOutcome, ...]
+
+
+def select(
+    task: Task,
+    targets: Mapping[str, Endpoint | None],
+    servers: Mapping[str, Endpoint],
+    *,
+    known: Mapping[str, PeerState],
+    well: Collection[str],
+    down: Collection[str],
+    now: int,
+) -> Selection:
+    """Which peers are tried now.
+
+    targets   peer id to where its NOTIFY goes
+    servers   peer id to address
+    well      peers whose last try was answered; `down`: peers that answer nobody
+    A nameserver that serves on a deleted zone has its target told once more; where no target has its address, all of
+    them, for any may be behind it.
+    """
+    decisions = {
+        peer_id: decide(task, known.get(peer_id), now, well=peer_id in well) for peer_id in (*targets, *servers)
+    }
+    polled = tuple(peer_id for peer_id in servers if decisions[peer_id] is Decision.TRY)
+    still = {
+        servers[peer_id]
+        for peer_id in polled
+        if not task.present and (state := known.get(peer_id)) and state.attempts > 0 and state.serial is not None
+    }
+    unmatched = bool(still) and still.isdisjoint(targets.values())
+    applied = tuple(
+        peer_id
+        for peer_id, at in targets.items()
+        if decisions[peer_id] is Decision.TRY or unmatched or (at is not None and at in still)
+    )
+    answering = task.present and not all(peer_id in down for peer_id in polled)
+    roles = [*((peer_id, Role.TARGET) for peer_id in targets), *((peer_id, Role.NAMESERVER) for peer_id in servers)]
+    return Selection(
+        applied=applied,
+        reminded=tuple(peer_id for peer_id in targets if peer_id not in applied) if answering else (),
+        polled=polled,
+        current=tuple(peer_id for peer_id in servers if decisions[peer_id] is Decision.DONE),
+        waiting=tuple(
+            _waiting(known[peer_id], role)
+            for peer_id, role in roles
+            if decisions[peer_id] is Decision.WAIT and peer_id not in applied
+        ),
+    )
+
+
+def _waiting(known: PeerState, role: Role) -> PeerOutcome:
+    return PeerOutcome(
+        peer_id=known.peer_id,
+        role=role,
+        ok=False,
+        present=known.present,
+        serial=known.serial,
+        why=known.error,
+        tried=False,
+    )
 
 
 def fault(task: Task, at: Endpoint, answer: SOAAnswer) -> str | None:
@@ -110,12 +182,9 @@ def rcode_text(rcode: int) -> str:
         return f"rcode {rcode}"
 
 
-def poll_pauses() -> Iterator[float]:
-    """Seconds before each poll: 10 ms, growing by half, at most a second; without end."""
-    pause = FIRST_POLL_S
-    while True:
-        yield pause
-        pause = min(pause * POLL_GROWTH, LONGEST_POLL_PAUSE_S)
+def longer(pause: float) -> float:
+    """The pause (seconds) before the next poll: longer by half, at most a second. The first is FIRST_POLL_S."""
+    return min(pause * POLL_GROWTH, LONGEST_POLL_PAUSE_S)
 
 
 def notify_moments() -> Iterator[float]:

@@ -13,43 +13,44 @@ from redesignate.wire import ask, tsig
 from redesignate.wire.client import NoAnswer
 from redesignate.wire.names import Malformed
 from redesignate.worker import plan
-from redesignate.worker.health import Health
-from redesignate.worker.job import Job
+from redesignate.worker.attempt import Attempt
+from redesignate.worker.health import PeerHealth
 from redesignate.worker.pools import Unusable
 
 PATIENCE_S = 0.25
 OUTSTANDING = 5
-UNTOLD_S = 0.5
-"""How long a nameserver is asked whose target could not be told: little will change before that is tried again."""
+NOT_NOTIFIED_S = 0.5
+"""How long a nameserver is polled whose target could not be notified: little will change before the next attempt."""
 
 Reply = ask.SOAAnswer | str
-"""What came back, or why nothing of use did."""
+"""What came back, or why nothing usable did."""
 
 
-async def poll(job: Job, server: Nameserver) -> PeerOutcome:
+async def poll(attempt: Attempt, server: Nameserver) -> PeerOutcome:
     """The outcome of one nameserver, at the latest when its window ends.
 
     Where an answer is slow to come the question is asked again and both answers are waited for: a server that takes
     seconds is slow and not wrong. A server known to be down is not asked.
     """
-    at = Endpoint(server.host, server.port)
-    health = job.health(server.id)
+    at, health, known = Endpoint(server.host, server.port), attempt.health[server.id], attempt.known.get(server.id)
+    loop = asyncio.get_running_loop()
     asking: _Asking | None = None
     try:
         if health.down:
-            outcome = _failed(server, health.why or f"no answer from {at}", job.known(server.id))
+            outcome = _failed(server, health.why or f"no answer from {at}", known)
         else:
-            asking = _Asking(job, at, health, job.rig.key(server.tsigkey_id), job.deadline(server.id))
-            outcome = await asking.outcome(server)
+            asking = _Asking(attempt, at, health, attempt.pool.key(server.tsigkey_id), attempt.deadlines[server.id])
+            outcome = await asking.outcome(server, loop)
     except Unusable as wrong:
-        outcome = _failed(server, str(wrong), job.known(server.id))
+        outcome = _failed(server, str(wrong), known)
     finally:
-        if asking is not None:
-            asking.stop()
-    job.mark_polled(at, ok=outcome.ok)
-    known = job.known(server.id)
+        if asking is not None and asking.sent:
+            health.cancel(min(asking.sent.values()), loop.time(), f"no answer from {at}")
+            for task in asking.sent:
+                task.cancel()
+    attempt.signals.mark_polled(at, ok=outcome.ok)
     if outcome.ok and known is not None and known.attempts:
-        job.crew.health.mended(health, asyncio.get_running_loop().time())
+        health.repaired(loop.time())
     return outcome
 
 
@@ -61,58 +62,51 @@ def _failed(server: Nameserver, why: str, known: PeerState | None) -> PeerOutcom
 
 @dataclass(slots=True)
 class _Asking:
-    job: Job
+    """The questions to one nameserver in one attempt. `sent`: those without an answer, and when each was sent."""
+
+    attempt: Attempt
     at: Endpoint
-    health: Health
+    health: PeerHealth
     key: TSIGKey | None
     deadline: float
     asked: bool = False
     last: Reply | None = None
     sent: dict[asyncio.Task[Reply], float] = field(default_factory=dict)
 
-    async def outcome(self, server: Nameserver) -> PeerOutcome:
-        """Ask until satisfied or out of time."""
+    async def outcome(self, server: Nameserver, loop: asyncio.AbstractEventLoop) -> PeerOutcome:
+        """Ask until the answer is right or time is up."""
+        signals = self.attempt.signals
         why: str | None = None
         try:
             async with asyncio.timeout_at(self.deadline) as limit:
-                await self.job.wait_told(self.at)
-                loop = asyncio.get_running_loop()
-                if not_ours := self.job.not_ours(self.at):
+                await asyncio.wait([signals.notified(self.at)])
+                if not_ours := signals.not_ours.get(self.at):
                     return _failed(server, not_ours, None)
-                if self.job.untold(self.at):
-                    limit.reschedule(min(self.deadline, loop.time() + UNTOLD_S))
+                if self.at in signals.failed:
+                    limit.reschedule(min(self.deadline, loop.time() + NOT_NOTIFIED_S))
                 await self._until_right(loop)
         except TimeoutError:
-            why = self._why_not()
+            why = self._fault(loop.time())
             if self.sent:
-                now = asyncio.get_running_loop().time()
-                self.job.crew.health.silent(self.health, min(self.sent.values()), now, f"no answer from {self.at}")
-        if not isinstance(self.last, ask.SOAAnswer):
-            return _failed(server, why or "", self.job.known(server.id))
-        seen = self.last.serial
-        absent = why is not None and seen is None and self.last.rcode in plan.GONE
+                self.health.silent(min(self.sent.values()), loop.time(), f"no answer from {self.at}")
+        last = self.last
+        if not isinstance(last, ask.SOAAnswer):
+            return _failed(server, why or "", self.attempt.known.get(server.id))
+        absent = why is not None and last.serial is None and last.rcode in plan.GONE
         return PeerOutcome(
-            peer_id=server.id, role=Role.NAMESERVER, ok=why is None, present=seen is not None, serial=seen, why=why,
-            absent=absent,
+            peer_id=server.id, role=Role.NAMESERVER, ok=why is None, present=last.serial is not None,
+            serial=last.serial, why=why, absent=absent,
         )  # fmt: skip
 
-    def stop(self) -> None:
-        """Wait for no answer any more."""
-        if self.sent:
-            now = asyncio.get_running_loop().time()
-            self.job.crew.health.break_off(self.health, min(self.sent.values()), now, f"no answer from {self.at}")
-        for task in self.sent:
-            task.cancel()
-
     async def _until_right(self, loop: asyncio.AbstractEventLoop) -> None:
-        pauses = plan.poll_pauses()
-        due, patience = loop.time() + next(pauses), PATIENCE_S
+        """Return at the first right answer. Raises TimeoutError where the server went down meanwhile."""
+        pause, patience = plan.FIRST_POLL_S, PATIENCE_S
+        due = loop.time() + pause
         while True:
             now = loop.time()
             if now >= due:
                 if self.sent:
-                    oldest = min(self.sent.values())
-                    self.job.crew.health.silent(self.health, oldest, now, f"no answer from {self.at}")
+                    self.health.silent(min(self.sent.values()), now, f"no answer from {self.at}")
                     if self.health.hopeless:
                         raise TimeoutError
                     patience = min(patience * 2, plan.LONGEST_POLL_PAUSE_S)
@@ -128,39 +122,41 @@ class _Asking:
                 continue
             if self._right(done, loop.time()):
                 return
-            due, patience = min(due, loop.time() + next(pauses)), PATIENCE_S
+            pause, patience = plan.longer(pause), PATIENCE_S
+            due = min(due, loop.time() + pause)
 
     def _right(self, done: set[asyncio.Task[Reply]], now: float) -> bool:
         for task in done:
             sent, reply = self.sent.pop(task), task.result()
             if isinstance(reply, str):
                 self.last = self.last or reply
-                self.job.crew.health.silent(self.health, sent, now, reply)
+                self.health.silent(sent, now, reply)
                 continue
             self.last = reply
-            self.job.crew.health.answered(self.health, sent, now)
-            if plan.fault(self.job.task, self.at, reply) is None:
+            self.health.answered(sent, now)
+            if plan.fault(self.attempt.task, self.at, reply) is None:
                 return True
         return False
 
     async def _query(self, timeout: float) -> Reply:
-        crew = self.job.crew
-        packet = ask.soa_query(self.job.task.name, crew.exchanger.new_id(), self.key, clock=crew.clock)
+        context = self.attempt.context
+        packet = ask.soa_query(self.attempt.task.name, context.exchanger.new_id(), self.key, clock=context.clock)
         try:
-            answer = await crew.exchanger.exchange(
-                self.at.host, self.at.port, packet, min(timeout, crew.call_timeout), tcp=crew.all_tcp
+            answer = await context.exchanger.exchange(
+                self.at.host, self.at.port, packet, min(timeout, context.call_timeout), tcp=context.all_tcp
             )
         except NoAnswer as silence:
             return f"no answer from {self.at}: {silence}"
         try:
-            return ask.read_soa_answer(answer, packet, self.key, clock=crew.clock)
+            return ask.read_soa_answer(answer, packet, self.key, clock=context.clock)
         except (Malformed, tsig.Refused) as wrong:
-            return f"{self.at} gives no proper answer: {wrong}"
+            return f"{self.at} gives no valid answer: {wrong}"
 
-    def _why_not(self) -> str:
+    def _fault(self, now: float) -> str:
         if isinstance(self.last, ask.SOAAnswer):
-            return plan.fault(self.job.task, self.at, self.last) or f"{self.at} answered too late"
+            return plan.fault(self.attempt.task, self.at, self.last) or f"{self.at} answered too late"
         if not self.asked:
-            return f"{self.at} was not asked: no target could be told within {self.job.crew.window:g} s"
-        waited = asyncio.get_running_loop().time() - self.job.begun
+            window = self.attempt.context.window
+            return f"{self.at} was not asked: no target could be notified within {window:g} s"
+        waited = now - self.attempt.begun
         return self.last or f"no answer from {self.at} within {max(waited, 0.1):.1f} s"

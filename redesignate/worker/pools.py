@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies of pools, each kept until a task names a newer version, with their backends ready."""
+"""Pools with the connections to their servers, each kept until a task names a newer version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from redesignate.observe.log import events
 from redesignate.wire import tsig
 
 BACKEND_CALLS = 2
-"""How many zones of one target are in its backend at a time; the rest wait in line without holding anything."""
+"""How many zones may use the backend of one target at a time; the rest queue and hold nothing."""
 CLOSE_AFTER_S = 30.0
 REBUILD_AFTER_S = 5.0
 """How often a target that could not be used is looked at again: a key file may have come."""
@@ -32,31 +32,37 @@ class Unusable(Exception):
 
 
 @dataclass(slots=True)
-class TargetRig:
+class TargetConnection:
     """A target with its backend, or with the reason why there is none."""
 
     target: Target
     notify: Endpoint | None = None
     backend: Backend | None = None
     wrong: str | None = None
-    line: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BACKEND_CALLS))
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BACKEND_CALLS))
 
 
 @dataclass(slots=True)
-class PoolRig:
-    """A pool, its keys and its targets."""
+class PoolConnections:
+    """A pool, its keys and its targets. `built`: when (loop seconds) its targets were last set up."""
 
     pool: Pool
     keys: dict[str, TSIGKey]
-    targets: list[TargetRig]
+    targets: list[TargetConnection] = field(default_factory=list)
     built: float = 0.0
+    unusable: bool = False
+
+    def replace_targets(self, targets: list[TargetConnection], now: float) -> None:
+        """The targets as they were set up at `now`."""
+        self.targets, self.built = targets, now
+        self.unusable = any(each.wrong is not None for each in targets)
 
     def key(self, key_id: str | None) -> TSIGKey | None:
         """A peer's TSIG key. Raises Unusable where the pool names one that is not there, or that cannot sign."""
         if key_id is None:
             return None
         if key_id not in self.keys:
-            raise Unusable(f"pool {self.pool.name!r} names TSIG key {key_id}, which is not there")
+            raise Unusable(f"pool {self.pool.name!r} names TSIG key {key_id}, which does not exist")
         found = self.keys[key_id]
         try:
             tsig.prepare(found)
@@ -68,15 +74,15 @@ class PoolRig:
         """The nameserver of this peer id."""
         return next((server for server in self.pool.nameservers if server.id == peer_id), None)
 
-    def target(self, peer_id: str) -> TargetRig | None:
+    def target(self, peer_id: str) -> TargetConnection | None:
         """The target of this peer id."""
-        return next((rig for rig in self.targets if rig.target.id == peer_id), None)
+        return next((each for each in self.targets if each.target.id == peer_id), None)
 
 
-class PoolBook:
-    """The pools that this worker has met.
+class PoolCache:
+    """The pools that this worker has used.
 
-    `ask` puts a question to central; `build` makes a backend; `changed` hears of every new copy.
+    `ask` puts a question to central; `build` makes a backend; `changed` is called with every new copy.
     """
 
     def __init__(
@@ -84,21 +90,22 @@ class PoolBook:
         ask: Callable[[PoolForWork], Awaitable[WorkPool]],
         *,
         build: Build = registry.build,
-        changed: Callable[[PoolRig], None] = lambda _: None,
+        changed: Callable[[PoolConnections], None] = lambda _: None,
     ) -> None:
         self._ask = ask
         self._build = build
         self._changed = changed
-        self._rigs: dict[str, PoolRig] = {}
-        self._asking: dict[tuple[str, int], asyncio.Task[PoolRig]] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._pools: dict[str, PoolConnections] = {}
+        self._asking: dict[tuple[str, int], asyncio.Task[PoolConnections]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()
 
-    async def rig(self, pool_id: str, version: int) -> PoolRig:
+    async def connections(self, pool_id: str, version: int) -> PoolConnections:
         """The pool at this version or a newer one. Asks central once, however many wait. Raises what `ask` raises."""
-        known = self._rigs.get(pool_id)
+        known = self._pools.get(pool_id)
         if known is not None and known.pool.version >= version:
-            self._rebuild(known)
+            if known.unusable and asyncio.get_running_loop().time() - known.built >= REBUILD_AFTER_S:
+                self._rebuild(known)
             return known
         slot = (pool_id, version)
         if slot not in self._asking:
@@ -106,40 +113,39 @@ class PoolBook:
             self._asking[slot].add_done_callback(lambda _: self._asking.pop(slot, None))
         return await asyncio.shield(self._asking[slot])
 
-    def known(self, pool_id: str) -> PoolRig | None:
+    def known(self, pool_id: str) -> PoolConnections | None:
         """The copy at hand, if there is one."""
-        return self._rigs.get(pool_id)
+        return self._pools.get(pool_id)
 
     async def close(self) -> None:
-        """Let go of every backend, those of replaced targets too."""
+        """Close every backend, those of replaced targets too."""
         self._ending.set()
-        await asyncio.gather(*self._leaving, *(_close(rig.targets) for rig in self._rigs.values()))
+        await asyncio.gather(*self._closing, *(_close(pool.targets) for pool in self._pools.values()))
 
-    def _rebuild(self, rig: PoolRig) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - rig.built < REBUILD_AFTER_S or not any(target.wrong for target in rig.targets):
-            return
-        rig.targets = [self._target(rig.pool, target.target, target) for target in rig.targets]
-        rig.built = now
+    def _rebuild(self, pool: PoolConnections) -> None:
+        """Try once more to use what could not be used."""
+        targets = [self._target(pool.pool, each.target, each) for each in pool.targets]
+        pool.replace_targets(targets, asyncio.get_running_loop().time())
 
-    async def _fetch(self, pool_id: str) -> PoolRig:
+    async def _fetch(self, pool_id: str) -> PoolConnections:
         found = await self._ask(PoolForWork(pool_id=pool_id))
-        old = self._rigs.get(pool_id)
+        old = self._pools.get(pool_id)
         if old is not None and old.pool.version > found.pool.version:
             return old
-        kept = {rig.target.id: rig for rig in old.targets} if old else {}
+        kept = {each.target.id: each for each in old.targets} if old else {}
+        pool = PoolConnections(found.pool, {key.id: key for key in found.keys})
         targets = [self._target(found.pool, target, kept.get(target.id)) for target in found.pool.targets]
-        rig = PoolRig(found.pool, {key.id: key for key in found.keys}, targets, asyncio.get_running_loop().time())
-        self._rigs[pool_id] = rig
-        left = [target for target in kept.values() if target not in targets]
-        if left:
-            leaving = asyncio.create_task(self._close_later(left))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
-        self._changed(rig)
-        return rig
+        pool.replace_targets(targets, asyncio.get_running_loop().time())
+        self._pools[pool_id] = pool
+        replaced = [target for target in kept.values() if target not in pool.targets]
+        if replaced:
+            closing = asyncio.create_task(self._close_later(replaced))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+        self._changed(pool)
+        return pool
 
-    def _target(self, pool: Pool, target: Target, old: TargetRig | None) -> TargetRig:
+    def _target(self, pool: Pool, target: Target, old: TargetConnection | None) -> TargetConnection:
         """A target that did not change keeps its backend, and with it its connection."""
         if old is not None and old.target == target and old.wrong is None:
             return old
@@ -147,23 +153,23 @@ class PoolBook:
             options = registry.parse_options(pool, target)
             kind = registry.kind(target.type)
             notified = kind is None or kind.notified
-            return TargetRig(target, options.notify if notified else None, self._build(pool, target))
+            return TargetConnection(target, options.notify if notified else None, self._build(pool, target))
         except Misconfigured as error:
             log.error("a target of a pool cannot be used", pool=pool.name, target=target.id, why=error.message)
-            return TargetRig(target, wrong=error.message)
+            return TargetConnection(target, wrong=error.message)
 
-    async def _close_later(self, rigs: list[TargetRig]) -> None:
-        """Work that began under the old pool ends first."""
+    async def _close_later(self, targets: list[TargetConnection]) -> None:
+        """Attempts that began with the old pool end first."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ending.wait(), CLOSE_AFTER_S)
-        await _close(rigs)
+        await _close(targets)
 
 
-async def _close(rigs: Iterable[TargetRig]) -> None:
-    """Close each target's backend, whatever comes of the others'."""
-    for rig in rigs:
+async def _close(targets: Iterable[TargetConnection]) -> None:
+    """Close each target's backend; a failure does not stop the others."""
+    for each in targets:
         try:
-            if rig.backend is not None:
-                await rig.backend.close()
+            if each.backend is not None:
+                await each.backend.close()
         except Exception:  # the loop of a service
-            log.exception("a backend did not close", target=rig.target.id)
+            log.exception("a backend did not close", target=each.target.id)

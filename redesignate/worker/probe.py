@@ -12,9 +12,9 @@ from redesignate.model.pool import Nameserver
 from redesignate.observe.log import events
 from redesignate.wire import ask
 from redesignate.wire.client import NoAnswer
-from redesignate.worker.health import Health
-from redesignate.worker.job import NOTIFY_HEALTH, Crew
-from redesignate.worker.pools import PoolBook, TargetRig
+from redesignate.worker.attempt import WorkerContext
+from redesignate.worker.health import NOTIFY_HEALTH, PeerHealth
+from redesignate.worker.pools import PoolCache, TargetConnection
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 2.0
 PROBE_TIMEOUT_S = 6.0
@@ -25,20 +25,20 @@ log = events(__name__)
 class Probes:
     """One task for each peer that is down. `returned` is awaited with the peer once it answers."""
 
-    def __init__(self, pools: PoolBook, returned: Callable[[Health], Awaitable[None]]) -> None:
+    def __init__(self, pools: PoolCache, returned: Callable[[PeerHealth], Awaitable[None]]) -> None:
         self._pools = pools
         self._returned = returned
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, health: Health, crew: Crew) -> None:
-        """A peer went down. The place where NOTIFYs go needs no probe: nothing waits for it."""
+    def start(self, health: PeerHealth, context: WorkerContext) -> None:
+        """A peer went down. The address that NOTIFYs go to needs no probe: nothing waits for it."""
         if health.key[1].startswith(NOTIFY_HEALTH):
             return
         log.warning("a nameserver is down", pool=health.key[0], peer=health.key[1], why=health.why)
-        self._keep(self._probe(health, crew))
+        self._keep(self._probe(health, context))
 
-    def report(self, health: Health) -> None:
-        """A peer answers again: tell central."""
+    def report(self, health: PeerHealth) -> None:
+        """A peer answers again: have `returned` tell central."""
         if not health.key[1].startswith(NOTIFY_HEALTH):
             self._keep(self._returned(health))
 
@@ -52,53 +52,53 @@ class Probes:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _probe(self, health: Health, crew: Crew) -> None:
-        """Do not wait for one question before the next: a slow answer counts, and a return is seen soon."""
+    async def _probe(self, health: PeerHealth, context: WorkerContext) -> None:
+        """Do not wait for one question before the next: a slow answer counts, and a return is noticed soon."""
         loop = asyncio.get_running_loop()
         pause, back = FIRST_PAUSE_S, loop.create_future()
         asked: set[asyncio.Task[None]] = set()
         try:
-            while health.down and crew.health.known(health):
+            while health.down and context.health.known(health):
                 with contextlib.suppress(TimeoutError):
                     sent = await asyncio.wait_for(asyncio.shield(back), pause)
                     log.info("a nameserver answers again", pool=health.key[0], peer=health.key[1])
-                    crew.health.answered(health, sent, loop.time())
+                    health.answered(sent, loop.time())
                     return
                 asked = {task for task in asked if not task.done()}
                 if len(asked) < OUTSTANDING:
-                    asked.add(asyncio.create_task(self._ask(health, crew, back)))
+                    asked.add(asyncio.create_task(self._ask(health, context, back)))
                 pause = min(pause * 1.5, LONGEST_PAUSE_S)
         finally:
             for task in asked:
                 task.cancel()
 
-    async def _ask(self, health: Health, crew: Crew, back: asyncio.Future[float]) -> None:
+    async def _ask(self, health: PeerHealth, context: WorkerContext, back: asyncio.Future[float]) -> None:
         sent = asyncio.get_running_loop().time()
-        if await self._answers(health, crew) and not back.done():
+        if await self._answers(health, context) and not back.done():
             back.set_result(sent)
 
-    async def _answers(self, health: Health, crew: Crew) -> bool:
+    async def _answers(self, health: PeerHealth, context: WorkerContext) -> bool:
         pool_id, peer_id = health.key
-        rig = self._pools.known(pool_id)
-        if rig is None:
+        pool = self._pools.known(pool_id)
+        if pool is None:
             return False
-        server, target = rig.nameserver(peer_id), rig.target(peer_id)
+        server, target = pool.nameserver(peer_id), pool.target(peer_id)
         if server is not None:
-            return await _asked(server, crew)
+            return await _asked(server, context)
         return target is not None and await _pinged(target)
 
 
-async def _asked(server: Nameserver, crew: Crew) -> bool:
+async def _asked(server: Nameserver, context: WorkerContext) -> bool:
     """Any answer will do, so the question is for the root, unsigned, which every server can refuse."""
-    packet = ask.soa_query(".", crew.exchanger.new_id(), clock=crew.clock)
+    packet = ask.soa_query(".", context.exchanger.new_id(), clock=context.clock)
     try:
-        await crew.exchanger.exchange(server.host, server.port, packet, PROBE_TIMEOUT_S, tcp=crew.all_tcp)
+        await context.exchanger.exchange(server.host, server.port, packet, PROBE_TIMEOUT_S, tcp=context.all_tcp)
     except NoAnswer:
         return False
     return True
 
 
-async def _pinged(target: TargetRig) -> bool:
+async def _pinged(target: TargetConnection) -> bool:
     if target.backend is None:
         return False
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The worker: makes nameservers agree. An event loop in a thread; central and hints are reached by others."""
+"""The worker: makes nameservers agree. An event loop in a thread; hints and questions to central use other threads."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Problem
 from redesignate.observe.log import events
 from redesignate.wire.client import Exchanger
-from redesignate.worker.flights import Flights, Pace
-from redesignate.worker.health import Health, HealthBook
+from redesignate.worker.attempt import WorkerContext
+from redesignate.worker.health import NOTIFY_HEALTH, HealthTable, PeerHealth
+from redesignate.worker.held import HeldZones, Pace
 from redesignate.worker.inbound import Inbound
-from redesignate.worker.job import NOTIFY_HEALTH, Crew
 from redesignate.worker.link import Link
-from redesignate.worker.pools import Build, PoolBook, PoolRig
+from redesignate.worker.pools import Build, PoolCache, PoolConnections
 from redesignate.worker.probe import Probes
 
 HOLD_S = 0.5
-"""How long a hint's thread is kept for a zone of which there is nothing good to report. The lease guards the zone
-from then on; a longer hold would let one dead pool take every thread that hints come on."""
+"""How long a hint's thread is kept for a zone that has not succeeded yet. The lease guards the zone from then on; a
+longer hold would let one dead pool take every thread that hints come on."""
 TAKEN_S = 10.0
-"""After this the loop is taken for stuck or gone, and the hint goes back to where it came from."""
+"""After this the loop counts as stuck, and the hint goes back to its source."""
 STOP_GRACE_S = 1.0
 FIND_LIMIT = 500
 FIND_GRACE_S = 0.2
-"""Hints are on their way for what is newer than this."""
+"""For work newer than this a hint is on its way."""
 WINDOW_OF_LEASE = 0.6
 log = events(__name__)
 
@@ -43,7 +43,7 @@ log = events(__name__)
 class Worker:
     """One worker. `source` None: no hints come, and work is found in the outbox alone.
 
-    name   who holds a lease; another one for each worker, also for one that starts anew
+    name   the owner of its leases; unique to each worker, and new at each start
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Worker:
         clock: Clock = now,
         pace: Pace | None = None,
     ) -> None:
-        """`pace`: zones on their way at once, for a worker that shares its process with those who make changes."""
+        """`pace`: how many zones may be on their way at once, for a worker that shares its process with the API."""
         self.name = name or f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._central = central
         self._source = source
@@ -68,7 +68,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
-        self._flights: Flights | None = None
+        self._held: HeldZones | None = None
         self._inbound: Inbound | None = None
 
     def start(self) -> None:
@@ -81,7 +81,7 @@ class Worker:
             self._source.start(self._hinted)
 
     def stop(self) -> None:
-        """Take no more hints, let zones in flight end for a moment, and stop."""
+        """Take no more hints, give held zones a moment to end, and stop."""
         if self._loop is not None and self._stopping is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended by itself
                 self._loop.call_soon_threadsafe(self._stopping.set)
@@ -89,12 +89,12 @@ class Worker:
             self._source.stop()
         if self._thread is not None:
             self._thread.join()
-        self._thread = self._loop = self._stopping = self._flights = self._inbound = None
+        self._thread = self._loop = self._stopping = self._held = self._inbound = None
 
     def _run(self, ready: concurrent.futures.Future[None]) -> None:
         try:
             asyncio.run(self._main(ready))
-        except BaseException as error:  # it belongs to who waits in `start`
+        except BaseException as error:  # `start` waits for it, and raises it
             if ready.done():
                 raise
             ready.set_exception(error)
@@ -102,7 +102,7 @@ class Worker:
     # -- in the threads of the source
 
     def _hinted(self, zone_ids: tuple[str, ...]) -> None:
-        """Hand zones to the loop and wait until they are in hand. See HOLD_S. Raises TimeoutError after TAKEN_S."""
+        """Hand zones to the loop and wait, at most HOLD_S, for a first report. Raises TimeoutError after TAKEN_S."""
         if self._loop is None or self._stopping is None or self._stopping.is_set():
             raise RuntimeError("the worker is stopping")
         taken = asyncio.run_coroutine_threadsafe(self._take(zone_ids), self._loop)
@@ -116,71 +116,76 @@ class Worker:
     # -- on the loop
 
     async def _take(self, hints: tuple[str, ...]) -> None:
-        assert self._flights is not None
+        assert self._held is not None
         assert self._inbound is not None
         zone_ids, inbound = sorted_hints(hints)
         for zone_id in inbound:
             self._inbound.hint(zone_id)
-        held = [self._flights.held(zone_id) for zone_id in zone_ids]
-        for zone_id in zone_ids:
-            self._flights.hint(zone_id)
-        if held:
-            await asyncio.wait(held, timeout=HOLD_S)
+        if not zone_ids:
+            return
+        loop = asyncio.get_running_loop()
+        reports: list[asyncio.Future[None]] = [loop.create_future() for _ in zone_ids]
+        for zone_id, heard in zip(zone_ids, reports, strict=True):
+            self._held.hint(zone_id, heard=heard)
+        await asyncio.wait(reports, timeout=HOLD_S)
 
     async def _main(self, ready: concurrent.futures.Future[None]) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         link, due = Link(self._central), asyncio.Event()
-        pools = PoolBook(link.ask, build=self._build, changed=lambda rig: _forget_gone(crew.health, rig))
+        pools = PoolCache(link.ask, build=self._build, changed=lambda pool: _forget_gone(context.health, pool))
 
-        async def returned(health: Health) -> None:
+        async def returned(health: PeerHealth) -> None:
             with contextlib.suppress(Problem):
                 count = await link.ask(PeerReturned(pool_id=health.key[0], peer_id=health.key[1]))
                 log.info("zones that waited for a nameserver are due", peer=health.key[1], zones=count)
                 due.set()
 
         probes = Probes(pools, returned)
-        health = HealthBook(on_down=lambda peer: probes.start(peer, crew), on_return=probes.report)
-        crew = Crew(
+        context = WorkerContext(
             exchanger=Exchanger(),
-            health=health,
+            health=HealthTable(on_down=lambda peer: probes.start(peer, context), on_return=probes.report),
             clock=self._clock,
             window=self._settings.lease * WINDOW_OF_LEASE,
             call_timeout=float(self._settings.poll_timeout),
             all_tcp=self._settings.all_tcp,
         )
-        flights = Flights(
-            name=self.name, lease_s=self._settings.lease, link=link, pools=pools, crew=crew, pace=self._pace
+        held = HeldZones(
+            name=self.name, lease_s=self._settings.lease, link=link, pools=pools, context=context, pace=self._pace
         )
-        self._flights = flights
+        self._held = held
         self._inbound = inbound = Inbound(
-            name=self.name, central=self._central, settings=self._settings, exchanger=crew.exchanger, clock=self._clock
+            name=self.name,
+            central=self._central,
+            settings=self._settings,
+            exchanger=context.exchanger,
+            clock=self._clock,
         )
         inbound.start()
-        finder = asyncio.create_task(self._find(link, flights, due))
+        finder = asyncio.create_task(self._find(link, held, due))
         ready.set_result(None)
         try:
             await self._stopping.wait()
         finally:
             finder.cancel()
             probes.stop()
-            await asyncio.gather(flights.stop(STOP_GRACE_S), inbound.stop(STOP_GRACE_S))
+            await asyncio.gather(held.stop(STOP_GRACE_S), inbound.stop(STOP_GRACE_S))
             await pools.close()
-            await crew.exchanger.close()
+            await context.exchanger.close()
             link.close()
 
-    async def _find(self, link: Link, flights: Flights, due: asyncio.Event) -> None:
-        """Look for work of which no hint came: lost, its back-off over, or (`due`) what it waits for is back."""
+    async def _find(self, link: Link, held: HeldZones, due: asyncio.Event) -> None:
+        """Look for work without a hint: the hint was lost, a back-off is over, or (`due`) a nameserver is back."""
         while True:
             grace_s = 0.0 if self._source is None or due.is_set() else FIND_GRACE_S
             found: tuple[str, ...] = ()
             due.clear()
             try:
-                if limit := min(FIND_LIMIT, flights.room):
+                if limit := min(FIND_LIMIT, held.room):
                     found = await link.ask(Overdue(limit=limit, grace_s=grace_s))
                 for zone_id in found:
-                    flights.hint(zone_id, urgent=False)
+                    held.hint(zone_id, urgent=False)
             except Problem as problem:
-                log.debug("no look for overdue work", why=problem.message)
+                log.debug("could not look for overdue work", why=problem.message)
             except Exception:  # the loop of a service
                 log.exception("the look for overdue work failed")
             # a full page: more is waiting, but these must be leased first
@@ -189,6 +194,6 @@ class Worker:
                 await asyncio.wait_for(due.wait(), pause)
 
 
-def _forget_gone(health: HealthBook, rig: PoolRig) -> None:
-    peers = {server.id for server in rig.pool.nameservers} | {target.id for target in rig.pool.targets}
-    health.keep_only(rig.pool.id, peers | {NOTIFY_HEALTH + peer for peer in peers})
+def _forget_gone(health: HealthTable, pool: PoolConnections) -> None:
+    peers = {server.id for server in pool.pool.nameservers} | {target.id for target in pool.pool.targets}
+    health.keep_only(pool.pool.id, peers | {NOTIFY_HEALTH + peer for peer in peers})

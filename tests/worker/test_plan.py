@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ from redesignate.model.zone import ZoneType
 from redesignate.wire.ask import SOAAnswer
 from redesignate.wire.message import Rcode
 from redesignate.worker import plan
-from redesignate.worker.plan import Do, Stand, fault, stand, steps
+from redesignate.worker.plan import Decision, Step, decide, fault, steps
 
 TASK = Task(
     zone_id="z", name="example.org.", type=ZoneType.PRIMARY, present=True, superseded=False, revision=7, serial=107,
@@ -33,45 +33,47 @@ AT = Endpoint("192.0.2.1", 53)
 @pytest.mark.parametrize(
     ("task", "known", "told"),
     [
-        (TASK, None, (Do.CREATE, Do.NOTIFY_ZONE)),
-        (TASK, ABSENT, (Do.CREATE, Do.NOTIFY_ZONE)),
-        (TASK, KNOWN, (Do.NOTIFY_ZONE, Do.UPDATE)),
-        (GONE, None, (Do.DELETE,)),
-        (GONE, KNOWN, (Do.DELETE,)),
+        (TASK, None, (Step.CREATE, Step.NOTIFY_ZONE)),
+        (TASK, ABSENT, (Step.CREATE, Step.NOTIFY_ZONE)),
+        (TASK, KNOWN, (Step.NOTIFY_ZONE, Step.UPDATE)),
+        (GONE, None, (Step.DELETE,)),
+        (GONE, KNOWN, (Step.DELETE,)),
         (replace(GONE, superseded=True), KNOWN, ()),
-        (replace(TASK, catalog=CATALOG), None, (Do.NOTIFY_CATALOG,)),
-        (replace(TASK, catalog=CATALOG), KNOWN, (Do.NOTIFY_ZONE,)),
-        (replace(GONE, catalog=CATALOG), KNOWN, (Do.NOTIFY_CATALOG,)),
-        (replace(TASK, catalog=CATALOG, type=ZoneType.CATALOG), None, (Do.NOTIFY_ZONE,)),
+        (replace(TASK, catalog=CATALOG), None, (Step.NOTIFY_CATALOG,)),
+        (replace(TASK, catalog=CATALOG), KNOWN, (Step.NOTIFY_ZONE,)),
+        (replace(GONE, catalog=CATALOG), KNOWN, (Step.NOTIFY_CATALOG,)),
+        (replace(TASK, catalog=CATALOG, type=ZoneType.CATALOG), None, (Step.NOTIFY_ZONE,)),
         (replace(GONE, type=ZoneType.CATALOG), KNOWN, ()),
-        (replace(TASK, type=ZoneType.SECONDARY), None, (Do.CREATE, Do.NOTIFY_ZONE)),
+        (replace(TASK, type=ZoneType.SECONDARY), None, (Step.CREATE, Step.NOTIFY_ZONE)),
     ],
 )
-def test_a_target_is_told_these_in_this_order(task: Task, known: PeerState | None, told: tuple[Do, ...]) -> None:
+def test_a_target_is_told_these_in_this_order(task: Task, known: PeerState | None, told: tuple[Step, ...]) -> None:
     assert steps(task, known) == told
 
 
 def test_a_target_that_needs_no_notify_gets_none() -> None:
-    assert steps(TASK, None, notified=False) == (Do.CREATE,)
+    assert steps(TASK, None, notified=False) == (Step.CREATE,)
     assert steps(replace(TASK, catalog=CATALOG), None, notified=False) == ()
 
 
 @pytest.mark.parametrize(
     ("known", "well", "now", "what"),
     [
-        (None, True, 0, Stand.TRY),
-        (KNOWN, True, 0, Stand.TRY),
-        (replace(KNOWN, revision=7), True, 0, Stand.DONE),
-        (replace(KNOWN, revision=8), False, 0, Stand.DONE),
-        (replace(KNOWN, revision=7, present=False), True, 0, Stand.TRY),
-        (replace(KNOWN, next_try=10), False, 9, Stand.WAIT),
-        (replace(KNOWN, next_try=10), False, 10, Stand.TRY),
-        (replace(KNOWN, next_try=10), True, 9, Stand.TRY),
-        (replace(KNOWN, revision=7, next_try=10), False, 9, Stand.DONE),
+        (None, True, 0, Decision.TRY),
+        (KNOWN, True, 0, Decision.TRY),
+        (replace(KNOWN, revision=7), True, 0, Decision.DONE),
+        (replace(KNOWN, revision=8), False, 0, Decision.DONE),
+        (replace(KNOWN, revision=7, present=False), True, 0, Decision.TRY),
+        (replace(KNOWN, next_try=10), False, 9, Decision.WAIT),
+        (replace(KNOWN, next_try=10), False, 10, Decision.TRY),
+        (replace(KNOWN, next_try=10), True, 9, Decision.TRY),
+        (replace(KNOWN, revision=7, next_try=10), False, 9, Decision.DONE),
     ],
 )
-def test_a_peer_is_tried_unless_done_or_backing_off(known: PeerState | None, well: bool, now: int, what: Stand) -> None:
-    assert stand(TASK, known, now, well=well) is what
+def test_a_peer_is_tried_unless_done_or_backing_off(
+    known: PeerState | None, well: bool, now: int, what: Decision
+) -> None:
+    assert decide(TASK, known, now, well=well) is what
 
 
 def answer(serial: int | None = None, rcode: int = 0) -> SOAAnswer:
@@ -114,7 +116,7 @@ def test_a_serial_before_the_wanted_one_is_wrong(wanted: int, behind: int) -> No
 
 
 def test_polls_begin_after_ten_milliseconds_and_grow_to_a_second() -> None:
-    pauses = list(islice(plan.poll_pauses(), 20))
+    pauses = list(accumulate(range(19), lambda pause, _: plan.longer(pause), initial=plan.FIRST_POLL_S))
     assert pauses[0] == 0.010
     assert all(before <= after for before, after in pairwise(pauses))
     assert max(pauses) == 1.0
@@ -122,3 +124,61 @@ def test_polls_begin_after_ten_milliseconds_and_grow_to_a_second() -> None:
 
 def test_an_unserved_notify_is_sent_again_at_the_measured_moments() -> None:
     assert list(islice(plan.notify_moments(), 7)) == [0, 0.2, 0.5, 1.0, 2.0, 4.0, 6.0]
+
+
+TARGETS = {"t1": Endpoint("192.0.2.1", 53), "t2": Endpoint("192.0.2.2", 53)}
+SERVERS = {"n1": Endpoint("192.0.2.1", 53), "n2": Endpoint("192.0.2.2", 53)}
+
+
+def chosen(task: Task, *known: PeerState, down: tuple[str, ...] = ()) -> plan.Selection:
+    states = {state.peer_id: state for state in known}
+    well = {peer_id for peer_id in (*TARGETS, *SERVERS) if peer_id not in down}
+    return plan.select(task, TARGETS, SERVERS, known=states, well=well, down=down, now=0)
+
+
+def right(peer_id: str, role: Role, **changes: object) -> PeerState:
+    state = PeerState(peer_id=peer_id, role=role, present=True, revision=7, serial=107)
+    return replace(state, **changes)  # type: ignore[arg-type]  # a field each
+
+
+def test_an_unknown_zone_is_brought_to_every_peer() -> None:
+    found = chosen(TASK)
+    assert (found.applied, found.polled) == (("t1", "t2"), ("n1", "n2"))
+    assert not found.reminded
+    assert not found.current
+    assert not found.waiting
+
+
+def test_peers_that_are_right_are_left_alone_and_their_targets_reminded_while_a_server_lags() -> None:
+    states = (right("t1", Role.TARGET), right("t2", Role.TARGET), right("n1", Role.NAMESERVER))
+    found = chosen(TASK, *states)
+    assert (found.applied, found.reminded) == ((), ("t1", "t2"))
+    assert (found.polled, found.current) == (("n2",), ("n1",))
+
+
+def test_no_target_is_reminded_where_the_lagging_servers_are_down() -> None:
+    states = (right("t1", Role.TARGET), right("t2", Role.TARGET), right("n1", Role.NAMESERVER))
+    assert chosen(TASK, *states, down=("n2",)).reminded == ()
+
+
+def test_a_peer_in_its_back_off_waits_with_what_is_known_of_it() -> None:
+    late = right("n2", Role.NAMESERVER, revision=6, serial=106, next_try=10, error="no answer", attempts=3)
+    found = chosen(TASK, late, down=("n2",))
+    assert found.polled == ("n1",)
+    (waiting,) = found.waiting
+    assert (waiting.peer_id, waiting.tried, waiting.serial, waiting.why) == ("n2", False, 106, "no answer")
+
+
+def test_a_server_that_goes_on_serving_a_deleted_zone_has_its_target_told_once_more() -> None:
+    gone = [replace(right(peer_id, Role.TARGET), present=False) for peer_id in TARGETS]
+    still = right("n2", Role.NAMESERVER, attempts=1)
+    found = chosen(GONE, *gone, still)
+    assert found.applied == ("t2",)
+
+
+def test_where_no_target_has_the_address_of_such_a_server_all_are_told() -> None:
+    gone = [replace(right(peer_id, Role.TARGET), present=False) for peer_id in TARGETS]
+    still = right("n3", Role.NAMESERVER, attempts=1)
+    states = {state.peer_id: state for state in (*gone, still)}
+    found = plan.select(GONE, TARGETS, {"n3": Endpoint("192.0.2.3", 53)}, known=states, well={"n3"}, down=(), now=0)
+    assert found.applied == ("t1", "t2")

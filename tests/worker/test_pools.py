@@ -13,7 +13,7 @@ from redesignate.commands.work import PoolForWork, WorkPool
 from redesignate.model.pool import Pool, Target
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.worker import pools
-from redesignate.worker.pools import PoolBook, Unusable
+from redesignate.worker.pools import PoolCache, Unusable
 
 TARGET = Target(id="t", type="fake", options={"port": "1053"})
 POOL = Pool(id="p", name="gold", version=1, created_at=0, targets=(TARGET,))
@@ -37,20 +37,20 @@ class Asked:
 def test_many_zones_ask_for_a_pool_once_and_again_when_it_changed() -> None:
     async def run() -> None:
         asked = Asked(POOL)
-        book = PoolBook(asked)
-        first, *others = await asyncio.gather(*(book.rig("p", 1) for _ in range(50)))
+        cache = PoolCache(asked)
+        first, *others = await asyncio.gather(*(cache.connections("p", 1) for _ in range(50)))
         assert asked.count == 1
         assert all(other is first for other in others)
         asked.pool = replace(POOL, version=2, description="new")
-        second = await book.rig("p", 2)
+        second = await cache.connections("p", 2)
         assert asked.count == 2
-        assert await book.rig("p", 1) is second
+        assert await cache.connections("p", 1) is second
         assert second.targets[0].backend is first.targets[0].backend  # unchanged: its connection is kept
         asked.pool = replace(POOL, version=3, targets=(replace(TARGET, options={"port": "2053"}),))
-        third = await book.rig("p", 3)
+        third = await cache.connections("p", 3)
         assert third.targets[0].backend is not first.targets[0].backend
         assert str(third.targets[0].notify) == "127.0.0.1:2053"
-        await book.close()
+        await cache.close()
 
     asyncio.run(run())
 
@@ -74,12 +74,12 @@ def test_the_end_closes_every_backend_once_and_those_that_were_replaced_too() ->
 
     async def run() -> None:
         asked = Asked(replace(POOL, targets=(TARGET, replace(TARGET, id="u"))))
-        book = PoolBook(asked, build=build)
-        await book.rig("p", 1)
+        cache = PoolCache(asked, build=build)
+        await cache.connections("p", 1)
         asked.pool = replace(POOL, version=2, targets=(replace(TARGET, options={"port": "2053"}),))
-        await book.rig("p", 2)
+        await cache.connections("p", 2)
         assert [backend.closed for backend in made] == [0, 0, 0]
-        await book.close()
+        await cache.close()
         assert [backend.closed for backend in made] == [1, 1, 1]
 
     asyncio.run(run())
@@ -90,11 +90,11 @@ def test_a_replaced_backend_is_closed_and_forgotten_once_its_work_is_over(monkey
 
     async def run() -> None:
         asked = Asked(POOL)
-        book = PoolBook(asked, build=lambda _pool, target: Closing(target, FakeOptions()))
-        first = (await book.rig("p", 1)).targets[0].backend
+        cache = PoolCache(asked, build=lambda _pool, target: Closing(target, FakeOptions()))
+        first = (await cache.connections("p", 1)).targets[0].backend
         asked.pool = replace(POOL, version=2, targets=())
-        await book.rig("p", 2)
-        while book._leaving:
+        await cache.connections("p", 2)
+        while cache._closing:
             await asyncio.sleep(0)
         assert isinstance(first, Closing)
         assert first.closed == 1
@@ -105,29 +105,29 @@ def test_a_replaced_backend_is_closed_and_forgotten_once_its_work_is_over(monkey
 def test_a_target_that_cannot_be_used_says_why_and_leaves_the_others() -> None:
     async def run() -> None:
         bad = Target(id="b", type="bind10")
-        rig = await PoolBook(Asked(replace(POOL, targets=(bad, TARGET)))).rig("p", 1)
-        assert "bind10" in str(rig.targets[0].wrong)
-        assert rig.targets[1].backend is not None
+        pool = await PoolCache(Asked(replace(POOL, targets=(bad, TARGET)))).connections("p", 1)
+        assert "bind10" in str(pool.targets[0].wrong)
+        assert pool.targets[1].backend is not None
 
     asyncio.run(run())
 
 
 def test_a_builtin_target_gets_no_notify() -> None:
     async def run() -> None:
-        rig = await PoolBook(Asked(replace(POOL, targets=(Target(id="b", type="builtin"),)))).rig("p", 1)
-        assert rig.targets[0].notify is None
+        pool = await PoolCache(Asked(replace(POOL, targets=(Target(id="b", type="builtin"),)))).connections("p", 1)
+        assert pool.targets[0].notify is None
 
     asyncio.run(run())
 
 
 def test_keys_that_are_missing_or_broken_are_named() -> None:
     async def run() -> None:
-        rig = await PoolBook(Asked(POOL, KEY, replace(KEY, id="odd", name="odd", secret="?"))).rig("p", 1)
-        assert rig.key(None) is None
-        assert rig.key("k") == KEY
+        pool = await PoolCache(Asked(POOL, KEY, replace(KEY, id="odd", name="odd", secret="?"))).connections("p", 1)
+        assert pool.key(None) is None
+        assert pool.key("k") == KEY
         with pytest.raises(Unusable, match=r"'gold'.*nokey"):
-            rig.key("nokey")
+            pool.key("nokey")
         with pytest.raises(Unusable, match="'odd' cannot be used"):
-            rig.key("odd")
+            pool.key("odd")
 
     asyncio.run(run())

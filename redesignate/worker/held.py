@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The zones that this worker holds by lease: taken up on hints, worked on (`zonework`), reported in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from redesignate.commands.work import BeginWork, Report
+from redesignate.model.errors import Problem
+from redesignate.model.work import Outcome, Task
+from redesignate.observe.log import events
+from redesignate.worker.attempt import WorkerContext
+from redesignate.worker.link import Batch, Link
+from redesignate.worker.pools import PoolCache
+from redesignate.worker.zonework import Leased, State, ZoneWork
+
+MOST_ZONES = 2000
+BATCH = 50
+"""Zones in one question: enough to share its cost, few enough that its transaction is short."""
+REPORT_MOMENT_S = 0.004
+"""How long outcomes are gathered; a few milliseconds of a status are worth less than a transaction for each zone."""
+PACE_S, PACE_LOOK_S, PACE_BATCH = 0.1, 0.002, 4
+"""Where the worker is to keep a pace: the longest that zones on their way delay others, how often it looks, and how
+many zones it begins at once."""
+Pace = Callable[[], int]
+log = events(__name__)
+
+
+class HeldZones:
+    """Leases zones, has each worked on until nothing is left to do, and reports to central. For one event loop."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        lease_s: float,
+        link: Link,
+        pools: PoolCache,
+        context: WorkerContext,
+        pace: Pace | None = None,
+    ) -> None:
+        """`pace`: how many zones may be on their way at once; None: as many as come."""
+        self._name = name
+        self._lease_s = lease_s
+        self._link = link
+        self._pools = pools
+        self._context = context
+        self._pace = pace
+        self._zones: dict[str, ZoneWork] = {}
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._begin: Batch[str] = (
+            Batch(self._send_begin, most=BATCH)
+            if pace is None
+            else Batch(self._send_paced, most=PACE_BATCH, at_once=1, patience_s=PACE_S)
+        )
+        self._begin_found: Batch[str] = Batch(self._send_begin, most=BATCH, at_once=1)
+        self._reports: Batch[tuple[Outcome, asyncio.Future[Leased | None]]] = Batch(
+            self._send_reports, most=BATCH, moment_s=REPORT_MOMENT_S
+        )
+
+    @property
+    def room(self) -> int:
+        """How many more zones may be taken up from the outbox."""
+        if self._pace is not None:
+            return max(self._pace() - self._on_their_way(), 0)
+        return max(MOST_ZONES - len(self._zones), 0)
+
+    def hint(self, zone_id: str, *, urgent: bool = True, heard: asyncio.Future[None] | None = None) -> None:
+        """There may be work for a zone. Hints for a held zone become one question, after its first interim report.
+
+        urgent   False: found in the outbox; a thousand such zones must not delay a user's change
+        heard    set once central has heard a first report of the zone, or there was nothing to do
+        """
+        if heard is not None:
+            self._waiting.setdefault(zone_id, []).append(heard)
+        work = self._zones.get(zone_id)
+        if work is None:
+            (self._begin if urgent else self._begin_found).add(zone_id)
+        elif not work.hinted:
+            work.hinted = True
+            if work.state is State.REPORTED:
+                self._ask_again(zone_id, work)
+
+    async def stop(self, grace_s: float) -> None:
+        """Take up nothing more, give work a while to end, then return the leases, so that another worker need not
+        wait for them to run out."""
+        self._stopping = True
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace_s)
+        unfinished = tuple(work.untouched() for work in self._zones.values())
+        for running in list(self._running):
+            running.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        if unfinished:
+            with contextlib.suppress(Problem, TimeoutError):
+                async with asyncio.timeout(grace_s):
+                    await self._link.ask(Report(worker=self._name, outcomes=unfinished, lease_s=0.0))
+
+    def _ask_again(self, zone_id: str, work: ZoneWork) -> None:
+        work.hinted = False
+        self._begin.add(zone_id)
+
+    def _release(self, zone_id: str) -> None:
+        for heard in self._waiting.pop(zone_id, ()):
+            if not heard.done():
+                heard.set_result(None)
+
+    def _on_their_way(self) -> int:
+        """Zones of which central has not heard a first report."""
+        return sum(1 for work in self._zones.values() if work.state is not State.REPORTED)
+
+    async def _send_paced(self, zone_ids: list[str]) -> None:
+        """Begin, and delay the next ones while too many are on their way, for a moment at the longest."""
+        await self._send_begin(zone_ids)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + PACE_S
+        while self._pace is not None and self._on_their_way() >= self._pace() and loop.time() < end:
+            await asyncio.sleep(PACE_LOOK_S)
+
+    async def _send_begin(self, zone_ids: list[str]) -> None:
+        """Lease these zones and start the work on those that central hands out."""
+        wanted = tuple(dict.fromkeys(zone_ids))
+        until = asyncio.get_running_loop().time() + self._lease_s / 2
+        tasks: dict[str, Leased] = {}
+        answered = False
+        try:
+            if not self._stopping:
+                question = BeginWork(worker=self._name, zone_ids=wanted, lease_s=self._lease_s)
+                found, asked = await self._link.ask_patiently(question, until)
+                tasks = {task.zone_id: (task, asked + self._lease_s) for task in found}
+                answered = True
+        finally:
+            for zone_id in wanted:
+                held = self._zones.get(zone_id)
+                if zone_id in tasks:
+                    self._work_on(tasks[zone_id]) if held is None else held.supersede(tasks[zone_id])
+                elif held is None:
+                    self._release(zone_id)
+                elif answered:
+                    held.lose()
+
+    def _work_on(self, leased: Leased) -> None:
+        zone_id = leased[0].zone_id
+
+        def heard() -> None:
+            self._release(zone_id)
+            if work.hinted and work.state is State.REPORTED:
+                self._ask_again(zone_id, work)
+
+        work = self._zones[zone_id] = ZoneWork(
+            leased, context=self._context, pools=self._pools, report=self._report, on_heard=heard
+        )
+        running = asyncio.create_task(self._run(zone_id, work))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+
+    async def _run(self, zone_id: str, work: ZoneWork) -> None:
+        try:
+            await work.run()
+        except Problem as problem:
+            log.error("a zone could not be worked on", zone=zone_id, why=problem.message or problem.kind)
+        except Exception:  # the loop of a service
+            log.exception("a zone could not be worked on", zone=zone_id)
+        finally:
+            del self._zones[zone_id]
+            self._release(zone_id)
+            if work.hinted:
+                self._begin.add(zone_id)
+
+    async def _report(self, outcome: Outcome) -> Leased | None:
+        """Report with others of this moment; the zone's newer task, if there is one."""
+        work = self._zones.get(outcome.zone_id)
+        if work is not None:
+            work.hinted = False  # the answer will say what the hint meant
+        answer: asyncio.Future[Leased | None] = asyncio.get_running_loop().create_future()
+        self._reports.add((outcome, answer))
+        return await answer
+
+    async def _send_reports(self, batch: list[tuple[Outcome, asyncio.Future[Leased | None]]]) -> None:
+        until = asyncio.get_running_loop().time() + self._lease_s
+        tasks: dict[str, Leased] = {}
+        try:
+            question = Report(worker=self._name, outcomes=tuple(outcome for outcome, _ in batch), lease_s=self._lease_s)
+            found: tuple[Task, ...]
+            found, asked = await self._link.ask_patiently(question, until)
+            tasks = {task.zone_id: (task, asked + self._lease_s) for task in found}
+        finally:
+            for outcome, answer in batch:
+                if not answer.done():
+                    answer.set_result(tasks.get(outcome.zone_id))

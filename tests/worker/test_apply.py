@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done at one target, and what counts as its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from redesignate.model.pool import Endpoint
+from redesignate.model.work import PeerOutcome, PeerState, Role
+from redesignate.worker.apply import apply, notify_only
+from redesignate.worker.attempt import Attempt
+from tests.support.nameservers import SmallBackend, SmallServer
+from tests.worker.attempts import SERVED, TASK, try_with
+
+
+def at(attempt: Attempt) -> Endpoint:
+    found = attempt.pool.targets[0].notify
+    assert found is not None
+    return found
+
+
+async def first_target(attempt: Attempt) -> PeerOutcome:
+    return await apply(attempt, attempt.pool.targets[0])
+
+
+def test_a_new_zone_is_created_and_notified() -> None:
+    with SmallServer() as server:
+        backend = SmallBackend(server)
+        outcome = try_with(first_target, server, backends=[backend])
+        assert (outcome.ok, outcome.present, outcome.role) == (True, True, Role.TARGET)
+        assert backend.calls == [("create", TASK.name)]
+        assert server.zones == {TASK.name: TASK.serial}
+
+
+def test_a_target_that_has_lost_the_zone_is_given_it_back() -> None:
+    with SmallServer() as server:
+        backend = SmallBackend(server)
+        outcome = try_with(first_target, server, task=replace(TASK, peers=(SERVED,)), backends=[backend])
+        assert outcome.ok
+        assert ("create", TASK.name) in backend.calls
+        assert server.zones == {TASK.name: TASK.serial}
+
+
+def test_a_refusal_is_told_and_what_was_there_is_still_there() -> None:
+    with SmallServer(zones={TASK.name: 1}) as server:
+        backend = SmallBackend(server, failing="rndc: permission denied")
+        outcome = try_with(first_target, server, task=replace(TASK, peers=(SERVED,)), backends=[backend])
+        assert (outcome.ok, outcome.present, outcome.why) == (False, True, "rndc: permission denied")
+
+
+def test_a_target_that_hangs_fails_when_its_window_ends() -> None:
+    with SmallServer() as server:
+        backend = SmallBackend(server)
+        backend.hangs.set()
+        outcome = try_with(first_target, server, backends=[backend], window=0.2)
+        assert (outcome.ok, outcome.why) == (False, "fake: no answer within 0.2 s")
+
+
+def test_a_silent_target_fails_for_want_of_an_answer_to_its_notify() -> None:
+    async def as_polled(attempt: Attempt) -> PeerOutcome:
+        attempt.signals.mark_polled(at(attempt), ok=False)
+        return await first_target(attempt)
+
+    with SmallServer(silent=True) as server:
+        outcome = try_with(as_polled, server, window=0.4)
+        assert outcome.why == f"no answer to NOTIFY from 127.0.0.1:{server.port}"
+
+
+def test_nothing_is_called_once_the_lease_has_run_out() -> None:
+    with SmallServer() as server:
+        backend = SmallBackend(server)
+        outcome = try_with(first_target, server, backends=[backend], lease_s=0.0)
+        assert (outcome.ok, outcome.tried, outcome.why) == (False, False, "the lease ran out")
+        assert backend.calls == []
+
+
+def test_a_backend_that_is_down_is_not_called() -> None:
+    async def down(attempt: Attempt) -> PeerOutcome:
+        for sent in range(4):
+            attempt.health["t0"].silent(sent, sent + 1.0, "rndc: cannot connect")
+        return await first_target(attempt)
+
+    with SmallServer() as server:
+        backend = SmallBackend(server)
+        outcome = try_with(down, server, backends=[backend])
+        assert outcome.why == "rndc: cannot connect"
+        assert backend.calls == []
+
+
+def test_a_deleted_zone_is_deleted_and_nothing_is_notified() -> None:
+    gone = replace(TASK, present=False, hard_delete=True, peers=(SERVED,))
+    with SmallServer(zones={TASK.name: 107}) as server:
+        backend = SmallBackend(server)
+        outcome = try_with(first_target, server, task=gone, backends=[backend])
+        assert (outcome.ok, outcome.present) == (True, False)
+        assert backend.calls == [("delete hard", TASK.name)]
+        assert server.asked == []
+
+
+def test_a_success_after_failures_makes_the_target_well() -> None:
+    returned: list[float | None] = []
+
+    async def watched(attempt: Attempt) -> PeerOutcome:
+        outcome = await first_target(attempt)
+        returned.append(attempt.health["t0"].returned)
+        return outcome
+
+    failed = PeerState(peer_id="t0", role=Role.TARGET, attempts=2, error="no answer")
+    with SmallServer() as server:
+        assert try_with(watched, server, task=replace(TASK, peers=(failed,))).ok
+        assert returned != [None]
+
+
+def test_notifies_alone_go_on_until_the_zone_is_served() -> None:
+    async def remind(attempt: Attempt) -> None:
+        reminder = asyncio.create_task(notify_only(attempt, attempt.pool.targets[0]))
+        await asyncio.to_thread(server.wait_asked, "NOTIFY", 3)
+        attempt.signals.mark_polled(at(attempt), ok=True)
+        await asyncio.wait_for(reminder, 5)
+
+    with SmallServer(zones={TASK.name: 107}) as server:
+        try_with(remind, server)
