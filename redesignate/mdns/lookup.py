@@ -62,7 +62,8 @@ class Found:
 def look_up(view: View, zone: ServedZone, name: str, rrtype: int, reach: Reach, *, do: bool = False) -> Found:
     """Answer a question about a name at or below the zone's apex.
 
-    reach  the zones that an alias may lead to: those below this one; what lies outside is left to the asker
+    reach  among which zones the nearest to an alias's target is looked for: where that is not this one, the answer
+           ends with the alias, and the asker goes on (RFC 1034 §4.3.2 step 2; BIND does the same)
     do     the asker wants signatures and proofs, where the zone has them (RFC 4035 §3.1)
     A chain of aliases that loops, or has more than MAX_LINKS names, is SERVFAIL (RFC 1034 §3.6.2).
     Cost   two queries for each name of an alias chain, one more for addresses and one for a name that does not exist;
@@ -72,7 +73,7 @@ def look_up(view: View, zone: ServedZone, name: str, rrtype: int, reach: Reach, 
         return Found(answer=[(name, rrset.bodies(rrset.soa(zone), None)[1][0])])
     search, visited = _Search(view, zone, rrtype, do=do), {name}
     following = search.step(name)
-    while following is not None and search.enter(_nearest(view, zone, following, reach)):
+    while following is not None and _holds(view, zone, following, reach):
         if following in visited or len(visited) == MAX_LINKS:
             return Found(rcode=Rcode.SERVFAIL, aa=False)
         visited.add(following)
@@ -81,11 +82,12 @@ def look_up(view: View, zone: ServedZone, name: str, rrtype: int, reach: Reach, 
     return search.found
 
 
-def _nearest(view: View, zone: ServedZone, name: str, reach: Reach) -> ServedZone | None:
-    """The zone that holds a name, where that is `zone` or one below it (RFC 1034 §4.3.2 step 2)."""
+def _holds(view: View, zone: ServedZone, name: str, reach: Reach) -> bool:
+    """Whether this zone, and none below it, is the one that answers for a name."""
     if not names.is_below(name, zone.name):
-        return None
-    return zone if name == zone.name else view.nearest_zone(_down_to(zone, name), reach)
+        return False
+    nearest = zone if name == zone.name else view.nearest_zone(_down_to(zone, name), reach)
+    return nearest is not None and nearest.id == zone.id
 
 
 def _down_to(zone: ServedZone, name: str) -> list[str]:
@@ -103,14 +105,6 @@ class _Search:
         self._do = do
         self._nodes: dict[str, Node] = {}
 
-    def enter(self, zone: ServedZone | None) -> bool:
-        """Go on in this zone; False where there is none, or nothing may be said of it."""
-        if zone is None or not zone.loaded:
-            return False
-        if zone.id != self._zone.id:
-            self._zone, self._nodes = zone, {}
-        return True
-
     def step(self, name: str) -> str | None:
         """Answer for one name; the name to go on with where it is an alias."""
         lineage = _down_to(self._zone, name)
@@ -118,7 +112,7 @@ class _Search:
         for above in reversed(lineage):
             node = self._nodes.get(above, {})
             at_cut = above != self._zone.name and NS in node
-            if at_cut and not (above == name and self._type == DS):
+            if at_cut and not (above == name and (self._type == DS or self._type == NSEC in node)):
                 self._refer(above, node)
                 return None
             if DNAME in node and above != name:

@@ -99,7 +99,6 @@ class Nursery:
         action: Action = Action.NONE,
         primaries: tuple[str, ...] = (),
         serial: int = 1000,
-        minimum: int = 300,
     ) -> Planted:
         """Add a zone; RRsets get no TTL of their own where their key is given plain."""
         zone = Zone(
@@ -117,7 +116,7 @@ class Nursery:
             refresh=3500,
             retry=600,
             expire=86400,
-            minimum=minimum,
+            minimum=300,
             action=action,
             status=Status.ACTIVE,
             version=1,
