@@ -14,13 +14,14 @@ export DATABASE STATE PYTHON
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  serve takes PORT=9001 DNS_PORT=5354 STATE=folder DATABASE=url; test and check take T=tests/some/path;"
+	@echo "  serve takes PORT=9001 DNS_PORT=5354 STATE=folder DATABASE=url LISTEN=address; test and check take T=tests/some/path;"
 	@echo "  all take PYTHON=python3.13 (3.11 to 3.13): another version makes the environments anew"
 
 serve: ## the whole system in one process: API on 127.0.0.1:9001, DNS on 127.0.0.1:5354, SQLite, no login
 	@scripts/bootstrap.py serve
 	@exec $(PYTHON_BIN)/redesignate serve $(if $(PORT),--port $(PORT)) $(if $(DNS_PORT),--dns-port $(DNS_PORT)) \
-		$(if $(STATE),--state-dir "$$STATE") $(if $(DATABASE),--database "$$DATABASE")
+		$(if $(STATE),--state-dir "$$STATE") $(if $(DATABASE),--database "$$DATABASE") \
+		$(foreach address,$(LISTEN),--listen $(address))
 
 test: ## every test, against real servers; installs what they need (Debian packages as root or through sudo)
 	@scripts/install-test-needs

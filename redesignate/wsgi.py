@@ -12,10 +12,12 @@ import threading
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from redesignate.auth.choose import check_login
 from redesignate.config.load import read
 from redesignate.observe.setup import register_log_options, setup_logging
 
 _configuration = read(register=register_log_options)
+check_login(_configuration.settings.api, _configuration.conf)
 _lock = threading.Lock()
 _made: list[WSGIApplication] = []
 

@@ -9,7 +9,7 @@ import falcon
 import msgspec
 
 from redesignate.api.request import Request
-from redesignate.model.errors import BadInput, MethodNotAllowed, NotFound, Problem, Unavailable
+from redesignate.model.errors import BadInput, MethodNotAllowed, NotFound, Problem, Unauthorized, Unavailable
 from redesignate.observe.log import events
 
 log = events(__name__)
@@ -27,7 +27,9 @@ def fault(problem: Problem, request_id: str) -> bytes:
 
 
 def headers(problem: Problem) -> dict[str, str]:
-    """What stands beside the body: when to come back."""
+    """What stands beside the body: when to retry, and how to log in (RFC 9110 §11.6.1)."""
+    if isinstance(problem, Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
     return {"Retry-After": str(problem.retry_after)} if isinstance(problem, Unavailable) else {}
 
 

@@ -1,25 +1,59 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which way of authenticating the operator asked for."""
+"""Which way of authenticating the operator asked for, and where a login may be left out."""
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 from redesignate.auth.identity import Authenticator
+from redesignate.auth.noauth import NoAuth
+from redesignate.auth.tokens import Asks, TokenLogin
+from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import Misconfigured
 
 
-def authenticator(strategy: str, conf: Any) -> Authenticator:
+def authenticator(settings: ApiSettings, conf: Any, central: Asks) -> Authenticator:
     """The way that `[service:api] auth_strategy` names. `conf` is the oslo.config object of keystone's options.
 
     Raises Misconfigured. The identity libraries are imported only where keystone is chosen.
     """
-    if strategy == "noauth":
-        from redesignate.auth.noauth import NoAuth
+    match settings.auth_strategy:
+        case "noauth":
+            return NoAuth(local=not settings.allow_noauth_beyond_loopback)
+        case "token":
+            return TokenLogin(central)
+        case "keystone":
+            from redesignate.auth.keystone import Keystone
 
-        return NoAuth()
-    if strategy == "keystone":
-        from redesignate.auth.keystone import Keystone
+            return Keystone(conf)
+        case other:
+            raise Misconfigured(f"[service:api] auth_strategy: {other!r} is none of keystone, token and noauth")
 
-        return Keystone(conf)
-    raise Misconfigured(f"[service:api] auth_strategy: {strategy!r} is neither keystone nor noauth")
+
+def check_login(settings: ApiSettings, conf: Any) -> None:
+    """Raise Misconfigured where the login cannot work: keystone is chosen, and nothing says how to reach it."""
+    if settings.auth_strategy == "keystone":
+        from redesignate.auth.keystone import check
+
+        check(conf)
+
+
+def check_listeners(settings: ApiSettings) -> None:
+    """Raise Misconfigured where the API would serve other machines without a login."""
+    if settings.auth_strategy == "noauth" and not settings.allow_noauth_beyond_loopback:
+        open_ones = [f"{host}:{port}" for host, port in settings.listen if not is_loopback(host)]
+        if open_ones:
+            raise Misconfigured(
+                f"auth_strategy = noauth lets everybody who reaches {', '.join(open_ones)} do everything: set "
+                "[service:api] auth_strategy = token or keystone, listen = 127.0.0.1:9001, or, where nobody else "
+                "reaches that address, allow_noauth_beyond_loopback = true."
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address to listen on. A name other than localhost does not count."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -20,13 +20,29 @@ from keystoneauth1.exceptions import ClientException
 from keystonemiddleware.auth_token import AuthProtocol
 
 from redesignate.auth.identity import Identity, role_names
-from redesignate.model.errors import IdentityAway, InvalidProject, MissingProject, Unavailable
+from redesignate.model.errors import IdentityAway, InvalidProject, Misconfigured, MissingProject, Unavailable
 from redesignate.observe.log import events
 
 log = events(__name__)
 
 GROUP = "keystone"
+TOKEN_GROUP = "keystone_authtoken"
 AWAY = "The identity service cannot be reached."
+_NEEDS = (
+    "set auth_type = password, auth_url, username, password, project_name, user_domain_name and project_domain_name "
+    "there, or choose [service:api] auth_strategy = token"
+)
+
+
+def check(conf: Any) -> None:
+    """Raise Misconfigured where `[keystone_authtoken]` does not say how to log in to keystone."""
+    loading.register_auth_conf_options(conf, TOKEN_GROUP)
+    try:
+        found = loading.load_auth_from_conf_options(conf, TOKEN_GROUP)
+    except ClientException as wrong:
+        raise Misconfigured(f"[{TOKEN_GROUP}]: {' '.join(str(wrong).split())} ({_NEEDS})") from wrong
+    if found is None:
+        raise Misconfigured(f"auth_strategy = keystone, and [{TOKEN_GROUP}] names no auth_type: {_NEEDS}")
 
 
 class _Protocol(AuthProtocol):  # type: ignore[misc]  # the library ships no types

@@ -20,6 +20,7 @@ from redesignate.central import (
     quotas,
     rrsets,
     services,
+    tokens,
     tsigkeys,
     upkeep,
     views,
@@ -34,6 +35,7 @@ from redesignate.commands.pools import GetPool, ListPools
 from redesignate.commands.quotas import GetLimits, GetQuotas
 from redesignate.commands.rrsets import CreateRRset, GetRRset, ListRRsets, UpdateRRset
 from redesignate.commands.services import GetService, ListServices
+from redesignate.commands.tokens import FindToken, ListTokens
 from redesignate.commands.tsigkeys import ListTSIGKeys
 from redesignate.commands.work import Overdue, PoolForWork
 from redesignate.commands.zones import GetZone, ListZones, ZoneNameservers, ZonePeers
@@ -49,6 +51,7 @@ ANSWERS: Answers = {
     **quotas.ANSWERS,
     **pools.ANSWERS,
     **tsigkeys.ANSWERS,
+    **tokens.ANSWERS,
     **services.ANSWERS,
     **work.ANSWERS,
     **upkeep.ANSWERS,
@@ -60,6 +63,7 @@ READS: frozenset[type[Command[Any]]] = frozenset(
     {
         CheckAccess,
         DueInbound,
+        FindToken,
         GetLimits,
         GetPool,
         GetQuotas,
@@ -70,6 +74,7 @@ READS: frozenset[type[Command[Any]]] = frozenset(
         ListRRsets,
         ListServices,
         ListTSIGKeys,
+        ListTokens,
         ListZones,
         Overdue,
         PoolForWork,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from redesignate.commands import access, inbound, pools, quotas, rrsets, services, tsigkeys, upkeep, work, zones
+from redesignate.commands import access, inbound, pools, quotas, rrsets, services, tokens, tsigkeys, upkeep, work, zones
 from redesignate.commands.base import Command
 
 ALL: tuple[type[Command[Any]], ...] = (
@@ -33,6 +33,11 @@ ALL: tuple[type[Command[Any]], ...] = (
     tsigkeys.ListTSIGKeys,
     tsigkeys.CreateTSIGKey,
     tsigkeys.DeleteTSIGKey,
+    tokens.ListTokens,
+    tokens.CreateToken,
+    tokens.RevokeToken,
+    tokens.FindToken,
+    tokens.NoteTokenUse,
     services.ListServices,
     services.GetService,
     services.Heartbeat,

@@ -41,6 +41,10 @@ class Sources:
             cfg.ConfigParser(file, parsed).parse()
             self._where.update({(part, key.replace("-", "_")): file for part, keys in parsed.items() for key in keys})
 
+    def sets(self, section: str, key: str) -> bool:
+        """Whether a file sets the key."""
+        return (section, key) in self._where
+
     def file_of(self, section: str, *keys: str) -> str:
         """The file that sets the first of these keys that is set anywhere; a name for the defaults where none does."""
         for key in keys:

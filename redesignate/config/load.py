@@ -24,10 +24,12 @@ class Configuration:
     """What one process was told, and the oslo object that oslo's libraries register their own options on.
 
     notes     one line for each key in the files that is old or means nothing, for the log
+    sources   what stands in which file
     """
 
     settings: Settings
     conf: cfg.ConfigOpts
+    sources: Sources
     notes: tuple[str, ...] = ()
 
 
@@ -70,7 +72,7 @@ def read(
     with _quiet():
         settings = build.settings(Reader(own, sources))
     notes = (*sources.unknown(), *sources.old_spellings())
-    return Configuration(settings=replace(settings, files=sources.files), conf=conf, notes=notes)
+    return Configuration(settings=replace(settings, files=sources.files), conf=conf, sources=sources, notes=notes)
 
 
 @contextmanager

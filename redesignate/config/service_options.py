@@ -42,8 +42,14 @@ API = [
     cfg.StrOpt(
         "auth_strategy",
         default=_api.auth_strategy,
-        choices=["keystone", "noauth"],
-        help="Who vouches for callers. noauth believes the headers and is for loopback only.",
+        choices=["keystone", "token", "noauth"],
+        help="Who vouches for callers: keystone; tokens of our own (`redesignate manage token create`); or nobody "
+        "(noauth believes the headers, and serves loopback alone). `redesignate serve` takes noauth where it is unset.",
+    ),
+    cfg.BoolOpt(
+        "allow_noauth_beyond_loopback",
+        default=_api.allow_noauth_beyond_loopback,
+        help="Let auth_strategy = noauth serve other machines as well: whoever reaches the API may do everything.",
     ),
     cfg.BoolOpt("enable_host_header", default=_api.enable_host_header, help="Build links from the request's Host."),
     cfg.URIOpt("api_base_uri", default=_api.api_base_uri, help="Base of links where enable_host_header is off."),

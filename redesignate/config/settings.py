@@ -76,6 +76,8 @@ class CorsSettings:
 class ApiSettings:
     """The HTTP door. `listen` holds (host, port); `max_request_body_size` counts bytes.
 
+    auth_strategy              keystone, token or noauth
+    allow_noauth_beyond_loopback   noauth may serve other machines too: whoever reaches it may do everything
     healthcheck_disable_file   while this file exists, /healthcheck answers 503; None: it never does
     """
 
@@ -84,6 +86,7 @@ class ApiSettings:
     listen: tuple[tuple[str, int], ...] = (("0.0.0.0", 9001),)
     backlog: int = 4096
     auth_strategy: str = "keystone"
+    allow_noauth_beyond_loopback: bool = False
     enable_api_v2: bool = True
     default_limit_v2: int = 20
     max_limit_v2: int = 1000

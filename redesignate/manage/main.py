@@ -15,7 +15,7 @@ from typing import TextIO, TypeAlias
 from redesignate.bus.port import Central
 from redesignate.config.sample import sample
 from redesignate.config.settings import Settings
-from redesignate.manage import database, pools, services, tsigkeys, zones
+from redesignate.manage import database, pools, services, tokens, tsigkeys, zones
 from redesignate.manage.job import Job
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Problem
@@ -91,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--config-file", action="append", metavar="FILE", help="instead of the usual files; repeatable")
     top.add_argument("--config-dir", action="append", metavar="FOLDER", help="its *.conf too; repeatable")
     groups = top.add_subparsers(required=True, metavar="COMMAND", dest="group")
-    for add in (_pool, _database, _tsigkey, _service, _zone, _config):
+    for add in (_pool, _database, _tsigkey, _token, _service, _zone, _config):
         add(groups)
     return top
 
@@ -155,6 +155,23 @@ def _tsigkey(groups: Groups) -> None:
     show = _action(group, "list", tsigkeys.show, "Print every key.")
     show.add_argument("--show-secrets", action="store_true")
     _action(group, "delete", tsigkeys.delete, "Remove a key.").add_argument("key", metavar="NAME|ID")
+
+
+def _token(groups: Groups) -> None:
+    group = _group(groups, "token", "Logins of the API's own, for [service:api] auth_strategy = token.")
+    create = _action(group, "create", tokens.create, "Make a token; its secret is printed once.")
+    create.add_argument("--project", required=True, metavar="ID", help="the project whose zones it works on: any word")
+    create.add_argument(
+        "--role",
+        action="append",
+        metavar="ROLE",
+        help="reader (look), member (change, default), admin (all projects), or one that policy.yaml names; repeatable",
+    )
+    create.add_argument("--description", metavar="TEXT", help="what it is for")
+    create.add_argument("--expires", metavar="WHEN", help="12h, 90d, 1y, or 2027-01-31; default: never")
+    create.add_argument("--quiet", action="store_true", help="print the secret alone, for scripts")
+    _action(group, "list", tokens.show, "Print every token, without its secret.")
+    _action(group, "revoke", tokens.revoke, "Remove tokens.").add_argument("token", metavar="ID", nargs="+")
 
 
 def _service(groups: Groups) -> None:

@@ -5,9 +5,10 @@ Problem 500, and directly below it, by status:
     400   BadInput · InvalidObject · EmptyBody · InvalidJSON · InvalidUUID · InvalidMarker · MarkerNotFound
           InvalidLimit · InvalidSortKey · InvalidSortDir · InvalidOperation · InvalidZoneName · InvalidRRsetName
           InvalidRRsetLocation · InvalidTTL · ZoneHasSubZone · InvalidProject · InvalidTSIGKey · LastServerKept
-    401   MissingProject
+    401   Unauthorized · MissingProject
     403   Forbidden · IllegalChild · IllegalParent · InvalidTokenScope
     404   NotFound · ZoneNotFound · RRsetNotFound · PoolNotFound · NoValidPool · ServiceNotFound · TSIGKeyNotFound
+          TokenNotFound
     405   MethodNotAllowed
     409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateTSIGKey
     413   OverQuota
@@ -158,6 +159,12 @@ class LastServerKept(Problem):
     status, kind = 400, "last_server_delete_not_allowed"
 
 
+class Unauthorized(Problem):
+    """The request carries no token, or one that does not hold."""
+
+    status, kind = 401, "unauthorized"
+
+
 class MissingProject(Problem):
     """The token names no project, but the operation needs one (v2 publishes 401)."""
 
@@ -228,6 +235,12 @@ class TSIGKeyNotFound(Problem):
     """No such TSIG key."""
 
     status, kind = 404, "tsigkey_not_found"
+
+
+class TokenNotFound(Problem):
+    """No such API token."""
+
+    status, kind = 404, "token_not_found"
 
 
 class MethodNotAllowed(Problem):
@@ -329,6 +342,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     InvalidProject,
     InvalidTSIGKey,
     LastServerKept,
+    Unauthorized,
     MissingProject,
     Forbidden,
     IllegalChild,
@@ -341,6 +355,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     NoValidPool,
     ServiceNotFound,
     TSIGKeyNotFound,
+    TokenNotFound,
     MethodNotAllowed,
     DuplicateZone,
     DuplicateRRset,

@@ -40,18 +40,35 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--config-dir", action="append", default=[], metavar="DIR", help="and every .conf file in here")
     parser.add_argument("--debug", action="store_true", help="log more")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    text = "everything in one process: no servers, no login, loopback only"
-    serve = commands.add_parser("serve", help=text, description=f"Run {text}.")
-    serve.add_argument("--port", type=int, default=9001, help="of the API (9001)")
-    serve.add_argument("--dns-port", type=int, default=5354, help="of the nameserver, UDP and TCP (5354)")
-    serve.add_argument("--state-dir", type=Path, default=Path("state"), help="database and keys (./state)")
-    serve.add_argument("--database", metavar="URL", help="instead of SQLite in the state folder")
+    text = "everything in one process: no other servers, no login, loopback only"
+    serve = commands.add_parser("serve", help=text, description=f"Run {text}; with --listen, for a network, by tokens.")
+    serve.add_argument("--port", type=_port, default=9001, help="port of the API (9001); 0 finds a free one")
+    serve.add_argument(
+        "--dns-port", type=_port, default=5354, metavar="PORT", help="port of the nameserver, UDP and TCP (5354)"
+    )
+    serve.add_argument(
+        "--listen",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="serve this address of the machine as well as loopback; callers then need a token. Repeatable",
+    )
+    serve.add_argument(
+        "--state-dir", type=Path, default=Path("state"), metavar="FOLDER", help="where database and keys are (./state)"
+    )
+    serve.add_argument("--database", metavar="URL", help="use this database instead of SQLite in the state folder")
     for name, text in SERVICES.items():
         commands.add_parser(name, help=text, description=f"Run {name}: {text}.", epilog=_FILES)
     commands.add_parser(
         "manage", help="pools, database, keys, services: see `redesignate manage --help`", add_help=False
     )
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: write a number from 0 to 65535")
+    return int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,6 +113,7 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
                 dns_port=arguments.dns_port,
                 state=arguments.state_dir,
                 database=arguments.database,
+                listen=tuple(arguments.listen),
             )
             return serve(configuration, options)
         case name:

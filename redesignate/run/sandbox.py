@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`redesignate serve`: every service in one process, on SQLite, with a nameserver. No login, so loopback only.
+"""`redesignate serve`: every service in one process, on SQLite, with a nameserver.
 
+It has no login and serves loopback alone, until it is told an address (`--listen`: tokens, then) or a login
+(`[service:api] auth_strategy = token` or `keystone` in a file that is named to it).
 The first start makes the database and a default pool whose one nameserver is our own mdns; a second start finds them
 again. A pool that the operator has since applied is left as it is.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
+import ipaddress
 import sys
 import uuid
 from contextlib import ExitStack
@@ -16,11 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redesignate.api.app import build
-from redesignate.auth.noauth import NoAuth
+from redesignate.auth.choose import authenticator, check_listeners, check_login, is_loopback
 from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource
 from redesignate.bus.pending import Pending
 from redesignate.bus.port import Central
 from redesignate.commands.pools import ApplyPool, ListPools
+from redesignate.commands.tokens import ListTokens
 from redesignate.commands.work import ReleaseWork
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings
@@ -31,8 +33,10 @@ from redesignate.model.paging import ListQuery
 from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.run.heartbeat import Heart
 from redesignate.run.http import Threaded
+from redesignate.run.listening import free_port, told
 from redesignate.run.processes import until_stopped
 from redesignate.run.producing import OneMember, start_producer
+from redesignate.run.state import CONFIG, make_state, write_config
 from redesignate.run.stopping import FAREWELL_S, within
 from redesignate.run.wiring import at_end, make_herald, make_service, make_store
 from redesignate.store import migrate
@@ -40,7 +44,6 @@ from redesignate.store.serving import Serving
 from redesignate.worker.service import Worker
 
 LOOPBACK = "127.0.0.1"
-CONFIG = "redesignate.conf"
 BUSY, IDLE = 1, 8
 """Zones that the worker has on their way at once while requests wait, and while none do. It shares Python's one
 running thread with the API: answers come first, and more at once would make both slower."""
@@ -48,72 +51,82 @@ running thread with the API: answers come first, and more at once would make bot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What `serve` may be told. `state` holds the database and the key of its secrets."""
+    """What `serve` may be told. `state` holds the database and the key of its secrets.
+
+    port dns_port   0: a free one is found
+    listen          addresses beside loopback that API and nameserver are reached at
+    """
 
     port: int = 9001
     dns_port: int = 5354
     state: Path = Path("state")
     database: str | None = None
+    listen: tuple[str, ...] = ()
 
 
 def serve(configuration: Configuration, options: Options) -> int:
     """Start everything, say so in one line, run until Ctrl-C or SIGTERM. Raises Misconfigured."""
-    _make_state(options.state)
-    _only_one(options.state)
-    configuration = replace(configuration, settings=_settings(configuration.settings, options))
+    configuration = replace(configuration, settings=_settings(configuration, options))
     settings = configuration.settings
+    check_listeners(settings.api)
+    check_login(settings.api, configuration.conf)
+    make_state(options.state)
     assert settings.store.url is not None
     migrate.upgrade(settings.store.url)
-    _write_config(options.state / CONFIG, settings)
+    write_config(options.state, settings)
     with ExitStack() as end:
-        _start(configuration, options, end)
-        print(_ready(options), flush=True)
+        central = _start(configuration, end)
+        print(_ready(settings, options.state, central), flush=True)
         until_stopped()
+        print("stopping; Ctrl-C again ends at once", flush=True)
+    print("stopped", flush=True)
     return 0
 
 
-def _settings(settings: Settings, options: Options) -> Settings:
-    state = options.state.resolve()
-    url = options.database or settings.store.url or f"sqlite:///{state / 'redesignate.db'}"
-    listen = ((LOOPBACK, options.dns_port),)
+def _settings(configuration: Configuration, options: Options) -> Settings:
+    """The files' settings, for one process: its addresses, its folder, and the login that these addresses need."""
+    settings, state = configuration.settings, options.state.resolve()
+    hosts = _hosts(options.listen)
+    port = options.port or free_port(hosts)
+    dns_port = options.dns_port or free_port(hosts, udp=True)
+    login = settings.api.auth_strategy
+    if not configuration.sources.sets("service:api", "auth_strategy"):
+        login = "noauth" if all(map(is_loopback, hosts)) else "token"
     return replace(
         settings,
         state_path=str(state),
         central_access=CentralAccess.DIRECT,
-        store=replace(settings.store, url=url),
-        api=replace(settings.api, listen=((LOOPBACK, options.port),), auth_strategy="noauth"),
-        mdns=replace(settings.mdns, listen=listen),
+        store=replace(
+            settings.store, url=options.database or settings.store.url or f"sqlite:///{state / 'redesignate.db'}"
+        ),
+        api=replace(settings.api, listen=tuple((host, port) for host in hosts), auth_strategy=login),
+        mdns=replace(settings.mdns, listen=tuple((host, dns_port) for host in hosts)),
     )
 
 
-def _only_one(folder: Path) -> None:
-    """Keep a second `serve` off the same folder until this process ends. Raises Misconfigured."""
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)  # open until the end: it is the lock
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise Misconfigured(
-            f"{folder} is in use by another `redesignate serve`; choose another with --state-dir (make serve STATE=…)."
-        ) from error
+def _hosts(listen: tuple[str, ...]) -> tuple[str, ...]:
+    """Where to listen: always on loopback, for the command line and the built-in nameserver's checks."""
+    for text in listen:
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            raise Misconfigured(f"--listen {text}: write an address of this machine, such as 192.168.1.10.") from None
+    return listen if "0.0.0.0" in listen else tuple(dict.fromkeys((LOOPBACK, *listen)))
 
 
-def _start(configuration: Configuration, options: Options, end: ExitStack) -> None:
-    """Start the services, those that are asked before those that ask."""
+def _start(configuration: Configuration, end: ExitStack) -> Central:
+    """Start the services, those that are asked before those that ask; the central that they ask."""
     settings, hints = configuration.settings, Pending()
     store = make_store(settings, end)
     central = InprocCentral(make_service(configuration, store, InprocWake(hints)).dispatch)
-    try:
-        dns = DNSService(Serving(store), settings.mdns, shared=False, passed=make_herald(central, end).tell)
+    dns = DNSService(Serving(store), settings.mdns, shared=False, passed=make_herald(central, end).tell)
+    with told("The nameserver", settings.mdns.listen, "choose another port with --dns-port (make serve DNS_PORT=…)"):
         dns.run_in_thread()
-        at_end(end, dns.stop_thread)
-        _default_pool(central, settings, options.dns_port)
-        http = Threaded(build(central, settings.api, NoAuth()), settings.api)
-    except OSError as error:
-        raise Misconfigured(
-            f"Cannot listen on {LOOPBACK}, port {options.port} (API) or {options.dns_port} (DNS): "
-            f"{error.strerror or error}; choose others with --port and --dns-port (make serve PORT=… DNS_PORT=…)."
-        ) from error
+    at_end(end, dns.stop_thread)
+    _default_pool(central, settings, settings.mdns.listen[0][1])
+    login = authenticator(settings.api, configuration.conf, central)
+    with told("The API", settings.api.listen, "choose another port with --port (make serve PORT=…)"):
+        http = Threaded(build(central, settings.api, login), settings.api)
     central.call(ReleaseWork())  # a worker that held something was ours, and is dead
     worker = Worker(
         central=central,
@@ -129,6 +142,7 @@ def _start(configuration: Configuration, options: Options, end: ExitStack) -> No
     heart = Heart(central, settings.heartbeat, settings.host, ("api", "central", "mdns", "worker", "producer"))
     heart.start()
     at_end(end, within(FAREWELL_S, heart.stop))
+    return central
 
 
 def _default_pool(central: Central, settings: Settings, dns_port: int) -> None:
@@ -153,36 +167,25 @@ def _is_built_in(pool: Pool) -> bool:
     return all(target.type == "builtin" for target in pool.targets)
 
 
-def _make_state(folder: Path) -> None:
-    """The folder, its owner's alone where it is new. Raises Misconfigured."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Misconfigured(f"{folder}: {error.strerror}; choose another folder with --state-dir.") from error
-
-
-def _write_config(path: Path, settings: Settings) -> None:
-    """A file for `redesignate --config-file … manage`, so that the command line works on the same database.
-
-    It may hold a password: only its owner may read it, also where an earlier file was everybody's.
-    """
-    path.touch(mode=0o600, exist_ok=True)
-    path.chmod(0o600)
-    state, url = (str(text).replace("$", "$$") for text in (settings.state_path, settings.store.url))
-    path.write_text(
-        "# Written at each start by `redesignate serve`; for `redesignate --config-file` of this folder.\n"
-        f"[DEFAULT]\nstate_path = {state}\n\n"
-        f"[storage:sqlalchemy]\nconnection = {url}\n"
-    )
-
-
-def _ready(options: Options) -> str:
+def _ready(settings: Settings, state: Path, central: Central) -> str:
+    """What a person needs to know now, and what to try first."""
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
-    api = f"http://{LOOPBACK}:{options.port}"
+    (_, port), (_, dns_port) = settings.api.listen[0], settings.mdns.listen[0]
+    hosts = [f"[{host}]" if ":" in host else host for host, _ in settings.api.listen]
+    login = settings.api.auth_strategy
+    told = f" (no login, so {'loopback only' if hosts == [LOOPBACK] else 'ANYBODY WHO REACHES IT MAY DO EVERYTHING'})"
+    ready = (
+        f"{bold}ready{plain}: API {' '.join(f'http://{host}:{port}' for host in hosts)}"
+        f"{told if login == 'noauth' else f' (login: {login})'}, "
+        f"DNS {' '.join(f'{host}:{dns_port}' for host in hosts)} udp and tcp; Ctrl-C stops."
+    )
+    if login == "token" and not central.call(ListTokens(caller=operator(f"req-{uuid.uuid4()}"))):
+        manage = f"{Path(sys.argv[0]).name} --config-file {state / CONFIG} manage"
+        return f"{ready} There is no token yet; make one:\n  {manage} token create --project home --role admin"
+    token = "" if login == "noauth" else ' -H "X-Auth-Token: $OS_TOKEN"'
     return (
-        f"{bold}ready{plain}: API {api} (no login, so loopback only), DNS {LOOPBACK}:{options.dns_port} udp and tcp; "
-        "Ctrl-C stops. Try:\n"
-        f"  curl -s {api}/v2/zones -H 'Content-Type: application/json' "
+        f"{ready} Try:\n"
+        f"  curl -s http://{LOOPBACK}:{port}/v2/zones{token} -H 'Content-Type: application/json' "
         '-d \'{"name": "example.org.", "email": "admin@example.org"}\'\n'
-        f"  dig @{LOOPBACK} -p {options.dns_port} example.org SOA +short"
+        f"  dig @{LOOPBACK} -p {dns_port} example.org SOA +short"
     )

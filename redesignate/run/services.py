@@ -12,7 +12,7 @@ from wsgiref.types import WSGIApplication
 from sqlalchemy.exc import OperationalError
 
 from redesignate.api.app import build
-from redesignate.auth.choose import authenticator
+from redesignate.auth.choose import authenticator, check_listeners, check_login
 from redesignate.bus.inproc import InprocCentral
 from redesignate.bus.port import Central
 from redesignate.config.load import Configuration
@@ -22,6 +22,7 @@ from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
 from redesignate.run.heartbeat import Heart
 from redesignate.run.http import run_gunicorn
+from redesignate.run.listening import check_free, told
 from redesignate.run.processes import run, until_stopped
 from redesignate.run.stopping import FAREWELL_S, within
 from redesignate.run.wiring import (
@@ -53,13 +54,16 @@ def application(
     end = ExitStack()
     finally_(end.close)
     central = make_central(configuration, make_broker(configuration, end), end)
-    app = build(central, settings.api, authenticator(settings.api.auth_strategy, configuration.conf))
+    app = build(central, settings.api, authenticator(settings.api, configuration.conf, central))
     _start_heart(central, settings, "api", end)
     return app
 
 
 def api(configuration: Configuration) -> int:
     """HTTP, by gunicorn."""
+    check_login(configuration.settings.api, configuration.conf)
+    check_listeners(configuration.settings.api)
+    check_free("The API", configuration.settings.api.listen, "set [service:api] listen to a free one")
     if configuration.settings.central_access is CentralAccess.DIRECT:
         _check_database(configuration)
     ends: list[Callable[[], None]] = []
@@ -112,7 +116,8 @@ def mdns(configuration: Configuration) -> int:
         direct = InprocCentral(make_service(configuration, store, make_wake(settings, broker, end)).dispatch)
         herald = make_herald(direct if broker is None else make_central_over_bus(settings, broker, end), end)
         server = DNSService(Serving(store), settings.mdns, passed=herald.tell)
-        server.run_in_thread()
+        with told("mdns", settings.mdns.listen, "set [service:mdns] listen to a free one"):
+            server.run_in_thread()
         at_end(end, server.stop_thread)
         return direct
 

@@ -301,6 +301,22 @@ tsigkeys = Table(
     **_MYSQL,
 )
 
+# Logins of the API's own. `digest`: SHA-256 of the secret, which is not stored. `roles`: a JSON list.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", _name(36), primary_key=True),
+    Column("digest", _name(64), nullable=False),
+    Column("project_id", _name(36), nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("description", _name(160)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    UniqueConstraint("digest", name="uq_tokens_digest"),
+    **_MYSQL,
+)
+
 # Who shares a piece of work, by lease, where no tooz coordinator is configured.
 members = Table(
     "members",

@@ -20,9 +20,10 @@ from redesignate.auth.keystone import Keystone
 from redesignate.auth.noauth import NoAuth
 from redesignate.bus.port import R
 from redesignate.commands.base import Command
+from redesignate.config.settings import ApiSettings
 from redesignate.model.caller import Caller
 from redesignate.model.errors import Misconfigured, MissingProject, NotFound
-from tests.api.client import Client, client, is_fault
+from tests.api.client import Client, NeverAsked, client, is_fault
 
 ZONE = "/v2/zones/6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
@@ -122,7 +123,7 @@ def _client(folder: Path, port: int, central: Recorder | None = None) -> Client:
     file.write_text(CONF.format(port=port))
     conf = cfg.ConfigOpts()
     conf([], default_config_files=[str(file)], default_config_dirs=[])
-    return client(central, auth=authenticator("keystone", conf))
+    return client(central, auth=authenticator(ApiSettings(auth_strategy="keystone"), conf, NeverAsked()))
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +247,6 @@ def test_switches_come_by_query_or_by_header(
 
 
 def test_a_way_to_authenticate_that_does_not_exist_is_named() -> None:
-    assert isinstance(authenticator("noauth", None), NoAuth)
+    assert isinstance(authenticator(ApiSettings(auth_strategy="noauth"), None, NeverAsked()), NoAuth)
     with pytest.raises(Misconfigured, match="auth_strategy: 'ldap'"):
-        authenticator("ldap", None)
+        authenticator(ApiSettings(auth_strategy="ldap"), None, NeverAsked())

@@ -205,7 +205,7 @@ WRONG = [
     ("service:api", "listen", "0.0.0.0:66666", "host:port"),
     ("service:api", "listen", "0.0.0.0:http", "host:port"),
     ("service:api", "listen", "1:2:3:4", "host:port"),
-    ("service:api", "auth_strategy", "basic", "one of: keystone, noauth"),
+    ("service:api", "auth_strategy", "basic", "one of: keystone, token, noauth"),
     ("service:api", "enable_api_v2", "perhaps", "true or false"),
     ("service:api", "api_base_uri", "nowhere", "URL"),
     ("service:api", "workers", "0", "from 1"),

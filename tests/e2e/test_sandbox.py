@@ -108,8 +108,8 @@ def test_it_is_ready_within_three_seconds_and_small(tmp_path: Path) -> None:
         assert resident < 150 * 1024
 
 
-@pytest.mark.parametrize("taken", ["API", "DNS", "folder"])
-def test_what_another_serve_holds_is_refused_in_one_line_with_its_mend(tmp_path: Path, taken: str) -> None:
+@pytest.mark.parametrize(("taken", "mend"), [("API", " --port "), ("DNS", " --dns-port "), ("folder", "--state-dir")])
+def test_what_another_serve_holds_is_refused_in_one_line_with_its_mend(tmp_path: Path, taken: str, mend: str) -> None:
     with Sandbox(tmp_path / "first") as system:
         port = system.port if taken == "API" else free_port()
         dns_port = system.dns_port if taken == "DNS" else free_port()
@@ -119,7 +119,7 @@ def test_what_another_serve_holds_is_refused_in_one_line_with_its_mend(tmp_path:
             tmp_path / "second.log",
         )
         second.start()
-        with pytest.raises(AssertionError, match=r"in use.*(--port|--state-dir)"):
+        with pytest.raises(AssertionError, match=rf"redesignate: .*in use.*{mend}"):
             second.wait_for("ready: ")
         assert second.stop() == 1
         assert "Traceback" not in second.said()

@@ -16,7 +16,7 @@ import pytest
 from redesignate.config.load import load, read
 from redesignate.config.settings import HeartbeatSettings, StoreSettings
 from redesignate.model.errors import Misconfigured
-from redesignate.run import sandbox
+from redesignate.run import state
 from redesignate.run.heartbeat import Heart
 from redesignate.run.sandbox import Options, serve
 from redesignate.run.wiring import at_end
@@ -71,16 +71,21 @@ def test_the_sandboxs_file_is_its_owners_and_reads_back(tmp_path: Path) -> None:
     file.chmod(0o644)
     url = "postgresql+psycopg://u:pa$$word$x@127.0.0.1/db"
     settings = replace(load(files=[]), state_path=f"{tmp_path}/$state", store=StoreSettings(url=url))
-    sandbox._write_config(file, settings)
+    state.write_config(tmp_path, settings)
     assert file.stat().st_mode & 0o777 == 0o600
     found = load(files=[str(file)])
     assert (found.state_path, found.store.url) == (settings.state_path, url)
 
 
 def test_a_new_state_folder_is_its_owners(tmp_path: Path) -> None:
-    sandbox._make_state(tmp_path / "a" / "state")
+    state.make_state(tmp_path / "a" / "state")
     assert (tmp_path / "a" / "state").stat().st_mode & 0o777 == 0o700
-    sandbox._make_state(tmp_path / "a" / "state")
+
+
+def test_a_state_folder_serves_one_process_at_a_time(tmp_path: Path) -> None:
+    state.make_state(tmp_path)
+    with pytest.raises(Misconfigured, match="another `redesignate serve`"):
+        state.make_state(tmp_path)
 
 
 def test_a_state_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 They live in .venv-openstack and see nothing of this machine but what is said here: no clouds.yaml, no OS_ variables.
 
     at = without_login(url)              # `make serve`, or any service with auth_strategy = noauth
+    at = with_token(url, token)          # auth_strategy = token
     at = with_keystone(keystone, user)   # finds the DNS service in keystone's catalogue
     openstack(at, "zone", "create", "--email", "me@example.org", "example.org.")   -> the decoded JSON
     sdk(at, "print(json.dumps([z.name for z in dns.zones()]))")                    -> the decoded JSON
@@ -41,6 +42,17 @@ def without_login(url: str) -> dict[str, str]:
     """
     root = url.rstrip("/")
     return {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": f"{root}/v2", "OS_DNS_ENDPOINT_OVERRIDE": root}
+
+
+def with_token(url: str, token: str) -> dict[str, str]:
+    """The settings for an API at `url` that takes tokens of its own (auth_strategy = token)."""
+    root = url.rstrip("/")
+    return {
+        "OS_AUTH_TYPE": "admin_token",
+        "OS_TOKEN": token,
+        "OS_ENDPOINT": f"{root}/v2",
+        "OS_DNS_ENDPOINT_OVERRIDE": root,
+    }
 
 
 def with_keystone(keystone: Keystone, user: User) -> dict[str, str]:

@@ -83,6 +83,13 @@ class Process:
         self._popen = None
         return code
 
+    def wait_code(self, timeout: float = START_S) -> int:
+        """Wait until it ends by itself; its exit code."""
+        assert self._popen is not None
+        code = self._popen.wait(timeout)
+        self._popen = None
+        return code
+
     def kill(self) -> None:
         """kill -9, with its children."""
         if self._popen is not None:
@@ -141,8 +148,10 @@ class _System:
 class Sandbox(_System):
     """`redesignate serve` in a folder."""
 
-    def __init__(self, folder: Path, *, options: str = "", headers: Mapping[str, str] | None = None) -> None:
-        """`options`: further text of its configuration file."""
+    def __init__(
+        self, folder: Path, *, options: str = "", headers: Mapping[str, str] | None = None, words: Sequence[str] = ()
+    ) -> None:
+        """`options`: further text of its configuration file. `words`: further arguments of `serve`."""
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port, self.dns_port = free_port(), free_port()
@@ -153,7 +162,7 @@ class Sandbox(_System):
         self.process = Process(
             [
                 "--config-file", str(own), "serve", "--port", str(self.port), "--dns-port", str(self.dns_port),
-                "--state-dir", str(self.state),
+                "--state-dir", str(self.state), *words,
             ],
             folder / "serve.log",
         )  # fmt: skip

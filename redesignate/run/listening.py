@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ports before they are listened on: which one is taken is said in one line, and port 0 finds a free one."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from redesignate.model.errors import Misconfigured
+
+ATTEMPTS = 20
+
+
+def free_port(hosts: Sequence[str], *, udp: bool = False) -> int:
+    """A port that nobody listens on now, the same at each of our addresses; with UDP beside TCP where asked.
+
+    Raises Misconfigured where an address is not ours.
+    """
+    for left in range(ATTEMPTS, 0, -1):
+        try:
+            with ExitStack() as held:
+                port = held.enter_context(_bound(hosts[0], 0, socket.SOCK_STREAM)).getsockname()[1]
+                for host in hosts[1:]:
+                    held.enter_context(_bound(host, port, socket.SOCK_STREAM))
+                for host in hosts if udp else ():
+                    held.enter_context(_bound(host, port, socket.SOCK_DGRAM))
+                return int(port)
+        except OSError as error:
+            if left == 1 or error.errno != errno.EADDRINUSE:
+                raise Misconfigured(f"Cannot listen on {', '.join(hosts)}: {error.strerror}.") from error
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def told(what: str, listen: Sequence[tuple[str, int]], fix: str) -> Iterator[None]:
+    """Turn the OSError of somebody who listens into one line: what cannot, where, why and the fix.
+
+    Raises Misconfigured.
+    """
+    try:
+        yield
+    except OSError as error:
+        places = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in listen)
+        raise Misconfigured(f"{what} cannot listen on {places}: {error.strerror or error}; {fix}.") from error
+
+
+def check_free(what: str, listen: Sequence[tuple[str, int]], fix: str) -> None:
+    """Raise Misconfigured where a TCP port is taken, or an address is not ours: for servers that only log it."""
+    for place in listen:
+        with told(what, [place], fix), ExitStack() as held:
+            held.enter_context(_bound(*place, socket.SOCK_STREAM))
+
+
+@contextmanager
+def _bound(host: str, port: int, kind: socket.SocketKind) -> Iterator[socket.socket]:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)[0]
+    with socket.socket(family, kind) as made:
+        if kind == socket.SOCK_STREAM:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+        yield made
