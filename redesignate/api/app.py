@@ -11,7 +11,7 @@ from redesignate.api.door import Door
 from redesignate.api.errors import on_http, on_problem, on_unforeseen
 from redesignate.api.pools import Pools
 from redesignate.api.quotas import Limits, Quotas
-from redesignate.api.request import Request, caller, link_base
+from redesignate.api.request import PROJECT, Request, caller, link_base
 from redesignate.api.rrsets import Recordsets
 from redesignate.api.services import Services
 from redesignate.api.zones import Zones
@@ -47,6 +47,7 @@ class Gate:
             resp.complete = True
             return
         req.caller = caller(req, identity)
+        req.env[PROJECT] = req.caller.project_id
         req.base = link_base(req.env) if settings.enable_host_header else settings.api_base_uri.rstrip("/")
 
     def process_resource(self, req: Request, resp: falcon.Response, _resource: object, _params: object) -> None:

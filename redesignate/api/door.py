@@ -17,7 +17,8 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from redesignate.api import body, cors, errors, proxy
-from redesignate.api.request import BODY, REQUEST_ID, link_base
+from redesignate.api.hosts import check_loopback, only_loopback
+from redesignate.api.request import BODY, PROJECT, REQUEST_ID, link_base
 from redesignate.api.versions import document
 from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import MethodNotAllowed, NotFound, Problem
@@ -61,6 +62,7 @@ class Door:
 
     def __init__(self, settings: ApiSettings, v2: WSGIApplication) -> None:
         self._settings, self._v2 = settings, v2
+        self._only_loopback = only_loopback(settings)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request. Never raises."""
@@ -87,6 +89,8 @@ class Door:
             return answer.send(200)
         if path == "/healthcheck":
             return self._health(answer)
+        if self._only_loopback:
+            check_loopback(environ.get("HTTP_HOST", ""))
         if path != "/v2" and not path.startswith("/v2/"):
             return self._versions(environ, path, answer)
         if not self._settings.enable_api_v2:
@@ -119,12 +123,15 @@ class Door:
         method = environ["REQUEST_METHOD"]
         # a client that polls for ACTIVE would drown the rest
         note = log.debug if method == "GET" and status < 400 else log.info
+        theirs = environ.get("HTTP_X_OPENSTACK_REQUEST_ID")
+        more = {"global_request_id": theirs} if theirs else {}
         note(
             "request",
-            request_id=environ[REQUEST_ID],
-            global_request_id=environ.get("HTTP_X_OPENSTACK_REQUEST_ID"),
             method=method,
             path=environ["PATH_INFO"],
             status=status,
-            ms=round((time.perf_counter() - began) * 1000, 1),
+            ms=round((time.perf_counter() - began) * 1000),
+            project=environ.get(PROJECT),
+            request_id=environ[REQUEST_ID],
+            **more,
         )

@@ -12,6 +12,7 @@ from wsgiref.types import WSGIEnvironment
 import falcon
 import msgspec
 
+from redesignate.api.hosts import is_sane
 from redesignate.api.shapes.members import json_type
 from redesignate.auth.identity import Identity
 from redesignate.model.caller import Caller
@@ -27,7 +28,9 @@ from redesignate.model.limits import PROJECT_LENGTH, USER_LENGTH
 
 REQUEST_ID = "redesignate.request_id"
 BODY = "redesignate.body"
-"""Keys of the WSGI environment: the request's id, and its body, which `api/door.py` has read and measured."""
+PROJECT = "redesignate.project"
+"""Keys of the WSGI environment: the request's id, its body, which `api/door.py` has read and measured, and, once the
+sender is known, the project that is asked for."""
 
 _DECODER = msgspec.json.Decoder()
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
@@ -132,8 +135,13 @@ def uuid_or_none(text: str) -> str | None:
 
 
 def link_base(environ: WSGIEnvironment) -> str:
-    """Scheme and host that the client used, and the path under which a proxy or server has put us."""
-    host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+    """Scheme and host that the client used, and the path under which a proxy or server has put us.
+
+    A Host that could not stand in a link is as if none had been sent.
+    """
+    host = environ.get("HTTP_HOST", "")
+    if not is_sane(host):
+        host = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
     return f"{environ['wsgi.url_scheme']}://{host}{environ.get('SCRIPT_NAME', '').rstrip('/')}"
 
 

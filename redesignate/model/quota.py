@@ -9,7 +9,11 @@ NAMES = ("zones", "zone_recordsets", "zone_records", "recordset_records", "api_e
 
 
 def check(limits: dict[str, int], **wanted: int) -> None:
-    """Raise OverQuota naming, shortest first, each resource whose wanted count is over its limit."""
+    """Raise OverQuota naming, shortest first, each resource whose wanted count is over its limit, and that limit."""
     over = [name for name, count in wanted.items() if 0 <= limits[name] < count]
     if over:
-        raise OverQuota("Quota exceeded for " + ", ".join(sorted(over, key=lambda name: (len(name), name))) + ".")
+        over.sort(key=lambda name: (len(name), name))
+        raise OverQuota(
+            f"Quota exceeded for {', '.join(over)}. Limits: {', '.join(f'{name} {limits[name]}' for name in over)};"
+            " delete what is not needed, or ask an administrator to raise them (openstack dns quota set)."
+        )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import re
@@ -32,15 +33,24 @@ def without_logins(text: str) -> str:
 
 def without_secrets(text: str) -> str:
     """As `without_logins`, and what is said to be a password or a key as well."""
+    if ":" not in text and "=" not in text:  # most texts say nothing of anything
+        return text
     return _SAID.sub(rf"\1\2{BLOT}", without_logins(text))
 
 
 def safe_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """The fields as text, numbers, booleans and lists of these; secrets blotted out by their names and their looks."""
-    return {name: BLOT if _SECRET_NAME.search(name) else _safe(value) for name, value in fields.items()}
+    return {name: BLOT if _is_secret(name) else _safe(value) for name, value in fields.items()}
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
 
 
 def _safe(value: object) -> object:
+    if type(value) is str:  # nearly always
+        return without_secrets(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, list | tuple | set | frozenset):
@@ -56,6 +66,8 @@ def rendered(fields: Mapping[str, object]) -> str:
 
 
 def _value(value: object) -> str:
+    if type(value) is str:
+        return value if _PLAIN.fullmatch(value) else _quoted(value)
     if value is None:
         return "-"
     if isinstance(value, bool):

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redesignate.api.shapes.members import TEXT, TTL, Body
@@ -172,6 +172,7 @@ def test_records_that_are_no_list_are_a_field_error() -> None:
     }
 
 
+@settings(deadline=None)
 @given(
     body=st.dictionaries(st.sampled_from([*ZONE_MEMBERS, "x"]) | st.text(max_size=3), NESTED, max_size=5),
     present=st.dictionaries(st.sampled_from(ZONE_MEMBERS), NESTED),
@@ -184,6 +185,7 @@ def test_no_zone_body_does_worse_than_be_refused(body: dict[str, Any], present: 
             json.dumps([refused.message, refused.errors])
 
 
+@settings(deadline=None)
 @given(body=st.dictionaries(st.sampled_from([*RRSET_MEMBERS, "x"]) | st.text(max_size=3), NESTED, max_size=5))
 def test_no_recordset_body_does_worse_than_be_refused(body: dict[str, Any]) -> None:
     for read in (RECORDSET.created, lambda b: RECORDSET.changed(b, dict)):

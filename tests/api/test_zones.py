@@ -260,7 +260,10 @@ def test_the_eleventh_zone_is_over_quota(strict: System) -> None:
         _make(strict, f"z{number}.example.")
     over = strict.client().ask("POST", "/v2/zones", {"name": "z.example.", "email": "a@example.org"})
     assert is_fault(over, 413, "over_quota")
-    assert over.json["message"] == "Quota exceeded for zones."
+    assert over.json["message"] == (
+        "Quota exceeded for zones. Limits: zones 10; delete what is not needed, or ask an administrator to raise them"
+        " (openstack dns quota set)."
+    )
 
 
 def test_a_low_ttl_is_refused_to_members(strict: System) -> None:

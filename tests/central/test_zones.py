@@ -199,7 +199,7 @@ def test_zones_are_counted_against_the_quota_until_they_are_gone(build: Build) -
     central = build(quotas=dict(QUOTAS, zones=2))
     first = central.zone(name="a.org.")
     central.zone(name="b.org.")
-    with pytest.raises(errors.OverQuota, match=r"^Quota exceeded for zones\.$"):
+    with pytest.raises(errors.OverQuota, match=r"^Quota exceeded for zones\. Limits: zones 2;"):
         central.zone(name="c.org.")
     central.zone(name="c.org.", caller=member("p2"))
     central.delete(first)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a client's Host header may say: it goes into links, and where there is no login it must name this machine.
+
+Without a login whoever reaches the port may do all, so a sandbox listens on loopback. A web page that a browser has
+open reaches loopback too, under a name of the page's own (DNS rebinding); such requests show by that name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from redesignate.config.settings import ApiSettings
+from redesignate.model.errors import BadInput
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
+
+
+def is_sane(host: str) -> bool:
+    """Whether a Host header is `host` or `host:port` (RFC 9110 §7.2), fit to stand in a link."""
+    return _HOST.match(host) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine to any resolver: an address, or localhost (RFC 6761)."""
+    name = host
+    if host.startswith("["):
+        name = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        name = host.partition(":")[0]
+    name = name.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def check_loopback(host: str) -> None:
+    """Raise BadInput for the Host of another machine; who sends none is no browser."""
+    if host and not is_loopback(host):
+        raise BadInput(
+            f"The Host {host[:100]!r} is not this machine's loopback; "
+            "without a login, the API answers to localhost, 127.0.0.1 and [::1] only"
+        )
+
+
+def only_loopback(settings: ApiSettings) -> bool:
+    """Whether requests must name loopback: there is no login, every listener is loopback's, and no proxy before it."""
+    return (
+        settings.auth_strategy == "noauth"
+        and not settings.enable_proxy_headers_parsing
+        and all(is_loopback(host) for host, _ in settings.listen)
+    )
