@@ -9,12 +9,10 @@ import falcon
 
 from redesignate.api.door import Door
 from redesignate.api.errors import on_http, on_problem, on_unforeseen
-from redesignate.api.pools import Pools
-from redesignate.api.quotas import Limits, Quotas
+from redesignate.api.published import PUBLISHED, NotYet
 from redesignate.api.request import PROJECT, Request, caller, link_base
-from redesignate.api.rrsets import Recordsets
-from redesignate.api.services import Services
-from redesignate.api.zones import Zones
+from redesignate.api.resource import Resource
+from redesignate.api.routes import ROUTES
 from redesignate.auth.identity import Authenticator
 from redesignate.bus.port import Central
 from redesignate.config.settings import ApiSettings
@@ -66,24 +64,12 @@ def _v2(central: Central, settings: ApiSettings, authenticate: Authenticator) ->
     app.add_error_handler(Exception, on_unforeseen)
     app.add_error_handler(falcon.HTTPError, on_http)
     app.add_error_handler(Problem, on_problem)
-    zones, rrsets = Zones(central, settings), Recordsets(central, settings)
-    app.add_route("/v2/zones", zones)
-    app.add_route("/v2/zones/{zone_id}", zones, suffix="one")
-    app.add_route("/v2/zones/{zone_id}/nameservers", zones, suffix="nameservers")
-    app.add_route("/v2/zones/{zone_id}/peers", zones, suffix="peers")
-    app.add_route("/v2/zones/{zone_id}/tasks/xfr", zones, suffix="xfr")
-    app.add_route("/v2/zones/{zone_id}/recordsets", rrsets)
-    app.add_route("/v2/zones/{zone_id}/recordsets/{recordset_id}", rrsets, suffix="one")
-    app.add_route("/v2/recordsets", rrsets, suffix="all")
-    app.add_route("/v2/recordsets/{recordset_id}", rrsets, suffix="any")
-    quotas = Quotas(central, settings, authenticate)
-    app.add_route("/v2/quotas", quotas)
-    app.add_route("/v2/quotas/{project_id}", quotas, suffix="one")
-    app.add_route("/v2/limits", Limits(central, settings))
-    pools, services = Pools(central, settings), Services(central, settings)
-    app.add_route("/v2/pools", pools)
-    app.add_route("/v2/pools/{pool_id}", pools, suffix="one")
-    for name in ("service_statuses", "service_status"):
-        app.add_route(f"/v2/{name}", services)
-        app.add_route(f"/v2/{name}/{{service_id}}", services, suffix="one")
+    made: dict[type[Resource], Resource] = {}
+    for path, kind, suffix in ROUTES:
+        resource = made.setdefault(kind, kind(central, settings, authenticate))
+        app.add_route(path, resource, suffix=suffix)
+    there = {route.path for route in ROUTES}
+    for published in PUBLISHED:
+        if published.path not in there:
+            app.add_route(published.path, NotYet())
     return app

@@ -8,20 +8,13 @@ import falcon
 from redesignate.api.request import Request
 from redesignate.api.resource import Resource, send
 from redesignate.api.shapes.quotas import QUOTA, limits
-from redesignate.auth.identity import Authenticator
-from redesignate.bus.port import Central
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQuotas
-from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import Problem
 
 
 class Quotas(Resource):
     """What a project may hold: a bare map, without links."""
-
-    def __init__(self, central: Central, settings: ApiSettings, authenticate: Authenticator) -> None:
-        super().__init__(central, settings)
-        self.authenticate = authenticate
 
     def on_get(self, req: Request, resp: falcon.Response) -> None:
         """The caller's own quotas."""

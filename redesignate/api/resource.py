@@ -8,6 +8,7 @@ from typing import Any
 import falcon
 import msgspec
 
+from redesignate.auth.identity import Authenticator
 from redesignate.bus.port import Central
 from redesignate.commands.access import CheckAccess
 from redesignate.config.settings import ApiSettings
@@ -20,8 +21,8 @@ _ENCODER = msgspec.json.Encoder()
 class Resource:
     """One noun of the API; a method a verb, with falcon's suffix telling a collection from a member."""
 
-    def __init__(self, central: Central, settings: ApiSettings) -> None:
-        self.central, self.settings = central, settings
+    def __init__(self, central: Central, settings: ApiSettings, authenticate: Authenticator) -> None:
+        self.central, self.settings, self.authenticate = central, settings, authenticate
 
     def bad_body(self, fault: Problem, asked: CheckAccess) -> Problem:
         """A fault of the body, for a caller who may do what it was sent for.

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which path is answered by which resource: the table that the application is made of and `state.py` describes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from redesignate.api.pools import Pools
+from redesignate.api.quotas import Limits, Quotas
+from redesignate.api.resource import Resource
+from redesignate.api.rrsets import Recordsets
+from redesignate.api.services import Services
+from redesignate.api.zones import Zones
+
+_VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class Route(NamedTuple):
+    """A path, and the resource whose methods `on_VERB` or, with a suffix, `on_VERB_SUFFIX` answer there."""
+
+    path: str
+    resource: type[Resource]
+    suffix: str | None = None
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """The verbs that the path takes."""
+        tail = f"_{self.suffix}" if self.suffix else ""
+        return tuple(verb for verb in _VERBS if hasattr(self.resource, f"on_{verb.lower()}{tail}"))
+
+
+ROUTES = (
+    Route("/v2/zones", Zones),
+    Route("/v2/zones/{zone_id}", Zones, "one"),
+    Route("/v2/zones/{zone_id}/nameservers", Zones, "nameservers"),
+    Route("/v2/zones/{zone_id}/peers", Zones, "peers"),
+    Route("/v2/zones/{zone_id}/tasks/xfr", Zones, "xfr"),
+    Route("/v2/zones/{zone_id}/recordsets", Recordsets),
+    Route("/v2/zones/{zone_id}/recordsets/{recordset_id}", Recordsets, "one"),
+    Route("/v2/recordsets", Recordsets, "all"),
+    Route("/v2/recordsets/{recordset_id}", Recordsets, "any"),
+    Route("/v2/quotas", Quotas),
+    Route("/v2/quotas/{project_id}", Quotas, "one"),
+    Route("/v2/limits", Limits),
+    Route("/v2/pools", Pools),
+    Route("/v2/pools/{pool_id}", Pools, "one"),
+    Route("/v2/service_statuses", Services),
+    Route("/v2/service_statuses/{service_id}", Services, "one"),
+    Route("/v2/service_status", Services),
+    Route("/v2/service_status/{service_id}", Services, "one"),
+)
+"""Every path that is answered."""

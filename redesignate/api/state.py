@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of the v2 API is there and what is not, as a page: `python -m redesignate.api.state > docs/api/state.md`."""
+
+from __future__ import annotations
+
+import sys
+
+from redesignate.api.published import PUBLISHED, Published
+from redesignate.api.routes import ROUTES
+
+_HEAD = """\
+# What of the v2 API is there
+
+This page is made from the table of routes (`redesignate/api/routes.py`) and the list of what Designate publishes
+(`redesignate/api/published.py`) by `python -m redesignate.api.state > docs/api/state.md`; a test holds it.
+
+A path that is not there yet answers 404 `not_found` with a text that says so; a verb that is not there, 405. The
+admin API (`/admin`), which Designate has switched off by default, is not there. What an answer holds and which rules a
+request must keep is on the [other pages](README.md).
+"""
+_COLUMNS = "| path | there | not there yet | `openstack …` |\n| --- | --- | --- | --- |\n"
+
+
+def page() -> str:
+    """The page, in Markdown."""
+    verbs = {route.path: route.verbs for route in ROUTES}
+    parts = [_HEAD]
+    for what in dict.fromkeys(published.what for published in PUBLISHED):
+        lines = [_line(one, verbs.get(one.path, ())) for one in PUBLISHED if one.what == what]
+        parts.append(f"\n## {what}\n\n{_COLUMNS}" + "".join(lines))
+    known = {published.path for published in PUBLISHED}
+    ours = [f"- `{' '.join(route.verbs)} {route.path}`\n" for route in ROUTES if route.path not in known]
+    parts.append("\n## Beyond Designate\n\n" + "".join(ours))
+    return "".join(parts)
+
+
+def _line(published: Published, there: tuple[str, ...]) -> str:
+    lacking = tuple(verb for verb in published.verbs if verb not in there)
+    command = f"`{published.command}`" if published.command else ""
+    return f"| `{published.path}` | {' '.join(there) or '–'} | {' '.join(lacking) or '–'} | {command} |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page that says what of the v2 API is there is what the routes say, and what is not there says so."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from redesignate.api.published import PUBLISHED, Published
+from redesignate.api.routes import ROUTES
+from redesignate.api.state import page
+from tests.api.client import client, is_fault
+from tests.api.test_docs import PAGES
+
+IDENT = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
+THERE = {route.path: route for route in ROUTES}
+ABSENT = [published for published in PUBLISHED if published.path not in THERE]
+
+
+def test_the_page_is_what_the_tables_say() -> None:
+    """Else: `python -m redesignate.api.state > docs/api/state.md`."""
+    assert (PAGES / "state.md").read_text() == page()
+
+
+@pytest.mark.parametrize("published", ABSENT, ids=lambda published: published.path)
+def test_a_published_path_that_is_not_there_says_so(published: Published) -> None:
+    path = re.sub(r"\{\w+\}", IDENT, published.path)
+    for verb in (*published.verbs, "PUT"):
+        answer = client().ask(verb, path)
+        assert is_fault(answer, 404, "not_found")
+        assert answer.json["message"] == f"{path} is not part of this version; docs/api/state.md lists what is"
+
+
+def test_what_is_there_beside_the_published_is_named() -> None:
+    known = {published.path for published in PUBLISHED}
+    assert [route.path for route in ROUTES if route.path not in known] == ["/v2/zones/{zone_id}/peers"]
+
+
+def test_no_published_path_is_listed_twice() -> None:
+    assert len({published.path for published in PUBLISHED}) == len(PUBLISHED)
+
+
+def test_no_verb_is_there_that_is_not_published() -> None:
+    for published in PUBLISHED:
+        if published.path in THERE:
+            assert set(THERE[published.path].verbs) <= set(published.verbs)
+
+
+def test_what_nobody_published_is_just_not_there() -> None:
+    answer = client().ask("GET", "/v2/nothing")
+    assert is_fault(answer, 404, "not_found")
+    assert "message" not in answer.json
