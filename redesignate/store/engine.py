@@ -8,6 +8,7 @@ lock at the start. PyMySQL and psycopg get the isolation level once per connecti
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import sqlite3
 from dataclasses import dataclass
@@ -19,31 +20,46 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from redesignate.observe.log import events
 from redesignate.store.errors import disconnected
 from redesignate.store.fast import as_sqlalchemy
+
+log = events(__name__)
 
 PAGE = 4096
 WAL_PAGES = 8000
 """32 MB: a checkpoint waits for the disk, so they are few and large."""
 WAL_PAGES_LEAST = 100
+CHARSET = "utf8mb4"
 WRITE = "READ COMMITTED"
 READ = "REPEATABLE READ"
 
 
 def normalised(url: str | URL) -> URL:
-    """The URL with the driver that we ship: operators' mysql://, mysql+mysqldb://, postgresql:// and psycopg2 work."""
+    """The URL with the driver that we ship, and MySQL's with the character set of our tables.
+
+    Operators' mysql://, mysql+mysqldb://, postgresql:// and psycopg2 work, and `?charset=utf8` does no harm.
+    """
     parsed = make_url(url)
     match parsed.get_backend_name():
         case "mysql" | "mariadb":
             if parsed.drivername in ("mysql", "mariadb", "mysql+mysqldb"):
                 parsed = parsed.set(drivername="mysql+pymysql")
-            if "charset" not in parsed.query:
-                parsed = parsed.update_query_dict({"charset": "utf8mb4"})
+            if parsed.query.get("charset") != CHARSET:
+                say_charset(parsed.query.get("charset"))
+                parsed = parsed.update_query_dict({"charset": CHARSET})
         case "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         case _:
             pass
     return parsed
+
+
+@functools.cache
+def say_charset(given: object) -> None:
+    """Say once, and not for each engine, that the operator's character set is not used."""
+    if given is not None:
+        log.warning("the database URL's charset is replaced: the tables are utf8mb4", given=given, used=CHARSET)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +129,7 @@ def _mysql(made: Engine, options: EngineOptions) -> None:
     settings: dict[str, str | int] = {
         "innodb_lock_wait_timeout": options.lock_wait_s,
         "lock_wait_timeout": options.lock_wait_s,
+        "time_zone": "+00:00",  # so that no hour comes twice to the clock that leases are compared with
     }
     if options.mysql_sql_mode is not None:
         settings["sql_mode"] = options.mysql_sql_mode

@@ -15,7 +15,6 @@ from sqlalchemy.types import Integer
 
 from redesignate.model.paging import Condition, Op
 
-_HIGHEST = "\U0010ffff"
 _LONGEST = 1000
 """Characters; no column that is asked about by a pattern holds as many."""
 _WIDEST = 2**63 - 1
@@ -48,12 +47,30 @@ def like(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
         return false()
     pattern = "*".join([parts[0], *filter(None, parts[1:-1]), parts[-1]])
     prefix, _, rest = pattern.partition("*")
-    in_range = and_(column >= prefix, column < prefix + _HIGHEST) if prefix else column.is_not(None)
+    in_range = _beginning(column, prefix)
     if rest == "":
         return in_range
     # "!" as the escape character means the same to all three databases; a backslash does not
     escaped = pattern.replace("!", "!!").replace("%", "!%").replace("_", "!_").replace("*", "%")
     return and_(in_range, column.like(escaped, escape="!"))
+
+
+def _beginning(column: ColumnElement[Any], prefix: str) -> ColumnElement[bool]:
+    """The column's text begins with `prefix`: a range, which an index serves."""
+    if not prefix:
+        return column.is_not(None)
+    end = following(prefix)
+    return and_(column >= prefix, column < end) if end else column >= prefix
+
+
+def following(prefix: str) -> str:
+    """The least text that comes after every text with this prefix, octet by octet; empty where there is none."""
+    while prefix and prefix[-1] == "\U0010ffff":
+        prefix = prefix[:-1]
+    if not prefix:
+        return ""
+    after = ord(prefix[-1]) + 1
+    return prefix[:-1] + chr(0xE000 if after == 0xD800 else after)  # no text holds surrogates
 
 
 def matches(condition: Condition, text: str) -> bool:  # noqa: PLR0911  # one arm an operator

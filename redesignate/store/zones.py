@@ -14,7 +14,7 @@ from redesignate.model.names import reverse_key
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.fast import run
-from redesignate.store.listing import page, where
+from redesignate.store.listing import following, page, where
 from redesignate.store.schema import outbox, zones
 
 LIVE = ""
@@ -49,11 +49,21 @@ _ADVANCE = (
         }
     )
 )
-_UNDER = and_(zones.c.reverse_key > bindparam("low"), zones.c.reverse_key < bindparam("high"), zones.c.deleted == LIVE)
+# Functions around what is equal for most zones: SQLite without statistics takes an index of it before the range of
+# reversed names, and reads every zone.
+_UNDER = and_(
+    zones.c.reverse_key > bindparam("low"),
+    zones.c.reverse_key < bindparam("high"),
+    func.coalesce(zones.c.deleted, LIVE) == LIVE,
+)
 _FOREIGN = select(zones.c.id).where(_UNDER, func.coalesce(zones.c.project_id, " ") != bindparam("p")).limit(1)
 _ADOPT = (
     zones.update()
-    .where(_UNDER, zones.c.pool_id == bindparam("pool"), func.coalesce(zones.c.parent_id, "") == bindparam("old"))
+    .where(
+        _UNDER,
+        func.coalesce(zones.c.pool_id, "") == bindparam("pool"),
+        func.coalesce(zones.c.parent_id, "") == bindparam("old"),
+    )
     .values(parent_id=bindparam("new"))
 )
 _SETTLING = ("confirmed", "status", "action")
@@ -272,7 +282,7 @@ def _below(name: str) -> ColumnElement[bool]:
 
 def _range(name: str) -> dict[str, str]:
     key = reverse_key(name)
-    return {"low": key, "high": key + "\U0010ffff"}
+    return {"low": key, "high": following(key)}
 
 
 def _where(condition: Condition) -> ColumnElement[bool]:
