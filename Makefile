@@ -5,6 +5,9 @@ PYTHON_BIN := .venv/bin
 # as many pytest processes as cores, but two to four: each starts servers of its own
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; [ $$n -lt 2 ] && n=2; echo $$n)
 T ?= tests
+# `make serve port=…` is meant as PORT=…
+$(foreach name,port dns_port state database listen,$(if $(filter command,$(firstword $(origin $(name)))),\
+	$(eval $(shell echo $(name) | tr a-z A-Z) := $$($(name)))))
 export DATABASE STATE PYTHON
 
 .DEFAULT_GOAL := help

@@ -12,8 +12,8 @@ from redesignate.model.errors import Forbidden
 REMEMBERED = 100
 USER, PROJECT, ROLES = "noauth-user", "noauth-project", "admin"
 _REFUSED = (
-    "This API has no login and answers only requests of its own machine, sent to its address; see [service:api] "
-    "auth_strategy and allow_noauth_beyond_loopback."
+    "This API has no login and answers its own machine only; see [service:api] auth_strategy and "
+    "allow_noauth_beyond_loopback."
 )
 
 
@@ -21,33 +21,21 @@ class NoAuth:
     """Takes the sender from `X-Auth-User-ID`, `X-Auth-Project-ID` and `X-Roles`, with defaults that may do all."""
 
     def __init__(self, *, local: bool = False) -> None:
-        """`local`: answer only requests that come over loopback, to an address or `localhost`.
-
-        Any page in a browser on this machine can have a name of its own lead to 127.0.0.1 (DNS rebinding) and then
-        read answers; the Host header tells such a request apart.
-        """
+        """`local`: refuse requests from other machines, whatever address a WSGI server was told to listen on."""
         self._local = local
-        self._fine: set[tuple[str, str]] = set()
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         """The application as it is."""
         return app
-
-    def _check(self, peer: str, host: str) -> None:
-        """Remember a peer and Host that are fine. Raises Forbidden."""
-        if not (_from_here(peer) and _names_an_address(host)):
-            raise Forbidden(_REFUSED)
-        if len(self._fine) < REMEMBERED:
-            self._fine.add((peer, host))
 
     def check_project(self, environ: WSGIEnvironment, project_id: str) -> None:
         """Every project exists."""
 
     def identity(self, environ: WSGIEnvironment) -> Identity:
         """What the headers claim. A header that is sent empty counts as not sent. Raises Forbidden where `local`."""
-        origin = (environ.get("REMOTE_ADDR", ""), environ.get("HTTP_HOST") or "localhost")
-        if self._local and origin not in self._fine:
-            self._check(*origin)
+        peer = environ.get("REMOTE_ADDR", "")
+        if self._local and peer not in _HERE and not _is_loopback(peer):
+            raise Forbidden(_REFUSED)
         return Identity(
             user_id=environ.get("HTTP_X_AUTH_USER_ID") or USER,
             project_id=environ.get("HTTP_X_AUTH_PROJECT_ID") or PROJECT,
@@ -55,19 +43,12 @@ class NoAuth:
         )
 
 
-def _from_here(peer: str) -> bool:
-    """Whether a request came over loopback, or over a socket without addresses."""
-    return peer in ("", "localhost") or _is(peer, loopback=True)
+_HERE = frozenset({"127.0.0.1", "::1", "localhost", ""})
+"""The usual peers on this machine; a socket without addresses (a Unix domain socket) has none."""
 
 
-def _names_an_address(host: str) -> bool:
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return name.lower().rstrip(".") == "localhost" or _is(name)
-
-
-def _is(address: str, *, loopback: bool = False) -> bool:
+def _is_loopback(address: str) -> bool:
     try:
-        found = ipaddress.ip_address(address)
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
-    return found.is_loopback or not loopback

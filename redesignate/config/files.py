@@ -25,8 +25,10 @@ def default_files(environment: Mapping[str, str]) -> tuple[list[str], list[str]]
     """
     named = [Path(environment[name]) for name in FOLDER_VARIABLES if environment.get(name)]
     folders = named or list(FOLDERS)
-    files = [str(folder / name) for folder in folders for name in NAMES if (folder / name).is_file()]
-    drop_ins = [str(folder / f"{name}.d") for folder in folders for name in NAMES if (folder / f"{name}.d").is_dir()]
+    files = [str(folder / name) for folder in folders for name in NAMES if os.path.isfile(folder / name)]
+    drop_ins = [
+        str(folder / f"{name}.d") for folder in folders for name in NAMES if os.path.isdir(folder / f"{name}.d")
+    ]
     return files, drop_ins
 
 

@@ -104,6 +104,7 @@ _QUIET = (
     "sqlalchemy=WARNING",
     "alembic=WARNING",
     "oslo_messaging=INFO",
+    "oslo_service=WARNING",
     "oslo.messaging=INFO",
     "oslo_policy=INFO",
     "oslo.policy=INFO",

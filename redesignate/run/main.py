@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,17 +73,31 @@ def _port(text: str) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code. What goes wrong is one line on standard error."""
+    """Run a command; the exit code.
+
+    What goes wrong is one line on standard error, and status 1 (2: the command line itself); `--debug` adds the
+    traceback.
+    """
     arguments, rest = _parser().parse_known_args(argv)
     if rest and arguments.command != "manage":
         _parser().error(f"unrecognised arguments: {' '.join(rest)} (--config-file and the like precede the command)")
     try:
         return _run(arguments, rest)
     except Problem as problem:
-        print(f"redesignate: {problem.message}", file=sys.stderr)
-        return 1
+        return _failed(problem.message, debug=arguments.debug)
+    except Exception as error:  # noqa: BLE001  # nobody above us could say it in words
+        text = f"{type(error).__name__}: {' '.join(str(error).split()[:60])}"
+        return _failed(f"{text} (this is a fault of ours; --debug shows where)", debug=arguments.debug)
     except KeyboardInterrupt:
         return 130
+
+
+def _failed(text: str, *, debug: bool) -> int:
+    """Say what stopped us, from within its `except`; the exit code."""
+    if debug:
+        traceback.print_exc()
+    print(f"redesignate: {' '.join(text.split())}", file=sys.stderr)
+    return 1
 
 
 def _run(arguments: argparse.Namespace, rest: list[str]) -> int:

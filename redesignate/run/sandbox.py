@@ -10,6 +10,7 @@ again. A pool that the operator has since applied is left as it is.
 from __future__ import annotations
 
 import ipaddress
+import signal
 import sys
 import uuid
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from redesignate.commands.tokens import ListTokens
 from redesignate.commands.work import ReleaseWork
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings
+from redesignate.config.urls import database_urls
 from redesignate.mdns.service import DNSService
 from redesignate.model.caller import operator
 from redesignate.model.errors import Misconfigured
@@ -33,7 +35,7 @@ from redesignate.model.paging import ListQuery
 from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.run.heartbeat import Heart
 from redesignate.run.http import Threaded
-from redesignate.run.listening import free_port, told
+from redesignate.run.listening import check_free, free_port, told
 from redesignate.run.processes import until_stopped
 from redesignate.run.producing import OneMember, start_producer
 from redesignate.run.state import CONFIG, make_state, write_config
@@ -44,6 +46,7 @@ from redesignate.store.serving import Serving
 from redesignate.worker.service import Worker
 
 LOOPBACK = "127.0.0.1"
+_OTHER_PORT = "choose another port with --port (make serve PORT=…)"
 BUSY, IDLE = 1, 8
 """Zones that the worker has on their way at once while requests wait, and while none do. It shares Python's one
 running thread with the API: answers come first, and more at once would make both slower."""
@@ -70,6 +73,7 @@ def serve(configuration: Configuration, options: Options) -> int:
     settings = configuration.settings
     check_listeners(settings.api)
     check_login(settings.api, configuration.conf)
+    check_free("The API", settings.api.listen, _OTHER_PORT)
     make_state(options.state)
     assert settings.store.url is not None
     migrate.upgrade(settings.store.url)
@@ -78,6 +82,7 @@ def serve(configuration: Configuration, options: Options) -> int:
         central = _start(configuration, end)
         print(_ready(settings, options.state, central), flush=True)
         until_stopped()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         print("stopping; Ctrl-C again ends at once", flush=True)
     print("stopped", flush=True)
     return 0
@@ -96,12 +101,24 @@ def _settings(configuration: Configuration, options: Options) -> Settings:
         settings,
         state_path=str(state),
         central_access=CentralAccess.DIRECT,
-        store=replace(
-            settings.store, url=options.database or settings.store.url or f"sqlite:///{state / 'redesignate.db'}"
-        ),
+        store=replace(settings.store, url=_database(options) or settings.store.url or _sqlite(state)),
         api=replace(settings.api, listen=tuple((host, port) for host in hosts), auth_strategy=login),
         mdns=replace(settings.mdns, listen=tuple((host, dns_port) for host in hosts)),
     )
+
+
+def _database(options: Options) -> str | None:
+    """The database of the command line. Raises Misconfigured."""
+    if options.database is None:
+        return None
+    try:
+        return database_urls(options.database)[0]
+    except ValueError as wrong:
+        raise Misconfigured(f"--database: {wrong}.") from None
+
+
+def _sqlite(state: Path) -> str:
+    return f"sqlite:///{state / 'redesignate.db'}"
 
 
 def _hosts(listen: tuple[str, ...]) -> tuple[str, ...]:
@@ -125,7 +142,7 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
     at_end(end, dns.stop_thread)
     _default_pool(central, settings, settings.mdns.listen[0][1])
     login = authenticator(settings.api, configuration.conf, central)
-    with told("The API", settings.api.listen, "choose another port with --port (make serve PORT=…)"):
+    with told("The API", settings.api.listen, _OTHER_PORT):
         http = Threaded(build(central, settings.api, login), settings.api)
     central.call(ReleaseWork())  # a worker that held something was ours, and is dead
     worker = Worker(

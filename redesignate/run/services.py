@@ -9,8 +9,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from wsgiref.types import WSGIApplication
 
-from sqlalchemy.exc import OperationalError
-
 from redesignate.api.app import build
 from redesignate.auth.choose import authenticator, check_listeners, check_login
 from redesignate.bus.inproc import InprocCentral
@@ -18,7 +16,7 @@ from redesignate.bus.port import Central
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings
 from redesignate.mdns.service import DNSService
-from redesignate.model.errors import Misconfigured
+from redesignate.model.errors import Misconfigured, Unavailable
 from redesignate.observe.log import events
 from redesignate.run.heartbeat import Heart
 from redesignate.run.http import run_gunicorn
@@ -84,17 +82,18 @@ def api(configuration: Configuration) -> int:
 def central(configuration: Configuration) -> int:
     """The rules and the database, asked over the bus."""
     settings = configuration.settings
+    if settings.bus.transport_url is None:
+        raise Misconfigured(
+            "central is asked over a broker: set [DEFAULT] transport_url. Without a broker there is no process "
+            "called central: api, worker and producer hold it themselves, by [storage:sqlalchemy] connection."
+        )
     _check_database(configuration)
 
     def start(end: ExitStack) -> Central:
         from redesignate.bus.amqp import CentralServer
 
         broker = make_broker(configuration, end)
-        if broker is None:
-            raise Misconfigured(
-                "central is asked over a broker: set [DEFAULT] transport_url. Without one, api, worker and producer "
-                "hold central themselves: give each of them [storage:sqlalchemy] connection."
-            )
+        assert broker is not None
         service = make_service(configuration, make_store(settings, end), make_wake(settings, broker, end))
         server = CentralServer(
             broker, service.dispatch, together=service.together, host=settings.host, topic=settings.central.topic
@@ -129,6 +128,8 @@ def worker(configuration: Configuration) -> int:
     from redesignate.worker.service import Worker
 
     settings = configuration.settings
+    if settings.central_access is CentralAccess.DIRECT:
+        _check_database(configuration)
 
     def start(end: ExitStack) -> Central:
         broker = make_broker(configuration, end)
@@ -146,6 +147,8 @@ def producer(configuration: Configuration) -> int:
     from redesignate.run.producing import shared_out, start_producer
 
     settings = configuration.settings
+    if settings.central_access is CentralAccess.DIRECT:
+        _check_database(configuration)
 
     def start(end: ExitStack) -> Central:
         central = make_central(configuration, make_broker(configuration, end), end)
@@ -161,6 +164,10 @@ def patience(settings: Settings) -> float | None:
 
 
 def _check_database(configuration: Configuration) -> None:
+    """Wait for the database, as long as the operator says, and see to it that its schema is this code's.
+
+    Raises Unavailable, Misconfigured.
+    """
     url = configuration.settings.store.url
     if url is None:
         raise Misconfigured(NO_DATABASE)
@@ -170,13 +177,11 @@ def _check_database(configuration: Configuration) -> None:
         try:
             require_head(url)
             return
-        except OperationalError as error:
+        except Unavailable as problem:
             tries += 1
             if store.max_retries >= 0 and tries > store.max_retries:
-                raise Misconfigured(
-                    f"The database cannot be reached: {error.orig}; see [storage:sqlalchemy] connection."
-                ) from error
-            log.warning("waiting for the database", why=str(error.orig), again_in_s=store.retry_interval)
+                raise
+            log.warning("waiting for the database", why=problem.message, again_in_s=store.retry_interval)
             time.sleep(store.retry_interval)
 
 

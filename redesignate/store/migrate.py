@@ -10,9 +10,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 
-from redesignate.model.errors import Misconfigured
+from redesignate.model.errors import Misconfigured, Problem, Unavailable
 from redesignate.store.engine import EngineOptions, engine
+from redesignate.store.errors import Meaning, said
 
 _LOCK_KEY = 0x7265646573696700
 _PATIENT = EngineOptions(lock_wait_s=300, idle_s=300, statement_s=0)
@@ -77,6 +80,15 @@ def _queue(connection: Connection) -> None:
             connection.execute(text("SELECT GET_LOCK(CONCAT('redesignate.', LEFT(DATABASE(), 48)), 300)"))
 
 
+def _unusable(url: URL, error: DBAPIError) -> Problem:
+    """Why a database cannot be connected to, with its server's own words and without the password."""
+    words = str(error.orig.args[-1] if error.orig is not None and error.orig.args else error.orig)
+    where = url.render_as_string(hide_password=True)
+    text = f"The database {where} cannot be used: {' '.join(words.split())}. Check [storage:sqlalchemy] connection."
+    waits = url.get_backend_name() != "sqlite" and said(error)[0] is not Meaning.OURS
+    return Unavailable(text) if waits else Misconfigured(text)
+
+
 class _connected:
     """A connection of an engine of its own, gone with the block."""
 
@@ -84,7 +96,12 @@ class _connected:
         self._engine = engine(url, writes=True, options=_PATIENT)
 
     def __enter__(self) -> Connection:
-        self._connection = self._engine.connect()
+        """Raises Unavailable where waiting may help, else Misconfigured."""
+        try:
+            self._connection = self._engine.connect()
+        except DBAPIError as error:
+            self._engine.dispose()
+            raise _unusable(self._engine.url, error) from error
         return self._connection
 
     def __exit__(self, *_: object) -> None:

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever keeps a process from starting is one line that names the fix, and no traceback."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.house.tree import ROOT
+from tests.support.system import Process
+
+DEAD_MYSQL = "mysql+pymysql://u:pw@127.0.0.1:1/db"
+DEAD_POSTGRES = "postgresql://u:pw@127.0.0.1:1/db"
+FILES = {
+    "not.db": "not a database " * 400,
+    "down.conf": f"[storage:sqlalchemy]\nconnection = {DEAD_MYSQL}\nmax_retries = 0\n",
+    "empty.conf": "[storage:sqlalchemy]\nconnection = sqlite:///{folder}/empty.db\n",
+    "not.conf": "[storage:sqlalchemy]\nconnection = sqlite:///{folder}/not.db\n",
+    "noauth.conf": "[service:api]\nauth_strategy = noauth\n[storage:sqlalchemy]\nconnection = sqlite:///{folder}/s.db\n",
+    "taken.conf": "[service:api]\nauth_strategy = noauth\nlisten = 127.0.0.1:{taken}\n"
+    "[service:mdns]\nlisten = 127.0.0.1:{taken}\n[storage:sqlalchemy]\nconnection = sqlite:///{folder}/s.db\n",
+    "keystone.conf": "[service:api]\nauth_strategy = keystone\n[storage:sqlalchemy]\nconnection = sqlite:///{folder}/s.db\n",
+    "half.conf": "[keystone_authtoken]\nauth_type = password\n[storage:sqlalchemy]\nconnection = sqlite:///{folder}/s.db\n",
+}
+SERVE = "serve --port 0 --dns-port 0 --state-dir state "
+CASES = [
+    (SERVE + "--database nonsense", "--database: expected a URL such as"),
+    (SERVE + "--database oracle://u:pw@h/db", "sqlite, postgresql, mysql or mariadb"),
+    (SERVE + f"--database {DEAD_MYSQL}", r"mysql\+pymysql://u:\*\*\*@127.0.0.1:1/db.* refused.*connection"),
+    (SERVE + f"--database {DEAD_POSTGRES}", "postgresql.*refused.*connection"),
+    (SERVE + "--database sqlite:///not.db", "file is not a database.*connection"),
+    (SERVE + "--database sqlite:////nonexistent/x.db", "unable to open database file.*connection"),
+    (SERVE + "--listen here.example", "--listen here.example: write an address"),
+    ("serve --port 0 --dns-port 0 --state-dir /proc/state", "/proc/state: .*--state-dir"),
+    ("serve --port 0 --dns-port 0 --state-dir not.db", "not.db: .*--state-dir"),
+    ("serve --port 0 --dns-port {taken} --state-dir state", "nameserver cannot .*:{taken}: .*in use; .*--dns-port"),
+    ("serve --port {taken} --dns-port 0 --state-dir state", "API cannot .*:{taken}: .*in use; .*--port"),
+    ("--config-file noauth.conf " + SERVE + "--listen 0.0.0.0", "noauth.*allow_noauth_beyond_loopback"),
+    ("--config-file keystone.conf " + SERVE, r"\[keystone_authtoken\] names no auth_type"),
+    ("--config-file keystone.conf api", r"\[keystone_authtoken\] names no auth_type"),
+    ("--config-file half.conf api", r"\[keystone_authtoken\]: .*auth_url"),
+    ("--config-file noauth.conf api", "0.0.0.0:9001.*listen = 127.0.0.1:9001.*allow_noauth_beyond_loopback"),
+    ("--config-file taken.conf api", r"API cannot .*:{taken}: .*in use; set \[service:api\] listen"),
+    ("--config-file taken.conf mdns", r"mdns cannot .*:{taken}: .*in use; set \[service:mdns\] listen"),
+    ("--config-file noauth.conf central", r"set \[DEFAULT\] transport_url"),
+    *((f"--config-file down.conf {name}", "refused.*connection") for name in ("mdns", "worker", "producer")),
+    *((f"--config-file empty.conf {name}", "manage database sync") for name in ("mdns", "worker", "producer")),
+    ("--config-file not.conf worker", "file is not a database"),
+    ("--config-file down.conf manage database sync", "refused.*connection"),
+    ("--config-file down.conf manage database version", "refused.*connection"),
+    ("--config-file down.conf manage pool show-config", "refused.*connection"),
+    ("--config-file not.conf manage database sync", "file is not a database"),
+    ("--config-file empty.conf manage pool show-config", "manage database sync"),
+    ("--config-file nowhere.conf worker", "nowhere.conf: .*--config-file"),
+]
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port of loopback that is taken, by TCP and by UDP."""
+    with closing(socket.socket()) as tcp, closing(socket.socket(type=socket.SOCK_DGRAM)) as udp:
+        tcp.bind(("127.0.0.1", 0))
+        tcp.listen()
+        port: int = tcp.getsockname()[1]
+        udp.bind(("127.0.0.1", port))
+        yield port
+
+
+@pytest.fixture
+def folder(tmp_path: Path, taken: int) -> Path:
+    """A folder with the files of the table; `s.db` has its tables."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text.format(folder=tmp_path, taken=taken))
+    return tmp_path
+
+
+def run(folder: Path, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """The installed command, in a folder of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "redesignate.run.main", *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | dict(environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("command", "told"), CASES, ids=[command for command, _ in CASES])
+def test_what_keeps_a_process_from_starting_is_one_line(folder: Path, taken: int, command: str, told: str) -> None:
+    if "s.db" in "".join(FILES.get(word, "") for word in command.split()):
+        assert run(folder, "--config-file", "noauth.conf", "manage", "database", "sync").returncode == 0
+    done = run(folder, *command.format(taken=taken).split())
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert re.search(told.replace("{taken}", str(taken)), done.stderr)
+    assert "pw" not in done.stderr
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http", "٣"])
+def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
+    done = run(tmp_path, "serve", f"--port={port}")
+    assert done.returncode == 2
+    assert "is not a port: write a number from 0 to 65535" in done.stderr
+
+
+def test_a_traceback_comes_for_who_asks(folder: Path) -> None:
+    done = run(folder, "--debug", "--config-file", "not.conf", "worker")
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("redesignate: ")
+
+
+def test_port_0_finds_one_and_says_which_and_ctrl_c_has_the_last_word(tmp_path: Path) -> None:
+    process = Process(["serve", "--port", "0", "--dns-port", "0", "--state-dir", str(tmp_path / "s")], tmp_path / "log")
+    process.start()
+    try:
+        process.wait_for("udp and tcp")
+        port = re.search(r"API http://127\.0\.0\.1:(\d+) ", process.said())
+        assert port is not None
+        with socket.create_connection(("127.0.0.1", int(port[1])), timeout=5) as asked:
+            asked.sendall(b"GET /healthcheck HTTP/1.0\r\n\r\n")
+            assert b" 200 OK" in asked.recv(100)
+        assert f"http://127.0.0.1:{port[1]}/v2/zones" in process.said()
+        assert process.stop(signal.SIGINT) == 0
+        assert process.said().splitlines()[-1] == "stopped"
+    finally:
+        process.kill()
+
+
+def test_make_takes_its_words_in_small_letters() -> None:
+    words = [
+        "make",
+        "--no-print-directory",
+        "-n",
+        "serve",
+        "port=8001",
+        "dns_port=53",
+        "listen=192.0.2.1 ::1",
+        "state=x",
+    ]
+    printed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for word in ("--port 8001", "--dns-port 53", "--listen 192.0.2.1 --listen ::1", '--state-dir "$STATE"'):
+        assert word in printed
