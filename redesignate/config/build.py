@@ -24,6 +24,7 @@ from redesignate.config.settings import (
     StoreSettings,
     TaskSettings,
     WorkerSettings,
+    transfer_list,
 )
 from redesignate.config.shared_options import hostname
 from redesignate.config.urls import database_urls
@@ -106,6 +107,10 @@ def _api(read: Reader) -> ApiSettings:
 
 def _mdns(read: Reader, default_pool_id: str) -> MdnsSettings:
     part = "service:mdns"
+    try:
+        transfer_list(read.value(part, "allow_transfer"))
+    except ValueError as wrong:
+        raise read.wrong(part, "allow_transfer", str(wrong)) from wrong
     return _with_workers(read, MdnsSettings, part, listen=read.endpoints(part, 5354), default_pool_id=default_pool_id)
 
 

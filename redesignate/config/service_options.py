@@ -152,6 +152,13 @@ MDNS = [
         help="Seconds of silence after which a TCP connection is closed. 0: never.",
     ),
     cfg.BoolOpt("query_enforce_tsig", default=_mdns.query_enforce_tsig, help="Refuse questions without TSIG."),
+    cfg.ListOpt(
+        "allow_transfer",
+        default=list(_mdns.allow_transfer),
+        help="Who may transfer zones (AXFR, IXFR): addresses, networks, `pool` (the nameservers, targets and "
+        "also_notifies of the zone's pool), `loopback`, `keys` (any TSIG key that opens the zone), `key:NAME`, `any`. "
+        "A catalog zone with a TSIG key is sent to that key alone.",
+    ),
     cfg.IntOpt(
         "max_message_size",
         default=_mdns.max_message_size,

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 
+from redesignate.model.addresses import AddressList, address_list
+
 DEFAULT_POOL_ID = "794ccc2c-d751-44fe-b57f-8894c9f5c842"
 QUOTAS: Mapping[str, int] = MappingProxyType(
     {"zones": 10, "zone_recordsets": 500, "zone_records": 500, "recordset_records": 20, "api_export_size": 1000}
@@ -35,7 +37,6 @@ class CentralSettings:
     default_soa_expire: int = 86400
     default_soa_minimum: int = 3600
     supported_record_type: tuple[str, ...] | None = None
-    additional_alpn_ids: tuple[str, ...] = ()
     max_zone_name_len: int = 255
     max_recordset_name_len: int = 255
     managed_resource_email: str = "hostmaster@example.com"
@@ -108,6 +109,7 @@ class MdnsSettings:
 
     tcp_recv_timeout   seconds of silence after which a TCP connection is closed; 0: never
     max_message_size   bytes, of what we send; room for TSIG is taken off it
+    allow_transfer     who may fetch zones, as `transfer_list` reads it
     cache_bytes        upper bound of memory for rendered zones
     """
 
@@ -116,11 +118,17 @@ class MdnsSettings:
     tcp_keepidle: int | None = None
     tcp_recv_timeout: float = 0.5
     query_enforce_tsig: bool = False
+    allow_transfer: tuple[str, ...] = ("pool", "loopback", "keys")
     max_message_size: int = 65535
     default_pool_id: str = DEFAULT_POOL_ID
     cache_bytes: int = 64 * 2**20
     threads: int = 1000
     workers: int = 1
+
+
+def transfer_list(texts: tuple[str, ...]) -> AddressList:
+    """`allow_transfer` as it is meant. Raises ValueError that says how to write it."""
+    return address_list(texts, ("pool", "keys"), "key:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

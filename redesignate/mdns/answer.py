@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from redesignate.config.settings import MdnsSettings
+from redesignate.config.settings import MdnsSettings, transfer_list
 from redesignate.mdns import ixfr, notify
+from redesignate.mdns.access import Access, Servers
 from redesignate.mdns.lookup import Found, look_up
 from redesignate.mdns.render import Rendered, room_of
 from redesignate.mdns.reply import OPCODE_BITS, Asker, error, respond
@@ -20,7 +21,7 @@ from redesignate.model import names
 from redesignate.model.clock import SECOND, Clock, now
 from redesignate.model.serial import newer
 from redesignate.model.tsigkey import Scope
-from redesignate.observe.log import events
+from redesignate.observe.log import Seldom, events
 from redesignate.store.serving import Reach, ServedZone
 from redesignate.wire import message, rrset, tsig
 from redesignate.wire.message import AA, ANY, AXFR, DS, IN, IXFR, NOTIFY, OPT, QR, QUERY, RD, SOA, Message, Rcode
@@ -41,7 +42,8 @@ class Transfer:
 
     def messages(self, rendered: Rendered, clock: Clock) -> Iterator[bytes]:
         """The transfer's messages, signed as a stream where the query was signed (RFC 8945 §5.3.1)."""
-        query, signer = self.asker.query, self.asker.signer()
+        asker, query = self.asker, self.asker.query
+        signer = tsig.Signer(asker.key, asker.mac) if asker.key else None
         assert query.question is not None
         flags = QR | AA | query.flags & (OPCODE_BITS | RD)
         for count, blob in rendered.chunks:
@@ -52,9 +54,17 @@ class Transfer:
 class Answerer:
     """Answers packets for one set of options."""
 
-    def __init__(self, settings: MdnsSettings, clock: Clock = now, passed: notify.Pass = notify.unheard) -> None:
-        """`passed`: told of zones whose primary has sent NOTIFY."""
+    def __init__(
+        self,
+        settings: MdnsSettings,
+        clock: Clock = now,
+        passed: notify.Pass = notify.unheard,
+        access: Access | None = None,
+    ) -> None:
+        """`passed` is called with zones whose primary has sent NOTIFY; `access` is made of the settings where None."""
         self._settings = settings
+        self._access = access or Access(transfer_list(settings.allow_transfer), Servers())
+        self._refused = {"tsig": Seldom(), "transfer": Seldom()}
         self._clock = clock
         self._passed = passed
         self._room = room_of(settings.max_message_size)
@@ -77,11 +87,13 @@ class Answerer:
             if not self._settings.query_enforce_tsig:
                 asker.reach = Reach(Scope.POOL, self._settings.default_pool_id)
             return None
-        key, reach = _known_key(view, found)
+        key, reach = self._known_key(view, found)
         try:
             tsig.verify(asker.query, found, key, asker.clock_s)
         except tsig.Refused as fault:
-            log.warning("tsig refused", peer=asker.peer, key=names.from_wire(found.key)[0], why=str(fault))
+            if (others := self._refused["tsig"].turn()) is not None:
+                key_name = names.from_wire(found.key)[0]
+                log.warning("tsig refused", peer=asker.peer, key=key_name, why=str(fault), **others)
             return tsig.refusal(respond(asker, Rcode.NOTAUTH), fault, key, asker.clock_s)
         asker.key, asker.mac, asker.reach = key, found.mac, reach
         return None
@@ -102,7 +114,7 @@ class Answerer:
         assert question is not None
         name = names.from_wire(question.name)[0]
         zone = self._zone_for(view, asker.reach, name, question.type)
-        if zone is None:
+        if zone is None or self._access.refusal(view, asker, zone, transfer=False):
             return respond(asker, Rcode.REFUSED)
         if not zone.loaded:
             return respond(asker, Rcode.SERVFAIL)
@@ -126,14 +138,27 @@ class Answerer:
         if question.type == AXFR and not asker.tcp:
             return respond(asker, Rcode.FORMERR)  # there is no such thing: RFC 5936 §4.2
         zone = view.nearest_zone([names.from_wire(question.name)[0]], asker.reach) if asker.reach else None
-        if zone is None:
-            log.info("transfer refused", peer=asker.peer, name=names.from_wire(question.name)[0])
+        why = self._access.refusal(view, asker, zone, transfer=True) if zone else "no such zone within reach"
+        if zone is None or why is not None:
+            if (others := self._refused["transfer"].turn()) is not None:
+                log.info("transfer refused", peer=asker.peer, name=names.from_wire(question.name)[0], why=why, **others)
             return respond(asker, Rcode.REFUSED)
         if not zone.loaded:
             return respond(asker, Rcode.SERVFAIL)
         if question.type == AXFR:
             return Transfer(asker=asker, zone=zone)
         return self._incremental(view, asker, zone)
+
+    def _known_key(self, view: View, found: tsig.Signature) -> tuple[tsig.Key | None, Reach | None]:
+        name = names.from_wire(found.key)[0]
+        known = self._access.key(view, name.removesuffix("."))
+        if known is None:
+            return None, None
+        try:
+            return tsig.prepare(known[0]), known[1]
+        except ValueError as unusable:
+            log.error("tsig key unusable", key=name, why=str(unusable))
+            return None, None
 
     def _incremental(self, view: View, asker: Asker, zone: ServedZone) -> bytes | Transfer:
         """RFC 1995 §2 and §4: the differences, the whole zone, or our SOA alone where the asker has it already.
@@ -165,18 +190,6 @@ def _unfit(query: Message) -> Rcode | None:
         return Rcode.REFUSED
     known = question.type in {ANY, AXFR, IXFR} or not _FIRST_META <= question.type <= _LAST_META
     return None if known else Rcode.NOTIMP
-
-
-def _known_key(view: View, found: tsig.Signature) -> tuple[tsig.Key | None, Reach | None]:
-    name = names.from_wire(found.key)[0]
-    stored = view.key(name.removesuffix("."))
-    if stored is None:
-        return None, None
-    try:
-        return tsig.prepare(stored), Reach(stored.scope, stored.resource_id)
-    except ValueError as unusable:
-        log.error("tsig key unusable", key=name, why=str(unusable))
-        return None, None
 
 
 def _serial_held(query: Message) -> int:

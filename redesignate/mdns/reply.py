@@ -30,10 +30,6 @@ class Asker:
     key: tsig.Key | None = None
     mac: bytes = b""
 
-    def signer(self) -> tsig.Signer | None:
-        """What signs the answer, where the query was signed."""
-        return tsig.Signer(self.key, self.mac) if self.key else None
-
 
 def respond(
     asker: Asker,
@@ -60,8 +56,7 @@ def respond(
         sections[2] = count + 1, blob + message.opt(extended_rcode=rcode >> 4, do=query.edns.do)
     flags |= QR | query.flags & (OPCODE_BITS | RD | CD) | rcode & 15
     packet = message.build(query.id, flags, query.question.wire if query.question else b"", sections)
-    signer = asker.signer()
-    return signer.sign(packet, asker.clock_s) if signer else packet
+    return tsig.Signer(asker.key, asker.mac).sign(packet, asker.clock_s) if asker.key else packet
 
 
 def _sections(asker: Asker, found: Found, zone: ServedZone) -> tuple[list[tuple[int, bytes]], bool]:

@@ -10,7 +10,8 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from redesignate.config.settings import MdnsSettings
+from redesignate.config.settings import MdnsSettings, transfer_list
+from redesignate.mdns.access import Access, Servers
 from redesignate.mdns.answer import Answerer, Transfer
 from redesignate.mdns.notify import Pass, unheard
 from redesignate.mdns.render import Rendered, Versions, render, room_of
@@ -50,7 +51,9 @@ class DNSService:
         self._settings = settings
         self._shared = shared
         self._clock = clock
-        self._answerer = Answerer(settings, clock, passed)
+        self._servers = Servers()
+        self._access = Access(transfer_list(settings.allow_transfer), self._servers)
+        self._answerer = Answerer(settings, clock, passed, self._access)
         self._room = room_of(settings.max_message_size)
         self._versions = Versions(settings.cache_bytes)
         self._queries = ThreadPoolExecutor(_QUERY_THREADS, "mdns-query")
@@ -98,6 +101,7 @@ class DNSService:
         for datagrams in self._datagrams:
             datagrams.close()
         await asyncio.gather(*(streams.close() for streams in self._streams))
+        self._servers.close()
         loop = asyncio.get_running_loop()
         for pool in (self._queries, self._renders):
             await loop.run_in_executor(None, pool.shutdown)

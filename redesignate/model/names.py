@@ -22,7 +22,6 @@ _REVERSE = re.compile(r"(?:(?![-/])[a-z0-9_/-]{1,63}(?<![-/])\.)+")
 _SRV = re.compile(r"_[a-z0-9_-]{1,62}(?<!-)\._[a-z0-9_-]{1,62}(?<!-)\.[^.*]")
 _TLSA = re.compile(r"_([0-9]{1,5})\._[a-z]+\.[^.*]")
 _UNTYPED = re.compile(r"[^!-~]|[\"();]")
-_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # what UTS #46 §4 divides labels at
 _SPECIAL = frozenset(b'".;\\()@$')
 _OCTET = [bytes((n,)) for n in range(256)]
 _TEXT = [
@@ -32,7 +31,7 @@ _TEXT = [
 
 
 class InvalidName(ValueError):
-    """A text that is not a domain name, or not one for this use; the message is for a person."""
+    """A text that is no domain name, or not one for this use; the message is for a person."""
 
 
 def canonical(text: str) -> str:
@@ -60,7 +59,7 @@ def absolute(text: str) -> str:
 
 
 def _check_dot(text: str) -> None:
-    """Relative names are refused: it is not clear what they would be relative to."""
+    """Relative names are refused, for nobody could say what they are relative to."""
     stripped = text.rstrip("\\") if text.endswith("\\") else text[:-1].rstrip("\\")
     escaped = (len(text) - 1 - len(stripped)) % 2
     if not text.endswith(".") or escaped:
@@ -77,12 +76,9 @@ def _to_ascii(text: str) -> str:
     if "\\" in text:
         raise InvalidName(f"Domain {_shown(text)} mixes escapes and non-ASCII letters; write its labels as A-labels")
     try:
-        mapped = (
-            label if label.isascii() else idna.uts46_remap(label, std3_rules=False, transitional=False)
-            for label in _DOTS.split(text)
-        )  # the case of ASCII labels stays as typed beside others too
+        mapped = idna.uts46_remap(text, std3_rules=False, transitional=False)
         return ".".join(
-            label if label.isascii() else idna.alabel(label).decode("ascii") for label in ".".join(mapped).split(".")
+            label if label.isascii() else idna.alabel(label).decode("ascii") for label in mapped.split(".")
         ).replace("\\", "\\\\")  # a full-width backslash is mapped to one: never let it begin an escape
     except (idna.IDNAError, UnicodeError, IndexError) as error:
         raise InvalidName(f"Domain {_shown(text)} is not a name of IDNA 2008: {_shown(str(error))}") from error
@@ -132,9 +128,9 @@ def unescape(text: str, at: int) -> tuple[int, int]:
     if digits[:1].isdigit():
         if len(digits) == 3 and digits.isascii() and digits.isdigit() and int(digits) < 256:
             return int(digits), at + 3
-        raise InvalidName(f"\\{_shown(digits)} is not an escape; a backslash and digits need three of them, 000 to 255")
+        raise InvalidName(f"\\{_shown(digits)} is no escape; a backslash and digits need three of them, 000 to 255")
     if not digits or not " " <= digits[0] <= "~":
-        raise InvalidName("A backslash has nothing to escape")
+        raise InvalidName("A backslash stands before nothing that it could escape")
     return ord(digits[0]), at + 1
 
 
@@ -190,11 +186,11 @@ def check_rrset_name(text: str, rrtype: str) -> str:
         case "NS" if wildcard:
             raise InvalidName(f"Domain {name} is a wildcard; an NS record set may not stand there")
         case "SRV" if not _SRV.match(name):
-            raise InvalidName(f"Domain {name} is not a name for an SRV record set; write _service._proto.name.")
+            raise InvalidName(f"Domain {name} is no name for an SRV record set; write _service._proto.name.")
         case "TLSA":
             found = _TLSA.match(name)
             if found is None or int(found[1]) > 65535:
-                raise InvalidName(f"Domain {name} is not a name for a TLSA record set; write _port._proto.name.")
+                raise InvalidName(f"Domain {name} is no name for a TLSA record set; write _port._proto.name.")
     return name
 
 

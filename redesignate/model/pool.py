@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from redesignate.model.tsigkey import Scope, TSIGKey
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -84,6 +86,21 @@ class Pool:
     also_notifies: tuple[Endpoint, ...] = ()
     catalog: Catalog | None = None
     updated_at: int | None = None
+
+
+def catalog_key(pool: Pool) -> TSIGKey | None:
+    """The key that opens the pool's catalog zone, named like the zone; None where it has none."""
+    catalog = pool.catalog
+    if catalog is None or catalog.secret is None:
+        return None
+    return TSIGKey(
+        id=pool.id,
+        name=catalog.name.removesuffix("."),
+        algorithm=catalog.algorithm or "hmac-sha256",
+        secret=catalog.secret,
+        scope=Scope.POOL,
+        resource_id=pool.id,
+    )
 
 
 class TargetSpec(msgspec.Struct, frozen=True, kw_only=True):

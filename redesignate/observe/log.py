@@ -7,7 +7,9 @@ What stands in `bound(request_id=…)` goes with every event inside it. How even
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -61,6 +63,31 @@ class EventLog:
         if self._log.isEnabledFor(level):
             extra = {"fields": {**_AROUND.get(), **fields}}
             self._log.log(level, "%s", event, exc_info=exc_info, extra=extra, stacklevel=_CALLER)
+
+
+class Seldom:
+    """Whether an event that anybody may cause as often as they like is logged: once a pause, the others are counted.
+
+    Safe from any thread. `pause_s` in seconds.
+    """
+
+    def __init__(self, pause_s: float = 1.0, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pause = pause_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._next = float("-inf")
+        self._suppressed = 0
+
+    def turn(self) -> dict[str, int] | None:
+        """None: count this one only. Else log it, with these fields: how many were not logged since the last one."""
+        with self._lock:
+            now = self._clock()
+            if now < self._next:
+                self._suppressed += 1
+                return None
+            self._next, suppressed = now + self._pause, self._suppressed
+            self._suppressed = 0
+        return {"suppressed": suppressed} if suppressed else {}
 
 
 def events(name: str) -> EventLog:

@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from redesignate.model.pool import Pool
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.zone import ZoneType
 from redesignate.store.errors import refuse
@@ -46,6 +47,7 @@ class ServedZone:
     ttl: int
     email: str
     mname: str
+    pool_id: str
     refresh: int
     retry: int
     expire: int
@@ -88,6 +90,7 @@ _LOADED = "SELECT 1 FROM inbound WHERE zone_id = ? AND loaded"
 _SERVED = " AND deleted = '' AND action <> 'DELETE'"
 _BY_LENGTH = " ORDER BY LENGTH(name) DESC LIMIT 1"
 _REACH = {Scope.POOL: " AND pool_id = ?", Scope.ZONE: " AND id = ?"}
+_POOL_VERSIONS = "SELECT id, version FROM pools"
 _SECONDARIES = "SELECT id, primaries FROM zones WHERE name = ? AND type = 'SECONDARY' AND deleted = ''"
 _AT_NAMES = "SELECT name, ttl, wire FROM rrsets WHERE zone_id = ? AND name IN "
 # PostgreSQL and MariaDB would read a whole zone for a list of names where their statistics say that it is small: one
@@ -129,6 +132,15 @@ class Snapshot:
         """The TSIG key of a name (lower case, no final dot). One query."""
         with _translating():
             return self._work.tsigkeys.named(name)
+
+    def pool_versions(self) -> dict[str, int]:
+        """The version of every pool, by id: they are few. One query."""
+        return {ident: int(version) for ident, version in self._run(_POOL_VERSIONS, ())}
+
+    def pools(self) -> list[Pool]:
+        """Every pool. One query."""
+        with _translating():
+            return self._work.pools.all()
 
     def nearest_zone(self, names: Sequence[str], reach: Reach) -> ServedZone | None:
         """The zone with the longest of `names` that lives, is not being deleted, and is within reach. One query, two

@@ -233,6 +233,7 @@ async def _send(attempt: Attempt, at: Endpoint, step: Step, key: TSIGKey | None,
     """
     task, context = attempt.task, attempt.context
     name, serial = task.catalog if step is Step.NOTIFY_CATALOG and task.catalog else (task.name, task.serial)
+    key = attempt.pool.catalog_key(name) or key
     packet = ask.notify_message(name, serial, context.exchanger.new_id(), key, clock=context.clock)
     answer = await context.exchanger.exchange(at.host, at.port, packet, timeout, tcp=context.all_tcp)
     try:

@@ -12,7 +12,7 @@ from redesignate.backends import registry
 from redesignate.backends.port import Backend
 from redesignate.commands.work import PoolForWork, WorkPool
 from redesignate.model.errors import Misconfigured
-from redesignate.model.pool import Endpoint, Nameserver, Pool, Target
+from redesignate.model.pool import Endpoint, Nameserver, Pool, Target, catalog_key
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.observe.log import events
 from redesignate.wire import tsig
@@ -69,6 +69,11 @@ class PoolConnections:
         except ValueError as error:
             raise Unusable(f"TSIG key {found.name!r} cannot be used: {error}") from None
         return found
+
+    def catalog_key(self, zone: str) -> TSIGKey | None:
+        """The key of the pool's catalog zone, where this is it: what is said of it is signed so."""
+        catalog = self.pool.catalog
+        return catalog_key(self.pool) if catalog is not None and catalog.name == zone else None
 
     def nameserver(self, peer_id: str) -> Nameserver | None:
         """The nameserver of this peer id."""

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from pathlib import Path
 
 import pytest
 
 from redesignate.mdns.service import DNSService
+from redesignate.model.pool import Catalog, Pool
 from redesignate.model.tsigkey import Scope
+from redesignate.model.zone import ZoneType
 from redesignate.wire import ask
 from redesignate.wire.client import Exchanger
 from tests.mdns.conftest import Serve
@@ -26,6 +29,29 @@ def config(service: DNSService, *, signed: bool) -> str:
     key = f'key "key1" {{ algorithm hmac-sha256; secret "{SECRET}"; }};\n' if signed else ""
     by = " key key1" if signed else ""
     return key + f'zone "{ZONE}" {{ type secondary; primaries {{ {host} port {port}{by}; }}; file "z.db"; }};\n'
+
+
+@pytest.mark.external
+def test_bind_reads_a_catalog_with_its_key_and_not_without(nursery: Nursery, serve: Serve, tmp_path: Path) -> None:
+    """RFC 9432; the key is named like the zone."""
+    name, secret = "catalog.example.", base64.b64encode(b"s" * 32).decode()
+    catalog = Catalog(name=name, algorithm="hmac-sha512", secret=secret)
+    pool = Pool(id=POOL, name="default", version=1, created_at=1, catalog=catalog)
+    nursery.store.transact(lambda work: work.pools.add(pool))
+    content = {(f"version.{name}", "TXT"): ('"2"',), (f"1.zones.{name}", "PTR"): (ZONE,)}
+    planted = nursery.plant(name, content, kind=ZoneType.CATALOG)
+    nursery.plant(ZONE, RECORDS)
+    host, port = serve().addresses[0]
+    key = f'key "{name}" {{ algorithm hmac-sha512; secret "{secret}"; }};\n'
+    for by, served in ((f'key "{name}"', True), ("", False)):
+        zone = f'zone "{name}" {{ type secondary; primaries {{ {host} port {port} {by}; }}; file "catalog.db"; }};\n'
+        options = f'catalog-zones {{ zone "{name}" default-primaries {{ {host} port {port}; }} in-memory yes; }};\n'
+        with RealBind(tmp_path / f"bind-{served}", config=key + zone, options=options) as bind:
+            if served:
+                bind.wait_serial(name, planted.zone.serial)
+                bind.wait_serial(ZONE, 1000)
+            else:
+                bind.wait_log(rf"refresh: unexpected rcode \(REFUSED\).*|zone {name[:-1]}/IN: .*REFUSED", timeout=20)
 
 
 async def notify(bind: RealBind, serial: int) -> int:

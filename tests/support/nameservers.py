@@ -46,7 +46,8 @@ class SmallServer:
     keeps: bool = False
     zones: dict[str, int | None] = field(default_factory=dict)
     asked: list[tuple[float, str, str]] = field(default_factory=list)
-    """(monotonic seconds, "NOTIFY" or "SOA", zone)"""
+    """(monotonic seconds, "NOTIFY" or "SOA", zone); what is signed is not read, and stands in `packets` alone"""
+    packets: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._socket = socket.socket(type=socket.SOCK_DGRAM)
@@ -83,6 +84,7 @@ class SmallServer:
             packet, source = self._socket.recvfrom(65535)
             if self._stopping:
                 return
+            self.packets.append(packet)
             try:
                 query = dns.message.from_wire(packet)
             except dns.exception.DNSException:

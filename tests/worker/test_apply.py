@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from redesignate.model.pool import Endpoint
+from redesignate.model.pool import Catalog, Endpoint
+from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.work import PeerOutcome, PeerState, Role
+from redesignate.wire import message, tsig
 from redesignate.worker.apply import apply, notify_only
 from redesignate.worker.attempt import Attempt
 from tests.support.nameservers import SmallBackend, SmallServer
@@ -121,3 +123,25 @@ def test_notifies_alone_go_on_until_the_zone_is_served() -> None:
 
     with SmallServer(zones={TASK.name: 107}) as server:
         try_with(remind, server)
+
+
+def test_the_notify_of_a_catalog_is_signed_with_the_catalogs_key() -> None:
+    """The key is named like the zone, whatever key the target has."""
+    catalog = Catalog(name="catalog.example.", secret="c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0IQ==")
+
+    async def run(attempt: Attempt) -> PeerOutcome:
+        attempt.pool.pool = replace(attempt.pool.pool, catalog=catalog)
+        attempt.signals.mark_polled(at(attempt), ok=False)
+        return await first_target(attempt)
+
+    with SmallServer() as server:
+        try_with(run, server, task=replace(TASK, catalog=(catalog.name, 9)), window=0.3)
+        asked = [message.read(packet) for packet in server.packets]
+    notifies = [each for each in asked if each.opcode == message.NOTIFY]
+    key = tsig.prepare(TSIGKey(id="", name="catalog.example", algorithm="hmac-sha256", secret=catalog.secret or "",
+                               scope=Scope.POOL, resource_id=""))  # fmt: skip
+    assert notifies
+    for each in notifies:
+        found = tsig.signature(each)
+        assert found is not None
+        tsig.verify(each, found, key, found.time)
