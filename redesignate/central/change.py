@@ -15,7 +15,7 @@ from redesignate.model.clock import SECOND
 from redesignate.model.serial import following
 from redesignate.model.zone import Action, Status, Zone
 from redesignate.store.journal import Entry
-from redesignate.store.outbox import NEVER
+from redesignate.store.outbox import releaser
 from redesignate.store.unit import Work
 from redesignate.wire.rrset import retime
 from redesignate.wire.rrset import soa as soa_blob
@@ -90,13 +90,17 @@ def queue(work: Work, zone: Zone) -> None:
 def queue_first(work: Work, zone: Zone, earlier: Sequence[Zone]) -> None:
     """Queue a new zone. What servers still owe to an earlier zone of the name is this one's business from now on.
 
-    A worker that is deleting the earlier zone at this moment must not hit ours: nobody may begin before its lease ends.
+    A worker that is deleting the earlier zone at this moment must not hit this one, so nobody may begin before it lets
+    go of that: it is asked to at once (`central/work.py`), and its lease bounds the wait.
     """
-    busy_until = work.outbox.take([gone.id for gone in earlier]) if earlier else NEVER
-    if busy_until > work.now:
-        work.outbox.enqueue_after(zone.id, zone.pool_id, zone.revision, work.now, until=busy_until)
-    else:
+    held = work.outbox.take([gone.id for gone in earlier], work.now) if earlier else []
+    if not held:
         queue(work, zone)
+        return
+    one = releaser(held[0][0], held[0][1]) if len(held) == 1 else None
+    until = max(lease_until for _, _, lease_until in held)
+    work.outbox.enqueue_after(zone.id, zone.pool_id, zone.revision, work.now, until=until, released_by=one)
+    work.hints.extend(zone_id for zone_id, _, _ in held)
 
 
 def timed(wire: bytes, ttl: int | None, zone: Zone) -> bytes:

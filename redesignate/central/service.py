@@ -15,6 +15,7 @@ from redesignate.bus.port import Wake
 from redesignate.central import (
     access,
     arrival,
+    audit,
     inbound,
     pools,
     quotas,
@@ -29,6 +30,7 @@ from redesignate.central import (
 )
 from redesignate.central.rules import Answers, Rules, check_switches
 from redesignate.commands.access import CheckAccess
+from redesignate.commands.audit import ZonesAtRest
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.commands.inbound import DueInbound, ReportInbound
 from redesignate.commands.pools import GetPool, ListPools
@@ -54,6 +56,7 @@ ANSWERS: Answers = {
     **tokens.ANSWERS,
     **services.ANSWERS,
     **work.ANSWERS,
+    **audit.ANSWERS,
     **upkeep.ANSWERS,
     **inbound.ANSWERS,
 }
@@ -80,6 +83,7 @@ READS: frozenset[type[Command[Any]]] = frozenset(
         PoolForWork,
         ZoneNameservers,
         ZonePeers,
+        ZonesAtRest,
     }
 )
 """Commands that change nothing: they are answered from a snapshot. All others commit."""

@@ -9,10 +9,11 @@ runs out makes the row anybody's again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from redesignate.central.foreign import jump, unknown
 from redesignate.central.rules import Answers, Rules
 from redesignate.central.rules.agreement import Verdict, heard, judge, missing, pause
 from redesignate.commands.work import BeginWork, PoolForWork, ReleaseWork, Report, WorkPool
@@ -21,7 +22,7 @@ from redesignate.model.errors import PoolNotFound
 from redesignate.model.pool import Pool, peers
 from redesignate.model.work import Outcome, PeerState, Role, Task
 from redesignate.model.zone import Action, Zone
-from redesignate.store.outbox import NEVER
+from redesignate.store.outbox import NEVER, releaser
 from redesignate.store.unit import Work
 
 States = dict[str, dict[str, PeerState]]
@@ -97,20 +98,47 @@ def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
     pools = work.pools.many({zone.pool_id for zone in zones.values()})
     before = work.peers.of(zones)
     after: States = {zone_id: dict(states) for zone_id, states in before.items()}
+    foreign = _foreign(work, zones, outcomes)
     for outcome in outcomes:
         zone_id = outcome.zone_id
         if zone_id in zones:
             mine = zone_id in rows and rows[zone_id].lease_owner == worker
             pool = pools.get(zones[zone_id].pool_id)
-            _hear(rules, work, outcome, pool, states=after[zone_id], mine=mine)
+            _hear(rules, work, _without(outcome, foreign), pool, states=after[zone_id], mine=mine)
     verdicts = {
         zone.id: judge(zone, pools.get(zone.pool_id), after[zone.id], rules.settings, work.now)
         for zone in zones.values()
     }
     work.peers.save(before, after)
     settled = {zone_id: _settle(work, zones[zone_id], verdict) for zone_id, verdict in verdicts.items()}
+    for zone_id in {zone_id for zone_id, _ in foreign if zone_id in rows and rows[zone_id].lease_owner == worker}:
+        moved = jump(work, settled[zone_id], [serial for each, serial in foreign if each == zone_id])
+        settled[zone_id] = moved or settled[zone_id]
     more = _next(work, worker, outcomes, zones=settled, verdicts=verdicts, rows=rows, until=until)
+    more += _let_go(work, worker, outcomes, gone=[zone for zone in settled.values() if zone.id not in rows])
     return _tasks(work, {zone_id: settled[zone_id] for zone_id in more}, pools, after, until) if more else ()
+
+
+def _foreign(work: Work, zones: Mapping[str, Zone], outcomes: Sequence[Outcome]) -> set[tuple[str, int]]:
+    """The (zone, serial) pairs that nameservers serve and that we never published. See `central/foreign.py`."""
+    ahead = {
+        (outcome.zone_id, said.serial)
+        for outcome in outcomes
+        for said in outcome.peers
+        if said.ahead and said.serial is not None and outcome.zone_id in zones
+    }
+    return unknown(work, zones, ahead) if ahead else set()
+
+
+def _without(outcome: Outcome, foreign: Collection[tuple[str, int]]) -> Outcome:
+    """The outcome with what is foreign counted as a failure."""
+    if not foreign:
+        return outcome
+    said = tuple(
+        replace(peer, ok=False) if peer.ahead and (outcome.zone_id, peer.serial) in foreign else peer
+        for peer in outcome.peers
+    )
+    return replace(outcome, peers=said)
 
 
 def _hear(
@@ -180,6 +208,29 @@ def _next(
     work.outbox.finish(done)
     work.outbox.postpone(later)
     return more
+
+
+def _let_go(work: Work, worker: str, outcomes: Sequence[Outcome], *, gone: Sequence[Zone]) -> list[str]:
+    """Deleted zones whose name another zone has taken: who still works on one is to stop, and has stopped once its
+    final report is here. Then the other may begin. The zones to stop.
+
+    Three statements where there is such a zone, none else.
+    """
+    deleted = {zone.id: zone for zone in gone if zone.deleted_at is not None}
+    if not deleted:
+        return []
+    successors = work.zones.named([zone.name for zone in deleted.values()])
+    stop = []
+    for outcome in outcomes:
+        zone = deleted.get(outcome.zone_id)
+        mine = [each.id for each in successors if zone and (each.name, each.pool_id) == (zone.name, zone.pool_id)]
+        if not mine:
+            continue
+        if outcome.final:
+            work.hints.extend(work.outbox.release_after(mine, releaser(outcome.zone_id, worker), work.now))
+        else:
+            stop.append(outcome.zone_id)
+    return stop
 
 
 def _row(row: Any, **changes: Any) -> dict[str, Any]:

@@ -5,7 +5,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from redesignate.commands import access, inbound, pools, quotas, rrsets, services, tokens, tsigkeys, upkeep, work, zones
+from redesignate.commands import (
+    access,
+    audit,
+    inbound,
+    pools,
+    quotas,
+    rrsets,
+    services,
+    tokens,
+    tsigkeys,
+    upkeep,
+    work,
+    zones,
+)
 from redesignate.commands.base import Command
 
 ALL: tuple[type[Command[Any]], ...] = (
@@ -49,6 +62,8 @@ ALL: tuple[type[Command[Any]], ...] = (
     work.Overdue,
     work.PeerReturned,
     work.ReleaseWork,
+    audit.ZonesAtRest,
+    audit.ReportDifferences,
     inbound.TransferZone,
     inbound.DueInbound,
     inbound.BeginInbound,

@@ -138,6 +138,8 @@ class WorkerSettings:
     poll_timeout   how long one DNS question or backend call may take
     find_interval  how often a worker looks for overdue work where hints may be lost
     lease          how long a worker holds a zone before another may take it
+    audit_interval in which every zone is compared with what each nameserver serves; 0: never
+    audit_rate     questions a second that one worker asks for it at most
     xfr_timeout    from a primary: for the connection, and for each message; `xfr_max_time` for a whole zone
     xfr_max_…      what one zone may be: records, octets of them, and octets when packed for the way to central
     xfr_slots      zones that come in at once
@@ -150,6 +152,8 @@ class WorkerSettings:
     workers: int = 1
     find_interval: float = 1.0
     lease: float = 10.0
+    audit_interval: float = 300.0
+    audit_rate: int = 100
     xfr_timeout: int = 10
     xfr_max_time: int = 600
     xfr_max_records: int = 250_000

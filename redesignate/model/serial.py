@@ -32,3 +32,14 @@ def following(old: int, clock: int) -> int:
     if newer(clock, step):
         return clock
     return step or 1
+
+
+def past(ours: int, theirs: int, clock: int) -> int:
+    """A serial that comes after `ours` and, where one step can do so, after `theirs`, which comes after `ours`.
+
+    clock   Unix seconds, taken where it comes after both
+    One step covers less than half the circle (RFC 1982 §3.1). Where `theirs` is so far ahead that its follower would
+    no longer come after `ours`, the step is half of that way, and a second one will do.
+    """
+    step = following(theirs, clock)
+    return step if newer(step, ours) else (ours + SPACE // 4) % SPACE or 1

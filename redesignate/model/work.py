@@ -79,7 +79,8 @@ class PeerOutcome:
              or, where the zone is to be gone, answers that it has none
     present  as `PeerState.present` after the attempt; where the peer was silent, what was known before
     absent   nameserver: it answered that it has no such zone although it should (silence is no such answer)
-    why      one line for a person, when not ok
+    ahead    nameserver: `serial` comes after the wanted one; whether it is one of ours is for central to say
+    why      one line for a person, when not ok, or what to say where a serial that is ahead is not ours
     tried    False: the peer was left alone this time (still backing off); nothing is counted
     """
 
@@ -91,6 +92,7 @@ class PeerOutcome:
     why: str | None = None
     tried: bool = True
     absent: bool = False
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

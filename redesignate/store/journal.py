@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from redesignate.model.caller import Caller
 from redesignate.model.ids import shard_of
@@ -67,6 +68,21 @@ class Journal:
         if self._new:
             new, self._new = self._new, []
             run(self._conn, _ADD, new)
+
+    def published(self, pairs: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Those of these (zone, serial) pairs that some revision in the journal had. One query."""
+        zone_ids, serials = zip(*pairs, strict=True)
+        query = select(journal.c.zone_id, journal.c.serial_to).where(
+            journal.c.zone_id.in_(set(zone_ids)), journal.c.serial_to.in_(set(serials))
+        )
+        return {(row.zone_id, row.serial_to) for row in self._conn.execute(query)}
+
+    def jumps(self, zone_id: str, author: Caller, since: int) -> int:
+        """How many of a zone's revisions since a time (µs) bear the request id of `author`. One query."""
+        query = select(func.count()).where(
+            journal.c.zone_id == zone_id, journal.c.at >= since, journal.c.request_id == author.request_id
+        )
+        return int(self._conn.execute(query).scalar_one())
 
     def trim(self, before: int, first_shard: int, last_shard: int, limit: int) -> int:
         """Drop at most `limit` revisions older than a time (µs). Two statements a zone touched; how many revisions."""

@@ -59,6 +59,12 @@ _POSTPONE = (
 )
 
 
+def releaser(zone_id: str, worker: str | None) -> str:
+    """Who releases a zone that waits for an earlier one of its name: the worker that holds the earlier one, by letting
+    go of it. Stands where a lease's owner does, and is no worker's name."""
+    return f"after {zone_id} of {worker}"[:128]
+
+
 class Outbox:
     """The outbox of one transaction."""
 
@@ -103,20 +109,35 @@ class Outbox:
         for given in raised.values():
             run(self._conn, _RAISE, given)
 
-    def enqueue_after(self, zone_id: str, pool_id: str, revision: int, now: int, *, until: int) -> None:
-        """Queue a zone that nobody may begin before `until`. One statement."""
+    def enqueue_after(
+        self, zone_id: str, pool_id: str, revision: int, now: int, *, until: int, released_by: str | None
+    ) -> None:
+        """Queue a zone that nobody may begin before `until`, or before `release_after` with the same `released_by`.
+
+        One statement.
+        """
         times = {"queued_at": now, "next_try": now, "lease_until": until, "leased_at": now}
-        rest = {"shard": shard_of(zone_id), "revision": revision, "attempts": 0, "lease_owner": None}
+        rest = {"shard": shard_of(zone_id), "revision": revision, "attempts": 0, "lease_owner": released_by}
         self._add({"zone_id": zone_id, "pool_id": pool_id} | times | rest)
 
-    def take(self, zone_ids: Collection[str]) -> int:
-        """Remove these zones' rows, whatever they ask for; until when the last of them was leased. Two statements."""
+    def take(self, zone_ids: Collection[str], now: int) -> list[tuple[str, str | None, int]]:
+        """Remove these zones' rows, whatever they ask for; the leases (zone, owner, until) that some worker still has
+        on them. Two statements."""
         self._settle()
         mine = outbox.c.zone_id.in_(list(zone_ids))
-        held = self._conn.execute(select(outbox.c.lease_until).where(mine).with_for_update()).scalars().all()
-        if held:
+        rows = self._conn.execute(select(outbox).where(mine).with_for_update()).all()
+        if rows:
             self._conn.execute(outbox.delete().where(mine))
-        return max(held, default=NEVER)
+        return [(row.zone_id, row.lease_owner, row.lease_until) for row in rows if row.lease_until > now]
+
+    def release_after(self, zone_ids: Collection[str], released_by: str, now: int) -> list[str]:
+        """Let those of these zones begin that wait for `released_by`; which. Two statements."""
+        waiting = and_(outbox.c.zone_id.in_(list(zone_ids)), outbox.c.lease_owner == released_by)
+        found = list(self._conn.execute(select(outbox.c.zone_id).where(waiting).with_for_update()).scalars())
+        if found:
+            free = {"lease_owner": None, "lease_until": NEVER, "leased_at": None, "next_try": now}
+            self._conn.execute(outbox.update().where(waiting).values(free))
+        return found
 
     def _settle(self) -> None:
         """Before rows are read or taken away: what was queued is there, and is looked at anew the next time."""

@@ -18,6 +18,7 @@ from redesignate.wire import ask, message
 from redesignate.wire.client import NoAnswer
 from redesignate.wire.message import Rcode
 from redesignate.wire.names import Malformed
+from redesignate.wire.served import UNKNOWN_ZONE, rcode_text
 from redesignate.worker import plan
 from redesignate.worker.attempt import Attempt
 from redesignate.worker.health import NOTIFY_HEALTH
@@ -181,15 +182,16 @@ class _TargetWork:
             if not health.of(attempt.task.pool_id, NOTIFY_HEALTH + self.target.target.id).down:
                 await asyncio.wait(wanted, timeout=LAST_ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
             rcode = answer.result() if answer.done() else None
-            if rcode not in plan.UNKNOWN_ZONE or not may_create:
+            if rcode not in UNKNOWN_ZONE or not may_create:
                 break
+            attempt.context.denied(attempt.task.pool_id, at)
             may_create = self.present = False
             await self._create()
             answer = self._start_notify(Step.NOTIFY_ZONE)
         if rcode == Rcode.NOERROR:
             return None
         if rcode is not None:
-            self.doing = f"{at} answers {plan.rcode_text(rcode)} to NOTIFY"
+            self.doing = f"{at} answers {rcode_text(rcode)} to NOTIFY"
             await asyncio.wait([served, signals.polls_over], return_when=asyncio.FIRST_COMPLETED)
         return None if served.done() else self.doing
 

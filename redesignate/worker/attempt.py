@@ -6,7 +6,7 @@ What happens when is the business of `zonework`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from redesignate.model.clock import Clock
@@ -26,6 +26,7 @@ class WorkerContext:
     window         seconds that one peer may take over one attempt, well within the lease
     call_timeout   seconds that one backend call or one DNS question may take
     all_tcp        NOTIFY and SOA queries over TCP
+    denied         called with a pool's id and an address where a server denies a zone that it had: it may lack others
     """
 
     exchanger: Exchanger
@@ -34,6 +35,7 @@ class WorkerContext:
     window: float = 6.0
     call_timeout: float = 30.0
     all_tcp: bool = False
+    denied: Callable[[str, Endpoint], None] = lambda _pool_id, _at: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,8 +31,10 @@ def _nothing(_: PeerHealth) -> None:
 
 @dataclass(slots=True)
 class PeerHealth:
-    """One peer, over all zones. `on_down`: start a probe. `on_return`: tell central that waiting zones are due.
+    """One peer, over all zones.
 
+    on_down      called when it goes down; `on_up`: when it is back from there
+    on_return    called then too, and when a zone that had failed there is right: waiting zones are due
     unanswered   when the oldest try was sent since which nothing has come back; None: the peer is well
     cancelled    when the oldest cancelled try was sent since which nothing has come back
     heard        when the last answer came
@@ -43,6 +45,7 @@ class PeerHealth:
     key: PeerKey
     on_down: Callable[[PeerHealth], None] = _nothing
     on_return: Callable[[PeerHealth], None] = _nothing
+    on_up: Callable[[PeerHealth], None] = _nothing
     unanswered: float | None = None
     tries: int = 0
     cancelled: float | None = None
@@ -59,6 +62,7 @@ class PeerHealth:
         self.unanswered, self.cancelled, self.tries, self.why = None, None, 0, None
         if was_down:
             self.returned = now
+            self.on_up(self)
             self.on_return(self)
 
     def silent(self, sent: float, now: float, why: str) -> None:
@@ -98,10 +102,11 @@ class PeerHealth:
 
 @dataclass(slots=True)
 class HealthTable:
-    """Every peer's health. `on_down` and `on_return` are called on the loop."""
+    """Every peer's health. `on_down`, `on_return` and `on_up` are called on the loop."""
 
     on_down: Callable[[PeerHealth], None]
     on_return: Callable[[PeerHealth], None]
+    on_up: Callable[[PeerHealth], None] = _nothing
     _peers: dict[PeerKey, PeerHealth] = field(default_factory=dict)
 
     def of(self, pool_id: str, peer_id: str) -> PeerHealth:
@@ -109,7 +114,7 @@ class HealthTable:
         key = (pool_id, peer_id)
         found = self._peers.get(key)
         if found is None:
-            found = self._peers[key] = PeerHealth(key, self.on_down, self.on_return)
+            found = self._peers[key] = PeerHealth(key, self.on_down, self.on_return, self.on_up)
         return found
 
     def keep_only(self, pool_id: str, peer_ids: set[str]) -> None:

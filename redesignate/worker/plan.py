@@ -13,17 +13,13 @@ from redesignate.model.work import PeerOutcome, PeerState, Role, Task
 from redesignate.model.zone import ZoneType
 from redesignate.wire.ask import SOAAnswer
 from redesignate.wire.message import Rcode
+from redesignate.wire.served import GONE, foreign_text, rcode_text
 
 FIRST_POLL_S = 0.010
 POLL_GROWTH = 1.5
 LONGEST_POLL_PAUSE_S = 1.0
 NOTIFY_AGAIN_S = (0.2, 0.5, 1.0, 2.0)
 """When an unserved NOTIFY is sent once more, in seconds after the first; measured (DESIGN.md)."""
-
-UNKNOWN_ZONE = frozenset({Rcode.NOTAUTH, Rcode.REFUSED, Rcode.NXDOMAIN})
-"""How a server answers a NOTIFY for a zone that it does not have: BIND and NSD NOTAUTH, others the rest."""
-GONE = frozenset({Rcode.REFUSED, Rcode.NXDOMAIN, Rcode.NOTAUTH, Rcode.NOERROR})
-"""How a server without a zone answers for its SOA. NOERROR without a SOA: a parent zone answers."""
 
 
 class Step(Enum):
@@ -174,12 +170,12 @@ def fault(task: Task, at: Endpoint, answer: SOAAnswer) -> str | None:
     return f"{at} still serves serial {answer.serial}" if newer(task.serial, answer.serial) else None
 
 
-def rcode_text(rcode: int) -> str:
-    """The name of an rcode, or its number."""
-    try:
-        return Rcode(rcode).name
-    except ValueError:
-        return f"rcode {rcode}"
+def ahead(task: Task, at: Endpoint, answer: SOAAnswer) -> str | None:
+    """What to say of a nameserver that serves a later serial than the wanted one, should it not be ours; None of any
+    other. Usually the zone has been changed since."""
+    if not task.present or answer.serial is None or answer.serial == task.serial:
+        return None
+    return foreign_text(at, answer.serial)
 
 
 def longer(pause: float) -> float:

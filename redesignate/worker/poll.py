@@ -12,6 +12,7 @@ from redesignate.model.work import PeerOutcome, PeerState, Role
 from redesignate.wire import ask, tsig
 from redesignate.wire.client import NoAnswer
 from redesignate.wire.names import Malformed
+from redesignate.wire.served import DENIALS, GONE
 from redesignate.worker import plan
 from redesignate.worker.attempt import Attempt
 from redesignate.worker.health import PeerHealth
@@ -89,13 +90,16 @@ class _Asking:
             why = self._fault(loop.time())
             if self.sent:
                 self.health.silent(min(self.sent.values()), loop.time(), f"no answer from {self.at}")
-        last = self.last
+        last, known = self.last, self.attempt.known.get(server.id)
         if not isinstance(last, ask.SOAAnswer):
-            return _failed(server, why or "", self.attempt.known.get(server.id))
-        absent = why is not None and last.serial is None and last.rcode in plan.GONE
+            return _failed(server, why or "", known)
+        if why is not None and last.rcode in DENIALS and self.attempt.task.present and known and known.present:
+            self.attempt.context.denied(self.attempt.task.pool_id, self.at)
+        absent = why is not None and last.serial is None and last.rcode in GONE
+        later = plan.ahead(self.attempt.task, self.at, last) if why is None else None
         return PeerOutcome(
             peer_id=server.id, role=Role.NAMESERVER, ok=why is None, present=last.serial is not None,
-            serial=last.serial, why=why, absent=absent,
+            serial=last.serial, why=why or later, absent=absent, ahead=later is not None,
         )  # fmt: skip
 
     async def _until_right(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -10,6 +10,7 @@ import os
 import socket
 import threading
 import uuid
+from dataclasses import dataclass
 
 from redesignate.backends import registry
 from redesignate.bus.port import Central, WorkSource, sorted_hints
@@ -20,6 +21,7 @@ from redesignate.model.errors import Problem
 from redesignate.observe.log import events
 from redesignate.wire.client import Exchanger
 from redesignate.worker.attempt import WorkerContext
+from redesignate.worker.audit import Audit
 from redesignate.worker.health import NOTIFY_HEALTH, HealthTable, PeerHealth
 from redesignate.worker.held import HeldZones, Pace
 from redesignate.worker.inbound import Inbound
@@ -38,6 +40,17 @@ FIND_GRACE_S = 0.2
 """For work newer than this a hint is on its way."""
 WINDOW_OF_LEASE = 0.6
 log = events(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a worker's loop runs."""
+
+    pools: PoolCache
+    probes: Probes
+    context: WorkerContext
+    audit: Audit
+    held: HeldZones
 
 
 class Worker:
@@ -132,7 +145,32 @@ class Worker:
     async def _main(self, ready: concurrent.futures.Future[None]) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         link, due = Link(self._central), asyncio.Event()
-        pools = PoolCache(link.ask, build=self._build, changed=lambda pool: _forget_gone(context.health, pool))
+        parts = self._parts(link, due)
+        self._held = parts.held
+        self._inbound = inbound = Inbound(
+            name=self.name,
+            central=self._central,
+            settings=self._settings,
+            exchanger=parts.context.exchanger,
+            clock=self._clock,
+        )
+        inbound.start()
+        parts.audit.start()
+        finder = asyncio.create_task(self._find(link, parts.held, due))
+        ready.set_result(None)
+        try:
+            await self._stopping.wait()
+        finally:
+            finder.cancel()
+            parts.probes.stop()
+            parts.audit.stop()
+            await asyncio.gather(parts.held.stop(STOP_GRACE_S), inbound.stop(STOP_GRACE_S))
+            await parts.pools.close()
+            await parts.context.exchanger.close()
+            link.close()
+
+    def _parts(self, link: Link, due: asyncio.Event) -> _Parts:
+        """What the worker is made of. `due`: set when zones that waited for a peer may be tried again."""
 
         async def returned(health: PeerHealth) -> None:
             with contextlib.suppress(Problem):
@@ -140,38 +178,34 @@ class Worker:
                 log.info("zones that waited for a nameserver are due", peer=health.key[1], zones=count)
                 due.set()
 
+        settings = self._settings
+        pools = PoolCache(link.ask, build=self._build, changed=lambda pool: _forget_gone(context.health, pool))
         probes = Probes(pools, returned)
         context = WorkerContext(
             exchanger=Exchanger(),
-            health=HealthTable(on_down=lambda peer: probes.start(peer, context), on_return=probes.report),
+            health=HealthTable(
+                on_down=lambda peer: probes.start(peer, context),
+                on_return=probes.report,
+                on_up=lambda peer: audit.returned(*peer.key),
+            ),
             clock=self._clock,
-            window=self._settings.lease * WINDOW_OF_LEASE,
-            call_timeout=float(self._settings.poll_timeout),
-            all_tcp=self._settings.all_tcp,
+            window=settings.lease * WINDOW_OF_LEASE,
+            call_timeout=float(settings.poll_timeout),
+            all_tcp=settings.all_tcp,
+            denied=lambda pool_id, at: audit.denied(pool_id, at),  # noqa: PLW0108  # made below
+        )
+        audit = Audit(
+            name=self.name,
+            link=link,
+            pools=pools,
+            context=context,
+            interval_s=settings.audit_interval,
+            rate=float(settings.audit_rate),
         )
         held = HeldZones(
-            name=self.name, lease_s=self._settings.lease, link=link, pools=pools, context=context, pace=self._pace
+            name=self.name, lease_s=settings.lease, link=link, pools=pools, context=context, pace=self._pace
         )
-        self._held = held
-        self._inbound = inbound = Inbound(
-            name=self.name,
-            central=self._central,
-            settings=self._settings,
-            exchanger=context.exchanger,
-            clock=self._clock,
-        )
-        inbound.start()
-        finder = asyncio.create_task(self._find(link, held, due))
-        ready.set_result(None)
-        try:
-            await self._stopping.wait()
-        finally:
-            finder.cancel()
-            probes.stop()
-            await asyncio.gather(held.stop(STOP_GRACE_S), inbound.stop(STOP_GRACE_S))
-            await pools.close()
-            await context.exchanger.close()
-            link.close()
+        return _Parts(pools, probes, context, audit, held)
 
     async def _find(self, link: Link, held: HeldZones, due: asyncio.Event) -> None:
         """Look for work without a hint: the hint was lost, a back-off is over, or (`due`) a nameserver is back."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small nameserver for tests, with manners that can be changed while it runs. UDP on a free port of loopback.
 
-It holds serials only. A NOTIFY of a zone that it has makes it serve the NOTIFY's serial, as a transfer would.
+It holds serials only. A NOTIFY of a zone that it has makes it serve the NOTIFY's serial, as a transfer would, where
+that is newer (RFC 1982).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import dns.rdtypes.ANY.SOA
 import dns.rrset
 
 from redesignate.backends.port import BackendError, BackendZone
+from redesignate.model.serial import newer
 
 
 @dataclass
@@ -126,7 +128,8 @@ class SmallServer:
             answer.set_rcode(dns.rcode.NOTAUTH)
             return
         serials = [rd.serial for rrset in query.answer for rd in rrset if isinstance(rd, dns.rdtypes.ANY.SOA.SOA)]
-        if self.frozen or not serials:
+        held = self.zones[name]
+        if self.frozen or not serials or (held is not None and not newer(serials[0], held)):
             return
         if self.lag:
             timer = threading.Timer(self.lag, self.zones.__setitem__, (name, serials[0]))

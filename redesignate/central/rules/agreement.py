@@ -107,11 +107,12 @@ def _needed(servers: int, threshold: int) -> int:
 
 def _living(zone: Zone, servers: Sequence[PeerState | None], needed: int, failed: bool) -> Zone:
     reached = sorted((state.revision if state and state.present else 0 for state in servers), reverse=True)
-    confirmed = max(zone.confirmed, reached[needed - 1] if needed else 0)
-    confirmed = min(confirmed, zone.revision)
+    served = min(reached[needed - 1] if needed else 0, zone.revision)
+    confirmed = max(zone.confirmed, served)
     if zone.type is ZoneType.SECONDARY and zone.status is Status.ERROR and zone.action is Action.NONE:
         return replace(zone, confirmed=confirmed)  # expired: what its servers say makes its copy no younger
-    if confirmed >= zone.revision:
+    # a zone at rest stays ACTIVE until the audit finds it lost; one that was found lost is so until it is served again
+    if served >= zone.revision or (zone.action is Action.NONE and confirmed >= zone.revision):
         return replace(zone, confirmed=confirmed, status=Status.ACTIVE, action=Action.NONE)
     return replace(zone, confirmed=confirmed, status=Status.ERROR if failed else Status.PENDING)
 
