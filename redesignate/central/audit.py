@@ -8,14 +8,14 @@ servers serve, and it is repaired as any other work.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from redesignate.central import foreign
 from redesignate.central.change import queue
 from redesignate.central.rules import Answers, Rules
 from redesignate.central.rules.agreement import judge
-from redesignate.commands.audit import ReportDifferences, ZonesAtRest
+from redesignate.commands.audit import ReportDifferences, Restored, RestoreZones, ZonesAtRest
 from redesignate.model.audit import Difference, RestingZone
 from redesignate.model.pool import Pool, peers
 from redesignate.model.serial import newer
@@ -31,6 +31,7 @@ def zones_at_rest(_rules: Rules, work: Work, command: ZonesAtRest) -> tuple[Rest
         first_shard=command.first_shard,
         last_shard=command.last_shard,
         pool_id=command.pool_id,
+        busy=command.busy,
         limit=command.limit,
     )
 
@@ -40,61 +41,90 @@ def report_differences(rules: Rules, work: Work, command: ReportDifferences) -> 
 
     Cost   four statements, four a zone that is queued, and two for all peer states
     """
-    found: dict[str, list[Difference]] = {}
-    for each in command.differences:
-        found.setdefault(each.zone_id, []).append(each)
+    found = _by_zone(command.differences)
     zones = work.zones.lock_many(found)
     busy = work.outbox.rows(zones)
     resting = [zone for zone in zones.values() if zone.id not in busy and _resting(zone)]
-    pools = work.pools.many({zone.pool_id for zone in resting})
-    before = work.peers.of([zone.id for zone in resting])
+    current = {zone.id: [each for each in found[zone.id] if each.revision == zone.revision] for zone in resting}
+    noted = _noted(rules, work, resting, current)
+    for zone in noted:
+        if not foreign.jump(work, zone, _ahead(zone, current[zone.id])):
+            queue(work, zone)
+    return len(noted)
+
+
+def restore_zones(rules: Rules, work: Work, command: RestoreZones) -> Restored:
+    """After a backup was put back: write down what servers lack, move serials past foreign ones, queue all.
+
+    Cost   four statements, six a zone, and two for all peer states
+    """
+    found = _by_zone(command.differences)
+    living = [zone for zone in work.zones.lock_many(command.zone_ids).values() if zone.deleted_at is None]
+    after = {zone.id: zone for zone in living}
+    after |= {zone.id: zone for zone in _noted(rules, work, living, found)}
+    moved = 0
+    for zone in after.values():
+        if foreign.jump(work, zone, _ahead(zone, found.get(zone.id, ())), limited=False):
+            moved += 1
+        else:
+            queue(work, zone)
+    return Restored(queued=len(after), moved=moved)
+
+
+def _by_zone(differences: Iterable[Difference]) -> dict[str, list[Difference]]:
+    found: dict[str, list[Difference]] = {}
+    for each in differences:
+        found.setdefault(each.zone_id, []).append(each)
+    return found
+
+
+def _ahead(zone: Zone, differences: Iterable[Difference]) -> list[int]:
+    return [each.serial for each in differences if each.serial is not None and newer(each.serial, zone.serial)]
+
+
+def _noted(
+    rules: Rules, work: Work, zones: Sequence[Zone], differences: Mapping[str, Sequence[Difference]]
+) -> list[Zone]:
+    """Write what was seen into the peers' states; the zones that it concerns, with the status that follows."""
+    pools = work.pools.many({zone.pool_id for zone in zones})
+    before = work.peers.of([zone.id for zone in zones])
     after = {zone_id: dict(states) for zone_id, states in before.items()}
     different = [
-        zone for zone in resting if _note(zone, pools.get(zone.pool_id), found[zone.id], after[zone.id], work.now)
+        zone for zone in zones if _note(pools.get(zone.pool_id), differences.get(zone.id, ()), after[zone.id], work.now)
     ]
     work.peers.save(before, after)
+    settled = []
     for zone in different:
-        verdict = judge(
-            replace(zone, action=Action.UPDATE), pools.get(zone.pool_id), after[zone.id], rules.settings, work.now
-        )
+        moving = replace(zone, action=Action.UPDATE) if zone.action is Action.NONE else zone
+        verdict = judge(moving, pools.get(zone.pool_id), after[zone.id], rules.settings, work.now)
         if verdict.zone != zone:
             work.zones.settle(zone, verdict.zone)
-        ahead = [each.serial for each in found[zone.id] if each.serial is not None and newer(each.serial, zone.serial)]
-        if not (ahead and foreign.jump(work, verdict.zone, ahead)):
-            queue(work, verdict.zone)
-    return len(different)
+        settled.append(verdict.zone)
+    return settled
 
 
 def _resting(zone: Zone) -> bool:
     return zone.action is Action.NONE and zone.deleted_at is None
 
 
-def _note(
-    zone: Zone, pool: Pool | None, differences: Sequence[Difference], states: dict[str, PeerState], now: int
-) -> bool:
-    """Take what was seen into the states; whether it concerns the zone as it is now."""
+def _note(pool: Pool | None, differences: Sequence[Difference], states: dict[str, PeerState], now: int) -> bool:
+    """Take what was seen into the states; whether any of it is of a peer of the pool."""
     members = {peer.id for peer in peers(pool)} if pool else set()
-    noted = False
-    for each in differences:
-        if each.revision != zone.revision or each.peer_id not in members:
-            continue
+    seen = [each for each in differences if each.peer_id in members]
+    for each in seen:
         known = states.get(each.peer_id) or PeerState(peer_id=each.peer_id, role=Role.NAMESERVER)
-        states[each.peer_id] = replace(
-            known,
-            present=each.serial is not None,
-            revision=0,
-            serial=each.serial,
-            error="".join(c if c.isprintable() else "?" for c in each.why),
-            next_try=now,
-        )
+        why = "".join(c if c.isprintable() else "?" for c in each.why)
+        states[each.peer_id] = replace(known, revision=0, error=why, next_try=now)
+        if not each.silent:
+            states[each.peer_id] = replace(states[each.peer_id], present=each.serial is not None, serial=each.serial)
         for target_id in each.targets:
             if target_id in states and states[target_id].role is Role.TARGET:
                 states[target_id] = replace(states[target_id], present=False, revision=0)
-        noted = True
-    return noted
+    return bool(seen)
 
 
 ANSWERS: Answers = {
     ZonesAtRest: zones_at_rest,
     ReportDifferences: report_differences,
+    RestoreZones: restore_zones,
 }

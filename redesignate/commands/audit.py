@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from redesignate.commands.base import Command
 from redesignate.model.audit import Difference, RestingZone
 
@@ -11,6 +13,7 @@ class ZonesAtRest(Command[tuple[RestingZone, ...]], tag="audit.zones", frozen=Tr
     """A page of the zones of shards first..last without work in the outbox, by id, those after `after`.
 
     pool_id   of this pool alone; None: of all
+    busy      also those with work
     Fewer than `limit`: there are no more.
     """
 
@@ -18,6 +21,7 @@ class ZonesAtRest(Command[tuple[RestingZone, ...]], tag="audit.zones", frozen=Tr
     first_shard: int = 0
     last_shard: int = 4095
     pool_id: str | None = None
+    busy: bool = False
     limit: int = 100
 
 
@@ -28,3 +32,18 @@ class ReportDifferences(Command[int], tag="audit.differences", frozen=True):
     """
 
     differences: tuple[Difference, ...]
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """How many zones were queued, and the serials of how many of them moved past a foreign one."""
+
+    queued: int
+    moved: int
+
+
+class RestoreZones(Command[Restored], tag="audit.restore", frozen=True):
+    """After a backup was put back: write down how servers differ from these zones, move serials past foreign ones
+    without a limit, and queue every one of the zones. For a time at which no service runs. Idempotent."""
+
+    zone_ids: tuple[str, ...]
+    differences: tuple[Difference, ...] = ()

@@ -64,6 +64,7 @@ ALL: tuple[type[Command[Any]], ...] = (
     work.ReleaseWork,
     audit.ZonesAtRest,
     audit.ReportDifferences,
+    audit.RestoreZones,
     inbound.TransferZone,
     inbound.DueInbound,
     inbound.BeginInbound,

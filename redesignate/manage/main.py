@@ -15,7 +15,7 @@ from typing import TextIO, TypeAlias
 from redesignate.bus.port import Central
 from redesignate.config.sample import sample
 from redesignate.config.settings import Settings
-from redesignate.manage import database, pools, services, tokens, tsigkeys, zones
+from redesignate.manage import database, pools, restored, services, tokens, tsigkeys, zones
 from redesignate.manage.job import Job
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Problem
@@ -141,6 +141,14 @@ def _database(groups: Groups) -> None:
     _action(group, "heads", database.heads, "Print the newest revision.")
     _action(group, "history", database.history, "Print every revision.")
     _action(group, "version", database.version, "Print the database's revision and the newest.")
+    after = _action(
+        group,
+        "restored",
+        restored.restored,
+        "After a backup was restored: move serials past what the nameservers hold, and queue every zone.",
+    )
+    after.add_argument("--dry-run", "--dry_run", action="store_true", help="compare only, change nothing")
+    after.add_argument("--rate", type=int, default=1000, metavar="N", help="questions a second (default: 1000)")
 
 
 def _tsigkey(groups: Groups) -> None:

@@ -27,6 +27,7 @@ class Difference:
     serial     what it serves; None: no SOA
     why        one line for a person, with the server's address
     targets    peer ids of the targets that have to be given the zone again
+    silent     it did not answer: what it serves is not known any more
     """
 
     zone_id: str
@@ -35,3 +36,4 @@ class Difference:
     serial: int | None
     why: str
     targets: tuple[str, ...] = ()
+    silent: bool = False

@@ -153,9 +153,10 @@ class Zones:
             raise Stale
 
     def at_rest(
-        self, after: str, *, first_shard: int, last_shard: int, pool_id: str | None, limit: int
+        self, after: str, *, first_shard: int, last_shard: int, pool_id: str | None, busy: bool, limit: int
     ) -> tuple[RestingZone, ...]:
-        """A page of living zones without work in the outbox, by id. One query on the id's index."""
+        """A page of living zones that servers are to have, by id; without `busy` only those that nobody has to work
+        on. One query on the id's index."""
         query = (
             select(zones.c.id, zones.c.name, zones.c.serial, zones.c.revision, zones.c.pool_id, pools.c.version)
             .join(pools, pools.c.id == zones.c.pool_id)
@@ -163,13 +164,16 @@ class Zones:
                 zones.c.deleted == LIVE,
                 zones.c.id > after,
                 zones.c.shard.between(first_shard, last_shard),
-                zones.c.action == Action.NONE.value,
-                zones.c.status == Status.ACTIVE.value,
-                ~select(outbox.c.zone_id).where(outbox.c.zone_id == zones.c.id).exists(),
             )
             .order_by(zones.c.id)
             .limit(limit)
         )
+        if busy:
+            never_fetched = and_(zones.c.type == ZoneType.SECONDARY.value, zones.c.transferred_at.is_(None))
+            query = query.where(zones.c.action != Action.DELETE.value, ~never_fetched)
+        else:
+            working = select(outbox.c.zone_id).where(outbox.c.zone_id == zones.c.id).exists()
+            query = query.where(zones.c.action == Action.NONE.value, zones.c.status == Status.ACTIVE.value, ~working)
         if pool_id is not None:
             query = query.where(zones.c.pool_id == pool_id)
         return tuple(
