@@ -21,12 +21,14 @@ from redesignate.model.pool import Pool, peers
 from redesignate.model.serial import newer
 from redesignate.model.work import PeerState, Role
 from redesignate.model.zone import Action, Zone
+from redesignate.store.resting import at_rest
 from redesignate.store.unit import Work
 
 
 def zones_at_rest(_rules: Rules, work: Work, command: ZonesAtRest) -> tuple[RestingZone, ...]:
     """A page of zones that nobody works on. One query."""
-    return work.zones.at_rest(
+    return at_rest(
+        work.conn,
         command.after,
         first_shard=command.first_shard,
         last_shard=command.last_shard,

@@ -9,14 +9,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, func, select
 
-from redesignate.model.audit import RestingZone
 from redesignate.model.ids import shard_of
 from redesignate.model.names import reverse_key
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.fast import run
 from redesignate.store.listing import following, page, where
-from redesignate.store.schema import outbox, pools, zones
+from redesignate.store.schema import outbox, zones
 
 LIVE = ""
 """`deleted` of a zone that lives; a deleted one holds its own id there, so that its name is free again."""
@@ -151,42 +150,6 @@ class Zones:
         guard = and_(zones.c.id == before.id, zones.c.revision == before.revision)
         if self._conn.execute(zones.update().where(guard).values(changed)).rowcount != 1:
             raise Stale
-
-    def at_rest(
-        self, after: str, *, first_shard: int, last_shard: int, pool_id: str | None, busy: bool, limit: int
-    ) -> tuple[RestingZone, ...]:
-        """A page of living zones that servers are to have, by id; without `busy` only those that nobody has to work
-        on. One query on the id's index."""
-        query = (
-            select(zones.c.id, zones.c.name, zones.c.serial, zones.c.revision, zones.c.pool_id, pools.c.version)
-            .join(pools, pools.c.id == zones.c.pool_id)
-            .where(
-                zones.c.deleted == LIVE,
-                zones.c.id > after,
-                zones.c.shard.between(first_shard, last_shard),
-            )
-            .order_by(zones.c.id)
-            .limit(limit)
-        )
-        if busy:
-            never_fetched = and_(zones.c.type == ZoneType.SECONDARY.value, zones.c.transferred_at.is_(None))
-            query = query.where(zones.c.action != Action.DELETE.value, ~never_fetched)
-        else:
-            working = select(outbox.c.zone_id).where(outbox.c.zone_id == zones.c.id).exists()
-            query = query.where(zones.c.action == Action.NONE.value, zones.c.status == Status.ACTIVE.value, ~working)
-        if pool_id is not None:
-            query = query.where(zones.c.pool_id == pool_id)
-        return tuple(
-            RestingZone(
-                zone_id=row.id,
-                name=row.name,
-                serial=row.serial,
-                revision=row.revision,
-                pool_id=row.pool_id,
-                pool_version=row.version,
-            )
-            for row in self._conn.execute(query)
-        )
 
     def named(self, names: Sequence[str]) -> list[Zone]:
         """Living zones of these names, of every pool. One query on the name's index."""
