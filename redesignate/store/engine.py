@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import shutil
 import sqlite3
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
+from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
 from redesignate.store.errors import disconnected
 from redesignate.store.fast import as_sqlalchemy
@@ -31,16 +33,23 @@ WAL_PAGES = 8000
 """32 MB: a checkpoint waits for the disk, so they are few and large."""
 WAL_PAGES_LEAST = 100
 CHARSET = "utf8mb4"
+_FORMS = (
+    "sqlite:////var/lib/redesignate/redesignate.db, mysql+pymysql://user:password@host/redesignate or "
+    "postgresql+psycopg://user:password@host/redesignate"
+)
 WRITE = "READ COMMITTED"
 READ = "REPEATABLE READ"
 
 
 def normalised(url: str | URL) -> URL:
-    """The URL with the driver that we ship, and MySQL's with the character set of our tables.
+    """The URL with the driver that we ship, and MySQL's with the character set of our tables. Raises Misconfigured.
 
     Operators' mysql://, mysql+mysqldb://, postgresql:// and psycopg2 work, and `?charset=utf8` does no harm.
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:  # whose text may hold a password
+        raise Misconfigured(f"[storage:sqlalchemy] connection is not a database URL; write {_FORMS}.") from error
     match parsed.get_backend_name():
         case "mysql" | "mariadb":
             if parsed.drivername in ("mysql", "mariadb", "mysql+mysqldb"):
@@ -50,8 +59,10 @@ def normalised(url: str | URL) -> URL:
                 parsed = parsed.update_query_dict({"charset": CHARSET})
         case "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        case _:
+        case "sqlite":
             pass
+        case other:
+            raise Misconfigured(f"[storage:sqlalchemy] connection: {other} is not supported; write {_FORMS}.")
     return parsed
 
 
@@ -96,17 +107,27 @@ def engine(url: str | URL, *, writes: bool, options: EngineOptions = EngineOptio
     }
     if parsed.get_backend_name() == "sqlite":
         settings = {"check_same_thread": False, "timeout": options.lock_wait_s}
-        made = create_engine(parsed, connect_args=settings, **pool)
+        made = _made(parsed, connect_args=settings, **pool)
+        _private(parsed.database)
         _sqlite(made, writes=writes, synchronous="FULL" if options.sqlite_full else "NORMAL")
         return made
     level = WRITE if writes else READ
-    made = create_engine(parsed, isolation_level=level, pool_recycle=options.pool_recycle, **pool)
+    made = _made(parsed, isolation_level=level, pool_recycle=options.pool_recycle, **pool)
     event.listen(made, "handle_error", disconnected)
     if parsed.get_backend_name() == "postgresql":
         _postgresql(made, options)
     else:
         _mysql(made, options)
     return made
+
+
+def _made(url: URL, **settings: Any) -> Engine:
+    try:
+        return create_engine(url, **settings)
+    except (NoSuchModuleError, ImportError) as error:
+        raise Misconfigured(
+            f"[storage:sqlalchemy] connection: there is no driver for {url.drivername} here; write {_FORMS}."
+        ) from error
 
 
 def _postgresql(made: Engine, options: EngineOptions) -> None:
@@ -167,6 +188,14 @@ def _sqlite(made: Engine, *, writes: bool, synchronous: str) -> None:
             connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
         except sqlite3.Error as error:
             raise as_sqlalchemy(error) from error
+
+
+def _private(file: str | None) -> None:
+    """Make a file that is not there for its owner alone: it holds sealed secrets and everybody's zones. SQLite gives
+    the files beside it the same rights."""
+    if file and file != ":memory:":
+        with contextlib.suppress(OSError):  # it is there, or SQLite says better what is wrong
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def wal_pages(file: str | None) -> int:

@@ -149,6 +149,16 @@ SQLITE: Mapping[int, Said] = {
 }
 """SQLite's result codes; a primary code stands for its extended ones, where none of them is named."""
 
+_OF_FILE = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
 _OURS: Said = (Meaning.OURS, "")
 
 
@@ -185,6 +195,11 @@ def unsure(error: DBAPIError) -> bool:
     """Whether the change may have been saved though its COMMIT ended in this error."""
     found = said(error)
     return found[0] in (Meaning.BROKEN, Meaning.NOT_NOW) and found is not _READ_ONLY
+
+
+def is_of_file(error: DBAPIError) -> bool:
+    """Whether SQLite cannot use its file: no database, not to be opened, not to be written."""
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _OF_FILE
 
 
 def is_full(error: DBAPIError) -> bool:

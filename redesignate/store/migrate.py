@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
-from sqlalchemy.engine import URL
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from redesignate.model.errors import Misconfigured, Problem, Unavailable
+from redesignate.model.errors import Misconfigured, Unavailable
 from redesignate.store.engine import EngineOptions, engine
-from redesignate.store.errors import Meaning, said
+from redesignate.store.errors import is_of_file, problem
+from redesignate.store.schema import metadata
 
 _LOCK_KEY = 0x7265646573696700
 _PATIENT = EngineOptions(lock_wait_s=300, idle_s=300, statement_s=0)
@@ -24,19 +28,26 @@ _HERE = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database to a revision. Idempotent; the first call makes every table."""
+    """Bring the database to a revision. Idempotent; the first call makes every table.
+
+    Raises Misconfigured, Unavailable.
+    """
     with _connected(url) as connection:
         _queue(connection)
+        _ours(connection)
         configured = _config()
         configured.attributes["connection"] = connection
-        command.upgrade(configured, revision)
+        try:
+            command.upgrade(configured, revision)
+        except CommandError as error:
+            raise Misconfigured(f"The database cannot be upgraded to {revision}: {error}.") from error
         connection.commit()
 
 
 def current(url: str) -> str | None:
-    """The revision that the database is at; None where it has no tables of ours."""
+    """The revision that the database is at; None where it has no tables of ours. Raises Misconfigured, Unavailable."""
     with _connected(url) as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _ours(connection)
 
 
 def heads() -> tuple[str, ...]:
@@ -52,13 +63,42 @@ def history() -> tuple[str, ...]:
 
 
 def require_head(url: str) -> None:
-    """Raise Misconfigured, with the command that mends it, where the database is not at this code's revision."""
+    """Raise Misconfigured, with the command that fixes it, where the database is not at this code's revision.
+
+    Raises Unavailable too.
+    """
     found = current(url)
     if (found,) != heads():
         raise Misconfigured(
             f"The database is at revision {found}, this code needs {heads()[0]}: "
             "run `redesignate manage database sync`."
         )
+
+
+def _ours(connection: Connection) -> str | None:
+    """The revision of a database that is ours or empty. Raises Misconfigured for any other."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found in known:
+        return found
+    tables = set(inspect(connection).get_table_names())
+    if "recordsets" in tables:
+        raise Misconfigured(
+            "This database has the schema of OpenStack Designate, which Redesignate does not use: name an empty "
+            "database in [storage:sqlalchemy] connection. Nothing in this one was changed."
+        )
+    if found is not None:
+        raise Misconfigured(
+            f"The database is at revision {found}, which this release does not know: a newer release has upgraded it, "
+            "or it belongs to another program. See [storage:sqlalchemy] connection."
+        )
+    taken = sorted(tables & set(metadata.tables))
+    if taken and "alembic_version" not in tables:  # which is there first: an upgrade was broken off, or is under way
+        raise Misconfigured(
+            f"The database holds tables of another program ({', '.join(taken[:3])}): name an empty database in "
+            "[storage:sqlalchemy] connection."
+        )
+    return None
 
 
 def _config() -> Config:
@@ -77,33 +117,31 @@ def _queue(connection: Connection) -> None:
         case "postgresql":
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK_KEY})
         case "mysql" | "mariadb":
-            connection.execute(text("SELECT GET_LOCK(CONCAT('redesignate.', LEFT(DATABASE(), 48)), 300)"))
+            lock = "SELECT GET_LOCK(CONCAT('redesignate.', LEFT(DATABASE(), 48)), :wait)"
+            if connection.execute(text(lock), {"wait": _PATIENT.lock_wait_s}).scalar() != 1:
+                raise Unavailable("Another process is upgrading this database; try again when it is done.")
 
 
-def _unusable(url: URL, error: DBAPIError) -> Problem:
-    """Why a database cannot be connected to, with its server's own words and without the password."""
-    words = str(error.orig.args[-1] if error.orig is not None and error.orig.args else error.orig)
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    """A connection of an engine of its own, gone with the block. Raises Misconfigured, Unavailable."""
+    made = engine(url, writes=True, options=_PATIENT)
+    try:
+        with made.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        _say(made.url, error)
+    finally:
+        made.dispose()
+
+
+def _say(url: URL, error: DBAPIError) -> NoReturn:
+    """An error of the database as one line for the operator, with its server's own words and without the password; a
+    fault of ours as itself."""
+    of_file = url.get_backend_name() == "sqlite" and is_of_file(error)
+    if not of_file and problem(error) is None:
+        raise error
+    words = " ".join(str(error.orig.args[-1] if error.orig is not None and error.orig.args else error.orig).split())
     where = url.render_as_string(hide_password=True)
-    text = f"The database {where} cannot be used: {' '.join(words.split())}. Check [storage:sqlalchemy] connection."
-    waits = url.get_backend_name() != "sqlite" and said(error)[0] is not Meaning.OURS
-    return Unavailable(text) if waits else Misconfigured(text)
-
-
-class _connected:
-    """A connection of an engine of its own, gone with the block."""
-
-    def __init__(self, url: str) -> None:
-        self._engine = engine(url, writes=True, options=_PATIENT)
-
-    def __enter__(self) -> Connection:
-        """Raises Unavailable where waiting may help, else Misconfigured."""
-        try:
-            self._connection = self._engine.connect()
-        except DBAPIError as error:
-            self._engine.dispose()
-            raise _unusable(self._engine.url, error) from error
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-        self._engine.dispose()
+    line = f"The database {where} cannot be used: {words}. Check [storage:sqlalchemy] connection."
+    raise (Misconfigured(line) if of_file else Unavailable(line)) from error

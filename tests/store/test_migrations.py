@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import importlib
+import os
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 
-from redesignate.model.errors import Misconfigured
+from redesignate.model.errors import Misconfigured, Unavailable
 from redesignate.model.inbound import Inbound
 from redesignate.model.zone import Action, ZoneType
 from redesignate.store import migrate, schema
@@ -21,6 +23,7 @@ from redesignate.store.schema import rrsets
 from redesignate.store.unit import Store
 from tests.store.databases import Database
 from tests.store.makers import add, rrset, zone
+from tests.support.servers import free_port
 
 
 def test_upgrading_twice_is_upgrading_once(database: Database) -> None:
@@ -139,4 +142,91 @@ def test_record_sets_of_before_have_their_place_in_the_order_after_the_upgrade(
     with store.read() as work:
         assert dict(work.conn.execute(select(rrsets.c.name, rrsets.c.order_key)).tuples().all()) == found
     store.close()
+    database.drop(url)
+
+
+# -- what is said instead of a traceback
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("nonsense", "is not a database URL"),
+        ("postgresql://u:hidden@db:port/x", "is not a database URL"),
+        ("oracle://u:hidden@db/x", "oracle is not supported"),
+        ("mysql+oursql://u:hidden@db/x", r"no driver for mysql\+oursql"),
+        ("sqlite:////nowhere/at/all.db", "/nowhere/at/all.db cannot be used: unable to open"),
+    ],
+)
+def test_a_url_that_cannot_work_is_a_line_without_its_password(url: str, words: str) -> None:
+    for ask in (migrate.upgrade, migrate.current, migrate.require_head):
+        with pytest.raises(Misconfigured, match=words) as raised:
+            ask(url)
+        assert "hidden" not in raised.value.message
+        assert "storage:sqlalchemy" in raised.value.message
+
+
+@pytest.mark.parametrize("scheme", ["mysql+pymysql", "postgresql"])
+def test_a_server_that_cannot_be_reached_is_named_with_its_address(scheme: str) -> None:
+    port = free_port()
+    with pytest.raises(Unavailable, match=f"127.0.0.1:{port}/x.* cannot be used:.*refused") as raised:
+        migrate.require_head(f"{scheme}://u:hidden@127.0.0.1:{port}/x")
+    assert "hidden" not in raised.value.message
+
+
+def test_a_file_that_is_not_sqlites_is_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("these are notes, and not a database" * 100)
+    with pytest.raises(Misconfigured, match=r"notes.txt cannot be used: file is not a database"):
+        migrate.upgrade(f"sqlite:///{file}")
+    assert file.read_text().startswith("these are notes")
+
+
+def test_a_new_sqlite_file_and_those_beside_it_are_for_their_owner_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/db.sqlite"
+    mask = os.umask(0)
+    try:
+        migrate.upgrade(url)
+        store = Store(url)
+        add(store, zone())
+    finally:
+        os.umask(mask)
+    assert {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()} == dict.fromkeys(
+        ("db.sqlite", "db.sqlite-wal", "db.sqlite-shm"), "0o600"
+    )
+    store.close()
+
+
+FOREIGN = {
+    "CREATE TABLE recordsets (id CHAR(32))": "schema of OpenStack Designate",
+    "CREATE TABLE pools (id CHAR(32))": r"tables of another program \(pools\)",
+}
+
+
+@pytest.mark.parametrize("version", [None, "91eb1eb7c882"])
+@pytest.mark.parametrize("table", FOREIGN)
+def test_a_database_of_another_program_is_named_and_left_alone(
+    database: Database, table: str, version: str | None
+) -> None:
+    url = database.new()
+    made = engine(url, writes=True)
+    with made.begin() as connection:
+        connection.execute(text(table))
+        if version is not None:
+            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+            connection.execute(text("INSERT INTO alembic_version VALUES (:v)"), {"v": version})
+    before = set(inspect(made).get_table_names())
+    words = "revision 91eb1eb7c882, which" if version and "recordsets" not in table else FOREIGN[table]
+    for ask in (migrate.upgrade, migrate.current, migrate.require_head):
+        with pytest.raises(Misconfigured, match=words):
+            ask(url)
+    assert set(inspect(made).get_table_names()) == before
+    made.dispose()
+    database.drop(url)
+
+
+def test_an_unknown_revision_is_a_line(database: Database) -> None:
+    url = database.new()
+    with pytest.raises(Misconfigured, match="cannot be upgraded to 9999"):
+        migrate.upgrade(url, "9999")
     database.drop(url)
