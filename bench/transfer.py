@@ -120,7 +120,7 @@ def change(store: Store, zone: Zone) -> Zone:
             soa_to=rrset.soa(after),
             at=1,
         )
-        work.journal.add(entry, None)
+        work.ending.journal(entry, None)
         moved = {"serial": after.serial, "revision": after.revision}
         work.conn.execute(update(zones).where(zones.c.id == zone.id).values(moved))
 

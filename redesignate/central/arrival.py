@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from redesignate.central.edit import Key, difference
 from redesignate.central.rules import Rules
 from redesignate.commands.inbound import ReportInbound
 from redesignate.model import names
 from redesignate.model.inbound import Result
 from redesignate.model.rdata import key, mnemonic, received
-from redesignate.store.rrsets import Held
+from redesignate.model.rrset import Held
 from redesignate.store.unit import Store
 from redesignate.wire import rrset
 
-Key = tuple[str, str]
-"""Owner name and type."""
-
+Pair = tuple[Held | None, "tuple[Key, Given] | None"]
+"""An RRset that is stored, and what is to take its place."""
 _RR = tuple[int, bytes, bytes]
 """TTL, rdata, and the whole RR in blob form."""
 RRSIG = "TYPE46"
@@ -66,7 +66,7 @@ class Given:
 
 @dataclass(slots=True)
 class Content:
-    """A whole zone. `texts`: of those RRsets that were new when the zone was unpacked."""
+    """A whole zone, its RRsets by name and type. `texts`: of those that were new when the zone was unpacked."""
 
     start: Start
     sets: dict[Key, Given]
@@ -105,13 +105,15 @@ def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
     outcome = said.outcome
     if outcome.result is not Result.FETCHED:
         return Unpacked(worker=said.worker, said=said)
-    _, (zone, stored) = store.look(lambda work: (work.zones.get(outcome.zone_id), work.rrsets.whole(outcome.zone_id)))
+    _, zone = store.look(lambda work: work.zones.get(outcome.zone_id))
     if zone is None:
         return Unpacked(worker=said.worker, said=said, why="the zone is gone")
     try:
         content = read(zone.name, inflate(outcome.content, rules.settings.xfr_max_bytes))
-        for which in differing(stored, content):
-            content.text(which)
+        _, pairs = store.look(lambda work: list(differing(work.rrsets.walk(outcome.zone_id), content)))
+        for _, wanted in pairs:
+            if wanted is not None:
+                content.text(wanted[0])
     except Unacceptable as fault:
         return Unpacked(worker=said.worker, said=said, why=str(fault))
     return Unpacked(worker=said.worker, said=said, content=content)
@@ -152,7 +154,7 @@ def read(zone: str, blob: bytes) -> Content:
             owner = owners[labels] = _owner(labels, zone)
         number, _, ttl, _ = _FIXED.unpack_from(rr, at + 2)
         found.setdefault((owner, _type(number, owner)), []).append((ttl, rr[at + 12 :], rr))
-    sets = {which: _given(which[1], records) for which, records in found.items()}
+    sets = {which: _given(which[1], found[which]) for which in sorted(found)}
     _check_places(zone, sets)
     return Content(start, sets)
 
@@ -251,11 +253,10 @@ def _email(mailbox: bytes) -> str | None:
     return email if text.isprintable() and len(email) <= _LONGEST and "\\" not in host else None
 
 
-def differing(stored: Mapping[Key, Held], content: Content) -> list[Key]:
-    """The RRsets of the zone that are new or other than stored."""
-    held = stored.get
-    return [which for which, given in content.sets.items() if not _same(held(which), given)]
+def differing(stored: Iterable[Held], content: Content) -> Iterator[Pair]:
+    """What makes of the stored copy the zone that came; `stored` by name and type. The SOA stands apart."""
+    return difference((held for held in stored if held.type != "SOA"), content.sets.items(), _same)
 
 
-def _same(held: Held | None, given: Given) -> bool:
-    return held is not None and held.ttl == given.ttl and held.wire == given.wire
+def _same(held: Held, given: Given) -> bool:
+    return held.ttl == given.ttl and held.wire == given.wire

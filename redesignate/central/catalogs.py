@@ -9,77 +9,62 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from redesignate.central.change import advanced, publish, queue
+from redesignate.central.change import apply
+from redesignate.central.edit import Edit
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import DuplicateZone
-from redesignate.model.ids import new_id
 from redesignate.model.pool import Pool, ranked
 from redesignate.model.rdata import parse
-from redesignate.model.rrset import RRset
+from redesignate.model.rrset import Held, new_rrset
 from redesignate.model.serial import following, newest
-from redesignate.model.zone import Action, Status, Zone, ZoneType
-from redesignate.store.journal import Entry
+from redesignate.model.zone import Action, Status, Zone, ZoneType, new_zone
 from redesignate.store.unit import Work
 from redesignate.wire.rrset import pack
-from redesignate.wire.rrset import soa as soa_blob
+
+NOT_THE_POOLS = 2**31 - 1
+"""As the apex version of a catalog: its NS set is not its pool's to refresh."""
 
 
-def _member(catalog: Zone, zone_id: str, name: str, now: int) -> tuple[RRset, bytes]:
-    return _rrset(catalog, f"{zone_id}.zones.{catalog.name}", "PTR", name, now)
+def _member(catalog: Zone, zone_id: str, name: str) -> Held:
+    return _rrset(catalog, _owner(catalog, zone_id), "PTR", name)
 
 
-def _rrset(catalog: Zone, owner: str, rrtype: str, text: str, now: int) -> tuple[RRset, bytes]:
-    made = RRset(
-        id=new_id(),
-        zone_id=catalog.id,
-        zone_name=catalog.name,
-        project_id=None,
-        name=owner,
-        type=rrtype,
-        ttl=0,
-        records=(text,) if rrtype != "SOA" else (),
-        description=None,
-        managed=True,
-        revision=catalog.revision,
-        born=catalog.revision,
-        version=1,
-        created_at=now,
-        updated_at=None,
-        status=Status.PENDING,
-        action=Action.CREATE,
-    )
-    wire = b"" if rrtype == "SOA" else pack(catalog.name, owner, rrtype, 0, [parse(rrtype, text).wire])
-    return made, wire
+def _owner(catalog: Zone, zone_id: str) -> str:
+    return f"{zone_id}.zones.{catalog.name}"
+
+
+def _rrset(catalog: Zone, owner: str, rrtype: str, text: str) -> Held:
+    wire = pack(catalog.name, owner, rrtype, 0, [parse(rrtype, text).wire])
+    return new_rrset(catalog, owner, rrtype, (text,), wire, ttl=0, project_id=None, managed=True)
 
 
 def add_member(work: Work, pool: Pool, zone: Zone) -> None:
-    """List a new zone in its pool's catalog, if the pool has one. Seven statements."""
+    """List a new zone in its pool's catalog, if the pool has one. At most seven statements."""
     if pool.catalog is None:
         return
     catalog = work.zones.catalog_of([pool.id], lock=True).get(pool.id)
     if catalog is None:
         return
-    after = advanced(catalog, work.now)
-    member, wire = _member(after, zone.id, zone.name, work.now)
-    work.rrsets.add([(member, wire)])
-    publish(work, None, catalog, after, added=wire, rrsets=1)
+    edit = Edit(catalog, work.now)
+    edit.put(_member(catalog, zone.id, zone.name))
+    apply(work, None, edit)
 
 
 def remove_member(work: Work, zone: Zone) -> None:
-    """Strike a zone from its pool's catalog, if it stands there."""
+    """Strike a zone from its pool's catalog, if it is listed there."""
     catalog = work.zones.catalog_of([zone.pool_id], lock=True).get(zone.pool_id)
     if catalog is None:
         return
-    found = work.rrsets.find(catalog.id, f"{zone.id}.zones.{catalog.name}", "PTR")
-    if found is None:
+    member = work.rrsets.held_at(catalog.id, _owner(catalog, zone.id), "PTR")
+    if member is None:
         return
-    wire = work.rrsets.wire(found.id)
-    work.rrsets.remove([found.id])
-    publish(work, None, catalog, advanced(catalog, work.now), removed=wire, rrsets=-1)
+    edit = Edit(catalog, work.now)
+    edit.drop(member)
+    apply(work, None, edit)
 
 
 def keep(work: Work, pool: Pool) -> None:
-    """Make the pool's catalog zone what its settings say: made with every member, its refresh changed, or taken away.
+    """Make the pool's catalog zone what its settings say: created with every member, its refresh changed, or deleted.
 
     Cost   grows with the pool where a catalog is made; else constant
     """
@@ -92,7 +77,9 @@ def keep(work: Work, pool: Pool) -> None:
     if found is None:
         _make(work, pool)
     elif found.refresh != pool.catalog.refresh:
-        publish(work, None, found, advanced(found, work.now, refresh=pool.catalog.refresh))
+        edit = Edit(found, work.now)
+        edit.set(refresh=pool.catalog.refresh)
+        apply(work, None, edit)
 
 
 def _drop(work: Work, catalog: Zone) -> None:
@@ -107,54 +94,27 @@ def _make(work: Work, pool: Pool) -> None:
     assert pool.catalog is not None
     best = ranked(pool.ns_records)
     earlier = work.zones.departed(pool.catalog.name, pool.id)
-    catalog = Zone(
-        id=new_id(),
-        name=pool.catalog.name,
-        type=ZoneType.CATALOG,
+    if work.zones.named([pool.catalog.name]):
+        raise DuplicateZone(f"The catalog zone's name {pool.catalog.name} is taken by another zone")
+    catalog = new_zone(
+        pool.catalog.name,
+        ZoneType.CATALOG,
         pool_id=pool.id,
         project_id=None,
         email="invalid@invalid",
         ttl=0,
         serial=following(newest(gone.serial for gone in earlier), work.now // SECOND),
-        revision=1,
-        confirmed=0,
         mname=best[0].hostname if best else "invalid.",
         refresh=pool.catalog.refresh,
         retry=60,
         expire=2147483646,
         minimum=0,
-        action=Action.CREATE,
-        status=Status.PENDING,
-        version=1,
-        created_at=work.now,
+        now=work.now,
     )
-    first = [
-        _rrset(catalog, catalog.name, "SOA", "", work.now),
-        _rrset(catalog, catalog.name, "NS", "invalid.", work.now),
-        _rrset(catalog, f"version.{catalog.name}", "TXT", '"2"', work.now),
-    ]
-    listed = [_member(catalog, zone_id, name, work.now) for zone_id, name in work.zones.members(pool.id)]
-    if work.zones.named([catalog.name]):
-        raise DuplicateZone(f"The catalog zone's name {catalog.name} is taken by another zone")
-    # its apex is not the pool's to refresh
-    work.zones.add(catalog, apex_version=2**31 - 1, rrsets=len(first) + len(listed))
-    work.rrsets.add(first + listed)
-    work.journal.add(first_entry(catalog, work.now), None)
-    queue(work, catalog)
-
-
-def first_entry(zone: Zone, now: int) -> Entry:
-    """The journal's first row of a zone: there is nothing to differ from."""
-    soa = soa_blob(zone)
-    return Entry(
-        zone_id=zone.id,
-        revision=zone.revision,
-        serial_from=0,
-        serial_to=zone.serial,
-        full=True,
-        removed=b"",
-        added=b"",
-        soa_from=soa,
-        soa_to=soa,
-        at=now,
-    )
+    edit = Edit(catalog, work.now, is_new=True, apex_version=NOT_THE_POOLS, earlier=earlier)
+    edit.put(new_rrset(catalog, catalog.name, "SOA", (), b"", ttl=0, project_id=None, managed=True))
+    edit.put(_rrset(catalog, catalog.name, "NS", "invalid."))
+    edit.put(_rrset(catalog, f"version.{catalog.name}", "TXT", '"2"'))
+    for zone_id, name in work.zones.members(pool.id):
+        edit.put(_member(catalog, zone_id, name))
+    apply(work, None, edit)

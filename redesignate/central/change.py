@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a zone moves on: serial, journal and outbox in the change's own transaction. Nothing else advances a zone.
+"""How a zone moves on: rows, counts, serial, journal and outbox in the change's own transaction, and in this one place.
 
-The zone's row is held by the caller of these functions, so that writers queue; the row is compared all the same when
-it is written (see `store.zones.advance`). One change is one revision, one serial and one journal entry.
+The zone's row is held by whoever calls this, so that writers queue; the row is compared all the same when it is written
+(see `store.zones.advance`). One edit is one revision, one serial, one journal row and one row of the outbox.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
+from redesignate.central.edit import Change, Edit
 from redesignate.model.caller import Caller
 from redesignate.model.clock import SECOND
+from redesignate.model.rrset import Held
 from redesignate.model.serial import following
 from redesignate.model.zone import Action, Status, Zone
 from redesignate.store.journal import Entry
@@ -22,87 +25,167 @@ from redesignate.wire.rrset import soa as soa_blob
 
 JOURNAL_ENTRY_MAX = 4 * 2**20
 """A difference larger than this (octets) is not kept: whoever is older transfers the zone whole."""
+BULK = 1000
+"""RRsets that are written with one statement."""
 
 
-def advanced(zone: Zone, now: int, **changes: object) -> Zone:
-    """The zone one revision and one serial further, PENDING."""
-    moved = replace(
-        zone,
-        serial=following(zone.serial, now // SECOND),
-        revision=zone.revision + 1,
-        action=Action.UPDATE,
-        status=Status.PENDING,
-        version=zone.version + 1,
-        updated_at=now,
-    )
-    return replace(moved, **changes) if changes else moved  # type: ignore[arg-type]
+@dataclass(slots=True)
+class _Sum:
+    """What an edit's changes add up to. `full`: the difference is not kept."""
+
+    edit: Edit
+    full: bool
+    rrsets: int = 0
+    records: int = 0
+    served: bool = False
+    removed: list[bytes] = field(default_factory=list)
+    added: list[bytes] = field(default_factory=list)
+    octets: int = 0
+    untimed: set[str] = field(default_factory=set)
+    """RRsets that take the zone's TTL and are counted already."""
+
+    def count(self, change: Change) -> None:
+        """Take one change in."""
+        before, after = change
+        gone = come = b""
+        ttl = self.edit.zone.ttl
+        if before is not None:
+            self.rrsets -= 1
+            self.records -= 0 if before.managed else len(before.records)
+            gone = retime(before.wire, ttl) if before.ttl is None else before.wire
+        if after is not None:
+            self.rrsets += 1
+            self.records += 0 if after.managed else len(after.records)
+            come = after.wire
+            if after.ttl is None:
+                come = retime(after.wire, self.edit.fields.get("ttl", ttl))
+                if "ttl" in self.edit.fields:
+                    self.untimed.add(after.id)
+        self.served = self.served or bool(gone or come)
+        if gone != come and not self.full:
+            self.removed.append(gone)
+            self.added.append(come)
+            self.octets += len(gone) + len(come)
+            if self.octets > JOURNAL_ENTRY_MAX:
+                self.full, self.removed, self.added = True, [], []
 
 
-def publish(
-    work: Work,
-    caller: Caller | None,
-    before: Zone,
-    after: Zone,
-    *,
-    removed: bytes = b"",
-    added: bytes = b"",
-    rrsets: int = 0,
-    records: int = 0,
-    apex_version: int | None = None,
-    full: bool = False,
-    earlier: Sequence[Zone] = (),
-) -> None:
-    """Write the zone over its row, what changed into the journal, and have its servers told. Raises Stale.
+def apply(work: Work, caller: Caller | None, *edits: Edit) -> tuple[Zone, ...]:
+    """Write edits, each of another zone; the zones as they are then.
 
-    removed added     RRs with their TTLs, without the SOA
-    rrsets records    by how much the zone's counts change
-    full              nobody may go this way by differences: whoever is older transfers the zone whole
-    earlier           as `queue_first`, for a zone that its servers have not been told of before
-    Cost              four statements
+    The changes that an edit holds are written with those of all the others, in one statement a table and kind; those
+    that come one after another a thousand at a time. An edit of which nothing was ever seen in DNS, and that sets
+    nothing of the zone, only has its RRsets counted: no revision, no serial.
+
+    Raises Stale; IntegrityError where a name and type, or a new zone's name, is taken.
+    Cost   two to four statements, two for each zone, three at the end of the transaction
     """
-    more = {} if apex_version is None else {"apex_version": apex_version}
-    work.zones.advance(before, after, rrsets=rrsets, records=records, **more)
-    full = full or len(removed) + len(added) > JOURNAL_ENTRY_MAX
+    sums = [_Sum(edit, full=edit.is_new or edit.zone.waiting) for edit in edits]
+    _write(work, [(one, change) for one in sums for change in one.edit.changes.values()])
+    for one in sums:
+        more = iter(one.edit.more)
+        while some := list(islice(more, BULK)):
+            _write(work, [(one, change) for change in some])
+    return tuple([_published(work, caller, one) for one in sums])
+
+
+def _write(work: Work, changes: Sequence[tuple[_Sum, Change]]) -> None:
+    """Write RRsets: what goes first, so that its name and type are free for what comes."""
+    gone: list[str] = []
+    changed: list[Held] = []
+    new: list[Held] = []
+    replaced: list[str] = []
+    texts: list[Held] = []
+    for one, change in changes:
+        one.count(change)
+        before, after = change
+        if after is None:
+            if before is not None:
+                gone.append(before.id)
+        elif before is None:
+            new.append(after)
+        else:
+            changed.append(after)
+            if before.records != after.records:
+                replaced.append(after.id)
+                texts.append(after)
+    if gone:
+        work.rrsets.remove(gone)
+    if changed:
+        work.rrsets.change(changed)
+    if new:
+        work.rrsets.add(new)
+    work.ending.texts(gone=gone + replaced, come=texts + new)
+
+
+def _published(work: Work, caller: Caller | None, one: _Sum) -> Zone:
+    edit, before = one.edit, one.edit.zone
+    if edit.is_new:
+        after = before
+        work.zones.add(after, apex_version=edit.apex_version or 0, rrsets=one.rrsets, records=one.records)
+    elif one.served or edit.touched:
+        after = _advanced(work, one)
+    else:
+        if one.rrsets:
+            work.zones.advance(before, before, rrsets=one.rrsets)
+        return before
     entry = Entry(
         zone_id=after.id,
         revision=after.revision,
-        serial_from=before.serial,
+        serial_from=0 if edit.is_new else before.serial,
         serial_to=after.serial,
-        full=full,
-        removed=b"" if full else removed,
-        added=b"" if full else added,
+        full=one.full,
+        removed=b"".join(one.removed),
+        added=b"".join(one.added),
         soa_from=soa_blob(before),
         soa_to=soa_blob(after),
         at=work.now,
     )
-    work.journal.add(entry, caller)
-    queue_first(work, after, earlier)
+    work.ending.journal(entry, caller)
+    queue(work, after, edit.earlier)
+    return after
 
 
-def queue(work: Work, zone: Zone) -> None:
-    """Have the zone's servers told of its newest revision, once this transaction is committed. Two statements."""
+def _advanced(work: Work, one: _Sum) -> Zone:
+    """Write the zone one revision and one serial further, PENDING. Grows with the zone where its TTL changes, for with
+    it changes every RRset that has none of its own."""
+    edit, before = one.edit, one.edit.zone
+    after = replace(
+        before,
+        serial=following(before.serial, edit.now // SECOND),
+        revision=before.revision + 1,
+        action=Action.UPDATE,
+        status=Status.PENDING,
+        version=before.version + 1,
+        updated_at=edit.now,
+    )
+    if edit.fields:
+        after = replace(after, **edit.fields)
+    if after.ttl != before.ttl:
+        for held in work.rrsets.untimed(after.id):
+            if one.full:
+                break
+            if held.id not in one.untimed:
+                one.count(Change(held, held))
+    more = {} if edit.apex_version is None else {"apex_version": edit.apex_version}
+    work.zones.advance(before, after, rrsets=one.rrsets, records=one.records, **more)
+    return after
+
+
+def queue(work: Work, zone: Zone, earlier: Sequence[Zone] = ()) -> None:
+    """Have the zone's servers told of its newest revision, once this transaction is committed.
+
+    What servers still owe to an earlier zone of the name is this one's business from now on. A worker that is deleting
+    the earlier zone at this moment must not hit this one, so nobody may begin before it lets go of that: it is asked to
+    at once (`central/work.py`), and its lease bounds the wait.
+    """
     if zone.waiting:
         return
-    if work.outbox.enqueue(zone.id, zone.pool_id, zone.revision, work.now):
-        work.hints.append(zone.id)
-
-
-def queue_first(work: Work, zone: Zone, earlier: Sequence[Zone]) -> None:
-    """Queue a new zone. What servers still owe to an earlier zone of the name is this one's business from now on.
-
-    A worker that is deleting the earlier zone at this moment must not hit this one, so nobody may begin before it lets
-    go of that: it is asked to at once (`central/work.py`), and its lease bounds the wait.
-    """
     held = work.outbox.take([gone.id for gone in earlier], work.now) if earlier else []
     if not held:
-        queue(work, zone)
+        work.ending.queued[zone.id] = zone
         return
     one = releaser(held[0][0], held[0][1]) if len(held) == 1 else None
     until = max(lease_until for _, _, lease_until in held)
-    work.outbox.enqueue_after(zone.id, zone.pool_id, zone.revision, work.now, until=until, released_by=one)
+    work.outbox.enqueue_after(zone, work.now, until=until, released_by=one)
     work.hints.extend(zone_id for zone_id, _, _ in held)
-
-
-def timed(wire: bytes, ttl: int | None, zone: Zone) -> bytes:
-    """An RRset's stored RRs with the TTL they are served with: their own, or the zone's."""
-    return retime(wire, zone.ttl) if ttl is None and wire else wire

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from redesignate.central.change import advanced, publish
+from redesignate.central.change import apply
+from redesignate.central.edit import Edit
 from redesignate.model.caller import operator
 from redesignate.model.clock import SECOND
 from redesignate.model.serial import newer, past
@@ -50,6 +51,7 @@ def jump(work: Work, zone: Zone, serials: Iterable[int], *, limited: bool = True
         return None
     if limited and work.journal.jumps(zone.id, JUMP, work.now - JUMPS_WITHIN) >= JUMPS:
         return None
-    after = advanced(zone, work.now, serial=past(zone.serial, newest, work.now // SECOND))
-    publish(work, JUMP, zone, after)
+    edit = Edit(zone, work.now)
+    edit.set(serial=past(zone.serial, newest, work.now // SECOND))
+    (after,) = apply(work, JUMP, edit)
     return after

@@ -10,19 +10,18 @@ from dataclasses import replace
 from msgspec import UNSET
 
 from redesignate.central import quotas
-from redesignate.central.change import advanced, publish, timed
+from redesignate.central.change import apply
+from redesignate.central.edit import Edit
 from redesignate.central.rules import Answers, Rules, fields, locked, own, sees, target_of, visible
 from redesignate.central.rules.placement import check_neighbours, check_place
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
 from redesignate.model.caller import Caller
 from redesignate.model.errors import BadInput, Forbidden, InvalidObject, MarkerNotFound, RRsetNotFound
-from redesignate.model.ids import new_id
 from redesignate.model.paging import Page
 from redesignate.model.quota import check
 from redesignate.model.rdata import Rdata
-from redesignate.model.rrset import RRset, RRsetChange
+from redesignate.model.rrset import Held, RRset, RRsetChange, new_rrset, seen
 from redesignate.model.zone import Action, Status, Zone, ZoneType
-from redesignate.store.rrsets import state
 from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
 from redesignate.wire.rrset import MAX_RR, pack, retime
@@ -48,33 +47,15 @@ def create_rrset(rules: Rules, work: Work, command: CreateRRset) -> RRset:
     ttl = fields.ttl(rules, caller, new.ttl) if new.ttl is not None else None
     check_place(work, zone, name, rrtype, rules.settings.max_recordset_name_len)
     check_neighbours(work, zone, name, rrtype)
-    after = advanced(zone, work.now) if records else zone
-    made = RRset(
-        id=new_id(),
-        zone_id=zone.id,
-        zone_name=zone.name,
-        project_id=caller.project_id,
-        name=name,
-        type=rrtype,
-        ttl=ttl,
-        records=tuple(record.text for record in records),
-        description=new.description,
-        managed=False,
-        revision=after.revision,
-        born=after.revision,
-        version=1,
-        created_at=work.now,
-        updated_at=None,
-        status=Status.PENDING if records else Status.ACTIVE,
-        action=Action.CREATE if records else Action.NONE,
-    )
+    edit = Edit(zone, work.now)
     wire = _packed(zone, name, rrtype, ttl, records)
-    work.rrsets.add([(made, wire)])
-    if records:
-        publish(work, caller, zone, after, added=timed(wire, ttl, zone), rrsets=1, records=len(records))
-    else:
-        work.zones.advance(zone, zone, rrsets=1)
-    return made
+    texts = [record.text for record in records]
+    made = new_rrset(
+        zone, name, rrtype, texts, wire, ttl=ttl, project_id=caller.project_id, description=new.description
+    )
+    made = edit.put(made)
+    (after,) = apply(work, caller, edit)
+    return seen(made, after)
 
 
 def get_rrset(rules: Rules, work: Work, command: GetRRset) -> RRset:
@@ -124,49 +105,26 @@ def update_rrset(rules: Rules, work: Work, command: UpdateRRset) -> RRset:
     if records is not None:
         more = 0 if before.managed else len(records) - len(before.records)
         _check_quota(rules, work, zone, counts, rrsets=0, records=len(records), more=more)
+    edit = Edit(zone, work.now)
+    after = edit.put(_changed(rules, caller, zone, before, change, records=records), over=before)
+    (moved,) = apply(work, caller, edit)
+    return seen(after, moved)
+
+
+def _changed(
+    rules: Rules, caller: Caller, zone: Zone, before: Held, change: RRsetChange, *, records: Sequence[Rdata] | None
+) -> Held:
+    """The RRset as it is asked for; `records` None: those that it has."""
     ttl = before.ttl
     if change.ttl is not UNSET:
         ttl = fields.ttl(rules, caller, change.ttl) if change.ttl is not None else None
     description = before.description if change.description is UNSET else fields.description(change.description)
-    return _changed(work, caller, zone, before, records=records, ttl=ttl, description=description)
-
-
-def _changed(
-    work: Work,
-    caller: Caller,
-    zone: Zone,
-    before: RRset,
-    *,
-    records: Sequence[Rdata] | None,
-    ttl: int | None,
-    description: str | None,
-) -> RRset:
-    texts = before.records if records is None else tuple(record.text for record in records)
-    served = bool(texts or before.records)
-    moved = advanced(zone, work.now) if served else zone
-    old = work.rrsets.wire(before.id)
-    new = retime(old, ttl or 0) if records is None else _packed(zone, before.name, before.type, ttl, records)
-    status, action = state(
-        revision=moved.revision, born=before.born, confirmed=zone.confirmed, empty=not texts, failed=False
-    )
-    after = replace(
-        before,
-        ttl=ttl,
-        records=texts,
-        description=description,
-        revision=moved.revision if served else before.revision,
-        version=before.version + 1,
-        updated_at=work.now,
-        status=status,
-        action=action,
-    )
-    work.rrsets.change(after, new if new != old else None, records=texts != before.records)
-    if served:
-        gone, come = timed(old, before.ttl, zone), timed(new, ttl, zone)
-        same = gone == come
-        more = 0 if before.managed else len(texts) - len(before.records)
-        publish(work, caller, zone, moved, removed=b"" if same else gone, added=b"" if same else come, records=more)
-    return after
+    if records is None:
+        wire, texts = retime(before.wire, ttl or 0), before.records
+    else:
+        wire = _packed(zone, before.name, before.type, ttl, records)
+        texts = tuple([record.text for record in records])
+    return before._replace(ttl=ttl, records=texts, wire=wire, description=description)
 
 
 def delete_rrset(rules: Rules, work: Work, command: DeleteRRset) -> RRset:
@@ -186,19 +144,15 @@ def delete_rrset(rules: Rules, work: Work, command: DeleteRRset) -> RRset:
         raise BadInput("Managed records may not be deleted")
     if before.type == "NS" and before.name == zone.name:
         raise BadInput("Deleting a root zone NS record is not allowed")
-    gone = timed(work.rrsets.wire(before.id), before.ttl, zone)
-    work.rrsets.remove([before.id])
-    fewer = 0 if before.managed else -len(before.records)
-    if before.records:
-        publish(work, caller, zone, advanced(zone, work.now), removed=gone, rrsets=-1, records=fewer)
-    else:  # nothing of it was ever served
-        work.zones.advance(zone, zone, rrsets=-1)
-    return replace(before, status=Status.PENDING, action=Action.DELETE, updated_at=work.now)
+    edit = Edit(zone, work.now)
+    edit.drop(before)
+    apply(work, caller, edit)
+    return replace(seen(before, zone), status=Status.PENDING, action=Action.DELETE, updated_at=work.now)
 
 
-def found(work: Work, zone: Zone, rrset_id: str) -> RRset:
+def found(work: Work, zone: Zone, rrset_id: str) -> Held:
     """The RRset, if the zone has it. Raises RRsetNotFound."""
-    rrset = work.rrsets.get(rrset_id, zone_id=zone.id)
+    rrset = work.rrsets.held(rrset_id, zone.id)
     if rrset is None:
         raise RRsetNotFound("Could not find RecordSet")
     return rrset
@@ -217,7 +171,7 @@ def check_creatable(rules: Rules, caller: Caller, zone: Zone, name: str | None) 
     rules.policy.may("create_recordset", caller, dict(target_of(zone), recordset_name=name))
 
 
-def check_changeable(rules: Rules, caller: Caller, zone: Zone, rrset: RRset) -> None:
+def check_changeable(rules: Rules, caller: Caller, zone: Zone, rrset: Held) -> None:
     """Raise Forbidden or BadInput where the caller may not change the RRset, whatever in it."""
     _check_writable(zone)
     target = dict(target_of(zone), recordset_id=rrset.id, recordset_project_id=rrset.project_id)
@@ -231,7 +185,7 @@ def check_changeable(rules: Rules, caller: Caller, zone: Zone, rrset: RRset) -> 
         raise BadInput("Managed records may not be updated")
 
 
-def _check_kept(before: RRset, change: RRsetChange) -> None:
+def _check_kept(before: Held, change: RRsetChange) -> None:
     """A member that cannot change may be sent back as it is."""
     renamed = change.same_name is not UNSET and not fields.is_name(change.same_name, before.name)
     retyped = change.same_type is not UNSET and change.same_type != before.type

@@ -11,7 +11,8 @@ from msgspec import UNSET
 from sqlalchemy.exc import IntegrityError
 
 from redesignate.central import apex, catalogs, inbound, quotas
-from redesignate.central.change import advanced, publish, queue, queue_first
+from redesignate.central.change import apply, queue
+from redesignate.central.edit import Edit
 from redesignate.central.rules import Answers, Rules, fields, locked, own, target_of, visible
 from redesignate.central.rules.ownership import check_length, check_ownership, family, parent_in
 from redesignate.central.rules.scheduler import schedule
@@ -28,15 +29,13 @@ from redesignate.model.errors import (
     NoServersConfigured,
     ZoneHasSubZone,
 )
-from redesignate.model.ids import new_id
 from redesignate.model.paging import Page
 from redesignate.model.pool import NSRecord, Pool, ranked
 from redesignate.model.serial import following, newest
 from redesignate.model.tsigkey import Scope
-from redesignate.model.zone import Action, NewZone, Status, Zone, ZoneChange, ZoneType
+from redesignate.model.zone import Action, NewZone, Status, Zone, ZoneChange, ZoneType, new_zone
 from redesignate.store.unit import Work
 from redesignate.store.zones import Stale
-from redesignate.wire.rrset import retime
 
 
 def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
@@ -62,18 +61,16 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
     parent = parent_in(parents, pool.id)
     earlier = work.zones.departed(new.name, pool.id)
     zone = _made(rules, work.now, new, caller.project_id, pool=pool, ttl=ttl, parent=parent, earlier=earlier)
+    edit = Edit(zone, work.now, is_new=True, apex_version=apex_version, earlier=earlier)
+    apex.add(edit, pool)
     try:
-        work.zones.add(zone, apex_version=apex_version, rrsets=apex.size(zone.type))
+        apply(work, caller, edit)
     except IntegrityError as error:
         raise DuplicateZone("Duplicate Zone") from error
     work.zones.adopt(zone)
-    apex.add(work, zone, pool, caller.project_id)
-    work.journal.add(catalogs.first_entry(zone, work.now), caller)
     catalogs.add_member(work, pool, zone)
     if zone.waiting:
         inbound.begin_watch(work, zone)
-    else:
-        queue_first(work, zone, earlier)
     return zone
 
 
@@ -148,26 +145,20 @@ def _made(
     yet to drop that one takes its old content for ours."""
     settings = rules.settings
     secondary = new.type is ZoneType.SECONDARY
-    return Zone(
-        id=new_id(),
-        name=new.name,
-        type=new.type,
+    return new_zone(
+        new.name,
+        new.type,
         pool_id=pool.id,
         project_id=project_id,
         email=new.email or settings.managed_resource_email,
         ttl=ttl,
         serial=1 if secondary else following(newest(gone.serial for gone in earlier), now // SECOND),
-        revision=1,
-        confirmed=0,
         mname=ranked(pool.ns_records)[0].hostname,
         refresh=rules.random.randint(settings.default_soa_refresh_min, settings.default_soa_refresh_max),
         retry=settings.default_soa_retry,
         expire=settings.default_soa_expire,
         minimum=settings.default_soa_minimum,
-        action=Action.CREATE,
-        status=Status.PENDING,
-        version=1,
-        created_at=now,
+        now=now,
         description=new.description,
         parent_id=parent.id if parent else None,
         attributes=new.attributes,
@@ -222,16 +213,9 @@ def update_zone(rules: Rules, work: Work, command: UpdateZone) -> Zone:
         if kept.primaries != zone.primaries:
             inbound.primaries_changed(work, kept)
         return kept
-    after = advanced(zone, work.now, **changes)
-    untimed = work.rrsets.untimed(zone.id) if after.ttl != zone.ttl else b""
-    publish(
-        work,
-        caller,
-        zone,
-        after,
-        removed=retime(untimed, zone.ttl) if untimed else b"",
-        added=retime(untimed, after.ttl) if untimed else b"",
-    )
+    edit = Edit(zone, work.now)
+    edit.set(**changes)
+    (after,) = apply(work, caller, edit)
     return after
 
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from redesignate.model.zone import Action, Status
+from redesignate.model.ids import new_id
+from redesignate.model.zone import Action, SOAFields, Status, Zone, soa_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,111 @@ class RRset:
     updated_at: int | None
     status: Status
     action: Action
+
+
+class Held(NamedTuple):
+    """An RRset as its zone holds it: the stored row, member by column, with the RRs that are sent.
+
+    records  presentation texts in the order given; none for the SOA, whose data is the zone's row
+    wire     the RRs in the form of `wire/rrset.py`; with TTLs of 0 where `ttl` is None, for the zone's is written in
+    order_key  where the name stands in canonical order (`names.order_key`); None where nothing is served
+    order_key revision born version created_at updated_at   given by the edit that puts it (`central/edit.py`)
+    """
+
+    id: str
+    zone_id: str
+    project_id: str | None
+    name: str
+    type: str
+    ttl: int | None
+    records: tuple[str, ...]
+    wire: bytes
+    order_key: bytes | None
+    description: str | None
+    managed: bool
+    revision: int
+    born: int
+    version: int
+    created_at: int
+    updated_at: int | None
+
+
+def new_rrset(
+    zone: Zone,
+    name: str,
+    rrtype: str,
+    records: Sequence[str],
+    wire: bytes,
+    *,
+    ttl: int | None = None,
+    project_id: str | None,
+    description: str | None = None,
+    managed: bool = False,
+) -> Held:
+    """An RRset that is not in its zone yet."""
+    return Held(
+        id=new_id(),
+        zone_id=zone.id,
+        project_id=project_id,
+        name=name,
+        type=rrtype,
+        ttl=ttl,
+        records=tuple(records),
+        wire=wire,
+        order_key=None,
+        description=description,
+        managed=managed,
+        revision=0,
+        born=0,
+        version=0,
+        created_at=0,
+        updated_at=None,
+    )
+
+
+class ZoneFacts(SOAFields, Protocol):
+    """What of a zone its RRsets are shown with: a `Zone` has it, and so has a row that holds these columns."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def confirmed(self) -> int: ...
+    @property
+    def status(self) -> Status: ...
+
+
+def seen(row: Held, zone: ZoneFacts) -> RRset:
+    """The RRset as the API shows it: the stored row with its zone's name, status and action, and the SOA's text.
+
+    PENDING (ERROR where the zone failed) while the zone's confirmed revision is below the one that changed it last. An
+    RRset without records is not served, and so is never behind.
+    """
+    is_soa = row.type == "SOA"
+    status, action = Status.ACTIVE, Action.NONE
+    if (is_soa or row.records) and (zone.revision if is_soa else row.revision) > zone.confirmed:
+        status = Status.ERROR if zone.status is Status.ERROR else Status.PENDING
+        action = Action.CREATE if row.born > zone.confirmed else Action.UPDATE
+    return RRset(
+        id=row.id,
+        zone_id=row.zone_id,
+        zone_name=zone.name,
+        project_id=row.project_id,
+        name=row.name,
+        type=row.type,
+        ttl=row.ttl,
+        records=(soa_text(zone),) if is_soa else row.records,
+        description=row.description,
+        managed=row.managed,
+        revision=row.revision,
+        born=row.born,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        status=status,
+        action=action,
+    )
 
 
 class NewRRset(msgspec.Struct, frozen=True, kw_only=True):

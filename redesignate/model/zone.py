@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from redesignate.model.ids import new_id
 
 
 class ZoneType(Enum):
@@ -83,14 +86,81 @@ class Zone:
         return self.type is ZoneType.SECONDARY and self.transferred_at is None and self.action is not Action.DELETE
 
 
+def new_zone(
+    name: str,
+    kind: ZoneType,
+    *,
+    pool_id: str,
+    project_id: str | None,
+    email: str,
+    ttl: int,
+    serial: int,
+    mname: str,
+    refresh: int,
+    retry: int,
+    expire: int,
+    minimum: int,
+    now: int,
+    description: str | None = None,
+    parent_id: str | None = None,
+    attributes: Mapping[str, str] | None = None,
+    primaries: tuple[str, ...] = (),
+) -> Zone:
+    """A zone that nobody serves yet, at its first revision. `now` in µs."""
+    return Zone(
+        id=new_id(),
+        name=name,
+        type=kind,
+        pool_id=pool_id,
+        project_id=project_id,
+        email=email,
+        ttl=ttl,
+        serial=serial,
+        revision=1,
+        confirmed=0,
+        mname=mname,
+        refresh=refresh,
+        retry=retry,
+        expire=expire,
+        minimum=minimum,
+        action=Action.CREATE,
+        status=Status.PENDING,
+        version=1,
+        created_at=now,
+        description=description,
+        parent_id=parent_id,
+        attributes=attributes or {},
+        primaries=primaries,
+    )
+
+
 def rname(email: str) -> str:
     """A mail address as the SOA's RNAME (RFC 1035 §8): "first.last@example.org" is "first\\.last.example.org."."""
     local, _, domain = email.rpartition("@")
     return local.replace(".", "\\.") + "." + domain.rstrip(".") + "."
 
 
-def soa_text(zone: Zone) -> str:
-    """The zone's SOA rdata (RFC 1035 §3.3.13), computed from its row, so that no change has to write it."""
+class SOAFields(Protocol):
+    """What an SOA's text is made of: a `Zone`, or a row with these columns. Times in seconds."""
+
+    @property
+    def mname(self) -> str: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def serial(self) -> int: ...
+    @property
+    def refresh(self) -> int: ...
+    @property
+    def retry(self) -> int: ...
+    @property
+    def expire(self) -> int: ...
+    @property
+    def minimum(self) -> int: ...
+
+
+def soa_text(zone: SOAFields) -> str:
+    """A zone's SOA rdata (RFC 1035 §3.3.13), computed from its row, so that no change has to write it."""
     times = f"{zone.refresh} {zone.retry} {zone.expire} {zone.minimum}"
     return f"{zone.mname} {rname(zone.email)} {zone.serial} {times}"
 

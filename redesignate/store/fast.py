@@ -23,6 +23,13 @@ from sqlalchemy.sql.selectable import Select
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
+class Module:
+    """A part of the store, bound to the connection of one transaction."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+
 class Rows:
     """What a statement gave: the part of SQLAlchemy's result that the store uses."""
 

@@ -10,11 +10,11 @@ from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select, true
+from sqlalchemy import Row, and_, bindparam, or_, select, true
 
 from redesignate.model.ids import shard_of
 from redesignate.model.inbound import Inbound
-from redesignate.store.fast import run
+from redesignate.store.fast import Module, run
 from redesignate.store.outbox import FAR, NEVER
 from redesignate.store.schema import inbound
 from redesignate.store.zones import Stale
@@ -38,11 +38,8 @@ LONGEST_WAIT = 40 * 86400 * 1_000_000
 """µs: no row is ever due later than this; one that is was written by a clock that has been set back since."""
 
 
-class InboundRows:
+class InboundRows(Module):
     """The rows of one transaction."""
-
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
 
     def add(self, zone_id: str, now: int) -> None:
         """A row for a new zone, due at once. One statement."""

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from redesignate.model.caller import Caller
 from redesignate.model.ids import shard_of
-from redesignate.store.fast import run
+from redesignate.store.fast import Module, run
 from redesignate.store.schema import journal
 
 
@@ -36,38 +36,31 @@ class Entry:
 _ADD = journal.insert()
 
 
-class Journal:
+class Journal(Module):
     """The journal of one transaction."""
 
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
-        self._new: list[dict[str, object]] = []
-
-    def add(self, entry: Entry, caller: Caller | None) -> None:
-        """Insert one revision, with the next `flush`."""
-        row = {
-            "zone_id": entry.zone_id,
-            "revision": entry.revision,
-            "shard": shard_of(entry.zone_id),
-            "serial_from": entry.serial_from,
-            "serial_to": entry.serial_to,
-            "full": entry.full,
-            "removed": entry.removed,
-            "added": entry.added,
-            "soa_from": entry.soa_from,
-            "soa_to": entry.soa_to,
-            "at": entry.at,
-            "user_id": caller.user_id[:64] if caller and caller.user_id else None,
-            "project_id": caller.project_id[:36] if caller and caller.project_id else None,
-            "request_id": caller.request_id[:64] if caller else None,
-        }
-        self._new.append(row)
-
-    def flush(self) -> None:
-        """Insert what was added. One statement for all."""
-        if self._new:
-            new, self._new = self._new, []
-            run(self._conn, _ADD, new)
+    def add(self, entries: Sequence[tuple[Entry, Caller | None]]) -> None:
+        """Insert revisions, each with who made it. One statement."""
+        rows = [
+            {
+                "zone_id": entry.zone_id,
+                "revision": entry.revision,
+                "shard": shard_of(entry.zone_id),
+                "serial_from": entry.serial_from,
+                "serial_to": entry.serial_to,
+                "full": entry.full,
+                "removed": entry.removed,
+                "added": entry.added,
+                "soa_from": entry.soa_from,
+                "soa_to": entry.soa_to,
+                "at": entry.at,
+                "user_id": caller.user_id[:64] if caller and caller.user_id else None,
+                "project_id": caller.project_id[:36] if caller and caller.project_id else None,
+                "request_id": caller.request_id[:64] if caller else None,
+            }
+            for entry, caller in entries
+        ]
+        run(self._conn, _ADD, rows)
 
     def published(self, pairs: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
         """Those of these (zone, serial) pairs that some revision in the journal had. One query."""
@@ -102,5 +95,4 @@ class Journal:
 
     def forget(self, zone_ids: list[str]) -> None:
         """Drop the whole journal of zones that are purged."""
-        self.flush()
         self._conn.execute(journal.delete().where(journal.c.zone_id.in_(zone_ids)))

@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
+from redesignate.store.fast import Module
 from redesignate.store.schema import members
 from redesignate.store.zones import Stale
 
 
-class Members:
+class Members(Module):
     """Group membership of one transaction."""
-
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
 
     def hold(self, group: str, member: str, now: int, until: int) -> tuple[str, ...]:
         """Renew a member's lease, drop those that ran out; who is left, sorted.

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, literal, or_, select
+from sqlalchemy import Row, and_, bindparam, literal, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from redesignate.model.clock import SECOND
 from redesignate.model.ids import shard_of
-from redesignate.model.zone import Action, ZoneType
-from redesignate.store.fast import run
+from redesignate.model.zone import Action, Zone, ZoneType
+from redesignate.store.fast import Module, run
 from redesignate.store.schema import outbox, peer_states, zones
 from redesignate.store.zones import LIVE, Stale
 
@@ -23,7 +23,6 @@ JUST_TAKEN = 300_000
 FAR = 600 * SECOND
 """Longer than any lease: a time further ahead was written by a clock that has been set back."""
 # Built once, as in store.zones.
-_HELD = select(outbox.c.lease_until, outbox.c.leased_at).where(outbox.c.zone_id == bindparam("z"))
 _ADD = outbox.insert()
 _RAISE = (
     outbox.update()
@@ -36,6 +35,7 @@ _WAITING = and_(
 )
 """As `Zone.waiting`: nothing is there that a server could be told of."""
 _MINE = outbox.c.zone_id.in_(bindparam("zones", expanding=True))
+_HELD = select(outbox.c.zone_id, outbox.c.lease_until, outbox.c.leased_at).where(_MINE)
 _FREE = or_(
     outbox.c.lease_until <= bindparam("now"),
     outbox.c.lease_until > bindparam("far"),
@@ -65,65 +65,35 @@ def releaser(zone_id: str, worker: str | None) -> str:
     return f"after {zone_id} of {worker}"[:128]
 
 
-class Outbox:
+class Outbox(Module):
     """The outbox of one transaction."""
 
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
-        self._queued: dict[str, bool] = {}
-        """Zones queued in this transaction, and whether a hint is wanted."""
-        self._raised: dict[str, dict[str, Any]] = {}
+    def enqueue(self, queued: Collection[Zone], now: int) -> list[str]:
+        """Have zones brought to their revisions. Call under the zones' locks. At most three statements. Raises Stale.
 
-    def enqueue(self, zone_id: str, pool_id: str, revision: int, now: int) -> bool:
-        """Have the zone brought to `revision`. Call under the zone's lock. Two statements, then one in a transaction.
-
-        Returns whether a hint is wanted: not where a worker has just taken the row, for its report will see the new
-        revision. One that has held it for longer, or has said so, waits for a slow server.
+        Returns the zones that a hint is wanted for: not those whose row a worker has just taken, for its report will
+        see the new revision. One that has held it for longer, or has said so, waits for a slow server.
         """
-        if zone_id not in self._queued:
-            held = run(self._conn, _HELD, {"z": zone_id}).first()
-            if held is None:
-                row = {
-                    "zone_id": zone_id,
-                    "pool_id": pool_id,
-                    "shard": shard_of(zone_id),
-                    "revision": revision,
-                    "queued_at": now,
-                    "next_try": now,
-                    "attempts": 0,
-                    "lease_owner": None,
-                    "lease_until": NEVER,
-                    "leased_at": None,
-                }
-                self._add(row)
-                self._queued[zone_id] = True
-                return True
-            just_taken = held.leased_at is not None and abs(now - held.leased_at) < JUST_TAKEN
-            self._queued[zone_id] = held.lease_until <= now or not just_taken
-        self._raised[zone_id] = {"z": zone_id, "p": pool_id, "r": revision, "t": now}
-        return self._queued[zone_id]
-
-    def flush(self) -> None:
-        """Write the newest revision of each zone that was queued again. One statement a zone."""
-        raised, self._raised = self._raised, {}
-        for given in raised.values():
+        held = {row.zone_id: row for row in run(self._conn, _HELD, {"zones": [zone.id for zone in queued]})}
+        new = [zone for zone in queued if zone.id not in held]
+        again = [zone for zone in queued if zone.id in held]
+        if new:
+            self._add(new, now)
+        if again:
+            given = [{"z": zone.id, "p": zone.pool_id, "r": zone.revision, "t": now} for zone in again]
             run(self._conn, _RAISE, given)
+        return [zone.id for zone in new] + [zone.id for zone in again if _wants_hint(held[zone.id], now)]
 
-    def enqueue_after(
-        self, zone_id: str, pool_id: str, revision: int, now: int, *, until: int, released_by: str | None
-    ) -> None:
+    def enqueue_after(self, zone: Zone, now: int, *, until: int, released_by: str | None) -> None:
         """Queue a zone that nobody may begin before `until`, or before `release_after` with the same `released_by`.
 
-        One statement.
+        One statement. Raises Stale.
         """
-        times = {"queued_at": now, "next_try": now, "lease_until": until, "leased_at": now}
-        rest = {"shard": shard_of(zone_id), "revision": revision, "attempts": 0, "lease_owner": released_by}
-        self._add({"zone_id": zone_id, "pool_id": pool_id} | times | rest)
+        self._add([zone], now, lease_until=until, leased_at=now, lease_owner=released_by)
 
     def take(self, zone_ids: Collection[str], now: int) -> list[tuple[str, str | None, int]]:
         """Remove these zones' rows, whatever they ask for; the leases (zone, owner, until) that some worker still has
         on them. Two statements."""
-        self._settle()
         mine = outbox.c.zone_id.in_(list(zone_ids))
         rows = self._conn.execute(select(outbox).where(mine).with_for_update()).all()
         if rows:
@@ -139,15 +109,26 @@ class Outbox:
             self._conn.execute(outbox.update().where(waiting).values(free))
         return found
 
-    def _settle(self) -> None:
-        """Before rows are read or taken away: what was queued is there, and is looked at anew the next time."""
-        self.flush()
-        self._queued.clear()
-
-    def _add(self, row: dict[str, Any]) -> None:
-        """Insert a row. Raises Stale where a change of the pool has just made one."""
+    def _add(self, queued: Collection[Zone], now: int, **more: Any) -> None:
+        """Insert rows. Raises Stale where a change of the pool has just made one."""
+        rows = [
+            {
+                "zone_id": zone.id,
+                "pool_id": zone.pool_id,
+                "shard": shard_of(zone.id),
+                "revision": zone.revision,
+                "queued_at": now,
+                "next_try": now,
+                "attempts": 0,
+                "lease_owner": None,
+                "lease_until": NEVER,
+                "leased_at": None,
+            }
+            | more
+            for zone in queued
+        ]
         try:
-            run(self._conn, _ADD, row)
+            run(self._conn, _ADD, rows)
         except IntegrityError as error:
             raise Stale from error
 
@@ -187,7 +168,6 @@ class Outbox:
         A row that asks for something newer, or was queued anew since it was read, stays.
         """
         if done:
-            self._settle()
             given = [{"z": zone_id, "r": revision, "q": queued} for zone_id, revision, queued in done]
             run(self._conn, _FINISH, given)
 
@@ -237,5 +217,9 @@ class Outbox:
 
     def forget(self, zone_id: str) -> None:
         """Remove a zone's row, whatever it asks for."""
-        self._settle()
         self._conn.execute(outbox.delete().where(outbox.c.zone_id == zone_id))
+
+
+def _wants_hint(held: Row[Any], now: int) -> bool:
+    just_taken = held.leased_at is not None and abs(now - held.leased_at) < JUST_TAKEN
+    return held.lease_until <= now or not just_taken

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Row, bindparam, select
 
 from redesignate.model.work import PeerState, Role
-from redesignate.store.fast import run
+from redesignate.store.fast import Module, run
 from redesignate.store.schema import peer_states
 
 ERROR_LENGTH = 255
@@ -25,11 +25,8 @@ _CHANGE = (
 )
 
 
-class Peers:
+class Peers(Module):
     """Peer states of one transaction."""
-
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
 
     def of(self, zone_ids: Collection[str]) -> dict[str, dict[str, PeerState]]:
         """The states of these zones, by zone and peer. One query."""

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RRsets: rows and back. Status and action are computed from the zone's confirmed revision, never written."""
+"""RRsets: rows and back. Status and action are computed from the zone's confirmed revision, never written.
+
+The texts that filters look in stand apart (`store/rrsetdata.py`)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Connection,
     Row,
     Select,
     and_,
@@ -23,17 +24,15 @@ from sqlalchemy import (
     select,
 )
 
-from redesignate.model.names import order_key
 from redesignate.model.paging import Condition, ListQuery, Page
-from redesignate.model.rrset import RRset
-from redesignate.model.zone import Action, Status, rname
-from redesignate.store.fast import run
+from redesignate.model.rrset import Held, RRset, seen
+from redesignate.model.zone import Status
+from redesignate.store.fast import Module, run
 from redesignate.store.listing import matches, page, where
+from redesignate.store.rrsetdata import DATA_PREFIX
 from redesignate.store.schema import rrset_data, rrsets, zones
 from redesignate.store.zones import LIVE
 
-DATA_PREFIX = 255
-"""How much of a record's text the filter by data sees."""
 AT_ONCE = 100
 PAGE_OCTETS = 2 * 2**20
 """A page ends after so much text of records, at the next multiple of AT_ONCE."""
@@ -59,40 +58,37 @@ _QUERY = select(*_COLUMNS).join_from(rrsets, zones, rrsets.c.zone_id == zones.c.
 _ONE = _QUERY.where(rrsets.c.id == bindparam("i"), zones.c.deleted == LIVE)
 _ONE_OF_ZONE = _ONE.where(rrsets.c.zone_id == bindparam("z"))
 _TYPES_AT = select(rrsets.c.type).where(rrsets.c.zone_id == bindparam("z"), rrsets.c.name == bindparam("n"))
-_WIRE = select(rrsets.c.wire).where(rrsets.c.id == bindparam("i"))
 _A_DEPARTED_ZONE = select(zones.c.id).where(zones.c.deleted_at > 0).limit(1)
+_HELD = select(*(rrsets.c[name] for name in Held._fields)).where(rrsets.c.zone_id == bindparam("z"))
+_HELD_ONE = _HELD.where(rrsets.c.id == bindparam("i"))
+_HELD_AT = _HELD.where(rrsets.c.name == bindparam("n"), rrsets.c.type == bindparam("t"))
+_IN_ORDER = (rrsets.c.name, rrsets.c.type)
+_FIRST = _HELD.order_by(*_IN_ORDER).limit(bindparam("most"))
+_NEXT = _FIRST.where(
+    rrsets.c.name >= bindparam("n"),
+    or_(rrsets.c.name > bindparam("n"), rrsets.c.type > bindparam("t")),
+)
+_UNTIMED = (
+    _HELD.where(rrsets.c.id > bindparam("i"), rrsets.c.ttl.is_(None), ~_SOA)
+    .order_by(rrsets.c.id)
+    .limit(bindparam("most"))
+)
 _ADD = rrsets.insert()
-_ADD_DATA = rrset_data.insert()
 _REMOVE = rrsets.delete().where(rrsets.c.id.in_(bindparam("ids", expanding=True)))
-_REMOVE_DATA = rrset_data.delete().where(rrset_data.c.rrset_id.in_(bindparam("ids", expanding=True)))
+_CHANGING = ("ttl", "records", "wire", "order_key", "description", "revision", "version", "updated_at")
+_CHANGE = (
+    rrsets.update()
+    .where(rrsets.c.id == bindparam("i"))
+    .values({column: bindparam(f"v_{column}") for column in _CHANGING})
+)
+BULK = 1000
+"""Rows of one statement."""
+_FEW = 20
+"""Rows that are changed one by one; more are taken out and put in, which every database does in bulk."""
 
 
-class Held(NamedTuple):
-    """An RRset as a transfer compares it; `wire` without the TTLs of those that take the zone's (`ttl` None)."""
-
-    id: str
-    name: str
-    type: str
-    ttl: int | None
-    wire: bytes
-    description: str | None
-    managed: bool
-    born: int
-    version: int
-    created_at: int
-    project_id: str | None
-
-
-_WHOLE = select(*(rrsets.c[name] for name in Held._fields)).where(rrsets.c.zone_id == bindparam("z"), ~_SOA)
-_BULK = 1000
-
-
-class RRsets:
+class RRsets(Module):
     """The RRsets of one transaction. A deleted RRset's row is gone; the journal remembers it."""
-
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
-        self._new_data: list[dict[str, Any]] = []
 
     def get(self, rrset_id: str, *, zone_id: str | None = None) -> RRset | None:
         """One RRset of a living zone. One query."""
@@ -104,55 +100,58 @@ class RRsets:
         """The types that the zone has at one name. One query on (zone_id, name)."""
         return set(run(self._conn, _TYPES_AT, {"z": zone_id, "n": name}).scalars())
 
-    def find(self, zone_id: str, name: str, rrtype: str) -> RRset | None:
-        """The RRset of a name and type. One query."""
-        query = _QUERY.where(rrsets.c.zone_id == zone_id, rrsets.c.name == name, rrsets.c.type == rrtype)
-        row = self._conn.execute(query).first()
-        return _rrset(row) if row else None
+    def held(self, rrset_id: str, zone_id: str) -> Held | None:
+        """An RRset of the zone with its RRs. One query."""
+        row = run(self._conn, _HELD_ONE, {"i": rrset_id, "z": zone_id}).first()
+        return _held(row) if row else None
 
-    def wire(self, rrset_id: str) -> bytes:
-        """The RRset's RRs in the form of the journal; empty for the SOA. One query."""
-        return bytes(run(self._conn, _WIRE, {"i": rrset_id}).scalar_one())
+    def held_at(self, zone_id: str, name: str, rrtype: str) -> Held | None:
+        """The RRset of a name and type with its RRs. One query."""
+        row = run(self._conn, _HELD_AT, {"z": zone_id, "n": name, "t": rrtype}).first()
+        return _held(row) if row else None
 
-    def untimed(self, zone_id: str) -> bytes:
-        """Every RR of the zone that takes the zone's TTL, for a change of that. Grows with the zone."""
-        query = select(rrsets.c.wire).where(rrsets.c.zone_id == zone_id, rrsets.c.ttl.is_(None), ~_SOA)
-        return b"".join(self._conn.execute(query.order_by(rrsets.c.name, rrsets.c.type)).scalars())
+    def walk(self, zone_id: str) -> Iterator[Held]:
+        """Every RRset of a zone by name and type, in the order of their octets. A query a thousand, when it is reached:
+        what was written meanwhile further on is seen, and memory does not grow with the zone."""
+        given: dict[str, Any] = {"z": zone_id, "most": BULK}
+        rows = run(self._conn, _FIRST, given)
+        while True:
+            some = [_held(row) for row in rows]
+            yield from some
+            if len(some) < BULK:
+                return
+            rows = run(self._conn, _NEXT, given | {"n": some[-1].name, "t": some[-1].type})
 
-    def whole(self, zone_id: str) -> dict[tuple[str, str], Held]:
-        """Everything but the SOA that a zone holds, by name and type. One query; grows with the zone."""
-        return {(row.name, row.type): Held(*row) for row in run(self._conn, _WHOLE, {"z": zone_id})}
+    def untimed(self, zone_id: str) -> Iterator[Held]:
+        """Each RRset that takes the zone's TTL. A query a thousand, when it is reached."""
+        last = ""
+        while True:
+            some = [_held(row) for row in run(self._conn, _UNTIMED, {"z": zone_id, "i": last, "most": BULK})]
+            yield from some
+            if len(some) < BULK:
+                return
+            last = some[-1].id
 
-    def remove_many(self, rrset_ids: Sequence[str]) -> None:
-        """Delete any number of RRsets. Two statements a thousand."""
-        for at in range(0, len(rrset_ids), _BULK):
-            self.remove(rrset_ids[at : at + _BULK])
+    def add(self, new: Sequence[Held]) -> None:
+        """Insert RRsets. One statement. Raises IntegrityError where name and type are taken."""
+        rows = [held._asdict() | {"records": _encode_records(held.records).decode()} for held in new]
+        run(self._conn, _ADD, rows)
 
-    def add(self, new: Sequence[tuple[RRset, bytes]]) -> None:
-        """Insert RRsets with their wire form. Two statements. Raises IntegrityError where name and type are taken."""
-        run(self._conn, _ADD, [_row(rrset) | {"wire": wire} for rrset, wire in new])
-        self._add_data([rrset for rrset, _ in new])
-
-    def change(self, after: RRset, wire: bytes | None, *, records: bool) -> None:
-        """Write an RRset over its row; `wire` None and `records` False leave those. 1 or 3 statements."""
-        row = _row(after)
-        if wire is not None:
-            row["wire"] = wire
-        self._conn.execute(rrsets.update().where(rrsets.c.id == after.id).values(row))
-        if records:
-            self.flush()
-            self._conn.execute(rrset_data.delete().where(rrset_data.c.rrset_id == after.id))
-            self._add_data([after])
+    def change(self, changed: Sequence[Held]) -> None:
+        """Write RRsets over their rows: what an edit may change of them. One statement, two for many."""
+        if len(changed) > _FEW:
+            self.remove([held.id for held in changed])
+            self.add(changed)
+        else:
+            run(self._conn, _CHANGE, [_changing(held) for held in changed])
 
     def remove(self, rrset_ids: Sequence[str]) -> None:
-        """Delete RRsets. Two statements."""
-        self.flush()
-        run(self._conn, _REMOVE_DATA, {"ids": list(rrset_ids)})
-        run(self._conn, _REMOVE, {"ids": list(rrset_ids)})
+        """Delete any number of RRsets. One statement a thousand."""
+        for at in range(0, len(rrset_ids), BULK):
+            run(self._conn, _REMOVE, {"ids": list(rrset_ids[at : at + BULK])})
 
     def forget(self, zone_ids: Sequence[str]) -> None:
-        """Delete every RRset of zones that are purged. Two statements."""
-        self.flush()
+        """Delete every RRset of zones that are purged, and its texts. Two statements."""
         self._conn.execute(rrset_data.delete().where(rrset_data.c.zone_id.in_(zone_ids)))
         self._conn.execute(rrsets.delete().where(rrsets.c.zone_id.in_(zone_ids)))
 
@@ -220,20 +219,6 @@ class RRsets:
         departed = with_zones.where(*scope, zones.c.deleted_at > 0)
         return every - int(self._conn.execute(departed).scalar_one())
 
-    def _add_data(self, new: Sequence[RRset]) -> None:
-        rows = [
-            {"rrset_id": rrset.id, "position": at, "zone_id": rrset.zone_id, "data": text[:DATA_PREFIX]}
-            for rrset in new
-            for at, text in enumerate(rrset.records)
-        ]
-        self._new_data += rows
-
-    def flush(self) -> None:
-        """Insert the texts that filters see, of the RRsets that were added. One statement for all."""
-        if self._new_data:
-            new, self._new_data = self._new_data, []
-            run(self._conn, _ADD_DATA, new)
-
 
 def _where(condition: Condition) -> ColumnElement[bool]:
     if condition.field == "status":
@@ -253,56 +238,47 @@ def _with_status(condition: Condition) -> ColumnElement[bool]:
     return or_(false(), *wanted)
 
 
-def _row(rrset: RRset) -> dict[str, Any]:
-    return {
-        "id": rrset.id,
-        "zone_id": rrset.zone_id,
-        "project_id": rrset.project_id,
-        "name": rrset.name,
-        "type": rrset.type,
-        "ttl": rrset.ttl,
-        "records": msgspec.json.encode(rrset.records).decode(),
-        "order_key": order_key(rrset.name, rrset.zone_name) if rrset.records or rrset.type == "SOA" else None,
-        "description": rrset.description,
-        "managed": rrset.managed,
-        "revision": rrset.revision,
-        "born": rrset.born,
-        "version": rrset.version,
-        "created_at": rrset.created_at,
-        "updated_at": rrset.updated_at,
-    }
+class _Zone(NamedTuple):
+    """The zone that an RRset is listed with."""
+
+    name: str
+    revision: int
+    confirmed: int
+    status: Status
+    mname: str
+    email: str
+    serial: int
+    refresh: int
+    retry: int
+    expire: int
+    minimum: int
 
 
+_encode_records = msgspec.json.Encoder().encode
 _decode_records = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-def state(*, revision: int, born: int, confirmed: int, empty: bool, failed: bool) -> tuple[Status, Action]:
-    """An RRset's status and action: behind while the zone's confirmed revision is below the one that changed it."""
-    if empty or revision <= confirmed:
-        return Status.ACTIVE, Action.NONE
-    action = Action.CREATE if born > confirmed else Action.UPDATE
-    return (Status.ERROR if failed else Status.PENDING), action
+def _changing(held: Held) -> dict[str, Any]:
+    row = held._asdict() | {"records": _encode_records(held.records).decode()}
+    return {"i": held.id} | {f"v_{column}": row[column] for column in _CHANGING}
+
+
+def _held(row: Row[Any]) -> Held:
+    held = Held._make(row)
+    return held._replace(records=_decode_records(row.records), wire=bytes(held.wire), managed=bool(held.managed))
 
 
 def _rrset(row: Row[Any]) -> RRset:
-    is_soa = row.type == "SOA"
-    records = (_soa(row),) if is_soa else _decode_records(row.records)
-    status, action = state(
-        revision=row.zone_revision if is_soa else row.revision,
-        born=row.born,
-        confirmed=row.zone_confirmed,
-        empty=not records,
-        failed=row.zone_status == Status.ERROR.value,
-    )
-    return RRset(
+    held = Held(
         id=row.id,
         zone_id=row.zone_id,
-        zone_name=row.zone_name,
         project_id=row.project_id,
         name=row.name,
         type=row.type,
         ttl=row.ttl,
-        records=records,
+        records=_decode_records(row.records),
+        wire=b"",
+        order_key=None,
         description=row.description,
         managed=bool(row.managed),
         revision=row.revision,
@@ -310,10 +286,9 @@ def _rrset(row: Row[Any]) -> RRset:
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
-        status=status,
-        action=action,
     )
-
-
-def _soa(row: Row[Any]) -> str:
-    return f"{row.mname} {rname(row.email)} {row.serial} {row.refresh} {row.retry} {row.expire} {row.minimum}"
+    zone = _Zone(
+        row.zone_name, row.zone_revision, row.zone_confirmed, Status(row.zone_status), row.mname, row.email, row.serial,
+        row.refresh, row.retry, row.expire, row.minimum,
+    )  # fmt: skip
+    return seen(held, zone)

@@ -6,22 +6,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Row, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from redesignate.model.ids import new_id
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.service import Service, ServiceState
+from redesignate.store.fast import Module
 from redesignate.store.listing import page, where
 from redesignate.store.schema import services
 from redesignate.store.zones import Stale
 
 
-class Services:
+class Services(Module):
     """Service rows of one transaction."""
-
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
 
     def get(self, service_id: str) -> Service | None:
         """One row."""

@@ -25,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
 from redesignate.observe.log import events
+from redesignate.store.ending import Ending
 from redesignate.store.engine import EngineOptions, engine, make_room
 from redesignate.store.errors import AGAIN, CROWDED, is_full, refuse, said, unsure
 from redesignate.store.group import GroupCommit
@@ -82,6 +83,7 @@ class Work:
         self.rrsets = RRsets(connection)
         self.journal = Journal(connection)
         self.outbox = Outbox(connection)
+        self.ending = Ending(connection, self.journal, self.outbox)
         self.inbound = InboundRows(connection)
         self.peers = Peers(connection)
         self.pools = Pools(connection, secrets)
@@ -90,12 +92,6 @@ class Work:
         self.tsigkeys = TSIGKeys(connection, secrets)
         self.members = Members(connection)
         self.hints: list[str] = []
-
-    def flush(self) -> None:
-        """Write what was gathered: rows that several changes of one transaction add, in one statement a table."""
-        self.rrsets.flush()
-        self.journal.flush()
-        self.outbox.flush()
 
 
 class Store:
@@ -211,7 +207,7 @@ class Store:
             self._in_time(deadline)
             work = Work(connection, self.clock, self._secrets)
             result = do(work)
-            work.flush()
+            work.hints += work.ending.write(work.now)
             self._in_time(deadline)  # whoever slept for minutes must not undo what others did meanwhile
             return work, result
 

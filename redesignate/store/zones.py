@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Integer, Row, and_, bindparam, func, select
 
 from redesignate.model.ids import shard_of
 from redesignate.model.names import reverse_key
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.zone import Action, Status, Zone, ZoneType
-from redesignate.store.fast import run
+from redesignate.store.fast import Module, run
 from redesignate.store.listing import following, page, where
 from redesignate.store.schema import outbox, zones
 
@@ -70,15 +72,16 @@ _SETTLING = ("confirmed", "status", "action")
 _SETTLE = zones.update().where(_ONE_REVISION).values({name: bindparam(f"v_{name}") for name in _SETTLING})
 
 
+_resting = attrgetter(*[one.name for one in fields(Zone) if one.name not in (*_MOVING, "shared")])
+"""Members of a zone that a change of its RRsets leaves as they are."""
+
+
 class Stale(Exception):
     """The zone's row moved on between reading and writing it; the unit of work runs the use-case again."""
 
 
-class Zones:
+class Zones(Module):
     """The zones of one transaction."""
-
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
 
     def get(self, zone_id: str) -> Zone | None:
         """A living zone. One query."""
@@ -103,15 +106,15 @@ class Zones:
         query = select(zones.c.id).where(zones.c.id.in_(list(zone_ids)), zones.c.hard_delete)
         return set(self._conn.execute(query).scalars())
 
-    def add(self, zone: Zone, *, apex_version: int, rrsets: int) -> None:
-        """Insert a zone. Raises IntegrityError where the pool has one of the name."""
+    def add(self, zone: Zone, *, apex_version: int, rrsets: int, records: int = 0) -> None:
+        """Insert a zone that holds so much. One statement. Raises IntegrityError where the pool has one of the name."""
         row = _row(zone) | {
             "shard": shard_of(zone.id),
             "reverse_key": reverse_key(zone.name),
             "apex_version": apex_version,
             "hard_delete": False,
             "rrset_count": rrsets,
-            "record_count": 0,
+            "record_count": records,
             "deleted": LIVE,
         }
         run(self._conn, _ADD, row)
@@ -121,12 +124,20 @@ class Zones:
 
         The comparison counts even under the row lock: a Galera node certifies the write, not the lock.
         """
-        changed = _difference(_row(before), _row(after)) | more
-        if changed.keys() <= set(_MOVING):
-            values = _bound(_row(after), _MOVING) | {"more_rrsets": rrsets, "more_records": records}
-            if run(self._conn, _ADVANCE, {"z": before.id, "r": before.revision} | values).rowcount != 1:
+        given = {"z": before.id, "r": before.revision, "more_rrsets": rrsets, "more_records": records}
+        if not more and _resting(before) == _resting(after):
+            given |= {
+                "v_serial": after.serial,
+                "v_revision": after.revision,
+                "v_action": after.action.value,
+                "v_status": after.status.value,
+                "v_version": after.version,
+                "v_updated_at": after.updated_at,
+            }
+            if run(self._conn, _ADVANCE, given).rowcount != 1:
                 raise Stale
             return
+        changed = _difference(_row(before), _row(after)) | more
         if rrsets:
             changed["rrset_count"] = zones.c.rrset_count + rrsets
         if records:
@@ -356,8 +367,8 @@ def _zone(row: Row[Any]) -> Zone:
         created_at=row.created_at,
         description=row.description,
         parent_id=row.parent_id,
-        attributes=_pairs(row.attributes),
-        primaries=_texts(row.primaries),
+        attributes={} if row.attributes == "{}" else _decode_pairs(row.attributes),
+        primaries=() if row.primaries == "[]" else _decode_texts(row.primaries),
         updated_at=row.updated_at,
         transferred_at=row.transferred_at,
         deleted_at=row.deleted_at,
@@ -366,11 +377,3 @@ def _zone(row: Row[Any]) -> Zone:
 
 _decode_pairs = msgspec.json.Decoder(dict[str, str]).decode
 _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
-
-
-def _pairs(text: str) -> dict[str, str]:
-    return {} if text == "{}" else _decode_pairs(text)
-
-
-def _texts(text: str) -> tuple[str, ...]:
-    return () if text == "[]" else _decode_texts(text)

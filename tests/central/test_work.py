@@ -375,7 +375,7 @@ def test_a_row_that_is_left_of_an_earlier_zone_touches_nothing(build: Build) -> 
     task = lagging_deletion(central)
     central.said(task, failing(central.well(task), 1))
     names = [central.zone(caller=admin()), central.zone(caller=admin(), attributes={"pool_id": second.id})]
-    central.store.transact(lambda work: work.outbox.enqueue(task.zone_id, task.pool_id, task.revision, central.time))
+    central.store.transact(lambda work: work.outbox.enqueue(work.zones.many([task.zone_id]).values(), central.time))
     (left,) = central.call(BeginWork(worker="w", zone_ids=(task.zone_id,)))
     assert (left.present, left.superseded) == (False, True)
     central.said(left, central.well(left), worker="w")

@@ -143,7 +143,7 @@ class Nursery:
                 soa_to=rrset.soa(zone),
                 at=1,
             )
-            work.journal.add(entry, None)
+            work.ending.journal(entry, None)
 
         self.store.transact(do)
         return planted
@@ -177,7 +177,7 @@ class Nursery:
                 soa_to=rrset.soa(after),
                 at=1,
             )
-            work.journal.add(entry, None)
+            work.ending.journal(entry, None)
             work.zones.advance(before, after)
 
         self.store.transact(do)

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from typing import Any
 
+from redesignate.model.names import order_key
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target
-from redesignate.model.rrset import RRset
+from redesignate.model.rrset import Held, RRset
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.unit import Store, Work
 
@@ -48,6 +50,13 @@ def rrset(of: Zone, name: str = "www", rrtype: str = "A", **given: Any) -> RRset
         "born": 1, "version": 1, "created_at": 5, "updated_at": None, "status": Status.PENDING, "action": Action.CREATE,
     }  # fmt: skip
     return RRset(**(values | given))
+
+
+def held(of: Zone, name: str = "www", rrtype: str = "A", *, wire: bytes = b"x", **given: Any) -> Held:
+    """An RRset as it is stored."""
+    values = dataclasses.asdict(rrset(of, name, rrtype, **given))
+    key = order_key(values["name"], of.name) if values["records"] else None
+    return Held(wire=wire, order_key=key, **{name: value for name, value in values.items() if name in Held._fields})
 
 
 def full_pool() -> Pool:

@@ -18,7 +18,7 @@ from redesignate.store.engine import EngineOptions, engine, normalised
 from redesignate.store.listing import following
 from redesignate.store.unit import Store
 from tests.store.databases import Database
-from tests.store.makers import add, rrset, zone
+from tests.store.makers import add, held, zone
 from tests.support.mariadb import MariaDB
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=5)
@@ -47,8 +47,9 @@ def test_a_store_works_with_the_url_of_many_installations(mariadb: MariaDB) -> N
     migrate.upgrade(url)
     store, one = Store(url), zone(description="\U0001f600")
     add(store, one)
-    held = rrset(one, records=("\U0001f600",), project_id="p")
-    store.transact(lambda work: work.rrsets.add([(held, b"x")]))
+    made = held(one, records=("\U0001f600",), project_id="p")
+    store.transact(lambda work: work.rrsets.add([made]))
+    store.transact(lambda work: work.ending.texts(gone=(), come=[made]))
     with store.read() as work:
         assert not work.zones.foreign_below(one.name, None)
         for field, value in (("data", "\U0001f600*"), ("data", "\u00e9*"), ("description", "*\U0001f600")):

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.service import ServiceState
 from redesignate.model.zone import Status, Zone, ZoneType
-from redesignate.store import migrate
+from redesignate.store import migrate, rrsetdata
 from redesignate.store.listing import matches
 from redesignate.store.schema import RRSET_ORDERS, ZONE_ORDERS
 from redesignate.store.unit import Store
-from tests.store.makers import add, full_pool, new_id, rrset, zone
+from tests.store.makers import add, full_pool, held, new_id, zone
 
 ZONE_KEYS = ("id", "project_id", *ZONE_ORDERS)
 RRSET_KEYS = ("id", "project_id", "zone_id", *RRSET_ORDERS)
@@ -85,13 +85,14 @@ def filled(shared_url: str) -> Iterator[tuple[Store, str, list[Zone]]]:
     ]  # fmt: skip
     add(store, *zones)
     made = [
-        rrset(
+        held(
             zones[at % 2], name=f"n{at}", rrtype=("A", "TXT")[at % 2], ttl=(None, 5, 5, 0)[at % 4], description=word,
             updated_at=at % 3 or None, created_at=at // 4, project_id=project, records=(f"data{at % 3}", f"x{word}"),
         )
         for at, word in enumerate(WORDS)
     ]  # fmt: skip
-    store.transact(lambda work: work.rrsets.add([(one, b"x") for one in made]))
+    store.transact(lambda work: work.rrsets.add(made))
+    store.transact(lambda work: rrsetdata.add(work.conn, made))
     yield store, project, zones
     store.close()
 

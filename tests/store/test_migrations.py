@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,11 +19,10 @@ from redesignate.model.inbound import Inbound
 from redesignate.model.zone import Action, ZoneType
 from redesignate.store import migrate, schema
 from redesignate.store.engine import engine
-from redesignate.store.rrsets import _row
 from redesignate.store.schema import rrsets
 from redesignate.store.unit import Store
 from tests.store.databases import Database
-from tests.store.makers import add, rrset, zone
+from tests.store.makers import add, held, zone
 from tests.support.servers import free_port
 
 
@@ -126,9 +126,10 @@ def test_record_sets_of_before_have_their_place_in_the_order_after_the_upgrade(
     store, of = Store(url), zone("example.org.")
     add(store, of)
     odd = {"www": b"www\0", "a\\000.b": b"b\0a\1\1\0", "b": b"b\0", "*.b": b"b\0*\0"}
-    sets = [(rrset(of, name=name), b"x") for name in odd] + [(rrset(of, name="empty", records=()), b"")]
-    rows = [_row(one) | {"wire": wire} for one, wire in sets]
-    old = [{name: value for name, value in row.items() if name != "order_key"} for row in rows]
+    sets = [held(of, name) for name in odd] + [held(of, "empty", wire=b"", records=())]
+    old = [one._asdict() | {"records": json.dumps(one.records)} for one in sets]
+    for row in old:
+        del row["order_key"]
     store.transact(lambda work: [work.conn.execute(rrsets.insert().values(row)) for row in old] and None)
     step = importlib.import_module("redesignate.store.migrations.versions.0004_order_key")
     monkeypatch.setattr(step, "STEP", 2)

@@ -13,7 +13,7 @@ from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.store import migrate
 from redesignate.store.schema import RRSET_ORDERS, ZONE_ORDERS
 from redesignate.store.unit import Store, Work
-from tests.store.makers import POOL, add, new_id, rrset, zone
+from tests.store.makers import POOL, add, held, new_id, zone
 
 BIG = {"zones", "rrsets", "rrset_data", "journal", "outbox", "peer_states"}
 Planned = Callable[[Callable[[Work], object]], list[str]]
@@ -26,8 +26,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     migrate.upgrade(made.url)
     zones = [zone(project_id=f"p{n % 7}", description=str(n), email=f"{n}@b.org") for n in range(500)]
     add(made, *zones)
-    sets = [rrset(zones[n % 5], name=f"n{n}", project_id=f"p{n % 3}", description=str(n), ttl=n) for n in range(2000)]
-    made.transact(lambda work: work.rrsets.add([(one, b"x") for one in sets]))
+    sets = [held(zones[n % 5], name=f"n{n}", project_id=f"p{n % 3}", description=str(n), ttl=n) for n in range(2000)]
+    made.transact(lambda work: work.rrsets.add(sets))
     yield made
     made.close()
 
@@ -138,11 +138,13 @@ QUESTIONS: dict[str, Callable[[Work], object]] = {
     "purgeable": lambda work: work.zones.purgeable(5, 0, 4095, 10),
     "rrset": lambda work: work.rrsets.get(IDENT),
     "types at": lambda work: work.rrsets.types_at(IDENT, "a.org."),
-    "find": lambda work: work.rrsets.find(IDENT, "a.org.", "A"),
-    "untimed": lambda work: work.rrsets.untimed(IDENT),
+    "held": lambda work: work.rrsets.held(IDENT, IDENT),
+    "held at": lambda work: work.rrsets.held_at(IDENT, "a.org.", "A"),
+    "walk": lambda work: list(work.rrsets.walk(IDENT)),
+    "untimed": lambda work: list(work.rrsets.untimed(IDENT)),
     "lease": lambda work: work.outbox.lease("w", [IDENT], 5, 9),
     "overdue": lambda work: work.outbox.overdue(5, 0, 4095, 10),
-    "enqueue": lambda work: work.outbox.enqueue(IDENT, POOL, 1, 5),
+    "enqueue": lambda work: work.outbox.enqueue([zone()], 5),
     "hurry": lambda work: work.outbox.hurry(POOL, IDENT, 5),
     "peers": lambda work: work.peers.of([IDENT]),
     "forget peers": lambda work: work.peers.forget_peers([IDENT]),

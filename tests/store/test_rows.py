@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from redesignate.model.caller import Caller
 from redesignate.model.errors import Misconfigured
+from redesignate.model.rrset import seen
 from redesignate.model.service import ServiceState
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.work import PeerState, Role
@@ -23,7 +24,7 @@ from redesignate.store.outbox import NEVER
 from redesignate.store.secrets import Secrets
 from redesignate.store.unit import Store
 from redesignate.store.zones import Counts, Stale
-from tests.store.makers import add, full_pool, full_zone, new_id, rrset, zone
+from tests.store.makers import add, full_pool, full_zone, held, new_id, zone
 
 
 def get(store: Store, zone_id: str) -> Zone | None:
@@ -88,30 +89,23 @@ def test_a_settled_deletion_frees_the_name(store: Store) -> None:
 def test_rrsets(store: Store, given: dict[str, Any]) -> None:
     of = zone()
     add(store, of)
-    one = rrset(of, **({"rrtype": given.pop("type")} if "type" in given else {}), **given)
     wire = bytes(range(256)) * 300
-    store.transact(lambda work: work.rrsets.add([(one, wire)]))
+    one = held(of, **({"rrtype": given.pop("type")} if "type" in given else {}), wire=wire, **given)
+    store.transact(lambda work: work.rrsets.add([one]))
     with store.read() as work:
-        found = work.rrsets.get(one.id)
-        assert found is not None
-        assert replace(found, status=one.status, action=one.action) == one
-        assert work.rrsets.wire(one.id) == wire
+        assert work.rrsets.get(one.id) == seen(one, of)
+        assert work.rrsets.held(one.id, of.id) == work.rrsets.held_at(of.id, one.name, one.type) == one
+        assert list(work.rrsets.walk(of.id)) == [one]
         assert work.rrsets.types_at(of.id, one.name) == {one.type}
-        assert work.rrsets.find(of.id, one.name, one.type) == found
         assert work.rrsets.get(one.id, zone_id=new_id()) is None
-    changed = replace(found, ttl=5, records=("192.0.2.9",), version=2)
-    store.transact(lambda work: work.rrsets.change(changed, b"new", records=True))
+        assert work.rrsets.held(one.id, new_id()) is None
+    changed = one._replace(ttl=5, records=("192.0.2.9",), version=2, wire=b"new")
+    store.transact(lambda work: work.rrsets.change([changed]))
     with store.read() as work:
-        found = work.rrsets.get(one.id)
-        assert found is not None
-        assert replace(found, status=one.status, action=one.action) == replace(
-            changed, status=one.status, action=one.action
-        )
-        assert work.rrsets.wire(one.id) == b"new"
+        assert work.rrsets.held(one.id, of.id) == changed
     store.transact(lambda work: work.rrsets.remove([one.id]))
     with store.read() as work:
         assert work.rrsets.get(one.id) is None
-        assert not work.conn.execute(text("SELECT 1 FROM rrset_data WHERE rrset_id = :i"), {"i": one.id}).first()
 
 
 def test_journal(store: Store) -> None:
@@ -121,7 +115,7 @@ def test_journal(store: Store) -> None:
         added=b"\0" * 2**20, soa_from=b"a", soa_to=b"b", at=2**53,
     )  # fmt: skip
     caller = Caller(request_id="r" * 99, user_id="u" * 99, project_id="p" * 99)
-    store.transact(lambda work: work.journal.add(entry, caller))
+    store.transact(lambda work: work.journal.add([(entry, caller)]))
     with store.read() as work:
         row = work.conn.execute(text("SELECT * FROM journal WHERE zone_id = :i"), {"i": of.id}).one()
     assert (row.revision, row.serial_from, row.serial_to, row.at) == (2**60, 2**32 - 1, 1, 2**53)
@@ -131,7 +125,8 @@ def test_journal(store: Store) -> None:
 
 def test_outbox(store: Store) -> None:
     of = zone()
-    assert store.transact(lambda work: work.outbox.enqueue(of.id, of.pool_id, 5, 100))
+    of = replace(of, revision=5)
+    assert store.transact(lambda work: work.outbox.enqueue([of], 100)) == [of.id]
     with store.read() as work:
         row = work.outbox.rows([of.id])[of.id]
     assert (row.revision, row.queued_at, row.next_try, row.lease_until) == (5, 100, 100, NEVER)
@@ -144,8 +139,8 @@ def test_outbox(store: Store) -> None:
 
 
 def test_a_row_queued_anew_for_its_pool_is_not_finished_by_who_read_it_before(store: Store) -> None:
-    of = zone(pool_id=new_id())
-    store.transact(lambda work: work.outbox.enqueue(of.id, of.pool_id, 5, 100))
+    of = zone(pool_id=new_id(), revision=5)
+    store.transact(lambda work: work.outbox.enqueue([of], 100))
     store.transact(lambda work: work.outbox.lease("w", [of.id], 100, 900))
     store.transact(lambda work: work.outbox.enqueue_pool(of.pool_id, 200))
     store.transact(lambda work: work.outbox.finish([(of.id, 5, 100)]))

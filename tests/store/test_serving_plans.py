@@ -12,7 +12,7 @@ from redesignate.model.names import order_key
 from redesignate.model.zone import Zone
 from redesignate.store.serving import Snapshot
 from redesignate.store.unit import Store, Work
-from tests.store.makers import add, new_id, rrset, zone
+from tests.store.makers import add, held, new_id, zone
 
 LARGE = 20_000
 
@@ -36,15 +36,15 @@ def large(url: str) -> tuple[str, Zone]:
     store, ours = Store(url), zone()
     small = [zone() for _ in range(300)]
     add(store, ours, *small)
-    sets = [rrset(of, name=f"n{n}", id=new_id()) for of in small for n in range(4)]
-    store.transact(lambda work: work.rrsets.add([(one, b"x") for one in sets]))
+    sets = [held(of, name=f"n{n}", id=new_id()) for of in small for n in range(4)]
+    store.transact(lambda work: work.rrsets.add(sets))
     with store.engine.connect() as connection:
         statement = "ANALYZE TABLE rrsets" if store.engine.dialect.name == "mysql" else "ANALYZE rrsets"
         connection.exec_driver_sql(statement)
         connection.commit()
-    sets = [rrset(ours, name=f"h{n}", id=new_id()) for n in range(LARGE)]
+    sets = [held(ours, name=f"h{n}", id=new_id()) for n in range(LARGE)]
     for at in range(0, LARGE, 5000):
-        some = [(one, b"x") for one in sets[at : at + 5000]]
+        some = sets[at : at + 5000]
         store.transact(lambda work, some=some: work.rrsets.add(some))  # type: ignore[misc]  # bound for each round
     store.close()
     return url, ours

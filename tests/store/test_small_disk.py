@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from redesignate.model.errors import Unavailable
 from redesignate.store import engine, migrate
 from redesignate.store.unit import Retries, Store
-from tests.store.makers import add, rrset, zone
+from tests.store.makers import add, held, zone
 
 MB = 2**20
 
@@ -41,12 +40,12 @@ def test_writing_goes_on_at_once_when_a_full_disk_has_space_again(disk: Path) ->
     migrate.upgrade(url)
     store = Store(url, retries=Retries(attempts=1))
     add(store, one)
-    held = rrset(one)
-    store.transact(lambda work: work.rrsets.add([(held, b"x")]))
+    made = held(one)
+    store.transact(lambda work: work.rrsets.add([made]))
 
     def write(number: int) -> None:
         wire = os.urandom(20_000)
-        store.transact(lambda work: work.rrsets.change(replace(held, version=number), wire, records=False))
+        store.transact(lambda work: work.rrsets.change([made._replace(version=number, wire=wire)]))
 
     (disk / "filler").write_bytes(b"x" * 21 * MB)
     with pytest.raises(Unavailable, match="disk is full"):
@@ -75,10 +74,10 @@ def test_the_log_is_short_again_after_a_long_transaction(tmp_path: Path) -> None
     migrate.upgrade(url)
     store = Store(url)
     add(store, one)
-    sets = [(rrset(one, name=f"{n}.{one.name}"), os.urandom(60_000)) for n in range(1000)]
+    sets = [held(one, str(n), wire=os.urandom(60_000)) for n in range(1000)]
     store.transact(lambda work: work.rrsets.add(sets))
     assert log_size(tmp_path) > 50 * MB
     for number in range(3):
-        store.transact(lambda work, number=number: work.rrsets.remove([sets[number][0].id]))  # type: ignore[misc]
+        store.transact(lambda work, number=number: work.rrsets.remove([sets[number].id]))  # type: ignore[misc]
     assert log_size(tmp_path) <= engine.WAL_PAGES * engine.PAGE
     store.close()

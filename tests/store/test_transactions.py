@@ -20,7 +20,7 @@ from redesignate.store.engine import EngineOptions
 from redesignate.store.unit import Retries, Store, Work
 from redesignate.store.zones import Stale
 from tests.store.databases import Database
-from tests.store.makers import add, new_id, rrset, zone
+from tests.store.makers import add, held, new_id, zone
 from tests.support.mariadb import MariaDB
 from tests.support.postgres import Postgres
 
@@ -197,7 +197,7 @@ def test_a_snapshot_stays_as_it_was_while_a_writer_commits(store: Store) -> None
     with store.read() as work:
         before = work.zones.listed(query, project_id=one.project_id, catalogs=False)
         store.transact(lambda unit: unit.zones.advance(one, replace(one, revision=2, serial=7)))
-        store.transact(lambda unit: unit.rrsets.add([(rrset(one), b"x")]))
+        store.transact(lambda unit: unit.rrsets.add([held(one)]))
         add(store, zone(project_id=one.project_id))
         assert work.zones.listed(query, project_id=one.project_id, catalogs=False) == before
         assert work.zones.get(one.id) == one
@@ -231,7 +231,7 @@ def test_writers_of_one_zone_queue(store: Store) -> None:
 def test_of_many_threads_one_leases_a_row(store: Store) -> None:
     zones = [zone() for _ in range(5)]
     for one in zones:
-        store.transact(lambda work, one=one: work.outbox.enqueue(one.id, one.pool_id, 1, 10))  # type: ignore[misc]
+        store.transact(lambda work, one=one: work.outbox.enqueue([one], 10))  # type: ignore[misc]
     ids = [one.id for one in zones]
     start = threading.Barrier(8)
 

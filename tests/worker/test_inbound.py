@@ -70,7 +70,7 @@ def test_a_zone_of_many_messages_comes_in(plane: Plane, primary: Primary) -> Non
     zone = secondary(plane, primary.address)
     came(plane, zone, 2026010101)
     with plane.store.read() as work:
-        assert len(work.rrsets.whole(zone.id)) == 1501
+        assert sum(1 for held in work.rrsets.walk(zone.id) if held.type != "SOA") == 1501
 
 
 def test_a_worker_without_hints_finds_the_zone(tmp_path: Path, primary: Primary) -> None:
