@@ -8,7 +8,7 @@ A question is one member of the union of all commands, told apart by its tag; an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, reduce
+from functools import reduce
 from operator import or_
 from typing import Any, TypeVar
 
@@ -50,14 +50,11 @@ class _Answer(msgspec.Struct, frozen=True):
 _answer = msgspec.json.Decoder(_Answer).decode
 
 
-@cache
-def _questions() -> msgspec.json.Decoder[Command[Any]]:
-    return msgspec.json.Decoder(reduce(or_, ALL))
-
-
-@cache
-def _replies(command: type[Command[Any]]) -> Callable[[bytes | msgspec.Raw], Any]:
-    return msgspec.json.Decoder(reply_type(command)).decode
+# Made here, by one thread: a type whose description another thread is still making crashes msgspec (SIGSEGV).
+_questions: msgspec.json.Decoder[Command[Any]] = msgspec.json.Decoder(reduce(or_, ALL))
+_replies: dict[type[Command[Any]], Callable[[bytes | msgspec.Raw], Any]] = {
+    command: msgspec.json.Decoder(reply_type(command)).decode for command in ALL
+}
 
 
 def question(command: Command[Any]) -> bytes:
@@ -67,7 +64,7 @@ def question(command: Command[Any]) -> bytes:
 
 def asked(body: bytes) -> Command[Any]:
     """The command that was asked. Raises msgspec.ValidationError or DecodeError on what is none."""
-    return _questions().decode(body)
+    return _questions.decode(body)
 
 
 def answer(value: object) -> bytes:
@@ -86,7 +83,7 @@ def told(command: Command[R], body: bytes) -> R:
     try:
         heard = _answer(body)
         if heard.problem is None:
-            reply: R = _replies(type(command))(heard.ok)
+            reply: R = _replies[type(command)](heard.ok)
             return reply
     except msgspec.DecodeError as error:
         raise Problem(f"Central's answer makes no sense ({error}); are all services of one version?") from error

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -125,3 +127,24 @@ def test_what_may_have_been_carried_out_is_not_carried_out_again() -> None:
         pytest.fail("carried out again")
 
     assert ask_all(never, unsure) == [errors.Unavailable] * 3
+
+
+NO_DECODER_LATER = """
+import msgspec
+from redesignate.bus import codec
+from redesignate.commands.zones import GetZone
+from redesignate.model.caller import operator
+
+msgspec.json.Decoder = None
+command = GetZone(caller=operator("req-1"), zone_id="z")
+assert codec.asked(codec.question(command)) == command
+try:
+    codec.told(command, b'{"ok": null}')
+except Exception as error:
+    assert "makes no sense" in str(error), error
+"""
+
+
+def test_every_decoder_is_there_before_the_first_thread_needs_one() -> None:
+    """msgspec reads through a null pointer where two threads make the first decoder of one type."""
+    subprocess.run([sys.executable, "-c", NO_DECODER_LATER], check=True, timeout=60)
