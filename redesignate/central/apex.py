@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from redesignate.central.change import apply
 from redesignate.central.edit import Edit
 from redesignate.model.pool import Pool, ranked
@@ -13,6 +15,12 @@ from redesignate.store.unit import Work
 from redesignate.wire.rrset import pack
 
 
+class _Whose(TypedDict):
+    project_id: str | None
+    managed: bool
+    typed_name: str | None
+
+
 def size(kind: ZoneType) -> int:
     """How many RRsets `add` makes for a zone of this type."""
     return 2 if kind is ZoneType.PRIMARY else 1
@@ -21,11 +29,11 @@ def size(kind: ZoneType) -> int:
 def add(edit: Edit, pool: Pool) -> None:
     """Put the SOA (its data is the zone's row) and, for a PRIMARY zone, the pool's NS set into a new zone."""
     zone = edit.zone
-    edit.put(new_rrset(zone, zone.name, "SOA", (), b"", project_id=zone.project_id, managed=True))
+    whose: _Whose = {"project_id": zone.project_id, "managed": True, "typed_name": zone.typed_name}
+    edit.put(new_rrset(zone, zone.name, "SOA", (), b"", **whose))
     if zone.type is ZoneType.PRIMARY:
         names = _nameservers(pool)
-        wire = _ns_wire(zone, names)
-        edit.put(new_rrset(zone, zone.name, "NS", names, wire, project_id=zone.project_id, managed=True))
+        edit.put(new_rrset(zone, zone.name, "NS", names, _ns_wire(zone, names), **whose))
 
 
 def refresh(work: Work, zone_id: str) -> bool:

@@ -17,6 +17,7 @@ from redesignate.central.rules.placement import check_neighbours, check_place
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
 from redesignate.model.caller import Caller
 from redesignate.model.errors import BadInput, Forbidden, InvalidObject, MarkerNotFound, RRsetNotFound
+from redesignate.model.names import typed
 from redesignate.model.paging import Page
 from redesignate.model.quota import check
 from redesignate.model.rdata import Rdata
@@ -51,7 +52,15 @@ def create_rrset(rules: Rules, work: Work, command: CreateRRset) -> RRset:
     wire = _packed(zone, name, rrtype, ttl, records)
     texts = [record.text for record in records]
     made = new_rrset(
-        zone, name, rrtype, texts, wire, ttl=ttl, project_id=caller.project_id, description=new.description
+        zone,
+        name,
+        rrtype,
+        texts,
+        wire,
+        ttl=ttl,
+        project_id=caller.project_id,
+        description=new.description,
+        typed_name=typed(new.name, name),
     )
     made = edit.put(made)
     (after,) = apply(work, caller, edit)

@@ -61,7 +61,16 @@ def _change(edit: Edit, content: Content, pair: Pair) -> Change:
     texts, zone = content.text((name, rrtype)), edit.zone
     new: Held
     if stored is None:
-        new = new_rrset(zone, name, rrtype, texts, given.wire, ttl=given.ttl, project_id=zone.project_id)
+        new = new_rrset(
+            zone,
+            name,
+            rrtype,
+            texts,
+            given.wire,
+            ttl=given.ttl,
+            project_id=zone.project_id,
+            typed_name=zone.typed_name if name == zone.name else None,
+        )
     else:
         new = stored._replace(records=texts, wire=given.wire, ttl=given.ttl)
     return Change(stored, edit.stamped(new, stored))

@@ -29,6 +29,7 @@ from redesignate.model.errors import (
     NoServersConfigured,
     ZoneHasSubZone,
 )
+from redesignate.model.names import typed
 from redesignate.model.paging import Page
 from redesignate.model.pool import NSRecord, Pool, ranked
 from redesignate.model.serial import following, newest
@@ -61,6 +62,7 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
     parent = parent_in(parents, pool.id)
     earlier = work.zones.departed(new.name, pool.id)
     zone = _made(rules, work.now, new, caller.project_id, pool=pool, ttl=ttl, parent=parent, earlier=earlier)
+    zone = replace(zone, typed_name=typed(command.new.name, zone.name))
     edit = Edit(zone, work.now, is_new=True, apex_version=apex_version, earlier=earlier)
     apex.add(edit, pool)
     try:

@@ -41,7 +41,7 @@ def _found(job: Job, named: str) -> list[Zone]:
 def _show(job: Job, zone: Zone) -> None:
     peers = job.central.call(ZonePeers(caller=job.caller, zone_id=zone.id))
     wait = f" ({zone.action.value})" if zone.action.value != "NONE" else ""
-    job.screen.line(f"{zone.name}  {zone.status.value}{wait}  serial {zone.serial}", "bold")
+    job.screen.line(f"{zone.shown_name}  {zone.status.value}{wait}  serial {zone.serial}", "bold")
     job.screen.line(f"id {zone.id}  pool {zone.pool_id}  project {zone.project_id or '-'}", "dim")
     if not peers:
         job.screen.line("Its pool has no servers; see `pool show-config`.", "yellow")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Domain names: text, order, wire form, and which names may be a zone's, an RRset's or a target's.
 
-Text is absolute (ends with a dot). `canonical` gives the one form that names have everywhere inside: lower case
+Text is absolute (ends with a dot). `canonical` gives the one form that names are compared in, everywhere: lower case
 (RFC 4343), A-labels (RFC 5890), escapes only where needed (RFC 1035 §5.1). What stands here knows no zone and no
 neighbour; placement is central's.
 """
@@ -56,6 +56,14 @@ def absolute(text: str) -> str:
         text = _to_ascii(text)
     _check_dot(text)
     return _join(_split(text))
+
+
+def typed(text: str, name: str) -> str | None:
+    """How the name whose canonical form is `name` was typed, in what case; None where that is the same.
+
+    In A-labels either way. Names are shown so, and never compared so.
+    """
+    return None if text == name or (given := absolute(text)) == name else given
 
 
 def _check_dot(text: str) -> None:

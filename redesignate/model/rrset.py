@@ -16,9 +16,10 @@ from redesignate.model.zone import Action, SOAFields, Status, Zone, soa_text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RRset:
-    """An RRset as stored, with the facts of its zone that its status is computed from.
+    """An RRset as it is shown, with the facts of its zone that its status is computed from.
 
-    name      absolute, lower case, A-label form: "www.example.org."
+    name zone_name   absolute, in A-label form, in the case that was typed: "WWW.example.org."; `Held` has the one that
+              is compared
     type      mnemonic, "A" or "TYPE65280"
     ttl       seconds, 0 to 2**31-1 (RFC 2181 §8); None takes the zone's
     records   presentation texts in the order given, no duplicates; may be empty (nothing is served then)
@@ -51,6 +52,7 @@ class Held(NamedTuple):
 
     records  presentation texts in the order given; none for the SOA, whose data is the zone's row
     wire     the RRs in the form of `wire/rrset.py`; with TTLs of 0 where `ttl` is None, for the zone's is written in
+    name     absolute, lower case, A-label form: "www.example.org."; `typed_name` as it was typed, where that differs
     order_key  where the name stands in canonical order (`names.order_key`); None where nothing is served
     order_key revision born version created_at updated_at   given by the edit that puts it (`central/edit.py`)
     """
@@ -71,6 +73,7 @@ class Held(NamedTuple):
     version: int
     created_at: int
     updated_at: int | None
+    typed_name: str | None = None
 
 
 def new_rrset(
@@ -84,6 +87,7 @@ def new_rrset(
     project_id: str | None,
     description: str | None = None,
     managed: bool = False,
+    typed_name: str | None = None,
 ) -> Held:
     """An RRset that is not in its zone yet."""
     return Held(
@@ -103,6 +107,7 @@ def new_rrset(
         version=0,
         created_at=0,
         updated_at=None,
+        typed_name=typed_name,
     )
 
 
@@ -110,7 +115,7 @@ class ZoneFacts(SOAFields, Protocol):
     """What of a zone its RRsets are shown with: a `Zone` has it, and so has a row that holds these columns."""
 
     @property
-    def name(self) -> str: ...
+    def shown_name(self) -> str: ...
     @property
     def revision(self) -> int: ...
     @property
@@ -133,9 +138,9 @@ def seen(row: Held, zone: ZoneFacts) -> RRset:
     return RRset(
         id=row.id,
         zone_id=row.zone_id,
-        zone_name=zone.name,
+        zone_name=zone.shown_name,
         project_id=row.project_id,
-        name=row.name,
+        name=row.typed_name or row.name,
         type=row.type,
         ttl=row.ttl,
         records=(soa_text(zone),) if is_soa else row.records,

@@ -44,7 +44,7 @@ class Action(Enum):
 class Zone:
     """A zone as stored.
 
-    name       absolute, lower case, A-label form: "example.org."
+    name       absolute, lower case, A-label form: "example.org."; `typed_name` as it was typed, where that differs
     serial     what DNS sees, 1 to 2**32-1; rises with every change, in the change's transaction
     revision   orders everything inside, from 1; `confirmed` is the highest that the pool's threshold serves
     mname      the SOA's primary server: the pool's NS record of best priority when last changed
@@ -79,6 +79,12 @@ class Zone:
     updated_at: int | None = None
     transferred_at: int | None = None
     deleted_at: int | None = None
+    typed_name: str | None = None
+
+    @property
+    def shown_name(self) -> str:
+        """The name as users see it: in the case that was typed."""
+        return self.typed_name or self.name
 
     @property
     def waiting(self) -> bool:

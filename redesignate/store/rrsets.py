@@ -41,7 +41,7 @@ _SOA = rrsets.c.type == "SOA"
 _REVISION = case((_SOA, zones.c.revision), else_=rrsets.c.revision)
 _COLUMNS = (
     *(column for column in rrsets.c if column.name not in {"wire", "order_key"}),
-    zones.c.name.label("zone_name"),
+    func.coalesce(zones.c.typed_name, zones.c.name).label("zone_name"),
     zones.c.confirmed.label("zone_confirmed"),
     zones.c.status.label("zone_status"),
     zones.c.revision.label("zone_revision"),
@@ -241,7 +241,7 @@ def _with_status(condition: Condition) -> ColumnElement[bool]:
 class _Zone(NamedTuple):
     """The zone that an RRset is listed with."""
 
-    name: str
+    shown_name: str
     revision: int
     confirmed: int
     status: Status
@@ -286,6 +286,7 @@ def _rrset(row: Row[Any]) -> RRset:
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        typed_name=row.typed_name,
     )
     zone = _Zone(
         row.zone_name, row.zone_revision, row.zone_confirmed, Status(row.zone_status), row.mname, row.email, row.serial,

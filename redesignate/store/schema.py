@@ -2,7 +2,8 @@
 """The tables. Portable over SQLite, PostgreSQL, MariaDB and MySQL; a record type needs no migration.
 
 Times are microseconds since 1970 (BIGINT), ids are UUIDs as text, serials and revisions are BIGINT because a DNS
-serial is unsigned. Text compares by octet everywhere (utf8mb4_bin, "C"), because names are stored lower case.
+serial is unsigned. Text compares by octet everywhere (utf8mb4_bin, "C"), because names are stored lower case;
+`typed_name` is how the user typed one, where that differs: shown, never compared.
 Each list order of the API has its index, so that a page costs the same at the end of the list as at its start.
 """
 
@@ -55,6 +56,7 @@ zones = Table(
     Column("project_id", _name(36)),
     Column("pool_id", _name(36), nullable=False),
     Column("name", _name(), nullable=False),
+    Column("typed_name", _name()),
     Column("reverse_key", _name(), nullable=False),
     Column("type", _name(9), nullable=False),
     Column("email", _name(), nullable=False),
@@ -106,6 +108,7 @@ rrsets = Table(
     Column("zone_id", _name(36), nullable=False),
     Column("project_id", _name(36)),
     Column("name", _name(), nullable=False),
+    Column("typed_name", _name()),
     Column("type", _name(16), nullable=False),
     Column("ttl", Integer),
     Column("records", _LONG, nullable=False),

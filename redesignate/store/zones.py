@@ -319,6 +319,7 @@ def _row(zone: Zone) -> dict[str, Any]:
         "project_id": zone.project_id,
         "pool_id": zone.pool_id,
         "name": zone.name,
+        "typed_name": zone.typed_name,
         "type": zone.type.value,
         "email": zone.email,
         "description": zone.description,
@@ -372,6 +373,7 @@ def _zone(row: Row[Any]) -> Zone:
         updated_at=row.updated_at,
         transferred_at=row.transferred_at,
         deleted_at=row.deleted_at,
+        typed_name=row.typed_name,
     )
 
 

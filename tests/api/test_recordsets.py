@@ -101,7 +101,7 @@ def test_a_recordset_sent_back_as_it_was_read_is_no_fault(zone: Zone) -> None:
 def test_the_name_may_be_sent_back_as_it_was_typed(zone: Zone) -> None:
     made = zone.add("WWW.example.org.").json
     answer = zone.asker.ask("PUT", f"{zone.path}/{made['id']}", {"name": "WWW.example.org.", "ttl": 60})
-    assert (answer.status, answer.json["name"]) == (202, "www.example.org.")
+    assert (answer.status, answer.json["name"]) == (202, "WWW.example.org.")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def apex(central: CentralDriver, zone: Zone, rrtype: str) -> RRset:
 
 def test_a_new_rrset_is_pending_and_raises_its_zone(central: CentralDriver, zone: Zone) -> None:
     made = central.rrset(zone, "WWW", ttl=60, description="words", caller=admin())
-    assert (made.name, made.type, made.ttl, made.description) == ("www.example.org.", "A", 60, "words")
+    assert (made.name, made.type, made.ttl, made.description) == ("WWW.example.org.", "A", 60, "words")
     assert (made.status, made.action, made.version, made.project_id) == (Status.PENDING, Action.CREATE, 1, "p1")
     assert central.look(made) == made
     raised = central.get(zone.id)

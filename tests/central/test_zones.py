@@ -30,8 +30,8 @@ def test_a_new_zone_is_pending_with_soa_and_ns_of_its_pool(central: CentralDrive
     assert zone.serial == START // 1_000_000
     assert central.get(zone.id) == zone
     there = central.rrsets(zone)
-    assert there["example.org.", "NS"].records == ("ns1.example.net.", "ns2.example.net.")
-    assert there["example.org.", "SOA"].records == (soa_text(zone),)
+    assert there["Example.ORG.", "NS"].records == ("ns1.example.net.", "ns2.example.net.")
+    assert there["Example.ORG.", "SOA"].records == (soa_text(zone),)
     assert all(rrset.managed for rrset in there.values())
     assert central.hints == [zone.id]
 

@@ -22,7 +22,7 @@ from redesignate.store.engine import engine
 from redesignate.store.schema import rrsets
 from redesignate.store.unit import Store
 from tests.store.databases import Database
-from tests.store.makers import add, held, zone
+from tests.store.makers import add, add_as_of, held, zone
 from tests.support.servers import free_port
 
 
@@ -108,7 +108,7 @@ def test_secondary_zones_of_before_are_asked_for_after_the_upgrade(database: Dat
     migrate.upgrade(url, "0002")
     store = Store(url)
     living, going, own = zone(type=ZoneType.SECONDARY), zone(type=ZoneType.SECONDARY, action=Action.DELETE), zone()
-    add(store, living, going, own)
+    add_as_of(url, living, going, own)
     migrate.upgrade(url)
     with store.read() as work:
         assert work.inbound.due(1, 10) == (living.id,)
@@ -124,12 +124,12 @@ def test_record_sets_of_before_have_their_place_in_the_order_after_the_upgrade(
     url = database.new()
     migrate.upgrade(url, "0003")
     store, of = Store(url), zone("example.org.")
-    add(store, of)
+    add_as_of(url, of)
     odd = {"www": b"www\0", "a\\000.b": b"b\0a\1\1\0", "b": b"b\0", "*.b": b"b\0*\0"}
     sets = [held(of, name) for name in odd] + [held(of, "empty", wire=b"", records=())]
     old = [one._asdict() | {"records": json.dumps(one.records)} for one in sets]
     for row in old:
-        del row["order_key"]
+        del row["order_key"], row["typed_name"]
     store.transact(lambda work: [work.conn.execute(rrsets.insert().values(row)) for row in old] and None)
     step = importlib.import_module("redesignate.store.migrations.versions.0004_order_key")
     monkeypatch.setattr(step, "STEP", 2)

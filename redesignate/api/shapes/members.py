@@ -60,6 +60,7 @@ class Member:
     about      what it is, in a sentence
     required   whether a POST must give it, other than as null
     field      what the model calls it, where that differs
+    shown_as   what the model calls it to be shown, where that differs again
     """
 
     name: str
@@ -69,6 +70,7 @@ class Member:
     required: bool = False
     null: Null = Null.NEVER
     field: str = ""
+    shown_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ RECORDSET: Shape[NewRRset, RRsetChange] = Shape(
     Member("zone_id", ID, "The zone that it is in."),
     Member("zone_name", Shown("string"), "That zone's name."),
     Member("project_id", Shown("string"), "The project that made it."),
-    Member("name", Text(NAME_LENGTH), "The owner name, absolute, as it was given.", Write.ONCE, required=True),
+    Member("name", Text(NAME_LENGTH), "The owner name, absolute, as it was typed.", Write.ONCE, required=True),
     Member("type", Text(), "The type of its records, by its mnemonic.", Write.ONCE, required=True),
     Member("records", Texts("list of records"), "The records' data, in presentation form.", Write.ALWAYS),
     Member("ttl", TTL, "Seconds; null takes the zone's.", Write.ALWAYS, null=Null.VALUE),

@@ -40,7 +40,7 @@ class Shape(Generic[N, C]):
         self.noun, self.members = noun, members
         self._make, self._alter = new, change
         stored = [member for member in members if member.kind is not EMPTY]
-        self._values = attrgetter(*[member.field or member.name for member in stored])
+        self._values = attrgetter(*[member.shown_as or member.field or member.name for member in stored])
         self._times = [at for at, member in enumerate(stored) if member.kind is TIME]
         self._link = _LINKED.sub("%s", link)
         self._linked = attrgetter(*_LINKED.findall(link)) if link else None
