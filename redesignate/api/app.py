@@ -27,15 +27,15 @@ def build(central: Central, settings: ApiSettings, authenticate: Authenticator) 
 
 
 class Gate:
-    """Falcon's middleware: who asks, under which address, and whether the answer's form suits them."""
+    """Falcon's middleware: the caller, the base of links, and whether the client accepts JSON."""
 
     def __init__(self, settings: ApiSettings, authenticate: Authenticator) -> None:
         self._settings, self._authenticate = settings, authenticate
 
     def process_request(self, req: Request, resp: falcon.Response) -> None:
-        """Set the request's caller and base; turn away all but the operators during maintenance."""
+        """Set the request's caller and base; refuse all but operators during maintenance."""
         if req.method not in falcon.HTTP_METHODS:
-            req.method = "TRACE"  # which no path takes: a verb that nobody knows is 405 as well
+            req.method = "TRACE"  # no path takes it, so that an unknown verb is 405 as well
         identity = self._authenticate.identity(req.env)
         settings = self._settings
         if settings.maintenance_mode and settings.maintenance_mode_role.lower() not in identity.roles:

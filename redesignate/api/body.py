@@ -9,18 +9,18 @@ from wsgiref.types import WSGIEnvironment
 from redesignate.model.errors import BadInput
 
 DISCARDED = 32 * 2**20
-"""Bytes read in vain: a client that is still sending would see its connection reset instead of our answer."""
+"""Bytes that are read and discarded, since a client that is still sending would see a reset instead of our answer."""
 
 
 class TooLarge(Exception):
-    """The body passes the limit. What the client had still to send is thrown away, if it is not too much."""
+    """The body passes the limit. What the client has yet to send is discarded, unless it is too much."""
 
 
 def read(environ: WSGIEnvironment, limit: int) -> bytes:
     """The body, whole.
 
-    Raises TooLarge, BadInput (a length that is no number; a body that ends before its length or within a chunk, which
-    is an incomplete message, RFC 9112 §6.3: half of a body may well be readable and mean something else).
+    Raises TooLarge, BadInput (a length that is not a number; a body that ends before its length or within a chunk: an
+    incomplete message, RFC 9112 §6.3, of which half may well be readable and mean something else).
     """
     declared = environ.get("CONTENT_LENGTH") or ""
     if declared:
@@ -47,7 +47,7 @@ def _up_to(environ: WSGIEnvironment, wanted: int) -> bytes:
     while wanted > 0:
         try:
             part = environ["wsgi.input"].read(wanted)
-        except OSError as error:  # gunicorn's and uWSGI's word for chunks that are none, and for a client that left
+        except OSError as error:  # what gunicorn and uWSGI raise for malformed chunks, and for a client that left
             raise BadInput(f"The body cannot be read to its end: {error}") from error
         if not part:
             break
@@ -59,6 +59,6 @@ def _up_to(environ: WSGIEnvironment, wanted: int) -> bytes:
 def _discard(environ: WSGIEnvironment, rest: int) -> None:
     if rest > DISCARDED:
         return
-    with contextlib.suppress(OSError):  # what is not there need not be thrown away
+    with contextlib.suppress(OSError):  # what does not come need not be discarded
         while rest > 0 and (part := environ["wsgi.input"].read(min(rest, 2**16))):
             rest -= len(part)

@@ -34,7 +34,7 @@ def headers(problem: Problem) -> dict[str, str]:
 
 
 def unforeseen(error: BaseException, request_id: str, method: str, path: str) -> Problem:
-    """A failure that nobody foresaw, told to the log with its traceback and to the client without it."""
+    """An unexpected failure: logged with its traceback, and answered without it."""
     log.exception("request failed", request_id=request_id, method=method, path=path, error=type(error).__name__)
     return Problem()
 

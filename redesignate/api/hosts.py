@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a client's Host header may say: it goes into links, and where there is no login it must name this machine.
 
-Without a login whoever reaches the port may do all, so a sandbox listens on loopback. A web page that a browser has
-open reaches loopback too, under a name of the page's own (DNS rebinding); such requests show by that name.
+Without a login, anyone who reaches the port may do anything, so a sandbox listens on loopback. A web page in a browser
+can reach loopback too, under a host name of its own (DNS rebinding); the Host header shows that name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check_loopback(host: str) -> None:
-    """Raise BadInput for the Host of another machine; who sends none is no browser."""
+    """Raise BadInput for the Host of another machine; a request without a Host does not come from a browser."""
     if host and not is_loopback(host):
         raise BadInput(
             f"The Host {host[:100]!r} is not this machine's loopback; "

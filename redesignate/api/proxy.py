@@ -12,13 +12,13 @@ from wsgiref.types import WSGIEnvironment
 
 def apply(environ: WSGIEnvironment) -> None:
     """Write scheme, host, address and path prefix as the client sees them into the WSGI environment."""
-    said = _forwarded(environ.get("HTTP_FORWARDED", "")) or _x_forwarded(environ)
-    if said.get("proto") in ("http", "https"):
-        environ["wsgi.url_scheme"] = said["proto"]
-    if said.get("host"):
-        environ["HTTP_HOST"] = said["host"]
-    if said.get("for"):
-        environ["REMOTE_ADDR"] = said["for"]
+    given = _forwarded(environ.get("HTTP_FORWARDED", "")) or _x_forwarded(environ)
+    if given.get("proto") in ("http", "https"):
+        environ["wsgi.url_scheme"] = given["proto"]
+    if given.get("host"):
+        environ["HTTP_HOST"] = given["host"]
+    if given.get("for"):
+        environ["REMOTE_ADDR"] = given["for"]
     prefix = environ.get("HTTP_X_FORWARDED_PREFIX", "").strip().rstrip("/")
     if prefix.startswith("/"):
         environ["SCRIPT_NAME"] = prefix

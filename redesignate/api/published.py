@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paths of the v2 API as Designate publishes them, whether they are there yet or not.
 
-What is not there says so: a client hears that the path is known and not part of this version, and `docs/api/state.md`
-is made of this table and `routes.py`.
+A path that this version does not have is answered with a text that says so; `docs/api/state.md` is made from this
+table and `routes.py`.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def parse_id(name: str, text: str) -> str:
 
 
 def uuid_or_none(text: str) -> str | None:
-    """A UUID in lower case with its dashes, or None where the text is none."""
+    """A UUID in lower case with its dashes, or None where the text is not a UUID."""
     if _UUID.match(text):
         return text
     digits = text.replace("-", "")
@@ -174,7 +174,7 @@ def caller(request: Request, identity: Identity) -> Caller:
 
 
 def _check_id(what: str, ident: str | None, longest: int) -> None:
-    """Whoever vouches for ids may be a header alone (noauth), and a sudo header always is one."""
+    """Ids may come from a header alone: all of them with noauth, and the sudo project always."""
     if ident is not None and (len(ident) > longest or not ident.isprintable()):
         raise BadInput(f"A {what} id has at most {longest} characters, all of them printable")
 

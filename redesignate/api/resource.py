@@ -27,8 +27,8 @@ class Resource:
     def bad_body(self, fault: Problem, asked: CheckAccess) -> Problem:
         """A fault of the body, for a caller who may do what it was sent for.
 
-        Raises what central refuses to all others, for whom there is no difference between a good body and a bad one.
-        Good bodies cost nothing more: central checks those with the deed.
+        Raises what central raises for any other caller, who cannot tell a good body from a bad one.
+        A good body costs no further question: central checks access when it carries out the command.
         """
         self.central.call(asked)
         return fault

@@ -72,7 +72,7 @@ class Recordsets(Resource):
         send(resp, RECORDSET.shown(changed, req.base), accepted(changed.status, 200))
 
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
-        """Take an RRset away."""
+        """Delete an RRset."""
         zone, rrset = _ids(zone_id, recordset_id)
         gone = self.central.call(DeleteRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
         send(resp, RECORDSET.shown(gone, req.base), 202)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/v2/service_statuses, and its older name /v2/service_status: what runs, as it last said of itself."""
+"""/v2/service_statuses, and its older name /v2/service_status: which services run, as each last reported."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _TEXT = [
 
 
 class InvalidName(ValueError):
-    """A text that is no domain name, or not one for this use; the message is for a person."""
+    """A text that is not a domain name, or not one for this use; the message is for a person."""
 
 
 def canonical(text: str) -> str:
@@ -67,7 +67,7 @@ def typed(text: str, name: str) -> str | None:
 
 
 def _check_dot(text: str) -> None:
-    """Relative names are refused, for nobody could say what they are relative to."""
+    """Refuse relative names: it is unknown what they are relative to."""
     stripped = text.rstrip("\\") if text.endswith("\\") else text[:-1].rstrip("\\")
     escaped = (len(text) - 1 - len(stripped)) % 2
     if not text.endswith(".") or escaped:
@@ -136,9 +136,9 @@ def unescape(text: str, at: int) -> tuple[int, int]:
     if digits[:1].isdigit():
         if len(digits) == 3 and digits.isascii() and digits.isdigit() and int(digits) < 256:
             return int(digits), at + 3
-        raise InvalidName(f"\\{_shown(digits)} is no escape; a backslash and digits need three of them, 000 to 255")
+        raise InvalidName(f"\\{_shown(digits)} is not an escape; after a backslash write three digits, 000 to 255")
     if not digits or not " " <= digits[0] <= "~":
-        raise InvalidName("A backslash stands before nothing that it could escape")
+        raise InvalidName("A backslash must be followed by a printable ASCII character or by three digits (\\DDD)")
     return ord(digits[0]), at + 1
 
 
@@ -174,7 +174,7 @@ def _checked(name: str) -> str:
     if _ZONE.fullmatch(name) or (name.endswith(".in-addr.arpa.") and _REVERSE.fullmatch(name)):
         return name
     if name == ".":
-        raise InvalidName("The root . may not stand here; write an absolute name such as www.example.org.")
+        raise InvalidName("The root . is not allowed here; write an absolute name such as www.example.org.")
     raise InvalidName(
         f"Domain {name} has a label that is not made of letters, digits, _ and inner hyphens"
         + ("; * may only be the first label of a record set" if "*" in name else "")
@@ -194,11 +194,11 @@ def check_rrset_name(text: str, rrtype: str) -> str:
         case "NS" if wildcard:
             raise InvalidName(f"Domain {name} is a wildcard; an NS record set may not stand there")
         case "SRV" if not _SRV.match(name):
-            raise InvalidName(f"Domain {name} is no name for an SRV record set; write _service._proto.name.")
+            raise InvalidName(f"Domain {name} is not a name for an SRV record set; write _service._proto.name.")
         case "TLSA":
             found = _TLSA.match(name)
             if found is None or int(found[1]) > 65535:
-                raise InvalidName(f"Domain {name} is no name for a TLSA record set; write _port._proto.name.")
+                raise InvalidName(f"Domain {name} is not a name for a TLSA record set; write _port._proto.name.")
     return name
 
 

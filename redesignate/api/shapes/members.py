@@ -110,7 +110,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """A word of an Enum; `offered` names those that a user may choose."""
+    """A value of an Enum; `offered` names those that a user may choose."""
 
     words: type[Enum]
     offered: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ TEXT = Text()
 TTL = Whole(0, TTL_MAX)
 """The bounds of the type that v2 publishes; RFC 2181 §8 has the same."""
 LIMIT = Whole(-1, INT32_MAX)
-"""A quota; -1 is no limit."""
+"""A quota; -1 means unlimited."""
 ID = Shown("string", "uuid")
 TIME = Shown("string", "date-time")
 """Microseconds since 1970 in the model; shown as `2026-01-31T12:00:00.000000`."""

@@ -21,7 +21,7 @@ RECORDSET: Shape[NewRRset, RRsetChange] = Shape(
     Member("ttl", TTL, "Seconds; null takes the zone's.", Write.ALWAYS, null=Null.VALUE),
     Member("description", Text(DESCRIPTION_LENGTH), "Free text.", Write.ALWAYS, null=Null.VALUE),
     Member("status", OneOf(Status), "How far its newest change has come."),
-    Member("action", OneOf(Action), "What is under way."),
+    Member("action", OneOf(Action), "The action that is in progress."),
     Member("version", NUMBER, "How often it was written."),
     Member("created_at", TIME, "When it was made."),
     Member("updated_at", TIME, "When it was last changed."),

@@ -47,10 +47,16 @@ ZONE: Shape[NewZone, ZoneChange] = Shape(
     Member("ttl", TTL, "Seconds, for record sets without a TTL of their own.", Write.ALWAYS, null=Null.ABSENT),
     Member("serial", NUMBER, "The SOA's serial."),
     Member("status", OneOf(Status), "How far the newest change has come."),
-    Member("action", OneOf(Action), "What is under way."),
+    Member("action", OneOf(Action), "The action that is in progress."),
     Member("version", NUMBER, "How often it was written."),
     Member("attributes", TextMap(ATTRIBUTE_LENGTH), "Hints to the scheduler.", Write.ALWAYS, null=Null.ABSENT),
-    Member("type", TYPE, "Who holds its content.", Write.ONCE, null=Null.ABSENT),
+    Member(
+        "type",
+        TYPE,
+        "Whether its content is edited here or transferred.",
+        Write.ONCE,
+        null=Null.ABSENT,
+    ),
     Member(
         "masters",
         Texts(),
