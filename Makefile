@@ -21,18 +21,18 @@ help: ## this list
 	@echo "  all take PYTHON=python3.13 (3.11 to 3.13): another version makes the environments anew"
 
 serve: ## the whole system in one process: API on 127.0.0.1:9001, DNS on 127.0.0.1:5354, SQLite, no login
-	@scripts/bootstrap.py serve
+	@scripts/bootstrap serve
 	@exec $(PYTHON_BIN)/redesignate serve $(if $(PORT),--port $(PORT)) $(if $(DNS_PORT),--dns-port $(DNS_PORT)) \
 		$(if $(STATE),--state-dir "$$STATE") $(if $(DATABASE),--database "$$DATABASE") \
 		$(foreach address,$(LISTEN),--listen $(address))
 
 test: ## every test, against real servers; installs what they need (Debian packages as root or through sudo)
 	@scripts/install-test-needs
-	@scripts/bootstrap.py test openstack
+	@scripts/bootstrap test openstack
 	@exec $(PYTHON_BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(T)
 
 check: ## format, lint, types and every test that starts no server: fast
-	@scripts/bootstrap.py test
+	@scripts/bootstrap test
 	$(PYTHON_BIN)/ruff format --check
 	$(PYTHON_BIN)/ruff check
 	$(PYTHON_BIN)/mypy --strict
@@ -40,21 +40,21 @@ check: ## format, lint, types and every test that starts no server: fast
 
 e2e: ## the whole system only: HTTP in, DNS out, keystone, clients, real nameservers
 	@scripts/install-test-needs
-	@scripts/bootstrap.py test openstack
+	@scripts/bootstrap test openstack
 	@exec $(PYTHON_BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile tests/e2e
 
 bench: ## how fast: a table of figures with the machine they are of
 	@scripts/install-test-needs
-	@scripts/bootstrap.py test
+	@scripts/bootstrap test
 	@exec $(PYTHON_BIN)/python -m bench
 
 format: ## put the code into the house's form
-	@scripts/bootstrap.py test
+	@scripts/bootstrap test
 	$(PYTHON_BIN)/ruff format
 	$(PYTHON_BIN)/ruff check --fix
 
 lock: ## write the lock files anew from pyproject.toml; UPGRADE=1 takes the newest of everything
-	@scripts/bootstrap.py test
+	@scripts/bootstrap test
 	scripts/lock
 
 clean: ## remove the environments and caches; not the state

@@ -7,8 +7,14 @@ n=${1:?which one: 1, 2, …}
 folder=$(pwd)/${STATE:-state}/bind$n
 dns=${DNS:-530$n}
 control=${CONTROL:-953$n}
-mkdir -p "$folder"
 PATH=$PATH:/usr/sbin
+for program in named tsig-keygen rndc; do
+    command -v $program >/dev/null || {
+        echo "bind.sh: there is no $program; on Debian, as root: apt-get install bind9 bind9-utils" >&2
+        exit 1
+    }
+done
+mkdir -p "$folder"
 [ -s "$folder/rndc.key" ] || (umask 077 && tsig-keygen -a hmac-sha256 rndc-key >"$folder/rndc.key")
 cat >"$folder/named.conf" <<CONF
 include "$folder/rndc.key";

@@ -43,6 +43,44 @@ def test_a_python_that_cannot_be_used_is_one_line(checkout: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("name", ["python3.11", "python3.13", "python3"])
+def test_any_name_that_a_python_has_will_do(checkout: Path, tmp_path: Path, name: str) -> None:
+    """A bare machine may have python3.11 alone."""
+    shutil.copy(SCRIPT.with_suffix(""), checkout / "scripts")
+    only = tmp_path / "bin"
+    only.mkdir()
+    (only / name).symlink_to(sys.executable)
+    (only / "sh").symlink_to("/bin/sh")
+    command = [str(checkout / "scripts/bootstrap"), "nothing"]
+    done = subprocess.run(command, env={"PATH": str(only)}, capture_output=True, text=True, check=False)
+    assert done.stderr == "bootstrap: say which environments: serve test openstack\n"
+
+
+def test_a_machine_without_python_is_told_what_to_install(checkout: Path) -> None:
+    shutil.copy(SCRIPT.with_suffix(""), checkout / "scripts")
+    command = [str(checkout / "scripts/bootstrap"), "serve"]
+    done = subprocess.run(command, env={"PATH": "/nowhere"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "apt-get install python3" in done.stderr
+
+
+def test_every_make_target_finds_a_python_of_any_name() -> None:
+    assert "bootstrap.py" not in (SCRIPT.parents[1] / "Makefile").read_text()
+
+
+def test_the_example_without_its_programs_names_their_packages(tmp_path: Path) -> None:
+    script = str(SCRIPT.parents[1] / "examples/bind.sh")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"PATH=/nowhere; command() {{ return 1; }}; set -- 1; . {script}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "bind.sh: there is no named; on Debian, as root: apt-get install bind9 bind9-utils\n"
+
+
 def test_an_environment_stays_until_another_python_is_named(checkout: Path) -> None:
     assert bootstrap(checkout, "").stderr == ""
     done = bootstrap(checkout, sys.executable)
