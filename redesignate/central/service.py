@@ -41,9 +41,11 @@ from redesignate.commands.tokens import FindToken, ListTokens
 from redesignate.commands.tsigkeys import ListTSIGKeys
 from redesignate.commands.work import Overdue, PoolForWork
 from redesignate.commands.zones import GetZone, ListZones, ZoneNameservers, ZonePeers
+from redesignate.observe.log import events
 from redesignate.store.unit import Store, Work
 
 R = TypeVar("R")
+log = events(__name__)
 
 ANSWERS: Answers = {
     **access.ANSWERS,
@@ -144,5 +146,7 @@ class CentralService:
         return command if prepare is None else prepare(self._rules, self._store, command)
 
     def _send(self, unit: Work) -> None:
+        for event, fields in unit.events:
+            log.info(event, **fields)
         if unit.hints:
             self._wake.wake(tuple(dict.fromkeys(unit.hints)))

@@ -197,6 +197,9 @@ def _next(
         mine = row.lease_owner == worker
         if verdict.agreed:
             done.append((zone.id, zone.revision, row.queued_at))
+            event = "zone gone from every server" if _deleting(zone) else "zone served"
+            ms = (work.now - row.queued_at) // 1000
+            work.events.append((event, {"zone": zone.name, "serial": zone.serial, "after_ms": ms, "id": zone.id}))
         elif outcome.revision < zone.revision and mine:
             more.append(zone.id)
             later.append(_row(row, **held, next_try=work.now))

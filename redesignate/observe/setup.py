@@ -43,7 +43,7 @@ def setup_logging(
     """Send events to where they belong; to be called once, at start.
 
     conf     with oslo.log's options; None, or none of its sinks set: `stream` (standard error), coloured on a terminal
-    service  the name in oslo.log's lines
+    service  the name in every line
     Raises Misconfigured: a file that cannot be written, a journal that is not there.
     """
     _forget_handlers()
@@ -53,7 +53,7 @@ def setup_logging(
         return
     out = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(out)
-    handler.setFormatter(TextFormatter(colour=coloured(out)))
+    handler.setFormatter(TextFormatter(colour=coloured(out), service=service.removeprefix(f"{PRODUCT}-")))
     logging.getLogger().addHandler(handler)
     _levels(conf, debug=debug or bool(conf is not None and conf.debug))
 

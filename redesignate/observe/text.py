@@ -86,26 +86,38 @@ def _quoted(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """Lines for a person: "12:03:04.512 info    zone confirmed zone=… serial=5"; coloured where asked."""
+    """Lines for a person: "2026-11-21 12:03:04.512 info    api[4711] zone confirmed zone=… serial=5".
 
-    def __init__(self, *, colour: bool) -> None:
+    Time is local. Libraries' lines have the same form, with the library's name before their text.
+    """
+
+    def __init__(self, *, colour: bool, service: str = "") -> None:
         super().__init__()
-        self._colour = colour
+        self._colour, self._service = colour, service
+        self._second, self._text = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback below it where there is one."""
-        clock = f"{time.strftime('%H:%M:%S', time.localtime(record.created))}.{int(record.msecs):03d}"
+        if int(record.created) != self._second:  # strftime costs as much as all the rest
+            self._second = int(record.created)
+            self._text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        clock = f"{self._text}.{int(record.msecs):03d}"
         fields = rendered(getattr(record, "fields", {}))
         message = without_secrets(record.getMessage())
-        level = f"{record.levelname.lower():<8}"
+        source = f"{self._service}[{record.process}]"
+        if not record.name.startswith("redesignate"):
+            message = f"{record.name}: {message}"
+        level = f"{record.levelname.lower():<7}"
         if self._colour:
             level = f"{_COLOURS.get(record.levelno, '')}{level}{_PLAIN_AGAIN}"
-            clock = f"{_DIM}{clock}{_PLAIN_AGAIN}"
+            clock, source = f"{_DIM}{clock}{_PLAIN_AGAIN}", f"{_DIM}{source}{_PLAIN_AGAIN}"
             fields = f"{_DIM}{fields}{_PLAIN_AGAIN}" if fields else ""
-        line = " ".join(part for part in (clock, level + message, fields) if part)
-        return line + self._trace(record)
+        line = f"{clock} {level} {source} {message}"
+        return (f"{line} {fields}" if fields else line) + self._trace(record)
 
     def _trace(self, record: logging.LogRecord) -> str:
+        if not record.exc_info and not record.stack_info:
+            return ""
         parts = []
         if record.exc_info:
             parts.append(self.formatException(record.exc_info))

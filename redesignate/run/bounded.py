@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gunicorn's worker with threads, and a bound on how long one client may keep a thread.
+"""What is ours in gunicorn: its worker with a bound on how long a client may keep a thread, and its log in our form.
 
 gunicorn itself waits for the rest of a request, and for a client to take its answer, as long as the connection lives:
 as many half-sent requests as there are threads would stop the API, before anybody is asked for a token.
@@ -12,6 +12,7 @@ import socket
 import time
 from typing import Any
 
+from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
 
@@ -45,3 +46,14 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
             with contextlib.suppress(OSError):  # it has gone by itself
                 # a request that is here is still answered: only reading ends
                 conn.sock.shutdown(socket.SHUT_RDWR if late else socket.SHUT_RD)
+
+
+class SameLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's lines go where ours go, in the same form."""
+
+    def setup(self, cfg: Any) -> None:
+        """Leave handlers and levels to the root logger."""
+        super().setup(cfg)
+        for handler in list(self.error_log.handlers):
+            self.error_log.removeHandler(handler)
+        self.error_log.propagate = True

@@ -74,7 +74,7 @@ def run_gunicorn(
     """
     from gunicorn.app.base import BaseApplication
 
-    from redesignate.run.bounded import BoundedWorker
+    from redesignate.run.bounded import BoundedWorker, SameLog
 
     options: dict[str, object] = {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in settings.listen],
@@ -89,6 +89,7 @@ def run_gunicorn(
         "preload_app": False,
         "limit_request_line": 8190,
         "control_socket_disable": True,
+        "logger_class": SameLog,
     }
 
     class Application(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types

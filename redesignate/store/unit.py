@@ -74,7 +74,10 @@ class Retries:
 
 
 class Work:
-    """One transaction, with the store's modules bound to its connection and the hints to send once it is committed."""
+    """One transaction, with the store's modules bound to its connection.
+
+    hints events   zone ids for workers, and lines for the log: sent and written once the transaction is committed
+    """
 
     def __init__(self, connection: Connection, clock: Clock, secrets: Secrets) -> None:
         self.conn = connection
@@ -92,6 +95,7 @@ class Work:
         self.tsigkeys = TSIGKeys(connection, secrets)
         self.members = Members(connection)
         self.hints: list[str] = []
+        self.events: list[tuple[str, dict[str, object]]] = []
 
 
 class Store:

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from redesignate.backends.port import BackendError, BackendRefused
-from redesignate.model.pool import Nameserver
+from redesignate.model.pool import Endpoint, Nameserver
 from redesignate.observe.log import events
 from redesignate.wire import ask
 from redesignate.wire.client import NoAnswer
@@ -34,7 +34,7 @@ class Probes:
         """A peer went down. The address that NOTIFYs go to needs no probe: nothing waits for it."""
         if health.key[1].startswith(NOTIFY_HEALTH):
             return
-        log.warning("a nameserver is down", pool=health.key[0], peer=health.key[1], why=health.why)
+        log.warning("a nameserver is down", **self._named(health), why=health.why)
         self._keep(self._probe(health, context))
 
     def report(self, health: PeerHealth) -> None:
@@ -61,7 +61,7 @@ class Probes:
             while health.down and context.health.known(health):
                 with contextlib.suppress(TimeoutError):
                     sent = await asyncio.wait_for(asyncio.shield(back), pause)
-                    log.info("a nameserver answers again", pool=health.key[0], peer=health.key[1])
+                    log.info("a nameserver answers again", **self._named(health))
                     health.answered(sent, loop.time())
                     return
                 asked = {task for task in asked if not task.done()}
@@ -71,6 +71,21 @@ class Probes:
         finally:
             for task in asked:
                 task.cancel()
+
+    def _named(self, health: PeerHealth) -> dict[str, object]:
+        """A peer as a person knows it, for the log; its id alone where its pool is not held any longer."""
+        pool_id, peer_id = health.key
+        pool = self._pools.known(pool_id)
+        if pool is None:
+            return {"pool": pool_id, "id": peer_id}
+        server, target = pool.nameserver(peer_id), pool.target(peer_id)
+        if server is not None:
+            return {"server": str(Endpoint(server.host, server.port)), "pool": pool.pool.name, "id": peer_id}
+        if target is None:
+            return {"pool": pool.pool.name, "id": peer_id}
+        options = target.target.options
+        address = f"{options.get('host', '127.0.0.1')}:{options.get('port', '53')}"
+        return {"target": f"{target.target.type} {address}", "pool": pool.pool.name, "id": peer_id}
 
     async def _ask(self, health: PeerHealth, context: WorkerContext, back: asyncio.Future[float]) -> None:
         sent = asyncio.get_running_loop().time()

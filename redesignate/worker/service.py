@@ -175,7 +175,8 @@ class Worker:
         async def returned(health: PeerHealth) -> None:
             with contextlib.suppress(Problem):
                 count = await link.ask(PeerReturned(pool_id=health.key[0], peer_id=health.key[1]))
-                log.info("zones that waited for a nameserver are due", peer=health.key[1], zones=count)
+                if count:
+                    log.info("zones that waited for a nameserver are due", peer=health.key[1], zones=count)
                 due.set()
 
         settings = self._settings

@@ -6,9 +6,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -54,14 +56,23 @@ def _conf(tmp_path: Path, text: str) -> cfg.ConfigOpts:
     return conf
 
 
-def test_a_line_has_time_level_event_and_fields() -> None:
+def test_a_line_has_date_time_level_service_process_event_and_fields() -> None:
     out = io.StringIO()
-    setup_logging(stream=out)
+    setup_logging(stream=out, service="redesignate-worker")
     log.info("zone confirmed", zone="z1", serial=5, late=False, error=None, why="two words", servers=["a", "b"])
-    clock, level, rest = out.getvalue().rstrip("\n").split(None, 2)
-    assert len(clock) == len("12:03:04.512")
+    day, clock, level, source, rest = out.getvalue().rstrip("\n").split(None, 4)
+    assert abs(datetime.fromisoformat(f"{day} {clock}") - datetime.now()) < timedelta(minutes=1)
     assert level == "info"
+    assert source == f"worker[{os.getpid()}]"
     assert rest == 'zone confirmed zone=z1 serial=5 late=false error=- why="two words" servers=a,b'
+
+
+def test_a_librarys_line_has_the_same_form_and_its_name() -> None:
+    out = io.StringIO()
+    setup_logging(stream=out, service="redesignate-api")
+    logging.getLogger("gunicorn.error").warning("Worker (pid:%d) exited", 7)
+    *_, level, source, rest = out.getvalue().rstrip("\n").split(None, 4)
+    assert (level, source, rest) == ("warning", f"api[{os.getpid()}]", "gunicorn.error: Worker (pid:7) exited")
 
 
 def test_only_a_terminal_is_coloured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,9 @@ from redesignate.auth.noauth import NoAuth
 from redesignate.config.settings import ApiSettings
 from redesignate.run.bounded import BoundedWorker
 from redesignate.run.http import run_gunicorn
+from redesignate.observe.setup import setup_logging
 from tests.api.client import NeverAsked
+setup_logging(service="redesignate-api")
 BoundedWorker.arrival_s = 1.0
 settings = ApiSettings(listen=(("127.0.0.1", int(sys.argv[1])),), threads=2, healthcheck_disable_file=None)
 run_gunicorn(lambda: build(NeverAsked(), settings, NoAuth()), settings, patience_s=1, end=lambda: None)
