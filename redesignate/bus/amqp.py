@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to central over a message broker, by oslo.messaging's RPC, from both sides.
+"""Questions to central over a message broker, by oslo.messaging's RPC: the asker's side.
 
-The library's RPC server acknowledges before it works, so a killed central loses the question and its asker hears
-`TimedOut`. No thread of ours ever waits in the library for a broker that is known to be away.
+A question that got no answer, because its connection broke or its central fell silent, is asked again until its
+deadline; central carries a change out once (`central/questions.py`). No thread of ours ever waits in the library for a
+broker that is known to be unavailable.
 """
 
 from __future__ import annotations
@@ -10,52 +11,94 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from redesignate.bus import codec
-from redesignate.bus.broker import Broker, messaging
-from redesignate.bus.convoy import Convoys, lane
-from redesignate.bus.ends import AWAY, REFUSED_S, Farewell, Listening
-from redesignate.commands.base import Command
+from redesignate.bus.broker import Broker, messaging, own
+from redesignate.bus.convoy import MOST, lane
+from redesignate.bus.ends import REFUSED_S, UNAVAILABLE, Farewell
+from redesignate.bus.port import Asked
+from redesignate.bus.reckoning import Reckoning
+from redesignate.commands.base import CallerCommand, Command
+from redesignate.commands.table import READS
 from redesignate.model.errors import TimedOut, Unavailable
+from redesignate.model.ids import new_id
 from redesignate.observe.log import events
+from redesignate.threads.batch import Batches
+from redesignate.threads.deadline import Deadline, TooLate, current
 
 R = TypeVar("R")
 log = events(__name__)
 
 FIRST_CONTACT_S = 3.0
-SILENCE_S = 10
-"""Central says every half of this that it still works on a question; after so long without a word it has died."""
+SILENCE_S = 10.0
+"""Central says every half of this that it still works on a question; after so long without a word it is asked again."""
+COMMIT_S = 30.0
+"""The database ends a transaction that is idle for so long (`store.engine.EngineOptions.idle_s`), so a commit that a
+stopped central still had to send comes at most that much later. A change must be carried out so long before its asker
+gives up, or in half of its time where it has less than twice as much."""
+PAUSE_S = 0.1
+"""Between two askings of one question."""
+
+_BROKER = "The message broker is unavailable; retry."
+_CENTRAL = "No central service is running; retry."
+_NO_ANSWER = (
+    "No answer in time. The change may or may not have been made, and will not be made from now on: check before "
+    "retrying."
+)
+
+
+class _Lost(Exception):
+    """No answer came to this asking; it may have been carried out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One question on its way.
+
+    deadline  the asker gives up
+    do_by     by then it is carried out, or not at all
+    """
+
+    body: bytes
+    deadline: Deadline
+    do_by: Deadline
+    id: str | None
+    again: bool = False
 
 
 class _Line:
-    """One connection to central, with a queue for answers of its own. Closed when nobody is on it any more."""
+    """One connection to central, with a queue for answers of its own. Closed when nobody uses it any more."""
 
     def __init__(self, broker: Broker, topic: str) -> None:
         self._transport = broker.rpc()
-        timeout = broker.settings.rpc_response_timeout
-        target = messaging.Target(exchange=broker.settings.control_exchange, topic=topic)
-        self._client = messaging.get_rpc_client(self._transport, target, timeout=timeout, retry=0).prepare(
-            call_monitor_timeout=min(SILENCE_S, timeout),
-            transport_options=messaging.TransportOptions(at_least_once=True),
+        target = messaging.Target(exchange=broker.settings.control_exchange, topic=own(topic))
+        self._client = messaging.get_rpc_client(
+            self._transport, target, retry=0, transport_options=messaging.TransportOptions(at_least_once=True)
         )
         self._lock = threading.Lock()
         self._users = 1
         self.hung_up = Farewell(self._transport.cleanup)
 
-    def ping(self) -> None:
-        """Make the queue for answers: the library does so in the first call, and waits for the broker for ever."""
-        with contextlib.suppress(messaging.MessagingTimeout, messaging.MessageUndeliverable):
-            self._client.prepare(timeout=2, call_monitor_timeout=None).call({}, "ping")
+    def clock(self, timeout_s: float) -> int | None:
+        """The database's clock as central knows it (µs); None: its database is unavailable.
 
-    def ask(self, bodies: Sequence[str]) -> Sequence[str]:
+        The first call also makes the queue for answers: the library does so then, and waits for the broker for ever.
+        Raises what the library raises.
+        """
+        heard: int | None = self._client.prepare(timeout=timeout_s).call({}, "clock")
+        return heard
+
+    def ask(self, bodies: Sequence[str], timeout_s: float) -> dict[str, Any]:
         """Questions in one message. Raises what the library raises."""
         with self._lock:
             if not self._users:
                 raise ConnectionError("the line is closed")
             self._users += 1
         try:
-            heard: Sequence[str] = self._client.call({}, "answer", bodies=bodies)
+            client = self._client.prepare(timeout=timeout_s, call_monitor_timeout=min(SILENCE_S, timeout_s))
+            heard: dict[str, Any] = client.call({}, "answer", bodies=bodies)
             return heard
         finally:
             self.release()
@@ -79,7 +122,8 @@ class AmqpCentral:
     def __init__(self, broker: Broker, *, topic: str = "central") -> None:
         self._broker = broker
         self._topic = topic
-        self._convoys = Convoys(self._carry)
+        self._convoys: Batches[_Item, str] = Batches(self._carry, most=MOST)
+        self._reckoning = Reckoning()
         self._line: _Line | None = None
         self._connected = threading.Event()
         self._closed = threading.Event()
@@ -89,51 +133,105 @@ class AmqpCentral:
     def call(self, command: Command[R]) -> R:
         """Ask; returns the answer or raises its Problem.
 
-        Raises Unavailable at once while the broker is away or no central was ever there; TimedOut when the answer
-        does not come within rpc_response_timeout, or central or the broker died over it. A question may be carried
-        out twice where the broker took it and died before it could say so.
+        Raises Unavailable where nothing was carried out: the broker is unavailable, no central runs, the question came
+        too late. Raises TimedOut where no answer came until the deadline; then nothing is carried out any more.
         """
-        key, body = lane(command), codec.question(command).decode()
-        answer = self._carry([body])[0] if key is None else self._convoys.ask(key, body)
-        return codec.told(command, answer.encode())
+        item = self._item(command)
+        key = lane(command)
+        while True:
+            try:
+                answer = (
+                    self._carry([item])[0] if key is None else self._convoys.ask(item, key=key, deadline=item.deadline)
+                )
+                return codec.told(command, answer.encode())
+            except TooLate:
+                if item.do_by.over() and not item.again:
+                    raise
+                self._reckoning.restart()  # by our reckoning there was time
+            except _Lost:
+                if type(command) in READS and not self._broker.doubt():
+                    raise Unavailable(_BROKER) from None
+                item = replace(item, again=True)
+            except Unavailable:
+                if not item.again or type(command) in READS:
+                    raise
+                # an earlier asking may have been carried out: only a later one can tell
+            if item.deadline.over() or self._closed.wait(PAUSE_S):
+                raise TimedOut(_NO_ANSWER)
 
     def close(self) -> None:
         """Hang up, as soon as calls under way are done; waits for that, but not for long."""
         self._closed.set()
+        self._convoys.close()
         line = self._line
         self._drop()
         if line is not None:
             line.hung_up.wait(self._broker)
 
-    def _carry(self, bodies: Sequence[str]) -> Sequence[str]:
+    def _item(self, command: Command[Any]) -> _Item:
+        timeout = float(self._broker.settings.rpc_response_timeout)
+        deadline = Deadline.after(timeout).earlier(current())
+        left = deadline.left()
+        do_by = Deadline(deadline.at - min(COMMIT_S, left / 2))
+        once = isinstance(command, CallerCommand) and type(command) not in READS
+        return _Item(codec.question(command), deadline, do_by if once else deadline, new_id() if once else None)
+
+    def _carry(self, items: Sequence[_Item]) -> Sequence[str]:
+        """Ask in one message; the answers in the same order. Raises Unavailable where nothing was sent, else _Lost."""
         if self._broker.up():
-            self._connected.wait(FIRST_CONTACT_S)
+            self._connected.wait(min(FIRST_CONTACT_S, items[0].deadline.left()))
         line = self._line
         if line is None:
-            raise Unavailable("The message broker cannot be reached")
+            raise Unavailable(_BROKER)
+        self._learn_clock(line, items)
+        left = min(item.deadline.left() for item in items)
+        if not left:
+            raise TooLate("The request waited too long and was not carried out; retry.")
         try:
-            try:
-                return line.ask(bodies)
-            except AWAY:
-                # A kept connection may be from before the broker closed it: the next try opens it anew.
-                if not self._broker.doubt():
-                    raise
-                return line.ask(bodies)
-        except messaging.MessagingTimeout as error:
-            raise TimedOut("No answer in time; the change may or may not have been made") from error
+            heard = line.ask([self._sent(item) for item in items], left)
         except messaging.MessageUndeliverable as error:
-            raise Unavailable("No central service is there") from error
-        except AWAY as error:
-            raise Unavailable("The message broker cannot be reached") from error
+            raise Unavailable(_CENTRAL) from error
+        except messaging.MessagingTimeout as error:
+            raise _Lost from error
+        except UNAVAILABLE as error:
+            self._broker.doubt()
+            raise _Lost from error
+        if heard["clock"] is not None:
+            self._reckoning.heard(heard["clock"])
+        answers: Sequence[str] = heard["answers"]
+        return answers
+
+    def _sent(self, item: _Item) -> str:
+        until = None if item.id is None else self._reckoning.of(item.do_by.at)
+        how = Asked(deadline=item.do_by, until=until, id=item.id, again=item.again)
+        return codec.sent(item.body, how).decode()
+
+    def _learn_clock(self, line: _Line, items: Sequence[_Item]) -> None:
+        """Ask for the database's clock where a change is to be sent and nothing was heard of it yet."""
+        if self._reckoning.of(0) is not None or all(item.id is None for item in items):
+            return
+        try:
+            moment = line.clock(min(FIRST_CONTACT_S, max(item.deadline.left() for item in items) + 0.1))
+        except messaging.MessagingException as error:
+            raise Unavailable(_CENTRAL) from error
+        except UNAVAILABLE as error:
+            self._broker.doubt()
+            raise Unavailable(_BROKER) from error
+        if moment is None:
+            raise Unavailable("The database is unavailable; retry.")
+        self._reckoning.heard(moment)
 
     def _connect(self) -> None:
         while self._broker.wait_up() and not self._closed.is_set():
             outages = self._broker.outages
             line = _Line(self._broker, self._topic)
             try:
-                line.ping()
-            except AWAY as error:
-                log.error("no line to central through the message broker", why=str(error))
+                with contextlib.suppress(messaging.MessagingTimeout, messaging.MessageUndeliverable):
+                    moment = line.clock(2)
+                    if moment is not None:
+                        self._reckoning.heard(moment)
+            except UNAVAILABLE as error:
+                log.error("no connection to central through the message broker", why=str(error))
                 line.release()
                 self._closed.wait(REFUSED_S)
                 continue
@@ -147,53 +245,3 @@ class AmqpCentral:
         line, self._line = self._line, None
         if line is not None:
             line.release()
-
-
-class _Door:
-    """What the library's RPC server finds: its public methods are callable from outside."""
-
-    def __init__(self, dispatch: codec.Dispatch, together: codec.Together) -> None:
-        self._dispatch = dispatch
-        self._together = together
-
-    def answer(self, _context: object, bodies: Sequence[str]) -> list[str]:
-        answers = codec.serve_all(self._dispatch, self._together, [body.encode() for body in bodies])
-        return [answer.decode() for answer in answers]
-
-    def ping(self, _context: object) -> str:
-        return "pong"
-
-
-class CentralServer:
-    """Central's side: answers questions on `executor_thread_pool_size` threads; any number of processes share them.
-
-    together   carries out the questions that came in one message, all or none
-    host       this node's name, for the queue that is its own
-    """
-
-    def __init__(
-        self,
-        broker: Broker,
-        dispatch: codec.Dispatch,
-        *,
-        together: codec.Together,
-        host: str,
-        topic: str = "central",
-    ) -> None:
-        def make() -> Any:
-            target = messaging.Target(exchange=broker.settings.control_exchange, topic=topic, server=host)
-            return messaging.get_rpc_server(broker.rpc(), target, [_Door(dispatch, together)])
-
-        self._listening = Listening(broker, make, broker.settings.executor_thread_pool_size)
-
-    def start(self) -> None:
-        """Begin to answer as soon as the broker is there; returns at once, and comes back by itself after an outage."""
-        self._listening.start()
-
-    def wait_ready(self, timeout_s: float) -> bool:
-        """Whether it answers by then."""
-        return self._listening.ready.wait(timeout_s)
-
-    def stop(self) -> None:
-        """Take no more questions; returns when those under way are answered."""
-        self._listening.stop()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The message broker as oslo.messaging reaches it: where it is, whether it is there, and the transports to it.
+"""The message broker as oslo.messaging reaches it: where it is, whether it is available, and the transports to it.
 
 The operator's `[oslo_messaging_rabbit]` options hold as they are; `OURS` takes the place of library defaults alone.
 Make one `Broker` a process, after the fork.
@@ -31,7 +31,7 @@ with warnings.catch_warnings():
     import oslo_messaging as messaging
     from oslo_messaging import opts as messaging_options
 
-__all__ = ["Broker", "messaging"]
+__all__ = ["Broker", "messaging", "own"]
 
 log = events(__name__)
 
@@ -51,14 +51,14 @@ CONNECT_S = 1.0
 
 
 class Broker:
-    """The broker of one process. `up` is what was last seen, looked at again and again by a thread of its own.
+    """The broker of one process. `up` is what was last seen; a thread of its own looks again and again.
 
     A look is a TCP connection that is closed at once, which RabbitMQ does not log.
-    outages   how often it went away since the start
+    outages   how often it became unavailable since the start
     """
 
     def __init__(self, conf: cfg.ConfigOpts, settings: BusSettings) -> None:
-        """Raises Misconfigured on a transport_url that is none."""
+        """Raises Misconfigured on a transport_url that is not valid."""
         self.settings = settings
         self._conf = conf
         for group, options in [*messaging_options.list_opts(), *_forgotten_options()]:
@@ -73,11 +73,11 @@ class Broker:
         threading.Thread(target=self._watch, name="broker-watch", daemon=True).start()
 
     def up(self) -> bool:
-        """Whether the broker was there when last looked at; others poll the outbox while it is not."""
+        """Whether the broker was available when last looked at; others poll the outbox while it is not."""
         return self._up
 
     def wait_up(self, timeout_s: float | None = None) -> bool:
-        """Wait until the broker is there; False at the time-out or when closed."""
+        """Wait until the broker is available; False at the time-out or when closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._up or self._closed, timeout_s)
             return self._up and not self._closed
@@ -88,7 +88,7 @@ class Broker:
             self._changed.wait_for(lambda: self.outages > seen or self._closed)
 
     def doubt(self) -> bool:
-        """Something failed: look now. Whether the broker is there."""
+        """Something failed: look now. Whether the broker is available."""
         self._see(self._look())
         self._doubt.set()
         return self._up
@@ -100,17 +100,19 @@ class Broker:
             self._changed.notify_all()
         self._doubt.set()
 
-    def rpc(self) -> Any:
-        """A transport for questions and answers."""
-        return messaging.get_rpc_transport(self._conf, url=self._url(OURS))
+    def rpc(self, *, prefetch: int = 0) -> Any:
+        """A transport for questions and answers.
+
+        prefetch   what a server holds unacknowledged at most, where the operator sets no other; 0: any number
+        """
+        return messaging.get_rpc_transport(self._conf, url=self._url({**OURS, **_prefetched(prefetch)}))
 
     def notifications(self, *, prefetch: int = 0) -> Any:
         """A transport for hints.
 
-        prefetch   what a listener holds unacknowledged at most, where the operator sets no other
+        prefetch   as for `rpc`
         """
-        more = {"rabbit_qos_prefetch_count": str(prefetch)} if prefetch else {}
-        return messaging.get_notification_transport(self._conf, url=self._url({**OURS, **more}))
+        return messaging.get_notification_transport(self._conf, url=self._url({**OURS, **_prefetched(prefetch)}))
 
     def _url(self, ours: Mapping[str, str] | None = None) -> Any:
         """The operator's URL; our values travel in its query, which outranks the option, so they skip what he set."""
@@ -138,9 +140,9 @@ class Broker:
     def _see(self, up: bool) -> None:
         with self._changed:
             if up and not self._up:
-                log.info("message broker is back")
+                log.info("message broker is available again")
             elif self._up and not up:
-                log.warning("message broker is away")
+                log.warning("message broker is unavailable")
                 self.outages += 1
             self._up = up
             self._changed.notify_all()
@@ -150,6 +152,15 @@ class Broker:
             with contextlib.suppress(OSError), socket.create_connection(host, timeout=CONNECT_S):
                 return True
         return not self._hosts
+
+
+def own(topic: str) -> str:
+    """A topic as it is named on the broker: our own, beside those of another Designate on the same virtual host."""
+    return f"redesignate_{topic}"
+
+
+def _prefetched(count: int) -> dict[str, str]:
+    return {"rabbit_qos_prefetch_count": str(count)} if count else {}
 
 
 def _forgotten_options() -> list[tuple[str, list[Any]]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Coming and going over a broker that may be away: the library waits for it for ever, and no thread of ours does."""
+"""Connecting and hanging up while the broker may be unavailable: the library waits for ever, no thread of ours does."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from redesignate.observe.log import events
 
 log = events(__name__)
 
-AWAY = (messaging.MessageDeliveryFailure, OperationalError, AMQPError, OSError)
-"""What the library raises when the broker is away, refuses us, or goes while we speak."""
+UNAVAILABLE = (messaging.MessageDeliveryFailure, OperationalError, AMQPError, OSError)
+"""What the library raises when the broker is unavailable, refuses us, or closes the connection."""
 
 REFUSED_S = 2.0
 HANG_UP_S = 60.0
-HANG_UP_AWAY_S = 1.0
+HANG_UP_DOWN_S = 1.0
 
 
 class Farewell:
-    """A thread that hangs up: the library waits for a broker that is away even for that, and we do not."""
+    """A thread that hangs up: the library waits for an unavailable broker even for that, and we do not."""
 
     def __init__(self, hang_up: Callable[[], None]) -> None:
         self._thread = threading.Thread(target=hang_up, name="bus-hang-up", daemon=True)
@@ -38,16 +38,16 @@ class Farewell:
         return self
 
     def wait(self, broker: Broker) -> None:
-        """Wait for its end, not for long while the broker is away; nothing where it has not begun."""
+        """Wait for its end, not for long while the broker is unavailable; nothing where it has not begun."""
         end = time.monotonic() + HANG_UP_S
         while self._thread.is_alive() and time.monotonic() < end:
             self._thread.join(0.5)
             if not broker.doubt():
-                end = min(end, time.monotonic() + HANG_UP_AWAY_S)
+                end = min(end, time.monotonic() + HANG_UP_DOWN_S)
 
 
 class Listening:
-    """A server of the library's: started from a thread of its own once the broker is there, since it would wait."""
+    """A server of the library's: a thread of ours starts it once the broker is available, since it would wait."""
 
     def __init__(self, broker: Broker, make: Callable[[], Any], threads: int) -> None:
         self._broker = broker
@@ -59,7 +59,7 @@ class Listening:
         self._starter = threading.Thread(target=self._start, name="bus-listen", daemon=True)
 
     def start(self) -> None:
-        """Begin to listen as soon as the broker is there; returns at once."""
+        """Begin to listen as soon as the broker is available; returns at once."""
         self._starter.start()
 
     def stop(self) -> None:
@@ -78,7 +78,7 @@ class Listening:
             server = self._make()
             try:
                 server.start(override_pool_size=self._threads)
-            except (messaging.ServerListenError, *AWAY) as error:
+            except (messaging.ServerListenError, *UNAVAILABLE) as error:
                 log.error("cannot listen on the message broker", why=str(error))
                 server.transport.cleanup()
                 self._stopping.wait(REFUSED_S)

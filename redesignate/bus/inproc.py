@@ -30,7 +30,7 @@ class InprocCentral:
         self._dispatch = dispatch
 
     def call(self, command: Command[R]) -> R:
-        """Ask; returns the answer or raises its Problem."""
+        """Ask; returns the answer or raises its Problem. Nothing is committed after this thread's deadline."""
         return codec.told(command, codec.serve(self._dispatch, codec.question(command)))
 
 

@@ -10,9 +10,11 @@ that central raised.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from redesignate.commands.base import Command
+from redesignate.threads.deadline import Deadline
 
 R = TypeVar("R")
 
@@ -30,13 +32,30 @@ def sorted_hints(hints: Sequence[str]) -> tuple[list[str], list[str]]:
     return [hint for hint in hints if not hint.startswith(_INBOUND)], inbound
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How a question came that may come late, or twice.
+
+    deadline  nothing is begun after it, by this machine's clock
+    until     nothing is committed after it, by the database's clock (µs): the question may have waited on its way
+    id        what was carried out under it is not carried out again. None: the question is harmless when it comes twice
+    again     it was asked before, and may have been carried out
+    """
+
+    deadline: Deadline
+    until: int | None = None
+    id: str | None = None
+    again: bool = False
+
+
 class Central(Protocol):
     """Where central's operations are reached. Safe to call from any thread; blocks until the answer is there."""
 
     def call(self, command: Command[R]) -> R:
         """Ask; returns the answer or raises its Problem.
 
-        Raises Unavailable when central cannot be reached, TimedOut when no answer came (the change may have been made).
+        Raises Unavailable when central cannot be reached, or the question waited too long: nothing was carried out.
+        Raises TimedOut when no answer came in time: the change may have been made, and will not be made any more.
         """
         ...
 

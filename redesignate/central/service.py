@@ -29,20 +29,13 @@ from redesignate.central import (
     zones,
 )
 from redesignate.central.rules import Answers, Rules, check_switches
-from redesignate.commands.access import CheckAccess
-from redesignate.commands.audit import ZonesAtRest
 from redesignate.commands.base import CallerCommand, Command
-from redesignate.commands.inbound import DueInbound, ReportInbound
-from redesignate.commands.pools import GetPool, ListPools
-from redesignate.commands.quotas import GetLimits, GetQuotas
-from redesignate.commands.rrsets import CreateRRset, GetRRset, ListRRsets, UpdateRRset
-from redesignate.commands.services import GetService, ListServices
-from redesignate.commands.tokens import FindToken, ListTokens
-from redesignate.commands.tsigkeys import ListTSIGKeys
-from redesignate.commands.work import Overdue, PoolForWork
-from redesignate.commands.zones import GetZone, ListZones, ZoneNameservers, ZonePeers
+from redesignate.commands.inbound import ReportInbound
+from redesignate.commands.rrsets import CreateRRset, UpdateRRset
+from redesignate.commands.table import READS
 from redesignate.observe.log import events
 from redesignate.store.unit import Store, Work
+from redesignate.threads.deadline import ASKING
 
 R = TypeVar("R")
 log = events(__name__)
@@ -64,32 +57,6 @@ ANSWERS: Answers = {
 }
 """The use-case of every command."""
 
-READS: frozenset[type[Command[Any]]] = frozenset(
-    {
-        CheckAccess,
-        DueInbound,
-        FindToken,
-        GetLimits,
-        GetPool,
-        GetQuotas,
-        GetRRset,
-        GetService,
-        GetZone,
-        ListPools,
-        ListRRsets,
-        ListServices,
-        ListTSIGKeys,
-        ListTokens,
-        ListZones,
-        Overdue,
-        PoolForWork,
-        ZoneNameservers,
-        ZonePeers,
-        ZonesAtRest,
-    }
-)
-"""Commands that change nothing: they are answered from a snapshot. All others commit."""
-
 BEFORE: Mapping[type[Command[Any]], Callable[[Rules, Store, Any], Any]] = {
     CreateRRset: quotas.weigh,
     UpdateRRset: quotas.weigh,
@@ -97,6 +64,10 @@ BEFORE: Mapping[type[Command[Any]], Callable[[Rules, Store, Any], Any]] = {
 }
 """What is too much work for a transaction and needs none: done once, before it. What it returns takes the command's
 place, and `ANSWERS` has the use-case for that: a `ReportInbound` is answered as the `Unpacked` that was made of it."""
+
+
+Keep = Callable[[Work, Sequence[Any]], None]
+"""`keep(unit, answers)`: writes answers down in the transaction of their changes."""
 
 
 class CentralService:
@@ -108,7 +79,7 @@ class CentralService:
         self._wake = wake
 
     def dispatch(self, command: Command[R]) -> R:
-        """The command's answer. Raises its Problem."""
+        """The command's answer; nothing is committed after this thread's deadline. Raises its Problem."""
         self._check(command)
         given = self._prepared(command)
         use_case = ANSWERS[type(given)]
@@ -117,11 +88,15 @@ class CentralService:
             reading, answer = self._store.look(lambda unit: use_case(self._rules, unit, given))
             self._send(reading)
             return answer
-        answer = self._store.transact(lambda unit: use_case(self._rules, unit, given), then=self._send)
+        answer = self._store.transact(
+            lambda unit: use_case(self._rules, unit, given), then=self._send, deadline=ASKING.at
+        )
         return answer
 
-    def together(self, commands: Sequence[Command[Any]]) -> list[Any]:
+    def together(self, commands: Sequence[Command[Any]], *, keep: Keep | None = None) -> list[Any]:
         """Answers to writing commands in one transaction, each seeing what those before it did.
+
+        keep   is given all answers, as the last thing of the transaction
 
         Raises what the first to fail raises, and then none was carried out; Unavailable where that is not known.
         """
@@ -132,9 +107,12 @@ class CentralService:
         todo = [self._prepared(command) for command in commands]
 
         def all_of_them(unit: Work) -> list[Any]:
-            return [ANSWERS[type(given)](self._rules, unit, given) for given in todo]
+            answers = [ANSWERS[type(given)](self._rules, unit, given) for given in todo]
+            if keep is not None:
+                keep(unit, answers)
+            return answers
 
-        return self._store.transact(all_of_them, then=self._send)
+        return self._store.transact(all_of_them, then=self._send, deadline=ASKING.at)
 
     def _check(self, command: Command[Any]) -> None:
         if isinstance(command, CallerCommand):

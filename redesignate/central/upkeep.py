@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from redesignate.central import apex
 from redesignate.central.rules import Answers, Rules
-from redesignate.commands.upkeep import PurgeZones, RefreshApexes, TrimJournal
+from redesignate.commands.upkeep import ForgetQuestions, PurgeZones, RefreshApexes, TrimJournal
 from redesignate.commands.work import Overdue, PeerReturned
 from redesignate.model.clock import SECOND
+from redesignate.store.questions import Questions
 from redesignate.store.unit import Work
 
 SHARDS = 4096
@@ -67,10 +68,16 @@ def refresh_apexes(_rules: Rules, work: Work, command: RefreshApexes) -> int:
     return done
 
 
+def forget_questions(_rules: Rules, work: Work, command: ForgetQuestions) -> int:
+    """Forget questions that were carried out long ago: nobody asks them again. How many."""
+    return Questions(work.conn).forget(command.age_s * SECOND, command.limit)
+
+
 ANSWERS: Answers = {
     Overdue: overdue,
     PeerReturned: peer_returned,
     PurgeZones: purge_zones,
     TrimJournal: trim_journal,
     RefreshApexes: refresh_apexes,
+    ForgetQuestions: forget_questions,
 }

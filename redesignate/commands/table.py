@@ -74,4 +74,34 @@ ALL: tuple[type[Command[Any]], ...] = (
     upkeep.PurgeZones,
     upkeep.TrimJournal,
     upkeep.RefreshApexes,
+    upkeep.ForgetQuestions,
 )
+
+READS: frozenset[type[Command[Any]]] = frozenset(
+    {
+        access.CheckAccess,
+        audit.ZonesAtRest,
+        inbound.DueInbound,
+        pools.GetPool,
+        pools.ListPools,
+        quotas.GetLimits,
+        quotas.GetQuotas,
+        rrsets.GetRRset,
+        rrsets.ListRRsets,
+        services.GetService,
+        services.ListServices,
+        tokens.FindToken,
+        tokens.ListTokens,
+        tsigkeys.ListTSIGKeys,
+        work.Overdue,
+        work.PoolForWork,
+        zones.GetZone,
+        zones.ListZones,
+        zones.ZoneNameservers,
+        zones.ZonePeers,
+    }
+)
+"""Commands that change nothing: they are answered from a snapshot, and may be asked again. All others commit."""
+
+SECRET: frozenset[type[Command[Any]]] = frozenset({pools.ApplyPool, tsigkeys.CreateTSIGKey, tsigkeys.DeleteTSIGKey})
+"""Commands whose answers hold secrets: they are not kept."""

@@ -28,3 +28,10 @@ class RefreshApexes(Command[int], tag="zone.apexes", frozen=True):
     """Bring at most `limit` zones' apex NS sets and mnames to their pools' NS records of now. How many were behind."""
 
     limit: int = 100
+
+
+class ForgetQuestions(Command[int], tag="questions.forget", frozen=True):
+    """Forget at most `limit` questions that were carried out more than `age_s` ago. How many."""
+
+    age_s: int
+    limit: int

@@ -325,4 +325,6 @@ _AGES = {
     "zone_purge": "Seconds since its deletion after which a zone's rows are removed.",
     "periodic_check_service_status": "Seconds of silence after which a service that is UP becomes DOWN.",
     "periodic_cleanup_stopped_service_status": "Seconds after which a service that is DOWN is forgotten. 0: never.",
+    "questions_trim": "Seconds for which a change that was asked for over the broker is known by its id, so that it is "
+    "not made twice; more than rpc_response_timeout.",
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from redesignate.bus.port import Central
 from redesignate.commands.inbound import SweepInbound
 from redesignate.commands.services import CheckServices
-from redesignate.commands.upkeep import PurgeZones, RefreshApexes, TrimJournal
+from redesignate.commands.upkeep import ForgetQuestions, PurgeZones, RefreshApexes, TrimJournal
 from redesignate.commands.work import Overdue
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.partitions import SHARDS
@@ -118,6 +118,14 @@ def refresh_apexes(central: Central, mine: range, settings: TaskSettings) -> int
     return _until_short(lambda: central.call(RefreshApexes(limit=settings.batch_size)), settings.batch_size)
 
 
+def trim_questions(central: Central, mine: range, settings: TaskSettings) -> int:
+    """Forget questions that were carried out time_threshold ago, batch by batch. The first member's task."""
+    if not _first(mine):
+        return 0
+    command = ForgetQuestions(age_s=settings.time_threshold, limit=settings.batch_size)
+    return _until_short(lambda: central.call(command), settings.batch_size)
+
+
 def refresh_secondaries(central: Central, mine: range, settings: TaskSettings) -> int:
     """Let copies of zones expire that no worker could refresh, and hint at zones that are due and that none took.
 
@@ -158,6 +166,7 @@ TASKS: Mapping[str, Entry] = {
     "zone_purge": Entry(lambda: purge_zones, frozenset({"zone_purge"})),
     "journal_trim": Entry(lambda: trim_journal, frozenset({"journal_trim", "zone_purge"})),
     "apex_refresh": Entry(lambda: refresh_apexes, frozenset({"apex_refresh", "increment_serial"})),
+    "questions_trim": Entry(lambda: trim_questions, frozenset({"questions_trim", "zone_purge"})),
     "periodic_secondary_refresh": Entry(lambda: refresh_secondaries, frozenset({"periodic_secondary_refresh"})),
     "periodic_check_service_status": Entry(lambda: check_services, frozenset({"periodic_check_service_status"})),
     "periodic_cleanup_stopped_service_status": Entry(

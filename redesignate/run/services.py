@@ -13,6 +13,7 @@ from redesignate.api.app import build
 from redesignate.auth.choose import authenticator, check_listeners, check_login
 from redesignate.bus.inproc import InprocCentral
 from redesignate.bus.port import Central
+from redesignate.central.questions import Questions
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings
 from redesignate.mdns.service import DNSService
@@ -90,13 +91,20 @@ def central(configuration: Configuration) -> int:
     _check_database(configuration)
 
     def start(end: ExitStack) -> Central:
-        from redesignate.bus.amqp import CentralServer
+        from redesignate.bus.amqp_server import CentralServer
 
         broker = make_broker(configuration, end)
         assert broker is not None
-        service = make_service(configuration, make_store(settings, end), make_wake(settings, broker, end))
+        store = make_store(settings, end)
+        service = make_service(configuration, store, make_wake(settings, broker, end))
+        questions = Questions(service, store)
         server = CentralServer(
-            broker, service.dispatch, together=service.together, host=settings.host, topic=settings.central.topic
+            broker,
+            questions.carry,
+            together=questions.together,
+            clock=questions.clock,
+            host=settings.host,
+            topic=settings.central.topic,
         )
         server.start()
         at_end(end, within(patience(settings), server.stop))

@@ -329,3 +329,14 @@ members = Table(
     Column("lease_until", BigInteger, nullable=False),
     **_MYSQL,
 )
+
+# What was asked over the broker and carried out, for some minutes: a question that comes twice is done once.
+questions = Table(
+    "questions",
+    metadata,
+    Column("id", _name(36), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("answer", _BLOB, nullable=False),
+    Index("ix_questions_at", "at"),
+    **_MYSQL,
+)

@@ -41,6 +41,7 @@ from redesignate.store.secrets import Secrets
 from redesignate.store.services import Services
 from redesignate.store.tsigkeys import TSIGKeys
 from redesignate.store.zones import Stale, Zones
+from redesignate.threads.deadline import TooLate, uptime
 
 T = TypeVar("T")
 log = events(__name__)
@@ -58,12 +59,12 @@ class Retries:
 
     attempts    runs of one use-case before its caller hears 503; their pauses add up to about two seconds
     patience_s  no run begins later than this after the first, however few they were: locks are waited for in each
-    ticks sleep uniform   the monotonic clock, the wait and the chance; tests give their own
+    ticks sleep uniform   the clock of deadlines, the wait and the chance; tests give their own
     """
 
     attempts: int = 12
     patience_s: float = 10
-    ticks: Callable[[], float] = time.monotonic
+    ticks: Callable[[], float] = uptime
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[float, float], float] = random.uniform
 
@@ -131,7 +132,7 @@ class Store:
     ) -> T:
         """Run `do` in a transaction and commit it; retried as the module says. `then` runs after the commit, once.
 
-        deadline   on the clock of `Retries.ticks` (time.monotonic): from then on nothing is begun or committed
+        deadline   on the clock of `Retries.ticks`: from then on nothing is begun or committed
 
         Raises whatever `do` raises; Unavailable when the database is unavailable, the race was lost too often, or the
         deadline passes.
@@ -243,4 +244,4 @@ class Store:
     def _in_time(self, deadline: float) -> None:
         """Raise Unavailable after the deadline."""
         if self._retries.ticks() >= deadline:
-            raise Unavailable(_LATE)
+            raise TooLate(_LATE)

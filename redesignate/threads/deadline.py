@@ -7,11 +7,13 @@ travels with the question. What waits for anything waits at most until then.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from redesignate.model.errors import Unavailable
 
@@ -19,12 +21,12 @@ Monotonic = Callable[[], float]
 """Seconds since some start, never backwards."""
 
 
-def uptime() -> float:
-    """Seconds since the machine's start, those of a suspension too where the system counts them (Linux)."""
-    return time.clock_gettime(_CLOCK)
+uptime: Monotonic = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Seconds since the machine's start, those of a suspension too where the system counts them (Linux)."""
 
 
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+class TooLate(Unavailable):
+    """The deadline had passed: nothing was carried out, nor will it be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,9 @@ class Deadline:
         return self.clock() >= self.at
 
     def check(self) -> None:
-        """Raise Unavailable once it has passed: what comes after this is not done."""
+        """Raise TooLate once it has passed: what comes after this is not done."""
         if self.over():
-            raise Unavailable("The request waited too long and was not carried out; retry.")
+            raise TooLate("The request waited too long and was not carried out; retry.")
 
     def earlier(self, other: Deadline | None) -> Deadline:
         """Whichever comes first."""
@@ -58,23 +60,25 @@ class Deadline:
 
 
 class _Asking(threading.local):
-    deadline: Deadline | None = None
+    """What this thread works on: `at`, its deadline on the clock of `uptime`; infinite where nobody set one."""
+
+    at: float = math.inf
 
 
-_asking = _Asking()
+ASKING = _Asking()
 
 
 @contextmanager
 def asking(deadline: Deadline) -> Iterator[None]:
     """What this thread asks inside has until then; an earlier deadline that holds already stays."""
-    before = _asking.deadline
-    _asking.deadline = deadline.earlier(before)
+    before = ASKING.at
+    ASKING.at = min(before, deadline.at)
     try:
         yield
     finally:
-        _asking.deadline = before
+        ASKING.at = before
 
 
 def current() -> Deadline | None:
     """The deadline of what this thread works on; None: nobody set one."""
-    return _asking.deadline
+    return None if ASKING.at == math.inf else Deadline(ASKING.at)

@@ -11,14 +11,16 @@ from typing import Protocol
 import pytest
 from oslo_config import cfg
 
-from redesignate.bus.amqp import AmqpCentral, CentralServer
+from redesignate.bus.amqp import AmqpCentral
 from redesignate.bus.amqp_hints import AmqpWake, AmqpWorkSource
+from redesignate.bus.amqp_server import CentralServer
 from redesignate.bus.broker import Broker
-from redesignate.bus.codec import Dispatch
+from redesignate.bus.codec import Carry, Dispatch
 from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource
 from redesignate.bus.pending import Pending
 from redesignate.bus.port import Central, Wake, WorkSource
 from redesignate.config.settings import BusSettings
+from redesignate.model.clock import now
 
 READY_S = 20
 
@@ -64,8 +66,16 @@ class AmqpBus:
         stack.callback(self.broker.close)
 
     def serve(self, dispatch: Dispatch) -> CentralServer:
+        return self.serve_asked(lambda command, _asked: dispatch(command))
+
+    def serve_asked(self, carry: Carry, clock: Callable[[], int] = now) -> CentralServer:
+        """Central that sees how it is asked."""
         server = CentralServer(
-            self.broker, dispatch, together=lambda commands: [dispatch(one) for one in commands], host="here"
+            self.broker,
+            carry,
+            together=lambda questions: [carry(command, asked) for command, asked in questions],
+            clock=clock,
+            host="here",
         )
         server.start()
         self.stack.callback(server.stop)

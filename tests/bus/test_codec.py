@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redesignate.bus import codec
+from redesignate.bus.port import Asked
 from redesignate.commands.base import Command, reply_type
 from redesignate.commands.quotas import ResetQuotas
 from redesignate.commands.services import HoldPartition
@@ -20,6 +21,7 @@ from redesignate.commands.table import ALL
 from redesignate.commands.zones import GetZone
 from redesignate.model import errors
 from redesignate.model.caller import operator
+from redesignate.threads.deadline import Deadline, TooLate
 from tests.bus.samples import values
 
 GET = GetZone(caller=operator("req-1"), zone_id="z")
@@ -82,7 +84,7 @@ def test_none_is_an_answer() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"op":"zone.explode"}', b'{"op":"zone.get"}', b"\xff"])
 def test_what_is_no_question_gets_an_answer_and_ends_nothing(body: bytes) -> None:
-    with pytest.raises(errors.Problem, match="went wrong"):
+    with pytest.raises(errors.Problem, match="cannot read"):
         codec.told(GET, codec.serve(lambda _: None, body))
 
 
@@ -96,7 +98,8 @@ def test_an_answer_of_another_version_is_a_problem(body: bytes) -> None:
 def ask_all(dispatch: codec.Dispatch, together: codec.Together) -> list[object]:
     """What each of three questions that came together hears."""
     heard: list[object] = []
-    for body in codec.serve_all(dispatch, together, [codec.question(GET)] * 3):
+    envelope = codec.sent(codec.question(GET), Asked(deadline=Deadline.after(10)))
+    for body in codec.serve_all(lambda command, _asked: dispatch(command), together, [envelope] * 3):
         try:
             heard.append(codec.told(RESET, body))
         except errors.Problem as problem:
@@ -117,6 +120,45 @@ def test_one_that_fails_among_them_fails_alone() -> None:
             raise answer
 
     assert ask_all(one, refuse_all) == [None, errors.OverQuota, None]
+
+
+def test_how_a_question_is_asked_comes_along() -> None:
+    how = Asked(deadline=Deadline.after(10), until=1_700_000_000_000_000, id="one", again=True)
+    command, came = codec.received(codec.sent(codec.question(GET), how))
+    assert command == GET
+    assert (came.until, came.id, came.again) == (how.until, how.id, how.again)
+    assert 9 < came.deadline.left() <= 10
+
+
+def test_a_question_that_came_too_late_is_told_so_and_kept_apart_from_other_refusals() -> None:
+    late, refused = (codec.refusal(problem) for problem in (TooLate("too late"), errors.Unavailable("not now")))
+    with pytest.raises(TooLate, match="too late"):
+        codec.told(GET, late)
+    with pytest.raises(errors.Unavailable, match="not now") as caught:
+        codec.told(GET, refused)
+    assert not isinstance(caught.value, TooLate)
+
+
+def test_where_one_of_those_that_came_together_is_late_it_alone_is() -> None:
+    def late(_: object) -> list[None]:
+        raise TooLate
+
+    assert ask_all(lambda _: None, late) == [None] * 3
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"ask":{"op":"zone.get"}}', b'{"ask":[],"left":1}', b"\xff" * 9])
+def test_malformed_questions_are_answered_counted_and_logged_once_with_their_size(
+    body: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codec, "unreadable", 0)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(50):
+            (answer,) = codec.serve_all(lambda *_: None, lambda _: [], [body])
+            with pytest.raises(errors.Problem, match="cannot read"):
+                codec.told(GET, answer)
+    assert codec.unreadable == 50
+    (said,) = [record for record in caplog.records if record.message == "message cannot be read"]
+    assert said.__dict__["fields"]["octets"] == len(body)
 
 
 def test_what_may_have_been_carried_out_is_not_carried_out_again() -> None:

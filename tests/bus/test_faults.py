@@ -12,17 +12,23 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from redesignate.bus.amqp_hints import AmqpWake
 from redesignate.bus.broker import Broker
-from redesignate.commands.quotas import GetQuotas
+from redesignate.bus.port import Asked
+from redesignate.commands.base import Command
+from redesignate.commands.quotas import GetQuotas, ResetQuotas
 from redesignate.config.settings import BusSettings
 from redesignate.model.caller import operator
+from redesignate.model.clock import SECOND, now
 from redesignate.model.errors import Misconfigured, TimedOut, Unavailable
+from redesignate.threads.deadline import Deadline, TooLate, asking
 from tests.bus.conftest import AmqpBus, options
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.servers import until
@@ -183,31 +189,85 @@ def test_questions_are_shared_by_processes_and_outlive_any_of_them(
     until(lambda: len({central.call(QUESTION)["pid"] for _ in range(4)}) == 1, deadline_s=20)
 
 
-def test_a_central_that_dies_over_a_question_is_noticed_before_the_reply_is_due(
+@pytest.mark.parametrize("question", [GetQuotas, ResetQuotas])
+@pytest.mark.parametrize("fate", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_question_over_which_central_fell_silent_is_put_to_another(
     rabbitmq: RabbitMQ,
     amqp: Buses,
     spawn: Callable[[str, str], subprocess.Popen[str]],
     monkeypatch: pytest.MonkeyPatch,
+    question: type[Command[Any]],
+    fate: signal.Signals,
 ) -> None:
     monkeypatch.setattr("redesignate.bus.amqp.SILENCE_S", 2)
     url = rabbitmq.transport_url()
     server = spawn(SERVER, url)
     assert _line(server) == "ready"
     central = amqp(url).ask()
-    failed: list[Exception] = []
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(central.call, question(caller=operator("req-1"), project_id="slow"))
+        assert _line(server) == "asked"
+        os.kill(server.pid, fate)
+        seen: list[Asked] = []
 
-    def ask() -> None:
-        try:
-            central.call(GetQuotas(caller=operator("req-1"), project_id="slow"))
-        except TimedOut as error:
-            failed.append(error)
+        def carry(command: Command[Any], asked: Asked) -> object:
+            seen.append(asked)
+            return {"zones": 1} if isinstance(command, GetQuotas) else None
 
-    asker = threading.Thread(target=ask)
-    asker.start()
-    assert _line(server) == "asked"
-    os.kill(server.pid, signal.SIGKILL)
-    asker.join(8)  # well before rpc_response_timeout
-    assert len(failed) == 1
+        amqp(url).serve_asked(carry)
+        assert answer.result(9) == ({"zones": 1} if question is GetQuotas else None)  # before it is due
+    assert [asked.again for asked in seen] == [True]
+
+
+def test_a_change_that_nobody_answers_is_unsure_at_its_deadline_and_not_sooner(
+    rabbitmq: RabbitMQ, amqp: Buses, spawn: Callable[[str, str], subprocess.Popen[str]]
+) -> None:
+    url = rabbitmq.transport_url()
+    server = spawn(SERVER, url)
+    assert _line(server) == "ready"
+    central = amqp(url).ask()
+    with asking(Deadline.after(3)):
+        began = time.monotonic()
+        with pytest.raises(TimedOut, match="will not be made from now on"):
+            central.call(ResetQuotas(caller=operator("req-1"), project_id="slow"))
+        assert 2.5 < time.monotonic() - began < 6
+
+
+def test_a_change_is_to_be_carried_out_long_before_its_asker_gives_up(rabbitmq: RabbitMQ, amqp: Buses) -> None:
+    bus, seen = amqp(rabbitmq.transport_url()), list[tuple[Asked, int, float]]()
+
+    def carry(_command: Command[Any], asked: Asked) -> None:
+        seen.append((asked, now(), asked.deadline.left()))
+
+    bus.serve_asked(carry)
+    central = bus.ask()
+    for _ in range(3):
+        central.call(ResetQuotas(caller=operator("req-1"), project_id="p"))
+    for asked, at, left in seen:
+        assert asked.id
+        assert asked.until is not None
+        assert 3 < left <= 5  # half of rpc_response_timeout, which is 10
+        assert 3 < (asked.until - at) / SECOND <= 5.01
+    assert len({asked.id for asked, _, _ in seen}) == 3
+
+
+def test_where_the_databases_clock_was_set_a_question_that_is_late_by_it_is_asked_again(
+    rabbitmq: RabbitMQ, amqp: Buses
+) -> None:
+    bus, ahead, late = amqp(rabbitmq.transport_url()), [0], list[int]()
+
+    def carry(_command: Command[Any], asked: Asked) -> None:
+        assert asked.until is not None
+        if now() + ahead[0] > asked.until:
+            late.append(1)
+            raise TooLate("too late")
+
+    bus.serve_asked(carry, clock=lambda: now() + ahead[0])
+    central, question = bus.ask(), ResetQuotas(caller=operator("req-1"), project_id="p")
+    central.call(question)
+    ahead[0] = 3600 * SECOND
+    central.call(question)
+    assert late == [1]
 
 
 def test_without_any_central_the_asker_hears_so(rabbitmq: RabbitMQ, amqp: Buses) -> None:

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions that come over a broker: too late, or twice.
+
+A question waits on its way, and the process that took it up may be stopped in the middle of it, for any time. So it is
+carried out only before its `until`, by the database's clock, which every host asks; the comparison is the last thing
+that its transaction does, and it holds its locks until then. And its id and answer are kept with the change: asked a
+second time, over a connection that broke, the second asking gets the first one's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redesignate.bus import codec
+from redesignate.bus.port import Asked
+from redesignate.central.service import CentralService
+from redesignate.commands.base import Command
+from redesignate.commands.table import READS, SECRET
+from redesignate.model.clock import SECOND
+from redesignate.model.errors import Problem, TimedOut
+from redesignate.store import questions as store
+from redesignate.store.questions import Kept, Repeated
+from redesignate.store.unit import Store, Work
+from redesignate.threads.deadline import TooLate, asking, uptime
+
+CLOCK_S = 60.0
+"""A look at the database's clock is good for so long: rates differ by nothing that matters."""
+
+NOT_KEPT = b""
+"""Stands for an answer that holds secrets."""
+
+
+class Questions:
+    """Central as a broker's other side asks it. Safe for use from many threads."""
+
+    def __init__(self, service: CentralService, store: Store) -> None:
+        self._service = service
+        self._store = store
+        self._clock: tuple[int, float] | None = None
+
+    def carry(self, command: Command[Any], asked: Asked) -> Any:
+        """The answer to one question; `Kept` where it was kept with the change.
+
+        Raises its Problem; TooLate where it came too late, and then it is not carried out.
+        """
+        with asking(asked.deadline):
+            if asked.id is None or type(command) in READS:
+                asked.deadline.check()
+                return self._service.dispatch(command)
+            if asked.again and (found := self._found(asked.id)) is not None:
+                return found
+            try:
+                return self.together([(command, asked)])[0]
+            except Repeated:
+                return self._found(asked.id) or _unknown()
+            except TooLate:
+                raise
+            except Problem as problem:
+                if not asked.again:
+                    raise
+                return self._refused(asked.id, problem)
+
+    def together(self, questions: Sequence[tuple[Command[Any], Asked]]) -> list[codec.Kept]:
+        """Answers to writing commands in one transaction, each seeing what those before it did; kept with the changes.
+
+        Raises what the first to fail raises, and then none was carried out: Repeated where one is carried out already,
+        TooLate; Unavailable where it is not known whether they were.
+        """
+
+        made: list[codec.Kept] = []
+        looked: list[int] = []
+
+        def keep(unit: Work, answers: Sequence[object]) -> None:
+            made[:] = [codec.Kept(codec.answer(answer)) for answer in answers]
+            rows = [
+                Kept(id=asked.id, answer=NOT_KEPT if type(command) in SECRET else answer, until=asked.until)
+                for (command, asked), answer in zip(questions, made, strict=True)
+                if asked.id is not None
+            ]
+            if rows:
+                looked.append(store.Questions(unit.conn).keep(rows))
+
+        for _, asked in questions:
+            self._in_time(asked)
+        first = min((asked.deadline for _, asked in questions), key=lambda deadline: deadline.at)
+        try:
+            with asking(first):
+                self._service.together([command for command, _ in questions], keep=keep)
+        except TooLate:
+            self._clock = None  # the asker reckons with another time than the database's: it hears that next
+            raise
+        if looked:
+            self._clock = looked[-1], uptime()
+        return made
+
+    def clock(self) -> int:
+        """A moment that the database's clock (µs) has only just passed. One query where nobody looked lately."""
+        kept = self._clock
+        if kept is None or uptime() - kept[1] > CLOCK_S:
+            found = self._store.look(lambda work: store.Questions(work.conn).now())[1]
+            self._clock = kept = (found, uptime())
+        return kept[0] + int((uptime() - kept[1]) * SECOND)
+
+    def _in_time(self, asked: Asked) -> None:
+        """Raise TooLate where that is certain already: no transaction is begun for it."""
+        asked.deadline.check()
+        if asked.until is not None and self._clock is not None and self.clock() > asked.until:
+            self._clock = None
+            raise TooLate("The request came too late and was not carried out; retry.")
+
+    def _found(self, ident: str) -> codec.Kept | None:
+        """The answer that this question got before. Raises TimedOut where it held a secret and was not kept."""
+        found = self._store.look(lambda work: store.Questions(work.conn).find(ident))[1]
+        if found == NOT_KEPT:
+            raise TimedOut("The change was made, but its answer was lost on its way: look at the result.")
+        return None if found is None else codec.Kept(found)
+
+    def _refused(self, ident: str, problem: Problem) -> codec.Kept:
+        """The refusal of a question that was asked before, kept, so that the first asking cannot succeed any more.
+
+        Or the first asking's answer, where it came in between.
+        """
+        refusal = codec.Kept(codec.refusal(problem))
+        try:
+            self._store.transact(lambda work: store.Questions(work.conn).keep([Kept(id=ident, answer=refusal)]))
+        except Repeated:
+            return self._found(ident) or _unknown()
+        return refusal
+
+
+def _unknown() -> codec.Kept:
+    """It was carried out, and its answer is gone: kept for minutes only."""
+    return codec.Kept(codec.refusal(TimedOut("The change was made, but its answer was lost on its way.")))

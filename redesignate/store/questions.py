@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changes that were asked for over the broker: the question's id and its answer, kept in the change's transaction.
+
+The row is written last, right before the commit, and brings the database's clock along. So one statement does three
+things: a question that comes twice is carried out once (its id is the key), the second asking finds the first one's
+answer, and a transaction that is later than its question allows is undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.exc import IntegrityError
+
+from redesignate.store.clock import database_now
+from redesignate.store.schema import questions
+from redesignate.threads.deadline import TooLate
+
+_KEEP = questions.insert().values(at=database_now())
+_FIND = select(questions.c.answer)
+_CLOCK = select(database_now())
+
+
+class Repeated(Exception):
+    """One of the questions of this transaction is carried out already; nothing of the transaction stays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A question that was carried out, and its answer as it travels; it may be committed until then (µs)."""
+
+    id: str
+    answer: bytes
+    until: int | None = None
+
+
+class Questions:
+    """The questions of one transaction."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def keep(self, made: Sequence[Kept]) -> int:
+        """Write questions, the last thing before the commit; the database's clock (µs).
+
+        Raises Repeated; TooLate where that clock is beyond what one of them allows.
+        Cost   one statement for all (two on MySQL).
+        """
+        rows = [{"id": one.id, "answer": one.answer} for one in made]
+        try:
+            if self._conn.dialect.insert_returning:
+                clock = int(max(self._conn.execute(_KEEP.returning(questions.c.at), rows).scalars()))
+            else:
+                self._conn.execute(_KEEP, rows)
+                clock = self.now()
+        except IntegrityError as error:
+            raise Repeated from error
+        if any(one.until is not None and clock > one.until for one in made):
+            raise TooLate("The request came too late and was not carried out; retry.")
+        return clock
+
+    def find(self, ident: str) -> bytes | None:
+        """The answer that was given under this id; None: it is not carried out. One query."""
+        answer = self._conn.execute(_FIND.where(questions.c.id == ident)).scalar()
+        return None if answer is None else bytes(answer)
+
+    def now(self) -> int:
+        """The database's clock (µs). One query."""
+        return int(self._conn.execute(_CLOCK).scalar_one())
+
+    def forget(self, age: int, limit: int) -> int:
+        """Drop at most `limit` questions older than so many µs; how many. Two statements."""
+        chosen = select(questions.c.id).where(questions.c.at < database_now() - age).limit(limit)
+        found = self._conn.execute(chosen).scalars().all()
+        if found:
+            self._conn.execute(delete(questions).where(questions.c.id.in_(found)))
+        return len(found)
