@@ -40,7 +40,7 @@ def create_rrset(rules: Rules, work: Work, command: CreateRRset) -> RRset:
         raise BadInput("Creating a SOA recordset is not allowed")
     rrtype = fields.rrtype(rules, new.type)
     name = fields.rrset_name(new.name, rrtype)
-    records = fields.records(name, rrtype, new.records)
+    records = fields.records(rules, name, rrtype, new.records)
     fields.description(new.description)
     zone, counts = locked(work, caller, command.zone_id)
     check_creatable(rules, caller, zone, name)
@@ -110,7 +110,7 @@ def update_rrset(rules: Rules, work: Work, command: UpdateRRset) -> RRset:
     before = found(work, zone, command.rrset_id)
     check_changeable(rules, caller, zone, before)
     _check_kept(before, change)
-    records = None if change.records is UNSET else fields.records(before.name, before.type, change.records)
+    records = None if change.records is UNSET else fields.records(rules, before.name, before.type, change.records)
     if records is not None:
         more = 0 if before.managed else len(records) - len(before.records)
         _check_quota(rules, work, zone, counts, rrsets=0, records=len(records), more=more)

@@ -37,6 +37,7 @@ class CentralSettings:
     default_soa_expire: int = 86400
     default_soa_minimum: int = 3600
     supported_record_type: tuple[str, ...] | None = None
+    additional_alpn_ids: tuple[str, ...] = ()
     max_zone_name_len: int = 255
     max_recordset_name_len: int = 255
     managed_resource_email: str = "hostmaster@example.com"

@@ -56,6 +56,11 @@ DEFAULT = [
     _seconds("default_soa_expire", _central.default_soa_expire, "SOA expire of a new zone, in seconds."),
     _seconds("default_soa_minimum", _central.default_soa_minimum, "SOA minimum (negative TTL) of a new zone."),
     cfg.ListOpt("supported_record_type", help="Record types that may be created. Unset: all that are supported."),
+    cfg.ListOpt(
+        "additional_alpn_ids",
+        default=[],
+        help="Protocol ids that the alpn of HTTPS and SVCB records may name besides the registered ones; * for any.",
+    ),
     cfg.StrOpt(
         "quota_driver",
         default=_central.quota_driver,

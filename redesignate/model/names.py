@@ -22,6 +22,7 @@ _REVERSE = re.compile(r"(?:(?![-/])[a-z0-9_/-]{1,63}(?<![-/])\.)+")
 _SRV = re.compile(r"_[a-z0-9_-]{1,62}(?<!-)\._[a-z0-9_-]{1,62}(?<!-)\.[^.*]")
 _TLSA = re.compile(r"_([0-9]{1,5})\._[a-z]+\.[^.*]")
 _UNTYPED = re.compile(r"[^!-~]|[\"();]")
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # what UTS #46 §4 divides labels at
 _SPECIAL = frozenset(b'".;\\()@$')
 _OCTET = [bytes((n,)) for n in range(256)]
 _TEXT = [
@@ -84,9 +85,12 @@ def _to_ascii(text: str) -> str:
     if "\\" in text:
         raise InvalidName(f"Domain {_shown(text)} mixes escapes and non-ASCII letters; write its labels as A-labels")
     try:
-        mapped = idna.uts46_remap(text, std3_rules=False, transitional=False)
+        mapped = (
+            label if label.isascii() else idna.uts46_remap(label, std3_rules=False, transitional=False)
+            for label in _DOTS.split(text)
+        )  # the case of ASCII labels stays as typed beside others too
         return ".".join(
-            label if label.isascii() else idna.alabel(label).decode("ascii") for label in mapped.split(".")
+            label if label.isascii() else idna.alabel(label).decode("ascii") for label in ".".join(mapped).split(".")
         ).replace("\\", "\\\\")  # a full-width backslash is mapped to one: never let it begin an escape
     except (idna.IDNAError, UnicodeError, IndexError) as error:
         raise InvalidName(f"Domain {_shown(text)} is not a name of IDNA 2008: {_shown(str(error))}") from error

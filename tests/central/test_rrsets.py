@@ -114,6 +114,36 @@ def test_the_operator_narrows_the_types(build: Build) -> None:
     assert refused.value.errors["errors"][0]["message"] == "'AAAA' is not a supported record type"
 
 
+@pytest.mark.parametrize(("more", "accepted"), [((), False), (("foo",), True), (("bar",), False), (("*",), True)])
+def test_an_alpn_id_is_a_registered_one_or_one_that_the_operator_adds(
+    build: Build, more: tuple[str, ...], accepted: bool
+) -> None:
+    central = build(additional_alpn_ids=more)
+    zone = central.zone()
+    central.rrset(zone, "known", "HTTPS", ("1 . alpn=h3,h2,http/1.1",))
+    if accepted:
+        central.rrset(zone, "www", "HTTPS", ("1 . alpn=h2,foo",))
+        return
+    with pytest.raises(errors.InvalidObject) as refused:
+        central.rrset(zone, "www", "HTTPS", ("1 . alpn=h2,foo",))
+    assert "alpn 'foo' is not a registered protocol id" in str(refused.value.errors)
+
+
+@pytest.mark.parametrize(
+    ("rrtype", "name", "sent", "kept"),
+    [
+        ("TXT", "www", "", ""),
+        ("TXT", "www", "a;b(c", "a;b(c"),
+        ("TLSA", "_443._tcp", "3 1 0 (\n\tab\n\tcd )", "3 1 0 ( ab cd )"),
+    ],
+)
+def test_a_record_is_shown_as_it_was_sent_on_one_line(
+    central: CentralDriver, zone: Zone, rrtype: str, name: str, sent: str, kept: str
+) -> None:
+    made = central.rrset(zone, name, rrtype, (sent,))
+    assert made.records == (kept,)
+
+
 def test_every_bad_record_is_named(central: CentralDriver, zone: Zone) -> None:
     with pytest.raises(errors.InvalidObject) as refused:
         central.rrset(zone, "www", records=("x", "192.0.2.1", "y"))

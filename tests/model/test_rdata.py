@@ -118,19 +118,19 @@ def test_a_type_has_one_name() -> None:
 
 @pytest.mark.parametrize("rrtype", ["TYPE65536", "TYPE01", "TYPE", "type65280", "ALIAS", "a", "", "A\n", "TYPE１"])
 def test_what_is_no_type_is_refused(rrtype: str) -> None:
-    with pytest.raises(ValueError, match="is no record type"):
+    with pytest.raises(ValueError, match="is not a record type"):
         rdata.parse(rrtype, "192.0.2.1")
 
 
 @pytest.mark.parametrize("number", [0, 24, 25, 30, 41, 46, 47, 48, 50, 51, 59, 60, 63, 128, 249, 250, 251, 252, 255])
 def test_types_of_questions_and_of_dnssec_are_not_for_users(number: int) -> None:
-    with pytest.raises(ValueError, match=r"no type of records|belongs to DNSSEC"):
+    with pytest.raises(ValueError, match=r"type of questions|belongs to DNSSEC"):
         rdata.parse(rdata.mnemonic(number), "\\# 0")
 
 
 def test_the_octets_of_an_assigned_type_are_checked() -> None:
     assert rdata.parse("TYPE108", "\\# 6 00005e0053ff").wire == bytes.fromhex("00005e0053ff")
-    with pytest.raises(ValueError, match="no data of EUI48"):
+    with pytest.raises(ValueError, match="not data of EUI48"):
         rdata.parse("TYPE108", "\\# 5 00005e0053")
     with pytest.raises(ValueError, match="cannot be checked here"):
         rdata.parse("TYPE3", "\\# 1 00")

@@ -79,8 +79,24 @@ def hexadecimal(*sizes: int) -> Texts:
 
 base64_text: Texts = st.binary(min_size=1, max_size=90).map(lambda b: base64.b64encode(b).decode())
 
-ech: Texts = st.binary(min_size=4, max_size=90).map(
-    lambda b: base64.b64encode(len(b).to_bytes(2, "big") + b).decode()  # a list with its length before it (RFC 9849 §4)
+
+def _sized(content: bytes) -> bytes:
+    return len(content).to_bytes(2, "big") + content
+
+
+_ECH_CONTENTS = st.builds(
+    lambda key, suites, name, extension: (
+        b"\1\0\x20" + _sized(key) + _sized(b"\0\1\0\1" * suites) + b"\0" + bytes((len(name),)) + name
+        + _sized(b"\xff\1" + _sized(extension) if extension else b"")
+    ),
+    st.binary(min_size=1, max_size=32), st.integers(1, 3), st.binary(min_size=1, max_size=30), st.binary(max_size=4),
+)  # fmt: skip
+_ECH_CONFIG = st.one_of(
+    _ECH_CONTENTS.map(lambda contents: b"\xfe\x0d" + _sized(contents)),
+    st.binary(max_size=40).map(lambda contents: b"\xfe\x0e" + _sized(contents)),
+)
+ech: Texts = st.lists(_ECH_CONFIG, min_size=1, max_size=3).map(
+    lambda configs: base64.b64encode(_sized(b"".join(configs))).decode()
 )
 
 _CHARACTER = st.one_of(
@@ -95,7 +111,11 @@ word: Texts = st.lists(
 ).map("".join)
 long_string: Texts = st.sampled_from(('"' + "x" * 255 + '"', '"' + "é" * 127 + '"', '"' + "\\001" * 255 + '"'))
 txt: Texts = st.one_of(
-    quoted, word, st.just("w" * 255), st.lists(st.one_of(quoted, long_string), min_size=1, max_size=9).map(" ".join)
+    quoted,
+    word.filter(lambda text: not text.endswith("\\")),
+    st.just("a;b(c"),
+    st.just("w" * 255),
+    st.lists(st.one_of(quoted, long_string), min_size=1, max_size=9).map(" ".join),
 )
 
 _DOMAIN: Texts = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,9}[a-z0-9])?(\.[a-z0-9]{1,9}){0,2}", fullmatch=True)

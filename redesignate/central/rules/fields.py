@@ -14,7 +14,7 @@ from redesignate.model.inbound import DNS_PORT, endpoint
 from redesignate.model.limits import ATTRIBUTE_LENGTH, DESCRIPTION_LENGTH, NAME_LENGTH, TTL_MAX
 from redesignate.model.names import InvalidName, canonical, check_rrset_name, check_zone_name
 from redesignate.model.paging import Condition, ListQuery, Op
-from redesignate.model.rdata import TYPES, Rdata, check_at, is_supported, key, parse
+from redesignate.model.rdata import TYPES, Rdata, check_alpn, check_at, is_supported, key, parse
 
 MOST = 60
 """Attributes or primaries of one zone: what fits in a text column of every database (65,535 octets)."""
@@ -137,7 +137,7 @@ def rrtype(rules: Rules, mnemonic: str) -> str:
     )
 
 
-def records(name: str, rrtype: str, texts: Sequence[str]) -> tuple[Rdata, ...]:
+def records(rules: Rules, name: str, rrtype: str, texts: Sequence[str]) -> tuple[Rdata, ...]:
     """The records parsed, in the order given, a repeated one once.
 
     Raises InvalidObject naming the bad ones, the first NAMED of them: nobody reads more, and a body of empty records
@@ -149,6 +149,7 @@ def records(name: str, rrtype: str, texts: Sequence[str]) -> tuple[Rdata, ...]:
         try:
             data = parse(rrtype, text)
             check_at(name, rrtype, data)
+            check_alpn(rrtype, data, rules.settings.additional_alpn_ids)
         except ValueError as error:
             faults.append(
                 {

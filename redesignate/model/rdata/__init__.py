@@ -33,7 +33,7 @@ from redesignate.model.rdata import (
     txt,
     uri,
 )
-from redesignate.model.rdata.base import MAX_RDATA, MAX_TEXT, Rdata, RecordType, shown
+from redesignate.model.rdata.base import MAX_RDATA, MAX_TEXT, Rdata, RecordType, joined, quote
 
 __all__ = [
     "DEFAULT_SUPPORTED",
@@ -41,6 +41,7 @@ __all__ = [
     "TYPES",
     "Rdata",
     "RecordType",
+    "check_alpn",
     "check_at",
     "from_wire",
     "is_supported",
@@ -103,14 +104,17 @@ def _kind(rrtype: str) -> RecordType:
 
 
 def parse(rrtype: str, text: str) -> Rdata:
-    """Read one record's text, which stays as typed but for targets in Unicode, which become A-labels.
+    """Read one record's text, which stays as typed but for targets in Unicode, which become A-labels, and for line
+    breaks between parentheses, which become spaces.
 
     Raises ValueError saying what is wrong and how to write it; for an unknown type as well.
     """
     kind = _kind(rrtype)
+    if kind.parentheses:
+        text = joined(text)
     bad = (_CONTROL_BUT_TAB if kind.tabs else _CONTROL).search(text)
     if bad is not None:
-        raise ValueError(f"there is a line break or control character (U+{ord(bad[0]):04X}) at place {bad.start() + 1}")
+        raise ValueError(f"character {bad.start() + 1} is a line break or control character (U+{ord(bad[0]):04X})")
     if len(text) > MAX_TEXT:
         raise ValueError(f"a record of {len(text)} characters is too long")
     rdata = kind.encode(text)
@@ -155,6 +159,15 @@ def same(rrtype: str, a: Rdata, b: Rdata) -> bool:
     return key(rrtype, a.wire) == key(rrtype, b.wire)
 
 
+def check_alpn(rrtype: str, rdata: Rdata, more: Collection[str]) -> None:
+    """Refuse ALPN ids that are neither registered nor among `more`, where "*" stands for any. Raises ValueError.
+
+    A misspelt id is a service that no client finds; records that come from elsewhere (a transfer) are not checked.
+    """
+    if rrtype in ("HTTPS", "SVCB") and "*" not in more:
+        svcb.check_alpn(rdata.wire, more)
+
+
 def check_at(name: str, rrtype: str, rdata: Rdata) -> None:
     """What a record's data have to say because of its owner's name. Raises ValueError. RFC 9461."""
     if rrtype == "SVCB":
@@ -185,7 +198,7 @@ def number(rrtype: str) -> int:
         return _QUESTIONS[rrtype]
     found = _NUMBERED.fullmatch(rrtype)
     if found is None or int(found[1]) > 65535:
-        raise ValueError(f"{shown(rrtype)} is no record type; one without a name here is TYPE and its number")
+        raise ValueError(f"{quote(rrtype)} is not a record type; one without a name here is TYPE and its number")
     if int(found[1]) in _NUMBERS:
         raise ValueError(f"{rrtype} is called {_NUMBERS[int(found[1])]}")
     return int(found[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import socket
 
-from redesignate.model.rdata.base import Rdata, RecordType, shown
+from redesignate.model.rdata.base import Rdata, RecordType, quote
 
 # inet_pton is strict on every libc: four decimal numbers without leading zeros, no zone id, nothing around it.
 
@@ -14,14 +14,16 @@ def _encode_a(text: str) -> Rdata:
     try:
         return Rdata(text, socket.inet_pton(socket.AF_INET, text))
     except (OSError, ValueError):
-        raise ValueError(f"{shown(text)} is no IPv4 address; write four numbers such as 192.0.2.1") from None
+        raise ValueError(f"{quote(text)} is not an IPv4 address; write four numbers such as 192.0.2.1") from None
 
 
 def _encode_aaaa(text: str) -> Rdata:
     try:
         return Rdata(text, socket.inet_pton(socket.AF_INET6, text))
     except (OSError, ValueError):
-        raise ValueError(f"{shown(text)} is no IPv6 address; write one such as 2001:db8::1, without a zone") from None
+        raise ValueError(
+            f"{quote(text)} is not an IPv6 address; write one such as 2001:db8::1, without a zone"
+        ) from None
 
 
 def _decode_a(wire: bytes) -> str:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all record types are made of: the value, the description of a type, and the readers of common fields.
 
-No type stands here. Text is one line: fields divided by exactly one space, no comments, no parentheses (RFC 1035
-§5.1 has both; in a field of an API they could only hide something).
+No type stands here. Text is one line: fields separated by exactly one space, no comments, no parentheses (RFC 1035
+§5.1 has both; in a field of an API they could only hide something). It is kept as typed, for clients compare what they
+sent with what they read; so it is not text for a zone file: that is what `decode` makes of the wire form.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class RecordType:
     decode            wire form → its zone-file text; raises ValueError
     fold              wire form → the one that duplicates share: names lower-case (RFC 4034 §6.2)
     tabs              whether a raw tab may stand between quotes
+    parentheses       whether one pair may stand around the last field, with line breaks between them
     """
 
     name: str
@@ -61,21 +63,37 @@ class RecordType:
     decode: Callable[[bytes], str]
     fold: Callable[[bytes], bytes] = _as_it_is
     tabs: bool = False
+    parentheses: bool = False
 
 
 # -- fields of a text
 
 
+_BREAKS, _BLANKS = frozenset("\n\r\t"), re.compile(r"[ \t\r\n]+")
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,9}")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
 def shown(text: str) -> str:
-    """A piece of a text as it may stand in a one-line message; an empty one as a word, or nobody would see it."""
+    """A piece of a text as it may stand in a one-line message; an empty one as a word, or it would not be seen."""
     if not text:
         return "an empty text"
     return "".join(c if c.isprintable() else f"\\{ord(c):03d}" for c in text[:80]) + ("…" if len(text) > 80 else "")
+
+
+def quote(text: str) -> str:
+    """A piece of a text as `shown`, in quotes where it is not empty."""
+    return f"'{shown(text)}'" if text else shown(text)
+
+
+def joined(text: str) -> str:
+    """The text with the lines between its first pair of parentheses on one line (RFC 1035 §5.1)."""
+    head, opened, rest = text.partition("(")
+    inner, closed, tail = rest.partition(")")
+    if not closed or not _BREAKS.intersection(inner):
+        return text
+    return head + opened + _BLANKS.sub(" ", inner) + closed + tail
 
 
 def fields(text: str, count: int, usage: str, *, rest: bool = False) -> list[str]:
@@ -91,20 +109,20 @@ def fields(text: str, count: int, usage: str, *, rest: bool = False) -> list[str
 def integer(text: str, most: int, what: str) -> int:
     """A decimal number from 0, without sign and leading zeros. Raises ValueError."""
     if _INTEGER.fullmatch(text) is None or int(text) > most:
-        raise ValueError(f"{what} {shown(text)} is no number from 0 to {most}")
+        raise ValueError(f"{what} {quote(text)} is not a number between 0 and {most}")
     return int(text)
 
 
 def hexadecimal(pieces: Iterable[str], what: str) -> bytes:
-    """Octets in hexadecimal, which may be divided by spaces. Raises ValueError."""
+    """Octets in hexadecimal, which may be separated by spaces. Raises ValueError."""
     text = "".join(pieces)
     if _HEX.fullmatch(text) is None:
-        raise ValueError(f"{what} is no even number of hexadecimal digits")
+        raise ValueError(f"{what} is not an even number of hexadecimal digits")
     return bytes.fromhex(text)
 
 
 def base64(pieces: Iterable[str], what: str) -> bytes:
-    """Octets in base64 (RFC 4648 §4), which may be divided by spaces. Raises ValueError."""
+    """Octets in base64 (RFC 4648 §4), which may be separated by spaces. Raises ValueError."""
     text = "".join(pieces)
     if not text or _BASE64.fullmatch(text) is None:
         raise ValueError(f"{what} is not base64; its length is a multiple of four, padded with =")
@@ -151,7 +169,7 @@ def _complain(text: str, at: int) -> NoReturn:
     if text[at : at + 1] == '"':
         raise ValueError('a quote is not paired; write an inner one as \\"')
     if text[at : at + 1] == "\\":
-        raise ValueError("a backslash stands before nothing that it could escape; write it as \\\\")
+        raise ValueError("a backslash has nothing to escape; write it as \\\\")
     raise ValueError(
         "put exactly one space between two fields and none before or after them; quote one that has spaces"
     )
@@ -172,7 +190,7 @@ def _resolve(escape: re.Match[bytes]) -> bytes:
             raise ValueError("a backslash and digits need three of them, \\000 to \\255; write a backslash as \\\\")
         return char
     if int(digits) > 255:
-        raise ValueError(f"\\{digits.decode('ascii')} is no octet; the highest is \\255")
+        raise ValueError(f"\\{digits.decode('ascii')} is not an octet; the highest is \\255")
     return bytes((int(digits),))
 
 
@@ -180,7 +198,7 @@ def string(token: str, what: str = "a string") -> bytes:
     """A character-string's wire form: its length and its octets. Raises ValueError beyond 255 octets."""
     content = octets(token)
     if len(content) > 255:
-        raise ValueError(f"{what} has {len(content)} octets; 255 are the most, so divide it into several quoted ones")
+        raise ValueError(f"{what} has {len(content)} octets; 255 are the most, so split it into several quoted ones")
     return bytes((len(content),)) + content
 
 

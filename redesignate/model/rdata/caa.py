@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from redesignate.model.rdata.base import Rdata, Reader, RecordType, octets, quoted, shown, tokens
+from redesignate.model.rdata.base import Rdata, Reader, RecordType, octets, quote, quoted, tokens
 
 _USAGE = 'flags tag "value"'
 _FLAGS = {"0": 0, "1": 1, "128": 128}
@@ -24,12 +24,12 @@ def _encode(text: str) -> Rdata:
     """The value stands in double quotes, or as clients of old write it: bare, with spaces after semicolons only."""
     head = text.split(" ", 2)
     if len(head) != 3 or "" in head:
-        raise ValueError(f"write {_USAGE}, divided by single spaces")
+        raise ValueError(f"write {_USAGE}, separated by single spaces")
     flags, tag, rest = head
     if flags not in _FLAGS:
-        raise ValueError(f"flags {shown(flags)} are unknown; write 0, or 128 for a tag that must be understood")
+        raise ValueError(f"flags {quote(flags)} are unknown; write 0, or 128 for a tag that must be understood")
     if _TAG.fullmatch(tag) is None:
-        raise ValueError(f"tag {shown(tag)} is not made of letters and digits")
+        raise ValueError(f"tag {quote(tag)} may have letters and digits only")
     value = _value(rest)
     _check(tag.lower(), value)
     return Rdata(text, bytes((_FLAGS[flags], len(tag))) + tag.encode("ascii") + value)
@@ -42,16 +42,18 @@ def _value(text: str) -> bytes:
             raise ValueError("there is more than one value; put all of it between one pair of double quotes")
         return octets(found[0])
     if _UNQUOTED.fullmatch(text) is None:
-        raise ValueError(f"value {shown(text)} needs double quotes")
+        raise ValueError(f"value {quote(text)} needs double quotes")
     return text.encode("utf-8")
 
 
 def _check(tag: str, value: bytes) -> None:
     content = value.decode("latin-1")
     if tag in ("issue", "issuewild", "issuemail") and not _is_issuer(content):
-        raise ValueError(f'value of {tag} is no issuer; write one such as "ca.example.net; policy=ev", or ";" for none')
+        raise ValueError(
+            f'the value of {tag} is not an issuer; write one such as "ca.example.net; policy=ev", or ";" for none'
+        )
     if tag == "iodef" and _IODEF.fullmatch(content) is None:
-        raise ValueError("value of iodef is no address; write mailto:name@host or a URL of http or https")
+        raise ValueError("the value of iodef is not an address; write mailto:name@host or a URL of http or https")
 
 
 def _is_issuer(content: str) -> bool:

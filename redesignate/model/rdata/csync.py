@@ -8,7 +8,7 @@ import re
 import dns.exception
 import dns.rdatatype
 
-from redesignate.model.rdata.base import Rdata, Reader, RecordType, fields, integer, shown
+from redesignate.model.rdata.base import Rdata, Reader, RecordType, fields, integer, quote
 
 _USAGE = "serial flags type…"
 _TYPE = re.compile(r"[A-Z][A-Z0-9-]{0,15}")
@@ -28,7 +28,7 @@ def _number(name: str) -> int:
             raise ValueError
         number = int(dns.rdatatype.from_text(name))
     except (ValueError, dns.exception.DNSException):
-        raise ValueError(f"{shown(name)} is no record type") from None
+        raise ValueError(f"{quote(name)} is not a record type") from None
     if _is_meta(number):
         raise ValueError(f"{name} is a type of questions, not of records")
     return number

@@ -27,7 +27,7 @@ def check(content: bytes) -> None:
     if not content:
         return
     if _PRINTABLE.fullmatch(content) is None:
-        raise ValueError("regexp holds a character that is not ASCII; write it otherwise")
+        raise ValueError("regexp has a character that is not printable ASCII")
     text = content.decode("ascii")
     delimiter = text[0]
     if _DELIMITER.fullmatch(delimiter) is None:
@@ -35,7 +35,8 @@ def check(content: bytes) -> None:
     parts = _divide(text[1:], delimiter)
     if len(parts) != 3 or parts[2] not in ("", "i"):
         raise ValueError(
-            f"regexp has not the form {delimiter}expression{delimiter}replacement{delimiter}, with i or nothing behind"
+            f"regexp does not have the form {delimiter}expression{delimiter}replacement{delimiter}, with i or nothing "
+            "behind it"
         )
     groups = _Expression(parts[0]).check()
     _check_replacement(parts[1], groups)
@@ -137,7 +138,7 @@ class _Expression:
             return
         bound = _BOUND.match(self.text, self.at)
         if bound is None:
-            self._refuse("has a { that begins no bound such as {1,3}")
+            self._refuse("has a { that does not begin a bound such as {1,3}")
         low, high = int(bound[1]), int(bound[3] or bound[1])
         if not low <= high <= _MOST:
             self._refuse(f"has the bound {bound[0]}; write two rising numbers up to 255")
@@ -146,7 +147,7 @@ class _Expression:
     def _bracket(self) -> None:
         found = _BRACKET.match(self.text, self.at)
         if found is None:
-            self._refuse("has a [ without ]")
+            self._refuse("has a [ without a ]")
         inner = found[0][1:-1]
         for name in _CLASS.findall(inner):
             if name not in _CLASSES:

@@ -30,7 +30,7 @@ KEYDATA: BIND refuses data that our library lets pass, or it checks them and the
 def check_number(number: int) -> None:
     """Raises ValueError for a number that no user's record may have."""
     if number in (0, 41) or 128 <= number <= 255 or number == 65535:
-        raise ValueError(f"TYPE{number} is no type of records but of questions and messages")
+        raise ValueError(f"TYPE{number} is a type of questions and messages, not of records")
     if number in _DNSSEC:
         raise ValueError(f"TYPE{number} belongs to DNSSEC and is not set by hand")
     if number in _UNCHECKED or (number in _assigned() and not _is_checked(number)):
@@ -47,7 +47,7 @@ def received(number: int, wire: bytes) -> str:
         try:
             dns.rdata.from_wire(dns.rdataclass.IN, rrtype, wire, 0, len(wire))
         except (dns.exception.DNSException, ValueError) as error:
-            raise ValueError(f"the octets are no data of {dns.rdatatype.to_text(rrtype)}: {error}") from error
+            raise ValueError(f"the octets are not data of {dns.rdatatype.to_text(rrtype)}: {error}") from error
     return f"\\# {len(wire)} {wire.hex()}".rstrip()
 
 
@@ -73,7 +73,7 @@ def describe(number: int) -> RecordType:
             raise ValueError(r"write \# length and that many octets in hexadecimal, such as \# 4 0a000001")
         wire = hexadecimal(found[2].split(), "the data") if found[2] else b""
         if integer(found[1], 65535, "length") != len(wire):
-            raise ValueError(f"the data have {len(wire)} octets, not {found[1]}")
+            raise ValueError(f"the data has {len(wire)} octets, not {found[1]}")
         if checked:
             _check(number, wire)
         return Rdata(text, wire)
@@ -94,10 +94,10 @@ def _check(number: int, wire: bytes) -> None:
     rrtype = dns.rdatatype.RdataType.make(number)
     name = dns.rdatatype.to_text(rrtype)
     if not wire:
-        raise ValueError(f"no octets are no data of {name}")
+        raise ValueError(f"{name} needs data")
     try:
         again = dns.rdata.from_wire(dns.rdataclass.IN, rrtype, wire, 0, len(wire)).to_wire()
     except (dns.exception.DNSException, ValueError) as error:
-        raise ValueError(f"the octets are no data of {name}: {error}") from error
+        raise ValueError(f"the octets are not data of {name}: {error}") from error
     if again != wire:
-        raise ValueError(f"the octets are no data of {name} in their uncompressed form")
+        raise ValueError(f"the octets are not data of {name} in uncompressed form")

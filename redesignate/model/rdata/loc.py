@@ -41,10 +41,10 @@ def _angle(part: tuple[str | None, ...], most: int, *, negative: bool) -> int:
     """Thousandths of a second from the equator or the prime meridian, which is 2**31."""
     degrees, minutes, seconds = (int(piece or 0) for piece in part[:3])
     if minutes > 59 or seconds > 59:
-        raise ValueError("minutes and seconds end at 59")
+        raise ValueError("minutes and seconds are at most 59")
     value = (degrees * 3600 + minutes * 60 + seconds) * 1000 + int((part[3] or "").ljust(3, "0"))
     if value > most * 3_600_000:
-        raise ValueError(f"{'latitude' if most == 90 else 'longitude'} ends at {most} degrees")
+        raise ValueError(f"{'latitude' if most == 90 else 'longitude'} is at most {most} degrees")
     return _EQUATOR - value if negative else _EQUATOR + value
 
 
@@ -56,7 +56,7 @@ def _length(whole: str, part: str | None) -> int:
 def _precision(centimetres: int) -> int:
     """One digit and a power of ten, a nibble each: what is finer is cut off (RFC 1876 §2)."""
     if centimetres > _LARGEST:
-        raise ValueError("sizes end at 90000000.00 metres")
+        raise ValueError("sizes are at most 90000000.00 metres")
     digits = str(centimetres)
     return int(digits[0]) << 4 | (len(digits) - 1)
 

@@ -13,8 +13,8 @@ from redesignate.model.rdata.base import (
     RecordType,
     integer,
     octets,
+    quote,
     quoted,
-    shown,
     string,
     target,
     tokens,
@@ -32,9 +32,9 @@ def _encode(text: str) -> Rdata:
     order, preference = integer(found[0], 65535, "order"), integer(found[1], 65535, "preference")
     flags, service = (octets(token).decode("latin-1") for token in found[2:4])
     if _FLAGS.fullmatch(flags) is None:
-        raise ValueError(f"flags {shown(flags)} are unknown; write A, P, S or U")
+        raise ValueError(f"flags {quote(flags)} are unknown; write A, P, S or U")
     if _SERVICE.fullmatch(service) is None:
-        raise ValueError(f"service {shown(service)} is none; write one such as E2U+sip")
+        raise ValueError(f"service {quote(service)} is not a service; write one such as E2U+sip")
     ere.check(octets(found[4]))
     name = target(found[5], root=True)
     wire = order.to_bytes(2, "big") + preference.to_bytes(2, "big")

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from redesignate.model import names
 from redesignate.model.rdata import svcparams
-from redesignate.model.rdata.base import Rdata, Reader, RecordType, integer, shown, target
+from redesignate.model.rdata.base import Rdata, Reader, RecordType, integer, quote, target
 
 _USAGE = "priority target. key=value…"
 _PARAMETER = re.compile(r'([a-z0-9-]{1,63})(?:=("[^"\\]*(?:\\.[^"\\]*)*"|(?:[^"\\\s;()]|\\[^\s])*))?')
@@ -17,12 +18,12 @@ _FIRST, _SECOND = "priority", "target."
 def _encode(text: str) -> Rdata:
     head = text.split(" ", 2)
     if len(head) < 2 or "" in head:
-        raise ValueError(f"write {_USAGE}, divided by single spaces")
+        raise ValueError(f"write {_USAGE}, separated by single spaces")
     priority = integer(head[0], 65535, "priority")
     name = target(head[1], root=True)
     pieces = _divide(head[2]) if len(head) == 3 else []
     if priority == 0 and pieces:
-        raise ValueError("priority 0 makes an alias, which has no parameters; write 1 or more")
+        raise ValueError("priority 0 makes an alias, which takes no parameters; write 1 or more")
     params: dict[int, bytes] = {}
     for key, value in pieces:
         number = svcparams.key_number(key)
@@ -43,7 +44,7 @@ def _divide(text: str) -> list[tuple[str, str | None]]:
         piece = _PARAMETER.match(text, at)
         if piece is None or text[piece.end() : piece.end() + 1] not in ("", " "):
             rest = text[at:].partition(" ")[0]
-            raise ValueError(f'parameter {shown(rest)} is not in the form key, key=value or key="value"')
+            raise ValueError(f'parameter {quote(rest)} is not in the form key, key=value or key="value"')
         found.append((piece[1], piece[2]))
         if piece.end() == len(text):
             return found
@@ -74,6 +75,16 @@ def check_resolver(name: str, wire: bytes) -> None:
     """What an SVCB record has to say at a name with the label `_dns`. Raises ValueError. RFC 9461 §4 and §5."""
     if "_dns" not in names.labels(name) or wire[:2] == b"\0\0":
         return
+    svcparams.check_resolver(_params(wire))
+
+
+def check_alpn(wire: bytes, more: Collection[str]) -> None:
+    """Refuse ALPN ids that nobody has registered and that are not among `more`. Raises ValueError."""
+    svcparams.check_alpn(_params(wire), more)
+
+
+def _params(wire: bytes) -> dict[int, bytes]:
+    """The parameters of a well-formed record."""
     reader = Reader(wire)
     reader.take(2)
     reader.name()
@@ -81,7 +92,7 @@ def check_resolver(name: str, wire: bytes) -> None:
     while reader.more():
         key = reader.number(2)
         params[key] = reader.take(reader.number(2))
-    svcparams.check_resolver(params)
+    return params
 
 
 def _type(name: str, number: int, *examples: str) -> RecordType:

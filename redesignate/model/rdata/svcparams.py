@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from redesignate.model.rdata.base import Reader, base64, integer, octets, quoted, shown, to_base64
+from redesignate.model.rdata import ech
+from redesignate.model.rdata.alpn import ALPN_IDS
+from redesignate.model.rdata.base import Reader, base64, integer, octets, quote, quoted, to_base64
 
 KEYS = {
     "mandatory": 0,
@@ -32,7 +34,7 @@ def key_number(key: str) -> int:
         return KEYS[key]
     found = _GENERIC.fullmatch(key)
     if found is None or int(found[1]) > 65534:
-        raise ValueError(f"{shown(key)} is no parameter; one without a name is key0 to key65534")
+        raise ValueError(f"{quote(key)} is not a parameter; one without a name is key0 to key65534")
     return int(found[1])
 
 
@@ -80,6 +82,14 @@ def check_resolver(params: dict[int, bytes]) -> None:
         raise ValueError("a record at _dns needs alpn")
     if {b"h2", b"h3"} & set(_ids(alpn)) and KEYS["dohpath"] not in params:
         raise ValueError("a record at _dns with alpn h2 or h3 needs dohpath")
+
+
+def check_alpn(params: dict[int, bytes], more: Collection[str]) -> None:
+    """Every id of alpn must be a registered one or among `more`. Raises ValueError."""
+    for found in _ids(params.get(KEYS["alpn"], b"")):
+        name = found.decode("latin-1")
+        if name not in ALPN_IDS and name not in more:
+            raise ValueError(f"alpn {quote(name)} is not a registered protocol id; write one such as h2 or h3")
 
 
 # -- text → wire, one function a key; what comes out is then checked by the function that reads it
@@ -131,7 +141,7 @@ def _encode_hint(family: socket.AddressFamily) -> Callable[[bytes], bytes]:
             return b"".join(socket.inet_pton(family, text) for text in _texts(content))
         except (OSError, ValueError):
             kind = "IPv4" if family == socket.AF_INET else "IPv6"
-            raise ValueError(f"{shown(content.decode('latin-1'))} is no list of {kind} addresses") from None
+            raise ValueError(f"{quote(content.decode('latin-1'))} is not a list of {kind} addresses") from None
 
     return encode_hint
 
@@ -216,8 +226,13 @@ def _decode_hint(family: socket.AddressFamily, size: int) -> Callable[[bytes], s
 def _decode_dohpath(wire: bytes) -> str:
     text = wire.decode("latin-1")
     if _PATH.fullmatch(text) is None or "{?dns}" not in text:
-        raise ValueError("dohpath is no URI template with the variable dns; write one such as /dns-query{?dns}")
+        raise ValueError("dohpath is not a URI template with the variable dns; write one such as /dns-query{?dns}")
     return quoted(wire)
+
+
+def _decode_ech(wire: bytes) -> str:
+    ech.check(wire)
+    return to_base64(wire)
 
 
 _DECODE: dict[int, Callable[[bytes], str]] = {
@@ -225,7 +240,7 @@ _DECODE: dict[int, Callable[[bytes], str]] = {
     1: _decode_alpn,
     3: _decode_port,
     4: _decode_hint(socket.AF_INET, 4),
-    5: to_base64,
+    5: _decode_ech,
     6: _decode_hint(socket.AF_INET6, 16),
     7: _decode_dohpath,
 }

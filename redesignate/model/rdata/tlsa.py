@@ -10,7 +10,7 @@ _LENGTH = {1: 32, 2: 64}
 
 
 def _encode(text: str) -> Rdata:
-    """More spaces than one, and a pair of parentheses around the data, are let in: so certificate tools print it."""
+    """More spaces than one, and a pair of parentheses around the data, are accepted: certificate tools print them."""
     head, paren, rest = text.partition("(")
     if paren:
         rest, closed, behind = rest.partition(")")
@@ -44,6 +44,7 @@ TLSA = RecordType(
     examples=(_EXAMPLE,),
     encode=_encode,
     decode=_decode,
+    parentheses=True,
 )
 SMIMEA = RecordType(
     name="SMIMEA",
@@ -53,4 +54,5 @@ SMIMEA = RecordType(
     examples=(_EXAMPLE,),
     encode=_encode,
     decode=_decode,
+    parentheses=True,
 )

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from redesignate.model.rdata.base import Rdata, Reader, RecordType, quoted, string, tokens
 
-_USAGE = 'one word, or strings in double quotes divided by one space: "first" "second"'
+_USAGE = 'one word, or strings in double quotes separated by one space: "first" "second"'
 
 
 def _encode(text: str) -> Rdata:
-    if not text:
-        text = '""'  # clients may send nothing; in a zone file an empty string needs its quotes
-    found = tokens(text)
+    found = tokens(text) if text else ['""']  # clients may send nothing, and get it back
     if len(found) > 1 and not all(token[0] == '"' for token in found):
         raise ValueError("several strings, or one with a space, need double quotes")
+    if text.endswith("\\"):  # left to itself it would escape whatever a reader puts behind it
+        raise ValueError('a word that ends in a backslash needs double quotes: "\\\\"')
     return Rdata(text, b"".join([string(token) for token in found]))
 
 
