@@ -46,7 +46,7 @@ async def apply(attempt: Attempt, target: TargetConnection) -> PeerOutcome:
         async with asyncio.timeout_at(attempt.deadlines[target_id]):
             why = await work.run()
     except TimeoutError:
-        why = work.doing
+        why, tried = work.doing, work.had_turn
     except (BackendError, Unusable) as error:
         why = str(error)
         if isinstance(error, NotOurs) and target.notify is not None:
@@ -78,12 +78,18 @@ async def notify_once(attempt: Attempt, at: Endpoint) -> None:
 
 @dataclass(slots=True)
 class _TargetWork:
-    """One target in one attempt. `present`: whether the target has the zone; `doing`: why it failed, if time is up."""
+    """One target in one attempt.
+
+    present    whether the target has the zone
+    doing      why it failed, if time is up
+    had_turn   False while it queues behind other zones of the target: no failure, however long it takes
+    """
 
     attempt: Attempt
     target: TargetConnection
     present: bool
     doing: str = ""
+    had_turn: bool = True
     notifier: asyncio.Task[None] | None = None
 
     async def run(self) -> str | None:
@@ -128,7 +134,9 @@ class _TargetWork:
         attempt, target = self.attempt, self.target
         assert target.backend is not None
         loop, context, health = asyncio.get_running_loop(), attempt.context, attempt.health[target.target.id]
+        self.had_turn = False
         async with target.slots:
+            self.had_turn = True
             sent = loop.time()
             if sent >= attempt.lease_until:
                 raise _LeaseLost

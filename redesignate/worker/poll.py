@@ -55,10 +55,12 @@ async def poll(attempt: Attempt, server: Nameserver) -> PeerOutcome:
     return outcome
 
 
-def _failed(server: Nameserver, why: str, known: PeerState | None) -> PeerOutcome:
+def _failed(server: Nameserver, why: str, known: PeerState | None, *, tried: bool = True) -> PeerOutcome:
     """Silence says nothing about the zone: what was known of it is still what is known."""
     present, serial = (known.present, known.serial) if known else (False, None)
-    return PeerOutcome(peer_id=server.id, role=Role.NAMESERVER, ok=False, present=present, serial=serial, why=why)
+    return PeerOutcome(
+        peer_id=server.id, role=Role.NAMESERVER, ok=False, present=present, serial=serial, why=why, tried=tried
+    )
 
 
 @dataclass(slots=True)
@@ -92,7 +94,7 @@ class _Asking:
                 self.health.silent(min(self.sent.values()), loop.time(), f"no answer from {self.at}")
         last, known = self.last, self.attempt.known.get(server.id)
         if not isinstance(last, ask.SOAAnswer):
-            return _failed(server, why or "", known)
+            return _failed(server, why or "", known, tried=self.asked)
         if why is not None and last.rcode in DENIALS and self.attempt.task.present and known and known.present:
             self.attempt.context.denied(self.attempt.task.pool_id, self.at)
         absent = why is not None and last.serial is None and last.rcode in GONE

@@ -141,10 +141,12 @@ class SmallServer:
 
 @dataclass
 class SmallBackend:
-    """A backend that tells a SmallServer. `failing`: why each call fails; `hangs`: each call never returns."""
+    """A backend that tells a SmallServer. `failing`: why each call fails; `hangs`: each call never returns; `takes`:
+    seconds for each call."""
 
     server: SmallServer
     failing: str | None = None
+    takes: float = 0.0
     hangs: threading.Event = field(default_factory=threading.Event)
     calls: list[tuple[str, str]] = field(default_factory=list)
 
@@ -172,5 +174,7 @@ class SmallBackend:
         self.calls.append((what, name))
         if self.hangs.is_set():
             await asyncio.Event().wait()
+        if self.takes:
+            await asyncio.sleep(self.takes)
         if self.failing is not None:
             raise BackendError(self.failing)

@@ -11,7 +11,11 @@ from typing import TypeVar
 
 import pytest
 
+from redesignate.auth.policy import Policy
 from redesignate.backends.port import Backend, BackendZone
+from redesignate.bus.inproc import InprocCentral, InprocWake
+from redesignate.central.rules import Rules
+from redesignate.central.service import CentralService
 from redesignate.commands.base import Command
 from redesignate.commands.work import BeginWork
 from redesignate.config.settings import WorkerSettings
@@ -402,3 +406,23 @@ def test_a_worker_that_is_not_hinted_stops_at_its_next_report(plane: Plane, serv
     new = plane.zone("again.example.")
     eventually(lambda: good.zones.get("again.example.") == new.serial)
     assert time.monotonic() - started < 3
+
+
+def test_zones_that_had_no_turn_at_a_busy_backend_have_not_failed(plane: Plane, servers: Servers) -> None:
+    """A server that was wiped is filled as fast as its backend goes; no zone of it backs off or is in ERROR."""
+    plane.settings = replace(plane.settings, poll_max_retries=3)
+    plane.service = CentralService(
+        plane.store, Rules(settings=plane.settings, policy=Policy()), InprocWake(plane.pending)
+    )
+    plane.central = InprocCentral(plane.service.dispatch)
+    plane.worker_settings = WorkerSettings(find_interval=0.1, lease=1.0)
+    plane.pool(servers[0])
+    plane.backend(servers[0]).takes = 0.05
+    zones = [plane.zone() for _ in range(140)]  # four seconds of work, six windows
+    plane.start()
+    seen = set()
+    while plane.outbox():
+        seen |= {plane.now(zone).status for zone in zones[-5:]}
+        time.sleep(0.02)
+    assert Status.ERROR not in seen
+    assert all(servers[0].zones[zone.name] == zone.serial for zone in zones)
