@@ -77,6 +77,10 @@ class Job:
         """Every pool, oldest first. One question to central for each hundred."""
         return list(self._pages(lambda query: ListPools(caller=self.caller, query=query)))
 
+    def zones(self) -> Iterator[Zone]:
+        """Every zone. One question to central for each hundred."""
+        return self._pages(lambda query: ListZones(caller=self.caller, query=query))
+
     def zones_named(self, name: str) -> list[Zone]:
         """The zones of this name, one a pool at most."""
         wanted = (Condition("name", Op.EQ, name),)

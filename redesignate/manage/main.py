@@ -125,7 +125,7 @@ def _pool(groups: Groups) -> None:
     )
     show = _action(group, "show-config", pools.show, "Print a pool as the file would say it.", old=["show_config"])
     show.add_argument("--pool-id", "--pool_id", help="default: the default pool")
-    show.add_argument("--all-pools", "--all_pools", action="store_true", help="every pool")
+    show.add_argument("--all-pools", "--all_pools", "--all", action="store_true", help="every pool")
     generate = _action(
         group, "generate-file", pools.generate, "Write the stored pools to a file.", old=["generate_file"]
     )
@@ -156,10 +156,12 @@ def _tsigkey(groups: Groups) -> None:
     create = _action(group, "create", tsigkeys.create, "Make a key.")
     create.add_argument("name")
     create.add_argument("--algorithm", default="hmac-sha256", choices=ALGORITHMS)
-    create.add_argument("--secret", help="base64; - reads it from standard input; without it, one is drawn and printed")
+    create.add_argument(
+        "--secret", help="base64; - reads it from standard input; if omitted, one is generated and printed"
+    )
     of = create.add_mutually_exclusive_group()
-    of.add_argument("--pool", metavar="ID", help="opens the zones of this pool (default: the default pool)")
-    of.add_argument("--zone", metavar="ID", help="opens this zone alone")
+    of.add_argument("--pool", metavar="ID", help="grants access to this pool's zones (default: the default pool)")
+    of.add_argument("--zone", metavar="ID", help="grants access to this zone alone")
     show = _action(group, "list", tsigkeys.show, "Print every key.")
     show.add_argument("--show-secrets", action="store_true")
     _action(group, "delete", tsigkeys.delete, "Remove a key.").add_argument("key", metavar="NAME|ID")
@@ -190,8 +192,10 @@ def _service(groups: Groups) -> None:
 
 def _zone(groups: Groups) -> None:
     group = _group(groups, "zone", "Zones on their servers.")
-    status = _action(group, "status", zones.status, "Say on which server a zone is, and why not on the others.")
-    status.add_argument("zone", metavar="NAME|ID")
+    status = _action(group, "status", zones.status, "Say on which server each zone is, and why not on the others.")
+    status.add_argument("zone", metavar="NAME|ID", nargs="*", help="default: every zone; only those that lag are shown")
+    status.add_argument("--json", action="store_true", help="print one JSON list, a zone an object")
+    status.epilog = "Exit status: 0 where every zone is on every server, else 1."
 
 
 def _config(groups: Groups) -> None:

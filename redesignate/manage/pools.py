@@ -17,13 +17,17 @@ from redesignate.commands.pools import ApplyPool, DeletePool
 from redesignate.commands.upkeep import RefreshApexes
 from redesignate.manage import poolfile
 from redesignate.manage.job import Job
-from redesignate.manage.pooltext import changes, document, dump
+from redesignate.manage.pooltext import changes, document, dump, whole
 from redesignate.model.errors import Misconfigured, PoolNotFound, Problem
 from redesignate.model.pool import Endpoint, Pool, PoolSpec, Target
 from redesignate.observe.progress import Progress
 
 DEFAULT_FILES = (Path("/etc/designate/pools.yaml"), Path("/etc/redesignate/pools.yaml"))
 APEXES_A_STEP = 100
+_NONE_YET = (
+    "Pool not found: there is none yet; write a pools.yaml (docs/pools.md) and run "
+    "`redesignate manage pool update --file pools.yaml`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +149,8 @@ def _apply(job: Job, file: Path, steps: Sequence[Step]) -> None:
             try:
                 job.central.call(ApplyPool(caller=job.caller, spec=step.spec))
             except Problem as problem:
-                problem.message = f"{file}: pool {step.spec.name}: {problem.message or problem.kind}"
-                raise
+                text = f"{file}: pool {step.spec.name}: {problem.message or problem.kind}"
+                raise type(problem)(text, errors=problem.errors) from problem
     for step in steps:
         word = "Create" if step.stored is None else "Update" if step.lines else "Unchanged"
         job.screen.line(f"{word} Pool: {step.spec.name}", None if step.lines else "dim")
@@ -156,8 +160,8 @@ def _remove(job: Job, pool: Pool) -> None:
     try:
         job.central.call(DeletePool(caller=job.caller, pool_id=pool.id))
     except Problem as problem:
-        problem.message = f"pool {pool.name}: {problem.message or problem.kind}; move or delete its zones first"
-        raise
+        text = f"pool {pool.name}: {problem.message or problem.kind}; move or delete its zones first"
+        raise type(problem)(text, errors=problem.errors) from problem
     job.screen.line(f"Delete Pool: {pool.name}")
 
 
@@ -171,7 +175,7 @@ def _refresh_apexes(job: Job) -> None:
 
 
 def show(job: Job) -> int:
-    """Print one pool, or all, as the file would say them. Raises PoolNotFound."""
+    """Print one pool, or all, as the file would say them, in the form that tools parse. Raises PoolNotFound."""
     pools = job.pools()
     if not job.args.all_pools:
         wanted = job.args.pool_id or job.settings.central.default_pool_id
@@ -182,10 +186,11 @@ def show(job: Job) -> int:
             return 1
         pools = [pool for pool in pools if pool.id == wanted]
         if not pools:
-            raise PoolNotFound("Pool not found")
+            raise PoolNotFound("Pool not found" if job.pools() else _NONE_YET)
+    job.screen.line()
     job.screen.line("Pool Configuration:")
     job.screen.line("-" * 19)
-    job.screen.text(dump(document(pool) for pool in pools))
+    job.screen.text(dump((whole(pool) for pool in pools), sort_keys=True))
     return 0
 
 

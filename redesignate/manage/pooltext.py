@@ -35,6 +35,12 @@ def document(pool: Pool) -> Document:
     return {key: value for key, value in said.items() if value}
 
 
+def whole(pool: Pool) -> Document:
+    """A stored pool with every key that a file may have but an absent catalog zone: empty ones too, as tools expect."""
+    empty: Document = {"also_notifies": [], "attributes": {}, "description": None, "nameservers": [], "ns_records": []}
+    return {**empty, "targets": [], **document(pool)}
+
+
 def wanted(spec: PoolSpec) -> Document:
     """What a file says of a pool, in the same form; what it leaves out is left out."""
     said: Document = {"id": spec.id, "name": spec.name, "description": spec.description, "attributes": spec.attributes}
@@ -84,9 +90,9 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(str, _Dumper.represent_text)
 
 
-def dump(documents: Iterable[Document]) -> str:
+def dump(documents: Iterable[Document], *, sort_keys: bool = False) -> str:
     """The documents as a file that `manage/poolfile.py` reads back to the same pools."""
-    text: str = yaml.dump(list(documents), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    text: str = yaml.dump(list(documents), Dumper=_Dumper, sort_keys=sort_keys, allow_unicode=True, width=100)
     return text
 
 

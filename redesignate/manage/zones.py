@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`zone status`: on which server a zone is, which one lags, and why."""
+"""`zone status`: on which server each zone is, which one lags, and why."""
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Iterator
 
 from redesignate.commands.zones import GetZone, ZonePeers
 from redesignate.manage.job import Job
@@ -13,50 +15,104 @@ from redesignate.model.names import InvalidName, canonical
 from redesignate.model.work import PeerView
 from redesignate.model.zone import Zone
 
+CURRENT = "current"
+
 
 def status(job: Job) -> int:
-    """Print the zone and a line for each server of its pool. Raises ZoneNotFound."""
-    for number, zone in enumerate(_found(job, job.args.zone)):
-        if number:
-            job.screen.line()
-        _show(job, zone)
-    return 0
+    """Print each zone and a line for each server of its pool; without names, only zones that lag, and a summary.
+
+    Returns 0 where every zone is on every server, else 1. Raises ZoneNotFound.
+    """
+    named = job.args.zone
+    zones = [zone for name in named for zone in _found(job, name)] if named else job.zones()
+    found, lagging = [], 0
+    for count, zone in enumerate(zones):
+        peers = job.central.call(ZonePeers(caller=job.caller, zone_id=zone.id))
+        behind = not peers or bool(_behind(peers))
+        lagging += behind
+        if job.args.json:
+            found.append(_object(zone, peers))
+        elif named or behind:
+            if count and (named or lagging > 1):
+                job.screen.line()
+            _show(job, zone, peers)
+    if job.args.json:
+        job.screen.line(json.dumps(found, indent=2))
+    elif not named:
+        job.screen.line("Every zone is on every server." if not lagging else f"Zones that lag: {lagging}")
+    return 1 if lagging else 0
 
 
-def _found(job: Job, named: str) -> list[Zone]:
+def _found(job: Job, named: str) -> Iterator[Zone]:
     try:
-        return [job.central.call(GetZone(caller=job.caller, zone_id=str(uuid.UUID(named))))]
+        yield job.central.call(GetZone(caller=job.caller, zone_id=str(uuid.UUID(named))))
+        return
     except ValueError:
         pass
     try:
         name = canonical(named if named.endswith(".") else named + ".")
     except InvalidName as wrong:
-        raise ZoneNotFound(f"{named} is neither an id nor a name of a zone: {wrong}") from wrong
+        raise ZoneNotFound(f"{named} is neither the id nor the name of a zone: {wrong}") from wrong
     zones = job.zones_named(name)
     if not zones:
         raise ZoneNotFound(f"there is no zone {name}")
-    return zones
+    yield from zones
 
 
-def _show(job: Job, zone: Zone) -> None:
-    peers = job.central.call(ZonePeers(caller=job.caller, zone_id=zone.id))
+def _behind(peers: tuple[PeerView, ...]) -> list[str]:
+    """The addresses that lag, each once: a server is a target and a nameserver of its pool."""
+    return list(dict.fromkeys(_address(peer) for peer in peers if peer.state != CURRENT))
+
+
+def _address(peer: PeerView) -> str:
+    """Host and port; a target's name begins with its type."""
+    return peer.address.rpartition(" ")[2]
+
+
+def _since(zone: Zone, peer: PeerView) -> int | None:
+    """Since when a server is as it is. One that lags was current until the zone's last change, at least."""
+    if peer.state == CURRENT or peer.since is None or zone.updated_at is None:
+        return peer.since
+    return max(peer.since, zone.updated_at)
+
+
+def _object(zone: Zone, peers: tuple[PeerView, ...]) -> dict[str, object]:
+    """A zone as `--json` prints it; times as on the screen."""
+    servers = [
+        {
+            "role": peer.role.value,
+            "server": peer.address,
+            "state": peer.state,
+            "serial": peer.serial,
+            "since": moment(_since(zone, peer)),
+            "failures": peer.attempts,
+            "error": peer.error,
+        }
+        for peer in peers
+    ]
+    facts = {"id": zone.id, "name": zone.name, "status": zone.status.value, "action": zone.action.value}
+    return {**facts, "serial": zone.serial, "pool_id": zone.pool_id, "lagging": _behind(peers), "servers": servers}
+
+
+def _show(job: Job, zone: Zone, peers: tuple[PeerView, ...]) -> None:
     wait = f" ({zone.action.value})" if zone.action.value != "NONE" else ""
-    job.screen.line(f"{zone.shown_name}  {zone.status.value}{wait}  serial {zone.serial}", "bold")
+    job.screen.line(f"{zone.name}  {zone.status.value}{wait}  serial {zone.serial}", "bold")
     job.screen.line(f"id {zone.id}  pool {zone.pool_id}  project {zone.project_id or '-'}", "dim")
     if not peers:
         job.screen.line("Its pool has no servers; see `pool show-config`.", "yellow")
         return
     rows = [
-        [p.role.value, p.address, p.state, p.serial, moment(p.since), p.attempts or None, _why(job, p)] for p in peers
+        [p.role.value, p.address, p.state, p.serial, moment(_since(zone, p)), p.attempts or None, _why(job, p)]
+        for p in peers
     ]
     job.screen.table(["role", "server", "state", "serial", "since", "failures", "why"], rows)
-    lagging = [peer.address for peer in peers if peer.state != "current"]
-    if lagging:
-        job.screen.line(f"{len(lagging)} of {len(peers)} lag: {', '.join(lagging)}", "yellow")
+    if lagging := _behind(peers):
+        servers = len({_address(peer) for peer in peers})
+        job.screen.line(f"{len(lagging)} of {servers} lag: {', '.join(lagging)}", "yellow")
 
 
 def _why(job: Job, peer: PeerView) -> str | None:
-    if peer.state == "current":
+    if peer.state == CURRENT:
         return None
     tries = f"next try in {span(peer.next_try - job.clock())}" if peer.next_try is not None else None
     if tries is not None and tries.endswith("now"):

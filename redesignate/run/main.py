@@ -92,6 +92,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def designate() -> int:
+    """`designate-worker`, `designate-manage` and the like: what an operator's units call. The name says which."""
+    name = Path(sys.argv[0]).name.removeprefix("designate-")
+    return main(["manage", *sys.argv[1:]] if name == "manage" else [*sys.argv[1:], name])
+
+
 def _failed(text: str, *, debug: bool) -> int:
     """Say what stopped us, from within its `except`; the exit code."""
     if debug:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import json
 import re
 import subprocess
 import sys
@@ -20,18 +21,18 @@ from redesignate.commands.pools import ApplyPool
 from redesignate.commands.services import Heartbeat
 from redesignate.commands.tsigkeys import ListTSIGKeys
 from redesignate.commands.work import BeginWork, Report
-from redesignate.commands.zones import CreateZone
+from redesignate.commands.zones import CreateZone, UpdateZone
 from redesignate.config.load import load
 from redesignate.config.settings import DEFAULT_POOL_ID, Settings, StoreSettings
 from redesignate.manage.main import main
-from redesignate.manage.screen import Screen, span
+from redesignate.manage.screen import Screen, moment, span
 from redesignate.model.caller import operator as admin
-from redesignate.model.clock import SECOND
+from redesignate.model.clock import SECOND, now
 from redesignate.model.errors import InvalidObject, Unavailable
 from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.model.service import ServiceState
 from redesignate.model.work import Outcome, PeerOutcome, Role
-from redesignate.model.zone import NewZone, Zone
+from redesignate.model.zone import NewZone, Zone, ZoneChange
 from redesignate.store import migrate
 from tests.manage.conftest import Operator, Terminal
 
@@ -74,7 +75,7 @@ def test_zone_status_names_the_server_that_lags_and_says_why(operator: Operator,
     outcome = Outcome(zone_id=zone.id, revision=task.revision, present=True, peers=peers)
     operator.central.call(Report(worker="w", outcomes=(outcome,)))
     ran = operator("zone", "status", "Example.COM")
-    assert ran.code == 0
+    assert ran.code == 1
     assert ran.lines[0].startswith("example.com.  PENDING (CREATE)  serial ")
     assert ran.lines[2].split() == ["role", "server", "state", "serial", "since", "failures", "why"]
     (lagging,) = [line for line in ran.lines if "timed out" in line]
@@ -82,8 +83,40 @@ def test_zone_status_names_the_server_that_lags_and_says_why(operator: Operator,
     assert "next try" in lagging
     (current,) = [line for line in ran.lines if line.startswith("nameserver") and "192.0.2.1:53" in line]
     assert str(task.serial) in current
-    assert ran.lines[-1] == "1 of 4 lag: 192.0.2.2:53"
+    assert ran.lines[-1] == "1 of 2 lag: 192.0.2.2:53"
     assert operator("zone", "status", zone.id).lines[0] == ran.lines[0]
+
+    every = operator("zone", "status")
+    assert every.code == 1
+    assert every.lines == [*ran.lines, "Zones that lag: 1"]
+    (told,) = json.loads(operator("zone", "status", "--json").out)
+    assert (told["name"], told["lagging"]) == ("example.com.", ["192.0.2.2:53"])
+    assert {one["server"] for one in told["servers"] if one["state"] == "current"} > {"192.0.2.1:53"}
+
+    healed = dataclasses.replace(peers[-1], ok=True, present=True, serial=task.serial, why=None)
+    (task,) = operator.central.call(BeginWork(worker="w", zone_ids=(zone.id,))) or (task,)
+    outcome = Outcome(zone_id=zone.id, revision=task.revision, present=True, peers=(*peers[:-1], healed))
+    operator.central.call(Report(worker="w", outcomes=(outcome,)))
+    assert (operator("zone", "status").code, operator("zone", "status").out) == (0, "Every zone is on every server.\n")
+    assert operator("zone", "status", "example.com.").code == 0
+
+
+def test_a_server_that_lags_was_current_until_the_zones_last_change(operator: Operator, pool: Pool) -> None:
+    zone = _zone(operator)
+    (task,) = operator.central.call(BeginWork(worker="w", zone_ids=(zone.id,)))
+    peers = (
+        *(PeerOutcome(peer_id=t.id, role=Role.TARGET, ok=True, present=True) for t in pool.targets),
+        *(PeerOutcome(peer_id=s.id, role=Role.NAMESERVER, ok=True, present=True, serial=task.serial)
+          for s in pool.nameservers),
+    )  # fmt: skip
+    outcome = Outcome(zone_id=zone.id, revision=task.revision, present=True, peers=peers)
+    operator.central.call(Report(worker="w", outcomes=(outcome,)))
+    later = now() + 3600 * SECOND
+    operator.clock = lambda: later
+    change = UpdateZone(caller=admin("req-x"), zone_id=zone.id, change=ZoneChange(ttl=77))
+    operator.central.call(change)
+    told = json.loads(operator("zone", "status", "--json").out)
+    assert {one["since"] for one in told[0]["servers"] if one["state"] == "behind"} == {moment(later)}
 
 
 def test_zone_status_of_a_zone_that_is_not_there_is_one_line(operator: Operator, pool: Pool) -> None:
@@ -263,7 +296,7 @@ def test_field_errors_are_told_in_the_line() -> None:
     assert err.getvalue() == "error: targets.0.type: 'x' is not a backend\n"
 
 
-@pytest.mark.parametrize("argv", [[], ["pool"], ["pool", "nosuch"], ["database", "sync", "x"], ["zone", "status"]])
+@pytest.mark.parametrize("argv", [[], ["pool"], ["pool", "nosuch"], ["database", "sync", "x"], ["zone", "nosuch"]])
 def test_wrong_arguments_exit_with_two(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert _manage(None, *argv)[0] == 2
     assert "usage: redesignate manage" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import yaml
 
 from redesignate.commands.pools import GetPool
 from redesignate.commands.rrsets import ListRRsets
@@ -123,7 +124,7 @@ def test_a_dry_run_prints_the_difference_and_changes_nothing(operator: Operator,
         "  + ns_records: hostname ns1.example.net., priority 1",
     ]
     assert operator("pool", "show-config").out == before
-    assert len(operator("pool", "show-config", "--all-pools").out.split("- id:")) == 2
+    assert len(operator("pool", "show-config", "--all-pools").out.split("- also_notifies:")) == 2
 
 
 def test_a_dry_run_shows_no_secret(operator: Operator, file: Path) -> None:
@@ -219,7 +220,7 @@ def test_show_config_prints_one_pool_or_all(operator: Operator, file: Path, spel
     file.write_text(FILE + "- name: second\n")
     operator("pool", "update", "--file", str(file))
     one = operator("pool", spelling)
-    assert one.lines[:2] == ["Pool Configuration:", "-------------------"]
+    assert one.lines[:3] == ["", "Pool Configuration:", "-------------------"]
     (spec,) = poolfile.parse(one.out.partition("-\n")[2], "shown")
     assert (spec.id, spec.name) == (DEFAULT_POOL_ID, "default")
     every = operator("pool", spelling, "--all_pools")
@@ -230,6 +231,27 @@ def test_show_config_prints_one_pool_or_all(operator: Operator, file: Path, spel
     assert (wrong.code, wrong.err) == (1, "Not a valid uuid: nonsense\n")
     gone = operator("pool", spelling, "--pool-id", "00000000-0000-0000-0000-000000000001")
     assert (gone.code, gone.err) == (1, "error: Pool not found\n")
+
+
+def test_show_config_is_what_tools_parse(operator: Operator, file: Path) -> None:
+    """The form of `designate-manage pool show_config`: every key, in alphabetical order, empty ones too."""
+    file.write_text("- name: default\n  ns_records:\n  - {hostname: ns1.example.net., priority: 1}\n")
+    operator("pool", "update", "--file", str(file))
+    shown = operator("pool", "show_config", "--all")
+    assert shown.lines[3] == "- also_notifies: []"
+    (pool,) = yaml.safe_load(shown.out.partition("-\n")[2])
+    assert list(pool) == sorted(pool)
+    assert set(pool) == {
+        "also_notifies", "attributes", "description", "id", "name", "nameservers", "ns_records", "targets"
+    }  # fmt: skip
+    assert operator("pool", "show_config", "--all-pools").out == shown.out
+    assert shown.err == ""
+
+
+def test_a_database_without_pools_says_what_comes_next(operator: Operator) -> None:
+    shown = operator("pool", "show-config")
+    assert (shown.code, shown.out) == (1, "")
+    assert "redesignate manage pool update --file" in shown.err
 
 
 def test_backends_and_their_options_are_checked_unless_told_not_to(operator: Operator, file: Path) -> None:
@@ -279,7 +301,7 @@ def test_a_file_of_many_pools_shows_progress_on_a_terminal(operator: Operator, f
     ran = operator("pool", "update", "--file", str(file), terminal=True)
     assert ran.code == 0
     assert "60/60 (" in ran.err
-    assert len(operator("pool", "show-config", "--all-pools").out.split("- id:")) == 61
+    assert len(operator("pool", "show-config", "--all-pools").out.split("- also_notifies:")) == 61
 
 
 def test_an_update_goes_through_more_pools_than_a_page(operator: Operator, file: Path) -> None:

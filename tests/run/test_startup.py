@@ -152,3 +152,19 @@ def test_make_takes_its_words_in_small_letters() -> None:
     printed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for word in ("--port 8001", "--dns-port 53", "--listen 192.0.2.1 --listen ::1", '--state-dir "$STATE"'):
         assert word in printed
+
+
+@pytest.mark.parametrize("name", ["api", "central", "manage", "mdns", "producer", "worker"])
+def test_operators_units_find_the_names_that_they_call(name: str) -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / f"designate-{name}"), "--help"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "redesignate" in done.stdout
+
+
+def test_a_unit_s_config_file_is_read(folder: Path) -> None:
+    program = str(Path(sys.executable).parent / "designate-manage")
+    words = [program, "--config-file", str(folder / "noauth.conf"), "database", "sync"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
