@@ -12,14 +12,15 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from redesignate.central.edit import Key, difference
+from redesignate.central.edit import Change, Edit, Key, difference
+from redesignate.central.quotas import limits
 from redesignate.central.rules import Rules
 from redesignate.commands.inbound import ReportInbound
 from redesignate.model import names
-from redesignate.model.inbound import Result
 from redesignate.model.rdata import key, mnemonic, received
-from redesignate.model.rrset import Held
-from redesignate.store.unit import Store
+from redesignate.model.rrset import SINGLETONS, Held, new_rrset
+from redesignate.model.zone import Zone
+from redesignate.store.unit import Work
 from redesignate.wire import rrset
 
 Pair = tuple[Held | None, "tuple[Key, Given] | None"]
@@ -34,7 +35,6 @@ _LONGEST = 255
 _MOST = 2**31 - 1
 _BESIDE_CNAME = frozenset({"CNAME", RRSIG, "TYPE47", "TYPE24", "TYPE25", "TYPE30"})
 """RFC 4034 §3 and §4, RFC 2181 §10.1: RRSIG, NSEC and their forerunners SIG, KEY, NXT."""
-_ALONE = frozenset({"CNAME", "DNAME"})
 
 
 class Unacceptable(ValueError):
@@ -97,26 +97,42 @@ class Unpacked:
     why: str | None = None
 
 
-def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
-    """Take apart what a report brought and read what is new in it, so that the transaction need not.
+def check_quota(rules: Rules, work: Work, zone: Zone, content: Content) -> None:
+    """Raise Unacceptable where the zone holds more than its project may have in one zone. At most one query."""
+    allowed = limits(rules, work, zone.project_id)
+    held = {
+        "zone_recordsets": len(content.sets) + 1,
+        "zone_records": sum(len(given.rdatas) for given in content.sets.values()),
+    }
+    for name, count in held.items():
+        if 0 <= allowed[name] < count:
+            what = name.removeprefix("zone_")
+            raise Unacceptable(f"the zone has {count} {what}, and the quota {name} allows {allowed[name]}")
 
-    Cost  two queries; 20 µs a record that is new, 3 µs one that is known.
-    """
-    outcome = said.outcome
-    if outcome.result is not Result.FETCHED:
-        return Unpacked(worker=said.worker, said=said)
-    _, zone = store.look(lambda work: work.zones.get(outcome.zone_id))
-    if zone is None:
-        return Unpacked(worker=said.worker, said=said, why="the zone is gone")
-    try:
-        content = read(zone.name, inflate(outcome.content, rules.settings.xfr_max_bytes))
-        _, pairs = store.look(lambda work: list(differing(work.rrsets.walk(outcome.zone_id), content)))
-        for _, wanted in pairs:
-            if wanted is not None:
-                content.text(wanted[0])
-    except Unacceptable as fault:
-        return Unpacked(worker=said.worker, said=said, why=str(fault))
-    return Unpacked(worker=said.worker, said=said, content=content)
+
+def changes(edit: Edit, content: Content, pairs: Iterable[Pair]) -> Iterator[Change]:
+    """The changes of an edit that make of what is stored what came. Raises Unacceptable for text that cannot be."""
+    zone = edit.zone
+    for stored, wanted in pairs:
+        if wanted is None:
+            yield Change(stored, None)
+            continue
+        (name, rrtype), given = wanted
+        texts = content.text((name, rrtype))
+        if stored is None:
+            new = new_rrset(
+                zone,
+                name,
+                rrtype,
+                texts,
+                given.wire,
+                ttl=given.ttl,
+                project_id=zone.project_id,
+                typed_name=zone.typed_name if name == zone.name else None,
+            )
+        else:
+            new = stored._replace(records=texts, wire=given.wire, ttl=given.ttl)
+        yield Change(stored, edit.stamped(new, stored))
 
 
 def inflate(packed: bytes, most: int) -> bytes:
@@ -208,7 +224,7 @@ def _check_places(zone: str, found: Mapping[Key, Given]) -> None:
         raise Unacceptable("the zone has no NS records at its apex")
     aliases = {name for name, rrtype in found if rrtype == "CNAME"}
     for (name, rrtype), given in found.items():
-        if rrtype in _ALONE and len(given.rdatas) > 1:
+        if rrtype in SINGLETONS and len(given.rdatas) > 1:
             raise Unacceptable(f"{len(given.rdatas)} {rrtype} records at {name}, where one may be")
         if name in aliases and rrtype not in _BESIDE_CNAME:
             raise Unacceptable(f"CNAME and {rrtype} at {name}")

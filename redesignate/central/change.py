@@ -123,11 +123,11 @@ def _published(work: Work, caller: Caller | None, one: _Sum) -> Zone:
     if edit.is_new:
         after = before
         work.zones.add(after, apex_version=edit.apex_version or 0, rrsets=one.rrsets, records=one.records)
-    elif one.served or edit.touched:
+    elif edit.touched or (one.served and not edit.ahead):
         after = _advanced(work, one)
     else:
-        if one.rrsets:
-            work.zones.advance(before, before, rrsets=one.rrsets)
+        if one.rrsets or one.records:
+            work.zones.advance(before, before, rrsets=one.rrsets, records=one.records)
         return before
     entry = Entry(
         zone_id=after.id,

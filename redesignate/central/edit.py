@@ -42,6 +42,7 @@ class Edit:
     touched  the zone moves on to a next revision even if nothing of it is seen in DNS
     apex_version  of the pool's NS records that this brings the zone to; None: it stays
     earlier  zones of the name that the pool had before, where the servers have not been told of this one yet
+    ahead    the RRsets are stored and counted, and a later edit publishes them: for a zone that nobody serves yet
     """
 
     zone: Zone
@@ -51,6 +52,7 @@ class Edit:
     touched: bool = False
     apex_version: int | None = None
     earlier: Sequence[Zone] = ()
+    ahead: bool = False
     more: Iterable[Change] = ()
     changes: dict[str, Change] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from redesignate.bus.port import Wake
 from redesignate.central import (
     access,
-    arrival,
     audit,
     inbound,
+    loading,
     pools,
     quotas,
     rrsets,
@@ -60,7 +60,7 @@ ANSWERS: Answers = {
 BEFORE: Mapping[type[Command[Any]], Callable[[Rules, Store, Any], Any]] = {
     CreateRRset: quotas.weigh,
     UpdateRRset: quotas.weigh,
-    ReportInbound: arrival.unpacked,
+    ReportInbound: loading.unpacked,
 }
 """What is too much work for a transaction and needs none: done once, before it. What it returns takes the command's
 place, and `ANSWERS` has the use-case for that: a `ReportInbound` is answered as the `Unpacked` that was made of it."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from redesignate.central.arrival import Content, Pair, Unacceptable, differing
+from redesignate.central.arrival import Content, Unacceptable, changes, check_quota, differing
 from redesignate.central.change import apply
-from redesignate.central.edit import Change, Edit
+from redesignate.central.edit import Edit
 from redesignate.central.rules import Rules
 from redesignate.model.inbound import Inbound
-from redesignate.model.rrset import Held, new_rrset
 from redesignate.model.serial import following, newer
 from redesignate.model.zone import Action, Zone
 from redesignate.store.unit import Work
@@ -19,14 +18,15 @@ from redesignate.store.unit import Work
 def replaced(rules: Rules, work: Work, zone: Zone, row: Inbound, content: Content) -> tuple[Zone, int]:
     """Make the zone what its primary has and queue it; the zone as it is now, and the primary's serial.
 
-    Ids of RRsets that stay are kept, changed ones too. No quota counts here: what a primary may send is limited by
-    the operator's `xfr_max_…`. Raises Unacceptable, and has written nothing then.
+    Ids of RRsets that stay are kept, changed ones too. Charged to the project as any zone's records, within the
+    operator's `xfr_max_…`. Raises Unacceptable, and has written nothing then.
     Cost  one query for each thousand RRsets of the zone; six statements and some for each thousand that differ.
     """
     pairs = list(differing(work.rrsets.walk(zone.id), content))
     for _, wanted in pairs:
         if wanted is not None:
             content.text(wanted[0])
+    check_quota(rules, work, zone, content)
     start = content.start
     taken = _taken(rules, work, zone, content)
     same = taken == replace(zone, transferred_at=work.now)
@@ -48,32 +48,9 @@ def replaced(rules: Rules, work: Work, zone: Zone, row: Inbound, content: Conten
         minimum=taken.minimum,
         transferred_at=taken.transferred_at,
     )
-    edit.more = (_change(edit, content, pair) for pair in pairs)
+    edit.more = changes(edit, content, pairs)
     (after,) = apply(work, None, edit)
     return after, start.serial
-
-
-def _change(edit: Edit, content: Content, pair: Pair) -> Change:
-    stored, wanted = pair
-    if wanted is None:
-        return Change(stored, None)
-    (name, rrtype), given = wanted
-    texts, zone = content.text((name, rrtype)), edit.zone
-    new: Held
-    if stored is None:
-        new = new_rrset(
-            zone,
-            name,
-            rrtype,
-            texts,
-            given.wire,
-            ttl=given.ttl,
-            project_id=zone.project_id,
-            typed_name=zone.typed_name if name == zone.name else None,
-        )
-    else:
-        new = stored._replace(records=texts, wire=given.wire, ttl=given.ttl)
-    return Change(stored, edit.stamped(new, stored))
 
 
 def _taken(rules: Rules, work: Work, zone: Zone, content: Content) -> Zone:

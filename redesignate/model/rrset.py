@@ -13,6 +13,9 @@ from msgspec import UNSET, UnsetType
 from redesignate.model.ids import new_id
 from redesignate.model.zone import Action, SOAFields, Status, Zone, soa_text
 
+SINGLETONS = frozenset({"CNAME", "DNAME"})
+"""Types of which a name has one record at most (RFC 2181 §10.1, RFC 6672 §2.4): no nameserver loads a zone with two."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RRset:

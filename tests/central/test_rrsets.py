@@ -215,6 +215,18 @@ def test_a_low_ttl_needs_the_right(build: Build, use: str) -> None:
     assert lower(admin()).ttl == 59
 
 
+@pytest.mark.parametrize(("rrtype", "records"), [("CNAME", ("a.b.", "c.b.")), ("DNAME", ("a.b.", "c.b."))])
+def test_a_name_has_one_alias_at_most(
+    central: CentralDriver, zone: Zone, rrtype: str, records: tuple[str, str]
+) -> None:
+    with pytest.raises(errors.BadInput, match=f"{rrtype} recordsets may not have more than 1 record"):
+        central.rrset(zone, "x", rrtype, records)
+    made = central.rrset(zone, "x", rrtype, records[:1])
+    with pytest.raises(errors.BadInput, match="more than 1 record"):
+        central.put(made, records=records)
+    assert central.look(made).records == records[:1]
+
+
 # -- quotas
 
 

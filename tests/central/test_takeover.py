@@ -7,16 +7,21 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
-from redesignate.commands.inbound import TransferZone
+from redesignate.central import loading
+from redesignate.central.rules import Rules
+from redesignate.commands.inbound import BeginInbound, ReportInbound, TransferZone
+from redesignate.commands.quotas import SetQuotas
 from redesignate.commands.zones import ZonePeers
-from redesignate.model.inbound import Result
+from redesignate.model.inbound import InboundOutcome, Result
 from redesignate.model.work import PeerView
 from redesignate.model.zone import Action, Status, Zone
 from redesignate.wire.rrset import pack, split
 from tests.central.conftest import Build
-from tests.central.driver import CentralDriver, member
+from tests.central.driver import OPERATOR, PLENTY, POLICY, CentralDriver, member
 from tests.central.primaries import BODY, RRSIG, content, fetch, look, secondary, tell
+from tests.central.test_journal import check_counts
 
 
 def row(central: CentralDriver, zone: Zone) -> Any:
@@ -97,6 +102,7 @@ def test_a_large_zone_costs_statements_by_the_thousand(central: CentralDriver) -
     zone = secondary(central)
     many = dict(BODY) | {(f"n{n}", "A"): (60, ["192.0.2.1"]) for n in range(1500)}
     fetch(central, zone, 1, many)
+    central.pass_time(2)
     wished(central, zone)
     with central.counted() as statements:
         fetch(central, zone, 2, {which: (61, texts) for which, (_, texts) in many.items()})
@@ -149,6 +155,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "malformed": ({"raw": pack("example.org.", "x.example.org.", "A", 1, [b"\1\2\3"])}, "A at x.example.org."),
     "no nameserver": ({"body": {("www", "A"): (1, ["192.0.2.1"])}}, "no NS"),
     "CNAME beside": ({"body": dict(BODY) | {("www", "CNAME"): (1, ["a.b."])}}, "CNAME and A"),
+    "two DNAMEs": ({"body": dict(BODY) | {("x", "DNAME"): (1, ["a.b.", "c.b."])}}, "2 DNAME"),
     "two CNAMEs": ({"body": dict(BODY) | {("x", "CNAME"): (1, ["a.b.", "c.b."])}}, "2 CNAME"),
     "half a record": ({"raw": b"x"}, "damaged"),
 }
@@ -199,8 +206,75 @@ def test_records_turned_round_or_doubled_are_no_change(central: CentralDriver) -
     assert central.rrsets(zone) == before
 
 
-def test_no_quota_counts_what_a_primary_sends(build: Build) -> None:
-    central = build(quotas={"zones": 5, "zone_recordsets": 2, "zone_records": 1, "recordset_records": 1})
+@pytest.mark.parametrize(("resource", "limit"), [("zone_recordsets", 3), ("zone_records", 3)])
+def test_what_a_primary_sends_is_charged_to_the_project(build: Build, resource: str, limit: int) -> None:
+    central = build(quotas=PLENTY | {resource: limit, "recordset_records": 1})
     zone = secondary(central)
     fetch(central, zone, 1)
+    assert central.get(zone.id).transferred_at is None
+    assert f"the quota {resource} allows {limit}" in (primary(central, zone).error or "")
+    central.call(SetQuotas(caller=OPERATOR, project_id="p1", limits={resource: limit + 1}))
+    central.pass_time(60)
+    fetch(central, zone, 1)
     assert central.get(zone.id).transferred_at is not None
+
+
+def test_a_large_zone_comes_in_by_many_short_transactions(
+    central: CentralDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redesignate.central.loading.AHEAD", 10)
+    zone = secondary(central)
+    many = dict(BODY) | {(f"n{n}", "A"): (60, ["192.0.2.1"]) for n in range(95)}
+    written: list[int] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        if statement.startswith("BEGIN"):
+            written.append(0)
+        elif statement.startswith("INSERT INTO rrsets"):
+            written.append(len(values))
+
+    event.listen(central.store.engine, "before_cursor_execute", note)
+    fetch(central, zone, 1, many)
+    assert max(written) <= 10
+    assert sum(written) == 98
+    assert central.get(zone.id).revision == 2, "published once, when all is there"
+    assert len(central.content(zone)) == 99
+    check_counts(central, zone)
+    entries = central.rows("journal", zone_id=zone.id)
+    assert [entry.full for entry in entries] == [True, True]
+
+
+def test_what_was_stored_ahead_by_a_worker_that_died_becomes_what_the_next_one_brings(
+    central: CentralDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redesignate.central.loading.AHEAD", 10)
+    zone = secondary(central)
+    first = {(f"n{n}", "A"): (60, ["192.0.2.1"]) for n in range(40)}
+    begun = central.call(BeginInbound(worker="dying", zone_ids=(zone.id,), lease_s=60))
+    sent = content(zone.name, 1, dict(BODY) | first)
+    outcome = InboundOutcome(zone_id=zone.id, asked=begun[0].asked, since=None, result=Result.FETCHED, content=sent)
+    loading.unpacked(
+        Rules(settings=central.settings, policy=POLICY), central.store, ReportInbound(worker="dying", outcome=outcome)
+    )
+    assert central.get(zone.id).revision == 1
+    assert len(central.rrsets(zone)) > 20
+    central.pass_time(61)
+    fetch(central, zone, 2)
+    assert set(central.rrsets(zone)) == {(f"{n}.{zone.name}" if n else zone.name, t) for n, t in BODY} | {
+        (zone.name, "SOA")
+    }
+    check_counts(central, zone)
+
+
+def test_a_large_zone_is_not_fetched_on_request_more_often_than_it_is_worth(
+    central: CentralDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redesignate.central.inbound.RRSETS_A_SECOND", 1)
+    zone = secondary(central)
+    fetch(central, zone, 1)
+    central.inbound_hints.clear()
+    wished(central, zone)
+    assert not central.inbound_hints
+    assert not central.call(BeginInbound(worker="w1", zone_ids=(zone.id,), lease_s=60))
+    central.pass_time(4)
+    fetch(central, zone, 2)

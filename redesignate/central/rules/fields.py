@@ -15,6 +15,7 @@ from redesignate.model.limits import ATTRIBUTE_LENGTH, DESCRIPTION_LENGTH, NAME_
 from redesignate.model.names import InvalidName, canonical, check_rrset_name, check_zone_name
 from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.rdata import TYPES, Rdata, check_alpn, check_at, is_supported, key, parse
+from redesignate.model.rrset import SINGLETONS
 
 MOST = 60
 """Attributes or primaries of one zone: what fits in a text column of every database (65,535 octets)."""
@@ -165,6 +166,6 @@ def records(rules: Rules, name: str, rrtype: str, texts: Sequence[str]) -> tuple
             parsed.setdefault(key(rrtype, data.wire), data)
     if faults:
         raise InvalidObject(errors={"errors": faults})
-    if rrtype == "CNAME" and len(parsed) > 1:
-        raise BadInput("CNAME recordsets may not have more than 1 record")
+    if rrtype in SINGLETONS and len(parsed) > 1:
+        raise BadInput(f"{rrtype} recordsets may not have more than 1 record")
     return tuple(parsed.values())
