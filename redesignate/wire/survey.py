@@ -73,14 +73,14 @@ class Survey:
         asked = _Round(questions, [None] * len(questions), set(range(len(questions))))
         sent: list[tuple[Address, int]] = []
         burst = max(BURST, int(per_second * TICK_S))
-        pause = burst / per_second
         try:
             for _ in range(tries):
                 left = sorted(asked.open)
                 for start in range(0, len(left), burst):
-                    for index in left[start : start + burst]:
+                    chunk = left[start : start + burst]
+                    for index in chunk:
                         sent += await self._send(asked, index)
-                    await asyncio.sleep(pause)
+                    await asyncio.sleep(len(chunk) / per_second)
                 if asked.open:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(asked.over.wait(), patience_s)

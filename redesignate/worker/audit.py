@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from redesignate.commands.audit import ReportDifferences, ZonesAtRest
@@ -144,7 +145,8 @@ class Audit:
             await self._hold_shards()
             self._member_until = now + MEMBER_S
         if self._mine:
-            limit = self._zones_now()
+            expected = self._zones if self._zones is not None and self._seen <= self._zones else None
+            limit = step_size(expected, self._servers, interval_s=self._interval_s, rate=self._rate)
             zones = await self._link.ask(
                 ZonesAtRest(
                     after=self._after, first_shard=self._mine.start, last_shard=self._mine.stop - 1, limit=limit
@@ -156,14 +158,6 @@ class Audit:
             if len(zones) < limit:
                 self._end_round(asyncio.get_running_loop().time())
         await self._ask_canaries(now)
-
-    def _zones_now(self) -> int:
-        """How many zones to check in this step, so that the round ends in time and the rate is kept."""
-        most = max(1, int(self._rate * STEP_S / max(self._servers, 1.0)))
-        if self._zones is None:
-            return most
-        wanted = max(LEAST_PER_SECOND, self._zones / self._interval_s) * STEP_S
-        return max(1, min(most, -int(-wanted // 1)))
 
     def _end_round(self, now: float) -> None:
         took, self._zones = now - self._begun, self._seen
@@ -302,3 +296,15 @@ class Audit:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def step_size(zones: int | None, servers: float, *, interval_s: float, rate: float) -> int:
+    """How many zones to check in a step of STEP_S, so that the round ends in time and the rate is kept.
+
+    zones     as many as there were in the last round; None: unknown, or more by now: as fast as the rate allows
+    servers   nameservers a zone, on average
+    """
+    most = max(1, int(rate * STEP_S / max(servers, 1.0)))
+    if zones is None:
+        return most
+    return min(most, ceil(max(LEAST_PER_SECOND, zones / interval_s) * STEP_S))

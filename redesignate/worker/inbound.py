@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SECONDARY zones: finds those that are due, asks their primaries, tells central.
+"""SECONDARY zones: finds those that are due, asks their primaries, reports to central.
 
 It shares the worker's event loop and nothing else: questions to central go by threads of its own, looks and transfers
 have places of their own, and one host has few of them, so that slow primaries hold up neither outgoing work nor others.
@@ -38,7 +38,7 @@ log = events(__name__)
 
 @dataclass(slots=True)
 class _Places:
-    """Room for transfers: `free` over all, and at most OF_ONE_HOST from one host, who waits outside."""
+    """Room for transfers: `free` over all, and at most OF_ONE_HOST from one host, which waits without taking room."""
 
     free: asyncio.Semaphore
     hosts: dict[str, asyncio.Semaphore]
@@ -95,7 +95,7 @@ class Inbound:
         self._wake.set()
 
     async def stop(self, grace_s: float) -> None:
-        """Take up nothing more, break off what runs and give it back. Central hears of it, if it can soon."""
+        """Take up nothing more, stop what runs and return its leases, if central can be reached soon."""
         self._stopping = True
         running = [*self._loops, *self._looks.values()]
         held = list(self._tasks.values())
@@ -115,14 +115,14 @@ class Inbound:
             try:
                 await self._begin(await self._wanted())
             except Problem as problem:
-                log.debug("no look for zones to fetch", why=problem.message)
+                log.debug("could not look for zones to fetch", why=problem.message)
             except Exception:  # the loop of a service
                 log.exception("the look for zones to fetch failed")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._settings.find_interval)
 
     async def _wanted(self) -> tuple[str, ...]:
-        """Zones to ask for: those hinted at, and now and then those that central calls due; so far as there is room."""
+        """Zones to begin: those hinted at, and now and then those that central has due; no more than there is room."""
         room = min(MOST_LOOKS - len(self._looks), PAGE)
         self._wake.clear()
         if room <= 0:
@@ -148,7 +148,7 @@ class Inbound:
                 self._looks[task.zone_id] = asyncio.create_task(self._look(task))
 
     async def _renew(self) -> None:
-        """Keep what is held: a transfer may take longer than a lease. What was taken from us is broken off."""
+        """Renew the leases, because a transfer may take longer than one. What is not ours any more is stopped."""
         while True:
             await asyncio.sleep(LEASE_S / 4)
             held = tuple(self._looks)
@@ -174,9 +174,13 @@ class Inbound:
             loop = asyncio.get_running_loop()
             await self._link.ask_patiently(ReportInbound(worker=self._name, outcome=outcome), loop.time() + LEASE_S)
         except Problem as problem:
-            log.error("what came of a zone could not be told", zone=task.zone_id, why=problem.message or problem.kind)
+            log.error(
+                "the outcome of a transfer could not be reported",
+                zone=task.zone_id,
+                why=problem.message or problem.kind,
+            )
         except Exception:  # the loop of a service
-            log.exception("a zone could not be looked at", zone=task.zone_id)
+            log.exception("a zone could not be refreshed", zone=task.zone_id)
         finally:
             del self._looks[task.zone_id], self._tasks[task.zone_id]
             if task.zone_id in self._hinted:
@@ -233,10 +237,13 @@ def _wanted(task: InboundTask, serial: int) -> bool:
 
 
 def _behind(task: InboundTask, serial: int) -> str | None:
-    """What to say of a primary whose serial has gone back: everybody else's copy stays too (RFC 1982)."""
+    """The warning about a primary whose serial has gone back: any other secondary keeps its copy too (RFC 1982)."""
     if serial == task.serial:
         return None
-    return f"the primary's serial {serial} does not come after {task.serial}, which was fetched; ask for a transfer"
+    return (
+        f"the primary's serial {serial} does not come after {task.serial}, which was fetched before; "
+        "request a transfer (tasks/xfr) to take it anyway"
+    )
 
 
 def _together(faults: Sequence[str]) -> str | None:

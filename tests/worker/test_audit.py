@@ -11,6 +11,7 @@ from redesignate.commands.audit import ReportDifferences, ZonesAtRest
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.audit import Difference
 from redesignate.model.zone import Action, Status, Zone
+from redesignate.worker.audit import step_size
 from tests.support.nameservers import SmallServer
 from tests.worker.conftest import Plane, eventually
 
@@ -156,3 +157,30 @@ def test_one_lost_server_of_two_leaves_a_zone_active_where_half_is_enough(plane:
         assert plane.call(ReportDifferences(differences=(found,))) == 1
         assert plane.now(zone).status is status
     assert plane.now(zone).action is Action.UPDATE
+
+
+@pytest.mark.parametrize(
+    ("zones", "servers", "size"),
+    [
+        (None, 2.0, 100),  # the first round: as fast as the rate allows
+        (10_000, 2.0, 67),  # 300 seconds
+        (10, 2.0, 2),  # few zones: one a second
+        (1_000_000, 2.0, 100),  # the rate bounds it
+        (1_000_000, 1000.0, 1),
+        (0, 1.0, 2),
+    ],
+)
+def test_a_step_keeps_the_interval_and_the_rate(zones: int | None, servers: float, size: int) -> None:
+    assert step_size(zones, servers, interval_s=300.0, rate=100.0) == size
+
+
+def test_a_round_that_takes_longer_than_its_interval_is_logged(
+    plane: Plane, servers: Servers, caplog: pytest.LogCaptureFixture
+) -> None:
+    plane.worker_settings = replace(QUICK, audit_interval=1.0, audit_rate=5)
+    plane.pool(servers[0])
+    plane.start()
+    for _ in range(30):
+        plane.zone()
+    plane.wait_done()
+    eventually(lambda: "zones are checked less often than audit_interval" in caplog.text, 20)
