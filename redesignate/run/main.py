@@ -28,7 +28,8 @@ _FILES = (
 )
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Every command but those of `manage`, with its help."""
     parser = argparse.ArgumentParser(
         prog="redesignate",
         description="A multi-tenant DNS control plane.",
@@ -78,9 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     What goes wrong is one line on standard error, and status 1 (2: the command line itself); `--debug` adds the
     traceback.
     """
-    arguments, rest = _parser().parse_known_args(argv)
+    arguments, rest = command_parser().parse_known_args(argv)
     if rest and arguments.command != "manage":
-        _parser().error(f"unrecognised arguments: {' '.join(rest)} (--config-file and the like precede the command)")
+        command_parser().error(
+            f"unrecognised arguments: {' '.join(rest)} (--config-file and the like precede the command)"
+        )
     try:
         return _run(arguments, rest)
     except Problem as problem:
