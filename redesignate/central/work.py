@@ -22,7 +22,7 @@ from redesignate.model.errors import PoolNotFound
 from redesignate.model.pool import Pool, peers
 from redesignate.model.work import Outcome, PeerState, Role, Task
 from redesignate.model.zone import Action, Zone
-from redesignate.store.outbox import NEVER, releaser
+from redesignate.store.outbox import Later, releaser
 from redesignate.store.unit import Work
 
 States = dict[str, dict[str, PeerState]]
@@ -185,10 +185,9 @@ def _next(
 ) -> list[str]:
     """Finish, postpone or go on with each outbox row; the zones to go on with."""
     done: list[tuple[str, int, int]] = []
-    later: list[dict[str, Any]] = []
+    kept: list[Later] = []
+    freed: list[Later] = []
     more: list[str] = []
-    held = {"lease_owner": worker, "lease_until": until, "leased_at": work.now}
-    free = {"lease_owner": None, "lease_until": NEVER, "leased_at": None}
     for outcome in {outcome.zone_id: outcome for outcome in outcomes}.values():
         zone, row = zones.get(outcome.zone_id), rows.get(outcome.zone_id)
         if zone is None or row is None:
@@ -196,20 +195,20 @@ def _next(
         verdict = verdicts[zone.id]
         mine = row.lease_owner == worker
         if verdict.agreed:
-            done.append((zone.id, zone.revision, row.queued_at))
+            done.append((zone.id, zone.revision, row.generation))
             event = "zone gone from every server" if _deleting(zone) else "zone served"
             ms = (work.now - row.queued_at) // 1000
             work.events.append((event, {"zone": zone.name, "serial": zone.serial, "after_ms": ms, "id": zone.id}))
         elif outcome.revision < zone.revision and mine:
             more.append(zone.id)
-            later.append(_row(row, **held, next_try=work.now))
+            kept.append(Later(row, work.now, row.attempts))
         elif not outcome.final and mine:  # it waits for a slow peer: whoever changes the zone is to say so at once
-            later.append(_row(row, **held | {"leased_at": None}, next_try=row.next_try))
+            kept.append(Later(row, row.next_try, row.attempts, waiting=True))
         elif mine:
-            tries = {"next_try": max(verdict.next_try, work.now), "attempts": row.attempts + 1}
-            later.append(_row(row, **free, **tries))
+            freed.append(Later(row, max(verdict.next_try, work.now), row.attempts + 1))
     work.outbox.finish(done)
-    work.outbox.postpone(later)
+    work.outbox.keep(kept, work.now, until)
+    work.outbox.let_go(freed)
     return more
 
 
@@ -234,10 +233,6 @@ def _let_go(work: Work, worker: str, outcomes: Sequence[Outcome], *, gone: Seque
         else:
             stop.append(outcome.zone_id)
     return stop
-
-
-def _row(row: Any, **changes: Any) -> dict[str, Any]:
-    return {"zone_id": row.zone_id, "attempts": row.attempts} | changes
 
 
 def pool_for_work(_rules: Rules, work: Work, command: PoolForWork) -> WorkPool:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When each SECONDARY zone's primaries are asked, and who is at it. Leases are conditional updates, as the outbox's.
+"""When each SECONDARY zone's primaries are asked, and who is at it. Leases are conditional updates by the
+database's clock, as the outbox's.
 
 Whoever changes a row because of what a zone is holds the zone's row first; whoever wishes for a look does not.
 """
@@ -15,6 +16,7 @@ from sqlalchemy import Row, and_, bindparam, or_, select, true
 from redesignate.model.ids import shard_of
 from redesignate.model.inbound import Inbound
 from redesignate.store.fast import Module, run
+from redesignate.store.leasetime import NOW
 from redesignate.store.outbox import FAR, NEVER
 from redesignate.store.schema import inbound
 from redesignate.store.zones import Stale
@@ -22,17 +24,15 @@ from redesignate.store.zones import Stale
 _COLUMNS = tuple(field.name for field in fields(Inbound))
 # Built once, as in store.zones.
 _MINE = inbound.c.zone_id.in_(bindparam("zones", expanding=True))
-_FREE = or_(inbound.c.lease_until <= bindparam("now"), inbound.c.lease_until > bindparam("far"))
-_IS_DUE = or_(inbound.c.due_at <= bindparam("now"), inbound.c.due_at > bindparam("stranded"))
+_FREE = or_(inbound.c.lease_until <= NOW, inbound.c.lease_until > NOW + FAR)
+_IS_DUE = or_(inbound.c.due_at <= bindparam("due"), inbound.c.due_at > bindparam("stranded"))
 _DUE = select(inbound.c.zone_id).where(_IS_DUE, _FREE).order_by(inbound.c.due_at).limit(bindparam("most"))
 _LEASE = (
     inbound.update()
     .where(_MINE, or_(inbound.c.lease_owner == bindparam("w"), and_(_FREE, _IS_DUE)))
-    .values(lease_owner=bindparam("w"), lease_until=bindparam("until"))
+    .values(lease_owner=bindparam("w"), lease_until=NOW + bindparam("length"))
 )
-_LEASED = select(inbound).where(
-    _MINE, inbound.c.lease_owner == bindparam("w"), inbound.c.lease_until == bindparam("until")
-)
+_LEASED = select(inbound).where(_MINE, inbound.c.lease_owner == bindparam("w"))
 _ONE = select(inbound).where(inbound.c.zone_id == bindparam("z"))
 LONGEST_WAIT = 40 * 86400 * 1_000_000
 """µs: no row is ever due later than this; one that is was written by a clock that has been set back since."""
@@ -55,9 +55,10 @@ class InboundRows(Module):
         return tuple(run(self._conn, _DUE, _times(now) | {"most": limit}).scalars())
 
     def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> dict[str, Inbound]:
-        """Take those of these zones that are due and free, or keep what `worker` holds. Two statements."""
-        given = {"zones": list(zone_ids), "w": worker, "until": until}
-        if not run(self._conn, _LEASE, given | _times(now)).rowcount:
+        """Take those of these zones that are due and free, or keep what `worker` holds, for as long as from `now` to
+        `until`. Two statements."""
+        given = {"zones": list(zone_ids), "w": worker}
+        if not run(self._conn, _LEASE, given | _times(now) | {"length": until - now}).rowcount:
             return {}
         return {row.zone_id: _inbound(row) for row in run(self._conn, _LEASED, given)}
 
@@ -105,7 +106,7 @@ class InboundRows(Module):
 
 
 def _times(now: int) -> dict[str, int]:
-    return {"now": now, "far": now + FAR, "stranded": now + LONGEST_WAIT}
+    return {"now": now, "due": now, "stranded": now + LONGEST_WAIT}
 
 
 def _row(value: Inbound) -> dict[str, Any]:

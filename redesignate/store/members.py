@@ -7,6 +7,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
 from redesignate.store.fast import Module
+from redesignate.store.leasetime import NOW
 from redesignate.store.schema import members
 from redesignate.store.zones import Stale
 
@@ -15,18 +16,19 @@ class Members(Module):
     """Group membership of one transaction."""
 
     def hold(self, group: str, member: str, now: int, until: int) -> tuple[str, ...]:
-        """Renew a member's lease, drop those that ran out; who is left, sorted.
+        """Renew a member's lease for as long as from `now` to `until`, drop those that ran out; who is left, sorted.
 
         Three or four statements. Raises Stale.
         """
         mine = (members.c.group_name == group, members.c.member == member)
         # no lease ends so late: one that does was written by a clock that has been set back
-        over = or_(members.c.lease_until < now, members.c.lease_until > now + 10 * (until - now))
-        self._conn.execute(members.delete().where(members.c.group_name == group, over))
-        if self._conn.execute(members.update().where(*mine).values(lease_until=until)).rowcount == 0:
-            row = {"group_name": group, "member": member, "lease_until": until}
+        length, at = until - now, {"now": now}
+        over = or_(members.c.lease_until < NOW, members.c.lease_until > NOW + 10 * length)
+        self._conn.execute(members.delete().where(members.c.group_name == group, over), at)
+        if self._conn.execute(members.update().where(*mine).values(lease_until=NOW + length), at).rowcount == 0:
+            row = {"group_name": group, "member": member, "lease_until": NOW + length}
             try:
-                self._conn.execute(members.insert().values(row))
+                self._conn.execute(members.insert().values(row), at)
             except IntegrityError as error:
                 raise Stale from error
         query = select(members.c.member).where(members.c.group_name == group).order_by(members.c.member)

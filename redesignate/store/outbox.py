@@ -1,19 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """The outbox: one row for each zone that some peer has yet to agree on. Leases are conditional updates, so that of
-two workers one gets a row, on every database and on every Galera node. Times in µs."""
+two workers one gets a row, on every database and on every Galera node. Times in µs; leases are by the database's
+clock (`store/leasetime.py`).
+
+generation  rises when a change of the pool has overtaken whoever works on the row: what they report is not written
+waiting     the worker that holds the row waits for a slow server, and a change of the zone is to wake it
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, literal, or_, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Insert,
+    Row,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    false,
+    literal,
+    null,
+    or_,
+    select,
+)
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from redesignate.model.clock import SECOND
 from redesignate.model.ids import shard_of
 from redesignate.model.zone import Action, Zone, ZoneType
 from redesignate.store.fast import Module, run
+from redesignate.store.leasetime import NOW
 from redesignate.store.schema import outbox, peer_states, zones
 from redesignate.store.zones import LIVE, Stale
 
@@ -23,6 +45,9 @@ JUST_TAKEN = 300_000
 FAR = 600 * SECOND
 """Longer than any lease: a time further ahead was written by a clock that has been set back."""
 # Built once, as in store.zones.
+_TAKEN = and_(
+    ~outbox.c.waiting, outbox.c.lease_until > NOW, outbox.c.leased_at.between(NOW - JUST_TAKEN, NOW + JUST_TAKEN)
+).label("just_taken")
 _ADD = outbox.insert()
 _RAISE = (
     outbox.update()
@@ -35,34 +60,52 @@ _WAITING = and_(
 )
 """As `Zone.waiting`: nothing is there that a server could be told of."""
 _MINE = outbox.c.zone_id.in_(bindparam("zones", expanding=True))
-_HELD = select(outbox.c.zone_id, outbox.c.lease_until, outbox.c.leased_at).where(_MINE)
+_HELD = select(outbox.c.zone_id, _TAKEN).where(_MINE)
 _FREE = or_(
-    outbox.c.lease_until <= bindparam("now"),
-    outbox.c.lease_until > bindparam("far"),
+    outbox.c.lease_until <= NOW,
+    outbox.c.lease_until > NOW + FAR,
     outbox.c.lease_owner == bindparam("w"),
 )
 _LEASE = (
     outbox.update()
     .where(_MINE, _FREE)
-    .values(lease_owner=bindparam("w"), lease_until=bindparam("until"), leased_at=bindparam("now"))
+    .values(lease_owner=bindparam("w"), lease_until=NOW + bindparam("length"), leased_at=NOW, waiting=false())
 )
 _ROWS = select(outbox).where(_MINE)
-_LEASED = _ROWS.where(outbox.c.lease_owner == bindparam("w"), outbox.c.lease_until == bindparam("until"))
+_LEASED = _ROWS.where(outbox.c.lease_owner == bindparam("w"))
 _FINISH = outbox.delete().where(
-    outbox.c.zone_id == bindparam("z"), outbox.c.revision <= bindparam("r"), outbox.c.queued_at == bindparam("q")
+    outbox.c.zone_id == bindparam("z"), outbox.c.revision <= bindparam("r"), outbox.c.generation == bindparam("g")
 )
-_LATER = ("next_try", "attempts", "lease_owner", "lease_until", "leased_at")
-_POSTPONE = (
-    outbox.update()
-    .where(outbox.c.zone_id == bindparam("z"))
-    .values({column: bindparam(f"v_{column}") for column in _LATER})
+_GUARDED = outbox.update().where(
+    outbox.c.zone_id == bindparam("z"), outbox.c.lease_owner == bindparam("w"), outbox.c.generation == bindparam("g")
 )
+_TRIED: dict[str, ColumnElement[Any]] = {"next_try": bindparam("t"), "attempts": bindparam("a")}
+_KEEP = _GUARDED.values(
+    _TRIED | {"lease_until": NOW + bindparam("length"), "leased_at": NOW, "waiting": bindparam("s", type_=Boolean)}
+)
+_LET_GO = _GUARDED.values(_TRIED | {"lease_owner": null(), "lease_until": literal(NEVER), "waiting": false()})
 
 
 def releaser(zone_id: str, worker: str | None) -> str:
     """Who releases a zone that waits for an earlier one of its name: the worker that holds the earlier one, by letting
     go of it. Stands where a lease's owner does, and is no worker's name."""
     return f"after {zone_id} of {worker}"[:128]
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A row that stays, as it was read, and when it is looked at again. `waiting` as the column."""
+
+    row: Row[Any]
+    next_try: int
+    attempts: int
+    waiting: bool = False
+
+    def bound(self) -> dict[str, Any]:
+        """What the statements compare and write."""
+        row = self.row
+        guard = {"z": row.zone_id, "w": row.lease_owner, "g": row.generation}
+        return guard | {"t": self.next_try, "a": self.attempts}
 
 
 class Outbox(Module):
@@ -74,7 +117,7 @@ class Outbox(Module):
         Returns the zones that a hint is wanted for: not those whose row a worker has just taken, for its report will
         see the new revision. One that has held it for longer, or has said so, waits for a slow server.
         """
-        held = {row.zone_id: row for row in run(self._conn, _HELD, {"zones": [zone.id for zone in queued]})}
+        held = {row.zone_id: row for row in run(self._conn, _HELD, {"zones": [zone.id for zone in queued], "now": now})}
         new = [zone for zone in queued if zone.id not in held]
         again = [zone for zone in queued if zone.id in held]
         if new:
@@ -82,7 +125,7 @@ class Outbox(Module):
         if again:
             given = [{"z": zone.id, "p": zone.pool_id, "r": zone.revision, "t": now} for zone in again]
             run(self._conn, _RAISE, given)
-        return [zone.id for zone in new] + [zone.id for zone in again if _wants_hint(held[zone.id], now)]
+        return [zone.id for zone in new] + [zone.id for zone in again if not held[zone.id].just_taken]
 
     def enqueue_after(self, zone: Zone, now: int, *, until: int, released_by: str | None) -> None:
         """Queue a zone that nobody may begin before `until`, or before `release_after` with the same `released_by`.
@@ -95,17 +138,18 @@ class Outbox(Module):
         """Remove these zones' rows, whatever they ask for; the leases (zone, owner, until) that some worker still has
         on them. Two statements."""
         mine = outbox.c.zone_id.in_(list(zone_ids))
-        rows = self._conn.execute(select(outbox).where(mine).with_for_update()).all()
+        held = (outbox.c.lease_until > NOW).label("held")
+        rows = self._conn.execute(select(outbox, held).where(mine).with_for_update(), {"now": now}).all()
         if rows:
             self._conn.execute(outbox.delete().where(mine))
-        return [(row.zone_id, row.lease_owner, row.lease_until) for row in rows if row.lease_until > now]
+        return [(row.zone_id, row.lease_owner, row.lease_until) for row in rows if row.held]
 
     def release_after(self, zone_ids: Collection[str], released_by: str, now: int) -> list[str]:
         """Let those of these zones begin that wait for `released_by`; which. Two statements."""
         waiting = and_(outbox.c.zone_id.in_(list(zone_ids)), outbox.c.lease_owner == released_by)
         found = list(self._conn.execute(select(outbox.c.zone_id).where(waiting).with_for_update()).scalars())
         if found:
-            free = {"lease_owner": None, "lease_until": NEVER, "leased_at": None, "next_try": now}
+            free = {"lease_owner": None, "lease_until": NEVER, "waiting": False, "next_try": now}
             self._conn.execute(outbox.update().where(waiting).values(free))
         return found
 
@@ -118,11 +162,13 @@ class Outbox(Module):
                 "shard": shard_of(zone.id),
                 "revision": zone.revision,
                 "queued_at": now,
+                "generation": now,  # a count from a time on: no earlier row of the zone had it
                 "next_try": now,
                 "attempts": 0,
                 "lease_owner": None,
                 "lease_until": NEVER,
                 "leased_at": None,
+                "waiting": False,
             }
             | more
             for zone in queued
@@ -132,29 +178,30 @@ class Outbox(Module):
         except IntegrityError as error:
             raise Stale from error
 
-    def enqueue_pool(self, pool_id: str, now: int) -> int:
-        """Have every zone of a pool looked at again (its peers changed). Two statements. Raises Stale.
+    def enqueue_pool(self, pool_id: str, now: int) -> None:
+        """Have every zone of a pool looked at again (its peers changed). Two statements.
 
         A worker that holds a row loses it, for it works by what the pool said before; nobody else may begin until its
-        lease ends. `queued_at` moves, so that a report that is being heard at this moment cannot finish the row.
+        lease ends. The generation rises, so that a report that is being heard at this moment cannot finish the row.
+        A zone that is queued meanwhile is no obstacle: its row is taken over as it is.
         """
-        known = select(outbox.c.zone_id).where(outbox.c.pool_id == pool_id)
-        again = {"next_try": now, "queued_at": outbox.c.queued_at + 1, "lease_owner": None}
+        again = {"next_try": now, "generation": outbox.c.generation + 1, "lease_owner": None}
         self._conn.execute(outbox.update().where(outbox.c.pool_id == pool_id).values(again))
-        columns = ["zone_id", "pool_id", "shard", "revision", "queued_at", "next_try", "attempts", "lease_until"]
-        missing = select(
+        columns = ["zone_id", "pool_id", "shard", "revision", "queued_at", "generation", "next_try", "attempts",
+                   "lease_until", "waiting"]  # fmt: skip
+        living = select(
             zones.c.id, zones.c.pool_id, zones.c.shard, zones.c.revision,
-            literal(now), literal(now), literal(0), literal(NEVER),
-        ).where(zones.c.pool_id == pool_id, zones.c.deleted == LIVE, ~_WAITING, zones.c.id.not_in(known))  # fmt: skip
-        try:
-            return self._conn.execute(outbox.insert().from_select(columns, missing)).rowcount
-        except IntegrityError as error:
-            raise Stale from error
+            literal(now), literal(now), literal(now), literal(0), literal(NEVER), false(),
+        ).where(zones.c.pool_id == pool_id, zones.c.deleted == LIVE, ~_WAITING)  # fmt: skip
+        self._conn.execute(_upsert(self._conn.dialect.name, columns, living, again))
 
     def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> dict[str, Row[Any]]:
-        """Take the rows of these zones that nobody holds (or that `worker` does). Two statements; the rows, by zone."""
-        given = {"zones": list(zone_ids), "w": worker, "until": until}
-        if not run(self._conn, _LEASE, given | {"now": now, "far": now + FAR}).rowcount:
+        """Take the rows of these zones that nobody holds (or that `worker` does), for as long as from `now` to `until`.
+
+        Two statements; the rows, by zone.
+        """
+        given = {"zones": list(zone_ids), "w": worker}
+        if not run(self._conn, _LEASE, given | {"now": now, "length": until - now}).rowcount:
             return {}
         return {row.zone_id: row for row in run(self._conn, _LEASED, given)}
 
@@ -163,19 +210,25 @@ class Outbox(Module):
         return {row.zone_id: row for row in run(self._conn, _ROWS, {"zones": list(zone_ids)})}
 
     def finish(self, done: Sequence[tuple[str, int, int]]) -> None:
-        """Remove the rows (zone, revision, queued_at) of zones whose every peer agrees. One statement.
+        """Remove the rows (zone, revision, generation) of zones whose every peer agrees. One statement.
 
         A row that asks for something newer, or was queued anew since it was read, stays.
         """
         if done:
-            given = [{"z": zone_id, "r": revision, "q": queued} for zone_id, revision, queued in done]
+            given = [{"z": zone_id, "r": revision, "g": generation} for zone_id, revision, generation in done]
             run(self._conn, _FINISH, given)
 
-    def postpone(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Write `next_try`, `attempts` and the lease of zones that go on. One statement."""
-        if rows:
-            given = [{"z": row["zone_id"]} | {f"v_{column}": row[column] for column in _LATER} for row in rows]
-            run(self._conn, _POSTPONE, given)
+    def keep(self, rows: Sequence[Later], now: int, until: int) -> None:
+        """Go on holding rows, for as long as from `now` to `until`. One statement. Raises Stale as `let_go`."""
+        self._write(_KEEP, [row.bound() | {"now": now, "length": until - now, "s": row.waiting} for row in rows])
+
+    def let_go(self, rows: Sequence[Later]) -> None:
+        """Let others take rows. One statement. Raises Stale where another worker, or a generation, has come between."""
+        self._write(_LET_GO, [row.bound() for row in rows])
+
+    def _write(self, statement: Update, given: list[dict[str, Any]]) -> None:
+        if given and run(self._conn, statement, given).rowcount != len(given):
+            raise Stale
 
     def overdue(self, now: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
         """Zones due before `now` that nobody holds, oldest first. One query on next_try."""
@@ -183,21 +236,21 @@ class Outbox(Module):
             select(outbox.c.zone_id)
             .where(
                 outbox.c.next_try <= now,
-                outbox.c.lease_until <= now,
+                outbox.c.lease_until <= NOW,
                 outbox.c.shard.between(first_shard, last_shard),
             )
             .order_by(outbox.c.next_try)
             .limit(limit)
         )
-        return tuple(self._conn.execute(query).scalars())
+        return tuple(self._conn.execute(query, {"now": now}).scalars())
 
     def stranded(self, now: int, longest: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
         """Zones that wait longer than any back-off (`longest`, µs) or lease: the clock was set back. One query."""
         query = select(outbox.c.zone_id).where(
-            or_(outbox.c.next_try > now + FAR + longest, outbox.c.lease_until > now + FAR),
+            or_(outbox.c.next_try > now + FAR + longest, outbox.c.lease_until > NOW + FAR),
             outbox.c.shard.between(first_shard, last_shard),
         )
-        return tuple(self._conn.execute(query.limit(limit)).scalars())
+        return tuple(self._conn.execute(query.limit(limit), {"now": now}).scalars())
 
     def hurry(self, pool_id: str, peer_id: str, now: int) -> int:
         """Make every zone of the pool that waits for this peer due now. Three statements; how many."""
@@ -213,13 +266,21 @@ class Outbox(Module):
     def release(self) -> int:
         """Take every row from whoever holds it. One statement; how many."""
         held = outbox.update().where(outbox.c.lease_until > NEVER)
-        return self._conn.execute(held.values(lease_owner=None, lease_until=NEVER)).rowcount
+        return self._conn.execute(held.values(lease_owner=None, lease_until=NEVER, waiting=False)).rowcount
 
     def forget(self, zone_id: str) -> None:
         """Remove a zone's row, whatever it asks for."""
         self._conn.execute(outbox.delete().where(outbox.c.zone_id == zone_id))
 
 
-def _wants_hint(held: Row[Any], now: int) -> bool:
-    just_taken = held.leased_at is not None and abs(now - held.leased_at) < JUST_TAKEN
-    return held.lease_until <= now or not just_taken
+def _upsert(dialect: str, columns: list[str], rows: Select[Any], again: dict[str, Any]) -> Insert:
+    """Insert rows; those that are there already are changed as `again` says."""
+    match dialect:
+        case "postgresql":
+            insert = postgresql.insert(outbox).from_select(columns, rows)
+            return insert.on_conflict_do_update(index_elements=["zone_id"], set_=again)
+        case "sqlite":
+            into = sqlite.insert(outbox).from_select(columns, rows)
+            return into.on_conflict_do_update(index_elements=["zone_id"], set_=again)
+        case _:
+            return mysql.insert(outbox).from_select(columns, rows).on_duplicate_key_update(again)

@@ -14,6 +14,7 @@ from redesignate.store.zones import Stale
 from tests.store.makers import new_id
 
 NOW = 10**15
+LASTING = 100_000_000
 
 
 def added(store: Store, *, at: int = NOW) -> str:
@@ -29,8 +30,13 @@ def row(store: Store, zone_id: str) -> Inbound:
     return found
 
 
-def leased(store: Store, zone_id: str, worker: str, now: int, *, lasting: int = 100) -> bool:
+def leased(store: Store, zone_id: str, worker: str, now: int, *, lasting: int = LASTING) -> bool:
     return zone_id in store.transact(lambda work: work.inbound.lease(worker, [zone_id], now, now + lasting))
+
+
+def moves(store: Store) -> bool:
+    """Whether the clock of leases is the test's: SQLite's. The others' is their own (`test_leases.py`)."""
+    return store.engine.dialect.name == "sqlite"
 
 
 def test_rows_come_back_as_they_went_in(store: Store) -> None:
@@ -54,18 +60,19 @@ def test_a_zone_is_due_when_its_time_has_come_and_nobody_holds_it(store: Store) 
         assert ident in work.inbound.due(NOW, 10_000)
     assert leased(store, ident, "w1", NOW)
     with store.read() as work:
-        assert ident not in work.inbound.due(NOW + 99, 10_000)
-        assert ident in work.inbound.due(NOW + 100, 10_000)
+        assert ident not in work.inbound.due(NOW + LASTING - 1, 10_000)
+        assert ident in work.inbound.due(NOW + LASTING, 10_000) or not moves(store)
 
 
 def test_of_two_workers_one_gets_a_zone_and_may_hold_on_to_it(store: Store) -> None:
     ident = added(store)
     assert not leased(store, ident, "w1", NOW - 1), "it is not due"
     assert leased(store, ident, "w1", NOW)
-    assert not leased(store, ident, "w2", NOW + 50)
-    assert leased(store, ident, "w1", NOW + 50)
-    assert not leased(store, ident, "w2", NOW + 120)
-    assert leased(store, ident, "w2", NOW + 150)
+    half = LASTING // 2
+    assert not leased(store, ident, "w2", NOW + half)
+    assert leased(store, ident, "w1", NOW + half)
+    assert not leased(store, ident, "w2", NOW + LASTING + half - 1)
+    assert leased(store, ident, "w2", NOW + LASTING + half) or not moves(store)
 
 
 def test_what_a_clock_ahead_of_ours_wrote_keeps_nothing_from_being_asked(store: Store) -> None:

@@ -129,7 +129,7 @@ def test_outbox(store: Store) -> None:
     assert store.transact(lambda work: work.outbox.enqueue([of], 100)) == [of.id]
     with store.read() as work:
         row = work.outbox.rows([of.id])[of.id]
-    assert (row.revision, row.queued_at, row.next_try, row.lease_until) == (5, 100, 100, NEVER)
+    assert (row.revision, row.generation, row.next_try, row.lease_until) == (5, 100, 100, NEVER)
     store.transact(lambda work: work.outbox.finish([(of.id, 4, 100), (of.id, 5, 99)]))
     with store.read() as work:
         assert work.outbox.rows([of.id])
@@ -141,12 +141,12 @@ def test_outbox(store: Store) -> None:
 def test_a_row_queued_anew_for_its_pool_is_not_finished_by_who_read_it_before(store: Store) -> None:
     of = zone(pool_id=new_id(), revision=5)
     store.transact(lambda work: work.outbox.enqueue([of], 100))
-    store.transact(lambda work: work.outbox.lease("w", [of.id], 100, 900))
+    leased = store.transact(lambda work: work.outbox.lease("w", [of.id], 100, 900))[of.id]
     store.transact(lambda work: work.outbox.enqueue_pool(of.pool_id, 200))
     store.transact(lambda work: work.outbox.finish([(of.id, 5, 100)]))
     with store.read() as work:
         row = work.outbox.rows([of.id])[of.id]
-    assert (row.next_try, row.lease_owner, row.lease_until) == (200, None, 900)
+    assert (row.next_try, row.lease_owner, row.lease_until) == (200, None, leased.lease_until)
 
 
 def test_peer_states(store: Store) -> None:

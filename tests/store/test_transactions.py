@@ -238,7 +238,7 @@ def test_of_many_threads_one_leases_a_row(store: Store) -> None:
     def lease(name: str) -> Callable[[], object]:
         def run() -> set[str]:
             start.wait()
-            return set(store.transact(lambda work: work.outbox.lease(name, ids, 100, 200)))
+            return set(store.transact(lambda work: work.outbox.lease(name, ids, 100, 10**8)))
 
         return run
 

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clock that leases are compared with: the database's, which all hosts share, in the statement that compares.
+
+A central whose own clock is minutes off then grants no lease that is longer or shorter than others see it. µs since
+1970. SQLite has no hosts to share it with, and takes the unit of work's: `now` is bound in every statement.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, bindparam
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from redesignate.store.clock import database_now
+
+
+class lease_now(FunctionElement[int]):  # an SQL function, named as SQLAlchemy names them
+    """The moment by the clock of leases. Statements that hold it are given `now` (µs), which SQLite takes."""
+
+    name = "lease_now"
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(lease_now)
+def _database(_element: lease_now, compiler: Any, **words: Any) -> str:
+    text: str = compiler.process(database_now(), **words)
+    return text
+
+
+@compiles(lease_now, "sqlite")
+def _sqlite(element: lease_now, compiler: Any, **words: Any) -> str:
+    text: str = compiler.process(element.clauses, **words)
+    return text
+
+
+NOW = lease_now(bindparam("now", type_=BigInteger))
