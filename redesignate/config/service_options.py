@@ -136,7 +136,8 @@ CENTRAL = [
 MDNS = [
     *_pool(
         _mdns.threads,
-        "TCP connections that each process holds open on an address; a further one takes the place of an idle one.",
+        "TCP connections that each process holds open on an address; a further one takes the place of the one that is "
+        "idle for longest, else of the slowest, of the peer that holds most of them.",
     ),
     cfg.ListOpt(
         "listen",
@@ -165,6 +166,40 @@ MDNS = [
         min=512,
         max=65535,
         help="Longest DNS message that is sent over TCP, in bytes.",
+    ),
+    cfg.IntOpt(
+        "tcp_per_address",
+        default=_mdns.tcp_per_address,
+        min=1,
+        help="TCP connections that one address may hold; loopback, the pools' servers and the addresses of "
+        "allow_transfer may hold as many as there are.",
+    ),
+    cfg.IntOpt(
+        "tcp_min_rate",
+        default=_mdns.tcp_min_rate,
+        min=0,
+        help="Bytes a second that a TCP peer has to read, over any ten seconds; a slower one is cut off.",
+    ),
+    cfg.IntOpt(
+        "responses_per_second",
+        default=_mdns.responses_per_second,
+        min=0,
+        help="UDP answers of one kind (to one question, NXDOMAIN, no data, an error) that one network (IPv4 /24, IPv6 "
+        "/56) is sent in a second. Loopback, the pools' servers and the addresses of allow_transfer are not limited. "
+        "0: nobody is.",
+    ),
+    cfg.IntOpt(
+        "response_slip",
+        default=_mdns.response_slip,
+        min=0,
+        help="Which limited answer is sent truncated, so that a real peer asks again over TCP: 1 every one, 2 every "
+        "second. 0: none.",
+    ),
+    cfg.IntOpt(
+        "questions_per_second",
+        default=_mdns.questions_per_second,
+        min=0,
+        help="UDP questions of one such network that are looked at in a second; more are dropped. 0: all are.",
     ),
     cfg.IntOpt(
         "cache_bytes", default=_mdns.cache_bytes, min=0, help="Most memory, in bytes, that rendered zones may take."

@@ -112,6 +112,10 @@ class MdnsSettings:
     max_message_size   bytes, of what we send; room for TSIG is taken off it
     allow_transfer     who may fetch zones, as `transfer_list` reads it
     cache_bytes        upper bound of memory for rendered zones
+    tcp_per_address    TCP connections of one address, unless it may transfer zones
+    tcp_min_rate       octets a second that a peer has to read
+    responses_per_second   datagrams a second: answers of one kind to one network; `questions_per_second`: what one
+                       network is looked at; `response_slip`: which limited answer is sent truncated; 0: none of these
     """
 
     listen: tuple[tuple[str, int], ...] = (("0.0.0.0", 5354),)
@@ -123,6 +127,11 @@ class MdnsSettings:
     max_message_size: int = 65535
     default_pool_id: str = DEFAULT_POOL_ID
     cache_bytes: int = 64 * 2**20
+    tcp_per_address: int = 50
+    tcp_min_rate: int = 4096
+    responses_per_second: int = 20
+    questions_per_second: int = 500
+    response_slip: int = 2
     threads: int = 1000
     workers: int = 1
 

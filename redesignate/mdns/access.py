@@ -28,6 +28,8 @@ REFRESH_S = 2.0
 RESOLVE_S = 60.0
 MOST_NAMES = 1000
 """How many host names are kept resolved; pools that name more get no default for the rest."""
+MOST_PEERS = 10_000
+"""Of how many peers is remembered whether they are trusted."""
 log = events(__name__)
 
 Resolve = Callable[[str], Iterable[str]]
@@ -144,6 +146,7 @@ class Access:
     def __init__(self, allowed: AddressList, servers: Servers) -> None:
         self._allowed = allowed
         self._servers = servers
+        self._trusted: tuple[Known, dict[str, bool]] = servers.known, {}
 
     def key(self, view: View, name: str) -> tuple[TSIGKey, Reach] | None:
         """A TSIG key by its name (lower case, no final dot) and the zones that it opens: a stored one, else that of a
@@ -178,10 +181,15 @@ class Access:
 
         `any` trusts nobody with that.
         """
-        if peer in self._servers.known.every:
-            return True
-        found = address(peer)
-        return found is not None and (found.is_loopback or any(found in network for network in self._allowed.networks))
+        of, kept = self._trusted
+        if of is not self._servers.known or len(kept) >= MOST_PEERS:
+            of, kept = self._trusted = self._servers.known, {}
+        trusted = kept.get(peer)
+        if trusted is None:
+            found = address(peer)
+            listed = found is not None and any(found in network for network in self._allowed.networks)
+            trusted = kept[peer] = peer in of.every or listed or (found is not None and found.is_loopback)
+        return trusted
 
 
 def _word(key: tsig.Key) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,20 +12,26 @@ from concurrent.futures import ThreadPoolExecutor
 from redesignate.config.settings import MdnsSettings, transfer_list
 from redesignate.mdns.access import Access, Servers
 from redesignate.mdns.answer import Answerer, Transfer
+from redesignate.mdns.limits import RateLimiter, RateLimits
 from redesignate.mdns.notify import Pass, unheard
 from redesignate.mdns.render import Rendered, Versions, render, room_of
 from redesignate.mdns.reply import error
-from redesignate.mdns.source import Source, View
+from redesignate.mdns.source import Source
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
-from redesignate.observe.log import events
+from redesignate.observe.log import Seldom, events
 from redesignate.store.serving import ServedZone
-from redesignate.wire.message import Rcode
-from redesignate.wire.server import Datagram, Datagrams, Streams, bind
+from redesignate.threads.loop import LoopThread
+from redesignate.wire.message import AXFR, IXFR, SOA, Rcode, asked_type
+from redesignate.wire.server import Datagram, Datagrams, bind
+from redesignate.wire.streams import StreamLimits, Streams
 
 log = events(__name__)
 
 _QUERY_THREADS = 2
+_PUBLICATION = frozenset({SOA, IXFR, AXFR})
+"""What secondaries ask to follow a zone: it has threads and a queue of its own, so that no flood of other questions
+delays a change."""
 _RENDER_THREADS = 2
 
 
@@ -56,11 +61,19 @@ class DNSService:
         self._answerer = Answerer(settings, clock, passed, self._access)
         self._room = room_of(settings.max_message_size)
         self._versions = Versions(settings.cache_bytes)
-        self._queries = ThreadPoolExecutor(_QUERY_THREADS, "mdns-query")
+        self._queries = {
+            True: ThreadPoolExecutor(_QUERY_THREADS, "mdns-publication"),
+            False: ThreadPoolExecutor(_QUERY_THREADS, "mdns-query"),
+        }
         self._renders = ThreadPoolExecutor(_RENDER_THREADS, "mdns-render")
+        rates = RateLimits(
+            each=settings.responses_per_second, every=settings.questions_per_second, slip=settings.response_slip
+        )
+        self._limiter = RateLimiter(rates, trusts=self._access.trusts)
+        self._logged = {"limited": Seldom(), "sent": Seldom(), "failed": Seldom()}
         self._datagrams: list[Datagrams] = []
         self._streams: list[Streams] = []
-        self._thread: _Thread | None = None
+        self._thread: LoopThread | None = None
         self.addresses: list[tuple[str, int]] = []
 
     async def start(self, listen: Sequence[tuple[str, int]] | None = None) -> None:
@@ -83,15 +96,19 @@ class DNSService:
 
     async def _listen(self, udp: socket.socket, tcp: socket.socket) -> None:
         settings = self._settings
-        datagrams = Datagrams(self._answer_datagrams)
+        datagrams = Datagrams(
+            self._answer_datagrams, first=lambda packet: asked_type(packet) in _PUBLICATION, admits=self._limiter.admits
+        )
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: datagrams, sock=udp)
         self._datagrams.append(datagrams)
-        streams = Streams(
-            self._answer_stream,
-            most=settings.threads,
+        limits = StreamLimits(
+            most=max(1, settings.threads),
+            each=settings.tcp_per_address,
             idle=settings.tcp_recv_timeout,
+            slowest=settings.tcp_min_rate,
             keepidle=settings.tcp_keepidle,
         )
+        streams = Streams(self._answer_stream, limits, trusts=self._access.trusts)
         self._streams.append(streams)
         await streams.start(tcp, settings.tcp_backlog)
         self.addresses.append(udp.getsockname()[:2])
@@ -103,13 +120,13 @@ class DNSService:
         await asyncio.gather(*(streams.close() for streams in self._streams))
         self._servers.close()
         loop = asyncio.get_running_loop()
-        for pool in (self._queries, self._renders):
+        for pool in (*self._queries.values(), self._renders):
             await loop.run_in_executor(None, pool.shutdown)
 
     def run_in_thread(self, listen: Sequence[tuple[str, int]] | None = None) -> None:
         """Start on a loop of its own in a thread, and return once it listens. Raises OSError."""
-        self._thread = _Thread(self, listen)
-        self._thread.start_and_wait()
+        self._thread = LoopThread("mdns", begin=lambda: self.start(listen), end=self.close)
+        self._thread.start()
 
     def stop_thread(self) -> None:
         """End what `run_in_thread` began."""
@@ -117,14 +134,20 @@ class DNSService:
             self._thread.stop()
             self._thread = None
 
-    async def _answer_datagrams(self, batch: Sequence[Datagram]) -> Sequence[bytes | None]:
-        loop = asyncio.get_running_loop()
-        answers = await loop.run_in_executor(self._queries, self._answer_all, batch, False)
-        return [None if isinstance(answer, Transfer) else answer for answer in answers]
+    async def _answer_datagrams(self, batch: Sequence[Datagram], first: bool) -> Sequence[bytes | None]:
+        loop, before = asyncio.get_running_loop(), self._limiter.limited
+        answers = await loop.run_in_executor(self._queries[first], self._answer_all, batch, False)
+        passed = [
+            self._limiter.passes(peer, answer) if isinstance(answer, bytes) else None
+            for answer, (_, peer) in zip(answers, batch, strict=True)
+        ]
+        if self._limiter.limited > before and (others := self._logged["limited"].turn()) is not None:
+            log.info("answers limited", peer=batch[-1][1], limited=self._limiter.limited, **others)
+        return passed
 
     async def _answer_stream(self, packet: bytes, peer: str) -> AsyncIterator[bytes]:
-        loop = asyncio.get_running_loop()
-        (answer,) = await loop.run_in_executor(self._queries, self._answer_all, [(packet, peer)], True)
+        loop, threads = asyncio.get_running_loop(), self._queries[asked_type(packet) in _PUBLICATION]
+        (answer,) = await loop.run_in_executor(threads, self._answer_all, [(packet, peer)], True)
         if isinstance(answer, bytes):
             yield answer
         elif isinstance(answer, Transfer):
@@ -136,7 +159,10 @@ class DNSService:
         try:
             rendered = transfer.rendered or await self._render(transfer.zone)
         except (Unavailable, ZoneGone, ValueError) as fault:
-            log.warning("transfer impossible", zone=transfer.zone.id, name=transfer.zone.name, why=str(fault))
+            if (others := self._logged["failed"].turn()) is not None:
+                log.warning(
+                    "transfer impossible", zone=transfer.zone.id, name=transfer.zone.name, why=str(fault), **others
+                )
             refusal = error(packet, Rcode.SERVFAIL)
             if refusal:
                 yield refusal
@@ -144,6 +170,8 @@ class DNSService:
         for message in transfer.messages(rendered, self._clock):
             yield message
             await asyncio.sleep(0)  # a peer that reads as fast as we write must not keep the loop from the others
+        if (others := self._logged["sent"].turn()) is None:
+            return
         log.info(
             "zone sent",
             zone=transfer.zone.id,
@@ -153,6 +181,7 @@ class DNSService:
             kind="differences" if transfer.rendered else "whole",
             records=rendered.records,
             ms=round(1000 * (time.monotonic() - began), 1),
+            **others,
         )
 
     async def _render(self, zone: ServedZone) -> Rendered:
@@ -171,57 +200,20 @@ class DNSService:
             return zone.revision, render(view, zone, self._room)
 
     def _answer_all(self, batch: Sequence[Datagram], tcp: bool) -> list[bytes | Transfer | None]:
-        """Answer packets over one view. Never raises: what fails is SERVFAIL to its asker."""
+        """Answer packets over one view. Never raises: a query that fails is answered with SERVFAIL."""
+        answers: list[bytes | Transfer | None] = []
         try:
             with self._source.read() as view:
-                return [self._answer_one(view, packet, peer, tcp) for packet, peer in batch]
-        except Unavailable as away:
-            log.warning("database away", why=str(away), queries=len(batch))
+                for packet, peer in batch:
+                    try:
+                        answers.append(self._answerer.answer(view, packet, tcp=tcp, peer=peer))
+                    except Unavailable:
+                        raise
+                    except Exception:  # one packet must not take the others' answers with it
+                        log.exception("query failed", peer=peer, packet=packet[:512].hex())
+                        answers.append(error(packet, Rcode.SERVFAIL))
+        except Unavailable as fault:
+            if (others := self._logged["failed"].turn()) is not None:
+                log.warning("database unavailable", why=str(fault), queries=len(batch), **others)
             return [error(packet, Rcode.SERVFAIL) for packet, _ in batch]
-
-    def _answer_one(self, view: View, packet: bytes, peer: str, tcp: bool) -> bytes | Transfer | None:
-        try:
-            return self._answerer.answer(view, packet, tcp=tcp, peer=peer)
-        except Unavailable:
-            raise
-        except Exception:  # one packet must not take the others' answers with it
-            log.exception("query failed", peer=peer, packet=packet[:512].hex())
-            return error(packet, Rcode.SERVFAIL)
-
-
-class _Thread:
-    """A thread with an event loop that runs one service until told to stop."""
-
-    def __init__(self, service: DNSService, listen: Sequence[tuple[str, int]] | None) -> None:
-        self._service = service
-        self._listen = listen
-        self._ready = threading.Event()
-        self._fault: BaseException | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), name="mdns", daemon=True)
-
-    def start_and_wait(self) -> None:
-        self._thread.start()
-        self._ready.wait()
-        if self._fault is not None:
-            self._thread.join()
-            raise self._fault
-
-    def stop(self) -> None:
-        assert self._loop is not None
-        assert self._stop is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    async def _main(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        try:
-            await self._service.start(self._listen)
-        except OSError as fault:
-            self._fault = fault
-            return
-        finally:
-            self._ready.set()
-        await self._stop.wait()
-        await self._service.close()
+        return answers

@@ -145,7 +145,7 @@ class Snapshot:
     def nearest_zone(self, names: Sequence[str], reach: Reach) -> ServedZone | None:
         """The zone with the longest of `names` that lives, is not being deleted, and is within reach. One query, two
         for a SECONDARY zone."""
-        where = "name IN " + _places(len(names)) + _REACH[reach.scope] + _SERVED + _BY_LENGTH
+        where = f"name IN ({', '.join('?' * len(names))})" + _REACH[reach.scope] + _SERVED + _BY_LENGTH
         return self._zone(_ZONE + where, (*names, reach.resource_id))
 
     def zone(self, zone_id: str) -> ServedZone | None:
@@ -162,7 +162,7 @@ class Snapshot:
         if not names:
             return []
         if self._driver is not None:
-            rows = self._run(_AT_NAMES + _places(len(names)), (zone_id, *names))
+            rows = self._run(_AT_NAMES + f"({', '.join('?' * len(names))})", (zone_id, *names))
         else:
             each = tuple(value for name in names for value in (zone_id, name))
             rows = self._run(" UNION ALL ".join([_AT_NAME.format(by=self._hint(_BY_NAME))] * len(names)), each)
@@ -241,10 +241,6 @@ def _translating() -> Iterator[None]:
         yield
     except DBAPIError as error:
         refuse(error)
-
-
-def _places(count: int) -> str:
-    return "(?" + ", ?" * (count - 1) + ")"
 
 
 class Serving:

@@ -57,19 +57,15 @@ def read_answer(packet: bytes, query: bytes, key: TSIGKey | None = None, *, cloc
     answer, asked = message.read(packet), message.read(query)
     if not answer.flags & QR or answer.id != asked.id or answer.opcode != asked.opcode:
         raise Malformed("not an answer to this query")
-    if not _same_question(answer, asked):
+    ours, theirs = asked.question, answer.question
+    unasked = theirs is None and answer.rcode != 0 and packet[4:6] == b"\0\0"
+    if ours is None or not (
+        unasked or (theirs and (theirs.name, theirs.type, theirs.cls) == (ours.name, ours.type, ours.cls))
+    ):
         raise Malformed("an answer to another question")
     if key is not None:
         _check_signature(answer, asked, tsig.prepare(key), clock() // SECOND)
     return answer
-
-
-def _same_question(answer: Message, asked: Message) -> bool:
-    ours, theirs = asked.question, answer.question
-    assert ours is not None
-    if theirs is None:
-        return answer.rcode != 0 and answer.packet[4:6] == b"\0\0"
-    return (theirs.name, theirs.type, theirs.cls) == (ours.name, ours.type, ours.cls)
 
 
 def _check_signature(answer: Message, asked: Message, key: tsig.Key, clock_s: int) -> None:

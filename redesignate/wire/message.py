@@ -220,6 +220,14 @@ def question(name: bytes, rrtype: int, cls: int = IN) -> bytes:
     return name + _QUESTION.pack(rrtype, cls)
 
 
+def asked_type(packet: bytes) -> int:
+    """The type that a packet asks for, as far as can be told at a glance; 0 where it cannot."""
+    at, size = 12, len(packet)
+    while at < size and 0 < packet[at] < 0x40:
+        at += packet[at] + 1
+    return packet[at + 1] << 8 | packet[at + 2] if at + 2 < size and not packet[at] else 0
+
+
 def udp_room(edns: Edns | None) -> int:
     """How many octets the asker takes over UDP: 512 without EDNS, else what it says, within 512 and 1232."""
     return PLAIN_UDP if edns is None else max(PLAIN_UDP, min(edns.payload, BEST_UDP))

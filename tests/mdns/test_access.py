@@ -242,3 +242,16 @@ def test_a_catalog_without_a_key_is_sent_as_other_zones_are(catalogued: Socketle
 def test_a_list_that_cannot_be_read_says_what_may_stand_there(wrong: str) -> None:
     with pytest.raises(ValueError, match=r"is not an address or a network; write one such as .* pool, key:NAME"):
         transfer_list((wrong,))
+
+
+def test_no_limit_concerns_the_pools_servers_loopback_and_listed_addresses(server: Socketless) -> None:
+    server.listen("pool", "198.51.100.0/24")
+    server.axfr("192.0.2.1")
+    for peer, trusted in {"192.0.2.1": True, "::1": True, "198.51.100.9": True, "203.0.113.1": False}.items():
+        assert server.access.trusts(peer) is trusted
+    change(server.nursery, replace(BASE, version=2, nameservers=()))
+    server.now += REFRESH_S
+    server.axfr("192.0.2.1")
+    assert not server.access.trusts("192.0.2.1")
+    server.listen("any")
+    assert not server.access.trusts("203.0.113.1"), "any trusts nobody with more than zones"

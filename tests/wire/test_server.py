@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Datagrams: answered in batches, some before others, and lost rather than queued without end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
+
+from redesignate.wire import server
+from redesignate.wire.server import Datagram, Datagrams, bind
+
+Address = tuple[str, int]
+
+
+class Desk:
+    """Answers each packet with itself; while the gate is closed, packets of the second lane wait."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.batches: list[tuple[list[bytes], bool]] = []
+
+    async def answer(self, batch: Sequence[Datagram], first: bool) -> Sequence[bytes | None]:
+        self.batches.append(([packet for packet, _ in batch], first))
+        if not first:
+            await self.gate.wait()
+        return [None if packet.startswith(b"silent") else packet for packet, _ in batch]
+
+
+def serving(
+    do: Callable[[Datagrams, Desk, socket.socket], Awaitable[None]], admits: Callable[[str], bool] = lambda _: True
+) -> None:
+    """Run a test with a peer's socket beside a server."""
+
+    async def run() -> None:
+        desk = Desk()
+        datagrams = Datagrams(desk.answer, first=lambda packet: packet.startswith(b"soa"), admits=admits)
+        udp, tcp = bind("127.0.0.1", 0)
+        tcp.close()
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: datagrams, sock=udp)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.connect(udp.getsockname())
+            peer.setblocking(False)
+            try:
+                await asyncio.wait_for(do(datagrams, desk, peer), 20)
+            finally:
+                datagrams.close()
+
+    asyncio.run(run())
+
+
+async def received(peer: socket.socket) -> bytes:
+    return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(peer, 4096), 5)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def test_a_question_is_answered() -> None:
+    async def do(_datagrams: Datagrams, desk: Desk, peer: socket.socket) -> None:
+        desk.gate.set()
+        peer.send(b"silent one")
+        peer.send(b"what")
+        assert await received(peer) == b"what"
+
+    serving(do)
+
+
+def test_what_goes_first_waits_for_nothing_else() -> None:
+    """SOA and IXFR questions of secondaries, while every place for other questions is taken."""
+
+    async def do(_datagrams: Datagrams, desk: Desk, peer: socket.socket) -> None:
+        for n in range(500):
+            peer.send(b"what%d" % n)
+        await until(lambda: len(desk.batches) >= 2)
+        peer.send(b"soa")
+        assert await received(peer) == b"soa"
+        assert not desk.gate.is_set()
+        desk.gate.set()
+        assert (await received(peer)).startswith(b"what")
+
+    serving(do)
+
+
+def test_the_newest_are_lost_when_the_queue_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_QUEUE", 20)
+
+    async def do(datagrams: Datagrams, desk: Desk, peer: socket.socket) -> None:
+        for n in range(300):
+            peer.send(b"what%d" % n)
+        await until(lambda: datagrams.dropped > 0 and sum(len(batch) for batch, _ in desk.batches) > 0)
+        peer.send(b"soa")
+        assert await received(peer) == b"soa"
+        desk.gate.set()
+
+    serving(do)
+
+
+def test_a_peer_that_is_not_admitted_is_not_read() -> None:
+    async def do(datagrams: Datagrams, desk: Desk, peer: socket.socket) -> None:
+        peer.send(b"what")
+        await until(lambda: datagrams.dropped == 1)
+        assert desk.batches == []
+
+    serving(do, admits=lambda _: False)
+
+
+def test_udp_and_tcp_are_bound_to_one_port_and_to_a_given_one() -> None:
+    udp, tcp = bind("127.0.0.1", 0)
+    assert udp.getsockname() == tcp.getsockname()
+    with udp, tcp, pytest.raises(OSError, match="in use"):
+        bind("127.0.0.1", udp.getsockname()[1], shared=False)
