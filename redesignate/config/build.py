@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from redesignate.config.settings import (
 )
 from redesignate.config.shared_options import hostname
 from redesignate.config.urls import database_urls
+from redesignate.model.addresses import AddressList, address_list
 
 S = TypeVar("S")
 
@@ -48,7 +50,7 @@ def settings(read: Reader) -> Settings:
         central=central,
         api=_api(read),
         mdns=_mdns(read, central.default_pool_id),
-        worker=_with_workers(read, WorkerSettings, "service:worker"),
+        worker=_worker(read),
         producer=_producer(read),
         store=store,
         bus=bus,
@@ -105,13 +107,25 @@ def _api(read: Reader) -> ApiSettings:
     )
 
 
+def _check_list(read: Reader, part: str, key: str, understood: Callable[[tuple[str, ...]], AddressList]) -> None:
+    """Raise Misconfigured where a list of addresses cannot be read."""
+    try:
+        understood(read.value(part, key))
+    except ValueError as wrong:
+        raise read.wrong(part, key, str(wrong)) from wrong
+
+
 def _mdns(read: Reader, default_pool_id: str) -> MdnsSettings:
     part = "service:mdns"
-    try:
-        transfer_list(read.value(part, "allow_transfer"))
-    except ValueError as wrong:
-        raise read.wrong(part, "allow_transfer", str(wrong)) from wrong
+    _check_list(read, part, "allow_transfer", transfer_list)
     return _with_workers(read, MdnsSettings, part, listen=read.endpoints(part, 5354), default_pool_id=default_pool_id)
+
+
+def _worker(read: Reader) -> WorkerSettings:
+    part = "service:worker"
+    for key in ("allowed_masters", "denied_masters"):
+        _check_list(read, part, key, address_list)
+    return _with_workers(read, WorkerSettings, part)
 
 
 def _producer(read: Reader) -> ProducerSettings:

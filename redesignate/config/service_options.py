@@ -295,6 +295,18 @@ WORKER = [
         min=1,
         help="Zones that each worker lets come in at once; two of a host.",
     ),
+    cfg.ListOpt(
+        "allowed_masters",
+        default=list(_worker.allowed_masters),
+        help="Addresses that may be asked as masters of SECONDARY zones: addresses, networks, `any`, `private`, "
+        "`loopback`, `link-local`, `multicast`, `unspecified`. Host names count for what they resolve to.",
+    ),
+    cfg.ListOpt(
+        "denied_masters",
+        default=list(_worker.denied_masters),
+        help="Addresses that are never asked as masters, in the same words; empty: none. `redesignate serve` leaves "
+        "`loopback` out.",
+    ),
     cfg.IntOpt(
         "serial_max_retries",
         default=_worker.serial_max_retries,

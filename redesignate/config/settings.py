@@ -153,6 +153,7 @@ class WorkerSettings:
     xfr_timeout    from a primary: for the connection, and for each message; `xfr_max_time` for a whole zone
     xfr_max_…      what one zone may be: records, octets of them, and octets when packed for the way to central
     xfr_slots      zones that come in at once
+    allowed_masters, denied_masters   which addresses tenants may name as primaries; denied wins
     serial_…       questions for a primary's serial: how many more where it is silent, the pause between, the patience
     topic          where hints travel on the broker; central's too
     """
@@ -170,6 +171,8 @@ class WorkerSettings:
     xfr_max_bytes: int = 64 * 2**20
     xfr_max_compressed: int = 10 * 2**20
     xfr_slots: int = 10
+    allowed_masters: tuple[str, ...] = ("any",)
+    denied_masters: tuple[str, ...] = ("loopback", "link-local", "unspecified", "multicast")
     serial_max_retries: int = 3
     serial_retry_delay: int = 1
     serial_timeout: int = 1

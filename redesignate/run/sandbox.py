@@ -103,8 +103,14 @@ def _settings(configuration: Configuration, options: Options) -> Settings:
         central_access=CentralAccess.DIRECT,
         store=replace(settings.store, url=_database(options) or settings.store.url or _sqlite(state)),
         api=replace(settings.api, listen=tuple((host, port) for host in hosts), auth_strategy=login),
+        worker=replace(settings.worker, denied_masters=_but_loopback(settings.worker.denied_masters)),
         mdns=replace(settings.mdns, listen=tuple((host, dns_port) for host in hosts)),
     )
+
+
+def _but_loopback(denied: tuple[str, ...]) -> tuple[str, ...]:
+    """Masters on this host may be tried out: nobody else's servers are on the loopback of one's own."""
+    return tuple(word for word in denied if word != "loopback")
 
 
 def _database(options: Options) -> str | None:

@@ -21,6 +21,7 @@ _Slot = tuple[Address, int, bytes]
 """What an answer is known by: where it comes from, its id, its question."""
 
 _NAME_KEPT = 60.0
+_MOST_NAMES = 1000
 
 
 class NoAnswer(Exception):
@@ -83,6 +84,8 @@ class Exchanger:
             return known[1]
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
         address = str(found[0][4][0])
+        if len(self._resolved) >= _MOST_NAMES:
+            self._resolved.clear()
         self._resolved[host] = (loop.time() + _NAME_KEPT, address)
         return address
 

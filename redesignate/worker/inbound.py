@@ -26,6 +26,7 @@ from redesignate.observe.log import events
 from redesignate.wire.client import Exchanger
 from redesignate.worker.fetch import Fetched, Fetcher, PrimaryFault
 from redesignate.worker.link import Link
+from redesignate.worker.masters import MasterRefused, Masters
 
 MOST_LOOKS = 200
 """Zones whose primaries are being asked at once; nearly all of them wait for a UDP answer."""
@@ -74,6 +75,7 @@ class Inbound:
         self._settings = settings
         self._link = Link(central)
         self._fetcher = Fetcher(exchanger, settings, clock)
+        self._masters = Masters(settings)
         self._rng = rng or random.Random()
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._tasks: dict[str, InboundTask] = {}
@@ -107,6 +109,7 @@ class Inbound:
                 for task in held:
                     await self._link.ask(ReportInbound(worker=self._name, outcome=_outcome(task, Result.UNTOUCHED)))
         self._link.close()
+        self._masters.close()
 
     # -- which zones
 
@@ -196,7 +199,8 @@ class Inbound:
         answered: tuple[str, int] | None = None
         for text in self._order(task):
             try:
-                at = endpoint(text)
+                written = endpoint(text)
+                at = await self._masters.find(written)
                 serial = await self._fetcher.serial(task.name, at, task.key)
                 if not _wanted(task, serial):
                     answered = (text, serial)
@@ -204,8 +208,8 @@ class Inbound:
                         break
                     continue
                 missed = True
-                fetched = await self._fetch(task, at)
-            except (PrimaryFault, ValueError) as fault:
+                fetched = await self._fetch(task, written.host, at)
+            except (MasterRefused, PrimaryFault, ValueError) as fault:
                 faults.append(str(fault))
                 continue
             return _outcome(
@@ -224,8 +228,8 @@ class Inbound:
             order.sort(key=lambda text: not same_host(task.notified_by or "", text))
         return order
 
-    async def _fetch(self, task: InboundTask, at: Endpoint) -> Fetched:
-        async with self._places.one(at.host):
+    async def _fetch(self, task: InboundTask, host: str, at: Endpoint) -> Fetched:
+        async with self._places.one(host):
             fetched = await self._fetcher.zone(task.name, at, task.key)
         if not _wanted(task, fetched.serial):
             raise PrimaryFault(f"{at} sent the zone at serial {fetched.serial}, which is no newer than {task.serial}")

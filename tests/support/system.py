@@ -291,6 +291,7 @@ class Split(_System):
         if self._transport_url is not None:
             default.append(f"transport_url = {self._transport_url}")
         lines = ["[DEFAULT]", *default, "[service:api]", "auth_strategy = noauth", "threads = 16"]
+        lines += ["[service:worker]", "denied_masters = link-local"]
         lines += ["[service:mdns]", f"listen = 127.0.0.1:{self.dns_port}"]
         if with_database:
             lines += ["[storage:sqlalchemy]", f"connection = {self.database}"]

@@ -25,7 +25,7 @@ from tests.worker.conftest import USER, Plane
 
 BRISK = WorkerSettings(
     find_interval=0.1, lease=4.0, xfr_timeout=1, xfr_max_time=3, xfr_max_records=2000, serial_max_retries=1,
-    serial_retry_delay=0,
+    serial_retry_delay=0, denied_masters=(),
 )  # fmt: skip
 
 
@@ -237,3 +237,19 @@ def test_a_worker_that_stops_gives_its_zones_back(plane: Plane, primary: Primary
     primary.send = well
     plane.start()
     came(plane, zone, 1)
+
+
+def test_a_master_that_may_not_be_asked_is_named_in_the_status_and_never_asked(
+    tmp_path: Path, primary: Primary
+) -> None:
+    """By its address, and by a name that leads to it."""
+    plane = Plane(tmp_path, worker_settings=replace(BRISK, denied_masters=("loopback",)))
+    plane.pool()
+    plane.start()
+    zone = secondary(plane, f"127.0.0.1:{primary.port}", f"localhost:{primary.port}")
+    until(lambda: source(plane, zone).attempts > 0, deadline_s=30)
+    why = source(plane, zone).error or ""
+    plane.stop()
+    assert "127.0.0.1 may not be asked as a master ([service:worker] allowed_masters, denied_masters)" in why
+    assert "localhost is " in why
+    assert not primary.asked
