@@ -18,12 +18,20 @@ from redesignate.bus.port import Central
 from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import Problem
 
+PATIENCE_S = 30.0
+"""Half of the minute that load balancers and clients wait as a rule: the database may need the other half to end the
+transaction of a process that was stopped right before its commit."""
 _JSON_RANGES = ("*/*", "application/*", "application/json")
 
 
-def build(central: Central, settings: ApiSettings, authenticate: Authenticator) -> WSGIApplication:
-    """The API. `central` answers every question; `authenticate` stands before everything under /v2."""
-    return Door(settings, authenticate.wrap(_v2(central, settings, authenticate)))
+def build(
+    central: Central, settings: ApiSettings, authenticate: Authenticator, *, patience_s: float = PATIENCE_S
+) -> WSGIApplication:
+    """The API. `central` answers every question; `authenticate` stands before everything under /v2.
+
+    patience_s   what a request may take; nothing is changed for it any more after that
+    """
+    return Door(settings, authenticate.wrap(_v2(central, settings, authenticate)), patience_s=patience_s)
 
 
 class Gate:

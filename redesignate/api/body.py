@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from wsgiref.types import WSGIEnvironment
 
 from redesignate.model.errors import BadInput
@@ -62,3 +63,19 @@ def _discard(environ: WSGIEnvironment, rest: int) -> None:
     with contextlib.suppress(OSError):  # what does not come need not be discarded
         while rest > 0 and (part := environ["wsgi.input"].read(min(rest, 2**16))):
             rest -= len(part)
+
+
+def abandoned(environ: WSGIEnvironment) -> bool:
+    """Whether the client has closed its connection: nobody waits for the answer, and another may have been asked.
+
+    A process that was stopped finds such requests in its sockets when it goes on. Known of our own servers alone, and
+    not over TLS.
+    """
+    told = environ.get("waitress.client_disconnected")
+    if told is not None:
+        return bool(told())
+    connection = environ.get("gunicorn.socket")
+    try:
+        return connection is not None and connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except (OSError, ValueError):  # it is open and silent, or TLS, whose sockets take no flags
+        return False

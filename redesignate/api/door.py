@@ -7,6 +7,7 @@ Everything below answers through here, so every answer carries the request's id,
 from __future__ import annotations
 
 import io
+import math
 import os
 import sys
 import time
@@ -21,8 +22,9 @@ from redesignate.api.hosts import check_loopback, only_loopback
 from redesignate.api.request import BODY, PROJECT, REQUEST_ID, link_base
 from redesignate.api.versions import document
 from redesignate.config.settings import ApiSettings
-from redesignate.model.errors import MethodNotAllowed, NotFound, Problem
+from redesignate.model.errors import MethodNotAllowed, NotFound, Problem, Unavailable
 from redesignate.observe.log import events
+from redesignate.threads.deadline import ASKING, uptime
 
 log = events(__name__)
 
@@ -58,10 +60,13 @@ class Answer:
 
 
 class Door:
-    """The outermost WSGI application. `v2` is the API behind its authentication."""
+    """The outermost WSGI application. `v2` is the API behind its authentication.
 
-    def __init__(self, settings: ApiSettings, v2: WSGIApplication) -> None:
-        self._settings, self._v2 = settings, v2
+    patience_s   what a request may take; nothing is changed for it any more after that
+    """
+
+    def __init__(self, settings: ApiSettings, v2: WSGIApplication, *, patience_s: float) -> None:
+        self._settings, self._v2, self._patience_s = settings, v2, patience_s
         self._only_loopback = only_loopback(settings)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -100,7 +105,13 @@ class Door:
         except body.TooLarge:
             return answer.send(413, b"Request is too large.")
         environ["wsgi.input"] = io.BytesIO(content)
-        return self._v2(environ, answer.start)
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") and body.abandoned(environ):
+            raise Unavailable("The client closed the connection; nothing was changed.")
+        ASKING.at = uptime() + self._patience_s
+        try:
+            return self._v2(environ, answer.start)
+        finally:
+            ASKING.at = math.inf
 
     def _health(self, answer: Answer) -> Iterable[bytes]:
         sign = self._settings.healthcheck_disable_file

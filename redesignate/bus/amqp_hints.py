@@ -11,7 +11,10 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from redesignate.bus.broker import Broker, messaging
+import msgspec
+
+from redesignate.bus import codec
+from redesignate.bus.broker import Broker, messaging, own
 from redesignate.bus.ends import Farewell, Listening
 from redesignate.bus.lanes import Lanes
 from redesignate.bus.pending import Pending
@@ -20,7 +23,13 @@ from redesignate.observe.log import events
 
 log = events(__name__)
 
-WORK_TOPIC = "redesignate_work"
+WORK_TOPIC = "work"
+
+
+class _Hints(msgspec.Struct, frozen=True):
+    """What a message says."""
+
+    zone_ids: tuple[str, ...]
 
 
 class AmqpWake:
@@ -40,7 +49,7 @@ class AmqpWake:
         self._stopping = threading.Event()
         self._transport = broker.notifications()
         self._notifier = messaging.Notifier(
-            self._transport, publisher_id=publisher, driver="messagingv2", topics=[topic], retry=-1
+            self._transport, publisher_id=publisher, driver="messagingv2", topics=[own(topic)], retry=-1
         )
         self._thread = threading.Thread(target=self._send, name="hints-send", daemon=True)
         self._thread.start()
@@ -78,7 +87,7 @@ class _Ear:
     def __init__(self, source: AmqpWorkSource) -> None:
         self._source = source
 
-    def info(self, _context: object, _publisher: str, _event: str, payload: dict[str, Any], _about: object) -> str:
+    def info(self, _context: object, _publisher: str, _event: str, payload: object, _about: object) -> str:
         return self._source.hear(payload)
 
 
@@ -126,10 +135,18 @@ class AmqpWorkSource:
             self._work.close()
         self._listening.stop()
 
-    def hear(self, payload: dict[str, Any]) -> str:
-        """One message, in the library's words: HANDLED acknowledges, REQUEUE gives it back."""
+    def hear(self, payload: object) -> str:
+        """One message, in the library's words: HANDLED acknowledges, REQUEUE gives it back.
+
+        One that cannot be read is acknowledged, and gone: whatever it meant, the outbox has it.
+        """
         assert self._work is not None
-        zone_ids = tuple(str(zone_id) for zone_id in payload.get("zone_ids", ()))
+        try:
+            zone_ids = msgspec.convert(payload, _Hints).zone_ids
+        except msgspec.ValidationError as error:
+            codec.cannot_read("hint", len(repr(payload)), error)
+            handled: str = messaging.NotificationResult.HANDLED
+            return handled
         try:
             done = not zone_ids or self._work.run(zone_ids)
         except Exception:  # the loop of a service
@@ -142,5 +159,5 @@ class AmqpWorkSource:
 
     def _make(self) -> Any:
         transport = self._broker.notifications(prefetch=self._prefetch)
-        target = messaging.Target(exchange=self._broker.settings.control_exchange, topic=self._topic)
+        target = messaging.Target(exchange=self._broker.settings.control_exchange, topic=own(self._topic))
         return messaging.get_notification_listener(transport, [target], [_Ear(self)], allow_requeue=True)

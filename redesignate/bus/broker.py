@@ -29,6 +29,8 @@ with warnings.catch_warnings():
 
     backend.register_backend_default_hook(lambda: backend.BackendType.THREADING)
     import oslo_messaging as messaging
+    from oslo_concurrency import lockutils
+    from oslo_concurrency import opts as concurrency_options
     from oslo_messaging import opts as messaging_options
 
 __all__ = ["Broker", "messaging", "own"]
@@ -64,6 +66,7 @@ class Broker:
         for group, options in [*messaging_options.list_opts(), *_forgotten_options()]:
             conf.register_opts(options, group)
         conf.set_default("control_exchange", settings.control_exchange)
+        _hand_over_lock_path(conf)
         self._hosts = [(host.hostname, host.port or 5672) for host in self._url().hosts if host.hostname]
         self._up = self._look()
         self._changed = threading.Condition()
@@ -152,6 +155,21 @@ class Broker:
             with contextlib.suppress(OSError), socket.create_connection(host, timeout=CONNECT_S):
                 return True
         return not self._hosts
+
+
+def _hand_over_lock_path(conf: cfg.ConfigOpts) -> None:
+    """Give oslo.concurrency its folder, which it reads from oslo.config's global object alone.
+
+    Raises Misconfigured where the queue manager is asked for, which locks a file there, and no folder is set.
+    """
+    conf.register_opts(concurrency_options.list_opts()[0][1], "oslo_concurrency")
+    folder = conf.oslo_concurrency.lock_path
+    if folder:
+        lockutils.set_defaults(lock_path=folder)
+    elif conf[GROUP].use_queue_manager:
+        raise Misconfigured(
+            f"[{GROUP}] use_queue_manager = true needs a folder for its lock: set [oslo_concurrency] lock_path."
+        )
 
 
 def own(topic: str) -> str:

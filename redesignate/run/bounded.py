@@ -8,12 +8,19 @@ as many half-sent requests as there are threads would stop the API, before anybo
 from __future__ import annotations
 
 import contextlib
+import errno
+import selectors
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+HEALTH = (b"GET /healthcheck", b"HEAD /healthcheck")
+"""How requests begin that have threads of their own: whatever else hangs, they are answered."""
 
 
 class BoundedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
@@ -25,7 +32,28 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
     def init_process(self) -> None:
         """Before anything is served. Does not return before the worker stops."""
         self._held: dict[Any, float] = {}
+        self._express = ThreadPoolExecutor(4, "health")
         super().init_process()
+
+    def accept(self, listener: Any) -> None:
+        """Take a connection, which gets a thread when its request begins to arrive."""
+        try:
+            client, address = listener.accept()
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        self.nr_conns += 1
+        conn = TConn(self.cfg, client, address, listener.getsockname())
+        conn.set_timeout()
+        self.pending_conns.append(conn)
+        self.poller.register(client, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Have a request worked on in a thread."""
+        pool = self._express if _asks_for_health(conn.sock) else self.tpool
+        done = pool.submit(self.handle, conn)
+        done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
 
     def handle(self, conn: Any) -> Any:
         """One request, in a thread."""
@@ -57,3 +85,11 @@ class SameLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
         for handler in list(self.error_log.handlers):
             self.error_log.removeHandler(handler)
         self.error_log.propagate = True
+
+
+def _asks_for_health(connection: Any) -> bool:
+    """Whether what has arrived begins as a health check does. Not over TLS, where nobody has read it yet."""
+    try:
+        return bool(connection.recv(20, socket.MSG_PEEK | socket.MSG_DONTWAIT).startswith(HEALTH))
+    except (OSError, ValueError):  # nothing there yet, or TLS, whose sockets take no flags
+        return False

@@ -10,12 +10,38 @@ from collections.abc import Callable
 from typing import Any
 from wsgiref.types import WSGIApplication
 
+from waitress.task import ThreadedTaskDispatcher
+
 from redesignate.config.settings import ApiSettings
 
 IN_PROCESS_THREADS = 3
 """Requests that one process works on at a time. More would only wait for each other: Python runs one thread at once,
 and SQLite has one writer."""
 FOREVER_S = 365 * 86400
+
+
+class _Threads(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress ships no types
+    """waitress's threads, and one more for health checks: whatever else hangs, they are answered."""
+
+    def __init__(self, threads: int) -> None:
+        super().__init__()
+        self._express = ThreadedTaskDispatcher()
+        self._express.set_thread_count(1)
+        self.set_thread_count(threads)
+
+    def add_task(self, task: Any) -> None:
+        """Have a connection's requests answered."""
+        requests = getattr(task, "requests", ())
+        if requests and requests[0].path == "/healthcheck":
+            self._express.add_task(task)
+        else:
+            super().add_task(task)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        """End all threads; whether anything was left undone."""
+        self._express.shutdown(cancel_pending, timeout)
+        left: bool = super().shutdown(cancel_pending, timeout)
+        return left
 
 
 class Threaded:
@@ -32,6 +58,8 @@ class Threaded:
             listen=" ".join(f"{host}:{port}" for host, port in places),
             server_name=places[0][0],  # for links, where a client names no host
             threads=threads,
+            _dispatcher=_Threads(threads),
+            channel_request_lookahead=1,  # so that a client's hanging up is noticed
             backlog=settings.backlog,
             channel_timeout=60,
             connection_limit=1000,

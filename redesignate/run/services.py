@@ -9,8 +9,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from wsgiref.types import WSGIApplication
 
-from redesignate.api.app import build
+from redesignate.api.app import PATIENCE_S, build
 from redesignate.auth.choose import authenticator, check_listeners, check_login
+from redesignate.bus.bulkheads import Bulkheads, Shares
 from redesignate.bus.inproc import InprocCentral
 from redesignate.bus.port import Central
 from redesignate.central.questions import Questions
@@ -53,7 +54,15 @@ def application(
     end = ExitStack()
     finally_(end.close)
     central = make_central(configuration, make_broker(configuration, end), end)
-    app = build(central, settings.api, authenticator(settings.api, configuration.conf, central))
+    over_bus = settings.central_access is CentralAccess.BUS
+    connections = settings.store.max_pool_size + settings.store.max_overflow
+    shares = Shares.of(settings.api.threads, connections=None if over_bus else connections)
+    app = build(
+        Bulkheads(central, shares),
+        settings.api,
+        authenticator(settings.api, configuration.conf, central),
+        patience_s=settings.bus.rpc_response_timeout if over_bus else PATIENCE_S,
+    )
     _start_heart(central, settings, "api", end)
     return app
 

@@ -42,7 +42,8 @@ class _Seat(Generic[T, R]):
     def __init__(self, item: T) -> None:
         self.item = item
         self.state = _State.WAITS
-        self.call = threading.Semaphore(0)
+        self.call = threading.Lock()
+        self.call.acquire()
         self.answer: R | None = None
         self.error: BaseException | None = None
 
@@ -131,14 +132,14 @@ class Batches(Generic[T, R]):
 
     def _wait(self, line: _Line[T, R], seat: _Seat[T, R], deadline: Deadline | None) -> None:
         """Wait until the seat leads or is done. Raises TimedOut, and then nobody counts on this caller any more."""
-        while not seat.call.acquire(timeout=None if deadline is None else deadline.left()):
+        while not seat.call.acquire(timeout=-1 if deadline is None else deadline.left()):
             with self._lock:
                 if seat.state is _State.WAITS:
                     line.waiting.remove(seat)
                     raise Unavailable("The request waited too long and was not carried out; retry.")
                 if seat.state is _State.GOES:
                     raise TimedOut("No answer in time; the change may or may not have been made")
-            # it was called just now: the semaphore has it
+            # it was called just now: the lock is free
 
     def _lead(self, key: Hashable, line: _Line[T, R], seat: _Seat[T, R]) -> None:
         going = self._taken(line, seat)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from oslo_config import cfg
 
 from redesignate.bus.amqp_hints import AmqpWake
 from redesignate.bus.broker import Broker
@@ -389,3 +391,37 @@ def test_the_operators_queue_options_are_kept(rabbitmq: RabbitMQ, tmp_path: Path
         vhost = url.rpartition("/")[2]
         kinds = rabbitmq.eval(f'[T || [{{type, T}}] <- rabbit_amqqueue:info_all(<<"{vhost}">>, [type])]')
         assert kinds.count("quorum") >= 2
+
+
+@pytest.mark.parametrize("payload", [{"zone_ids": 7}, {"zone_ids": [1]}, {}, [], "text", None, {"zone_ids": "abc"}])
+def test_a_malformed_hint_is_dropped_and_those_behind_it_are_heard(
+    rabbitmq: RabbitMQ, amqp: Buses, caplog: pytest.LogCaptureFixture, payload: object
+) -> None:
+    url, heard = rabbitmq.transport_url(), Counter[str]()
+    bus = amqp(url)
+    source, wake = bus.source(), bus.wake()
+    assert isinstance(wake, AmqpWake)
+    with caplog.at_level(logging.WARNING):
+        wake._notifier.info({}, "zone.changed", payload)
+        wake.wake(["a"])
+        source.start(heard.update)
+        until(lambda: heard == {"a": 1}, deadline_s=20)
+        until(lambda: rabbitmq.queues(url).get("redesignate_work.info") == 0, deadline_s=20)
+    source.stop()
+    assert "come back" not in caplog.text
+
+
+def test_the_queue_manager_gets_its_lock_path_or_says_that_it_needs_one(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
+    def configured(more: str) -> cfg.ConfigOpts:
+        file = tmp_path / "designate.conf"
+        file.write_text(f"[oslo_messaging_rabbit]\nuse_queue_manager = true\n{more}")
+        conf = cfg.ConfigOpts()
+        conf([], default_config_files=[str(file)], default_config_dirs=[])
+        return conf
+
+    url = rabbitmq.transport_url()
+    with pytest.raises(Misconfigured, match=r"set \[oslo_concurrency\] lock_path"):
+        Broker(configured(""), BusSettings(transport_url=url))
+    with ExitStack() as stack:
+        bus = AmqpBus(url, stack, configured(f"[oslo_concurrency]\nlock_path = {tmp_path}\n"))
+        assert bus.central(lambda _: {"zones": 1}).call(QUESTION) == {"zones": 1}

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,68 @@ def test_half_sent_requests_do_not_keep_the_api_from_others(api: int) -> None:
         assert asked.getresponse().status == 200
         assert time.monotonic() - began < 15
         assert halves[1].recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+HANGS = API.replace("build(NeverAsked(), settings, NoAuth())", "build(Hangs(), settings, NoAuth())").replace(
+    "from tests.api.client import NeverAsked",
+    """import time
+class Hangs:
+    def call(self, command):
+        print("asked", type(command).__name__, flush=True)
+        time.sleep(60)
+""",
+)
+
+
+@contextlib.contextmanager
+def hanging_api() -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """An API with two threads, whose central answers nothing."""
+    port = free_port()
+    made = subprocess.Popen(
+        [sys.executable, "-c", HANGS, str(port)],
+        process_group=0,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with made:
+        try:
+            assert made.stderr is not None
+            while "Booting worker" not in (line := made.stderr.readline()):
+                assert line, "gunicorn does not start"
+            yield port, made
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(made.pid, signal.SIGKILL)
+
+
+def test_a_health_check_is_answered_while_every_thread_hangs() -> None:
+    with hanging_api() as (port, made), contextlib.ExitStack() as asked:
+        assert made.stdout is not None
+        for n in range(6):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            asked.enter_context(contextlib.closing(connection))
+            connection.request("GET", f"/v2/zones/{n:08d}-0000-4000-8000-000000000000")
+        assert made.stdout.readline().startswith("asked")
+        assert made.stdout.readline().startswith("asked")
+        for _ in range(5):
+            began = time.monotonic()
+            health = asked.enter_context(contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)))
+            health.request("GET", "/healthcheck")
+            assert health.getresponse().status == 200
+            assert time.monotonic() - began < 5  # on a busy machine; it waited for a minute
+
+
+def test_a_change_whose_client_has_gone_is_not_carried_out_when_the_api_was_stopped() -> None:
+    with hanging_api() as (port, made):
+        assert made.stdout is not None
+        child = int(Path(f"/proc/{made.pid}/task/{made.pid}/children").read_text().split()[0])
+        os.kill(child, signal.SIGSTOP)
+        body = b'{"name": "example.org.", "email": "a@example.org"}'
+        head = b"POST /v2/zones HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as impatient:
+            impatient.sendall(head % len(body) + body)
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as patient:
+            patient.sendall(b"GET /v2/zones HTTP/1.1\r\nHost: x\r\n\r\n")
+            os.kill(child, signal.SIGCONT)
+            assert made.stdout.readline() == "asked ListZones\n"

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bulkheads: of a process's threads one thing that hangs holds a share at most, and the rest go on.
+
+Whatever works for a key holds a place in its lane. A caller that finds no place waits, as long as others come out of
+the lane; once nothing has for `patience_s`, the lane hangs, and its waiters are refused, those that come later at once.
+So a busy lane queues as ever, and a hanging one costs its places and nothing more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+
+from redesignate.model.errors import TimedOut, Unavailable
+from redesignate.threads.deadline import Deadline, Monotonic, uptime
+
+PATIENCE_S = 0.5
+
+
+class _Waiter:
+    __slots__ = ("admitted", "call")
+
+    def __init__(self) -> None:
+        self.call = threading.Lock()
+        self.call.acquire()
+        self.admitted = False
+
+
+class _Lane:
+    """The places of one key. `moved` is when something last came out, or when the first went in."""
+
+    __slots__ = ("held", "moved", "waiting")
+
+    def __init__(self, now: float) -> None:
+        self.held = 0
+        self.moved = now
+        self.waiting: deque[_Waiter] = deque()
+
+
+class Bulkhead:
+    """Lanes with `places` each. Safe from any thread; a key that nobody uses leaves nothing.
+
+    what   for the refusal: "Too many requests wait for {what}; retry."
+    """
+
+    def __init__(
+        self, places: int, what: str, *, patience_s: float = PATIENCE_S, clock: Callable[[], float] = uptime
+    ) -> None:
+        self._places = places
+        self._what = what
+        self._patience_s = patience_s
+        self._clock: Monotonic = clock
+        self._lock = threading.Lock()
+        self._lanes: dict[Hashable, _Lane] = {}
+
+    @contextmanager
+    def hold(self, key: Hashable, deadline: Deadline | None = None) -> Iterator[None]:
+        """Work in a place of this key's lane. Raises Unavailable where the lane hangs, or at the deadline.
+
+        Work that ends with Unavailable or TimedOut gives its place back, but is no sign that the lane moves.
+        """
+        lane = self._enter(key, deadline)
+        moved = True
+        try:
+            yield
+        except (Unavailable, TimedOut):
+            moved = False
+            raise
+        finally:
+            self._leave(key, lane, moved)
+
+    def waiting(self, key: Hashable) -> int:
+        """How many callers wait for a place."""
+        with self._lock:
+            lane = self._lanes.get(key)
+            return 0 if lane is None else len(lane.waiting)
+
+    def lanes(self) -> int:
+        """How many keys are in use."""
+        return len(self._lanes)
+
+    def _enter(self, key: Hashable, deadline: Deadline | None) -> _Lane:
+        waiter = None
+        with self._lock:
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = _Lane(self._clock())
+            if lane.held < self._places:
+                lane.held += 1
+            elif self._clock() - lane.moved >= self._patience_s:
+                raise self._full()
+            else:
+                waiter = _Waiter()
+                lane.waiting.append(waiter)
+        if waiter is not None:
+            self._wait(lane, waiter, deadline)
+        return lane
+
+    def _wait(self, lane: _Lane, waiter: _Waiter, deadline: Deadline | None) -> None:
+        pause = self._patience_s
+        while True:
+            pause = pause if deadline is None else min(pause, deadline.left())
+            if waiter.call.acquire(timeout=pause):
+                return
+            with self._lock:
+                if waiter.admitted:
+                    return
+                pause = lane.moved + self._patience_s - self._clock()
+                if pause <= 0 or (deadline is not None and deadline.over()):
+                    lane.waiting.remove(waiter)
+                    raise self._full()
+
+    def _leave(self, key: Hashable, lane: _Lane, moved: bool) -> None:
+        with self._lock:
+            if moved:
+                lane.moved = self._clock()
+            if lane.waiting:
+                waiter = lane.waiting.popleft()
+                waiter.admitted = True
+                waiter.call.release()
+                return
+            lane.held -= 1
+            if not lane.held:
+                del self._lanes[key]
+
+    def _full(self) -> Unavailable:
+        return Unavailable(f"Too many requests wait for {self._what}; retry.")
