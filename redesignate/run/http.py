@@ -10,8 +10,6 @@ from collections.abc import Callable
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-from waitress.task import ThreadedTaskDispatcher
-
 from redesignate.config.settings import ApiSettings
 
 IN_PROCESS_THREADS = 3
@@ -20,28 +18,29 @@ and SQLite has one writer."""
 FOREVER_S = 365 * 86400
 
 
-class _Threads(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress ships no types
+def _dispatcher(threads: int) -> Any:
     """waitress's threads, and one more for health checks: whatever else hangs, they are answered."""
+    from waitress.task import ThreadedTaskDispatcher
 
-    def __init__(self, threads: int) -> None:
-        super().__init__()
-        self._express = ThreadedTaskDispatcher()
-        self._express.set_thread_count(1)
-        self.set_thread_count(threads)
+    express = ThreadedTaskDispatcher()
+    express.set_thread_count(1)
 
-    def add_task(self, task: Any) -> None:
-        """Have a connection's requests answered."""
-        requests = getattr(task, "requests", ())
-        if requests and requests[0].path == "/healthcheck":
-            self._express.add_task(task)
-        else:
-            super().add_task(task)
+    class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress ships no types
+        def add_task(self, task: Any) -> None:
+            requests = getattr(task, "requests", ())
+            if requests and requests[0].path == "/healthcheck":
+                express.add_task(task)
+            else:
+                super().add_task(task)
 
-    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """End all threads; whether anything was left undone."""
-        self._express.shutdown(cancel_pending, timeout)
-        left: bool = super().shutdown(cancel_pending, timeout)
-        return left
+        def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+            express.shutdown(cancel_pending, timeout)
+            left: bool = super().shutdown(cancel_pending, timeout)
+            return left
+
+    made = Dispatcher()
+    made.set_thread_count(threads)
+    return made
 
 
 class Threaded:
@@ -58,7 +57,7 @@ class Threaded:
             listen=" ".join(f"{host}:{port}" for host, port in places),
             server_name=places[0][0],  # for links, where a client names no host
             threads=threads,
-            _dispatcher=_Threads(threads),
+            _dispatcher=_dispatcher(threads),
             channel_request_lookahead=1,  # so that a client's hanging up is noticed
             backlog=settings.backlog,
             channel_timeout=60,
