@@ -11,7 +11,7 @@ $(foreach name,port dns_port state database listen,$(if $(filter command,$(first
 export DATABASE STATE PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check e2e bench format lock clean
+.PHONY: help serve test check e2e faults bench format lock clean
 .NOTPARALLEL:
 
 help: ## this list
@@ -42,6 +42,11 @@ e2e: ## the whole system only: HTTP in, DNS out, keystone, clients, real nameser
 	@scripts/install-test-needs
 	@scripts/bootstrap test openstack
 	@exec $(PYTHON_BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile tests/e2e
+
+faults: ## every fault drill, the long ones too: processes, broker, databases and nameservers killed, frozen, emptied
+	@scripts/install-test-needs
+	@scripts/bootstrap test
+	@exec $(PYTHON_BIN)/python -m pytest --long --durations 20 tests/faults
 
 bench: ## how fast: a table of figures with the machine they are of
 	@scripts/install-test-needs

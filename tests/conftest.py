@@ -19,6 +19,21 @@ from tests.support.rabbitmq import RabbitMQ
 from tests.support.servers import shared
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option that adds the tests that take minutes each."""
+    parser.addoption("--long", action="store_true", help="run the tests marked long as well (make faults)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --long the long ones are not part of the run."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
+
+
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder common to every process of this test run."""

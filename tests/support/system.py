@@ -25,7 +25,7 @@ import yaml
 from tests.support.api import Api
 from tests.support.bind import RealBind, free_port
 
-START_S = 40.0
+START_S = 90.0
 DEFAULT_POOL = "794ccc2c-d751-44fe-b57f-8894c9f5c842"
 
 
@@ -54,6 +54,11 @@ class Process:
         """The process id."""
         assert self._popen is not None
         return self._popen.pid
+
+    @property
+    def lives(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._popen is not None and self._popen.poll() is None
 
     def said(self) -> str:
         """What it printed since its last start."""

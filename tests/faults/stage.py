@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The system that a fault strikes, with clients that write on, and the comparison at the end of each drill."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Engine, NullPool, create_engine
+
+from tests.faults.agreement import differences, listed, settle
+from tests.faults.ledger import Ledger, Name, Writer
+from tests.support.api import Api
+from tests.support.bind import RealBind
+from tests.support.mariadb import MariaDB
+from tests.support.postgres import Postgres
+from tests.support.rabbitmq import RabbitMQ
+from tests.support.system import Process, Sandbox, Split
+
+ZONES, NAMES_EACH, PASSING_ZONES = 3, 8, 6
+SETTLE_S = 60.0
+OPTIONS = (
+    "[DEFAULT]\nquota_zones = 5000\nquota_zone_recordsets = 5000\nquota_zone_records = 5000\n"
+    "[service:worker]\npoll_retry_interval = 2\n"
+)
+
+
+@dataclass
+class Stage:
+    """One running system. `ledger` grows over all drills of it."""
+
+    system: Split | Sandbox
+    apis: tuple[Api, ...]
+    database: str
+    ports: dict[str, int]
+    """Every DNS server's port, by its name."""
+    binds: tuple[RealBind, ...] = ()
+    broker: RabbitMQ | None = None
+    transport_url: str = ""
+    server: MariaDB | Postgres | None = None
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def __post_init__(self) -> None:
+        self.engine: Engine = create_engine(self.database, poolclass=NullPool)  # drills cut kept connections
+        for number in range(ZONES):
+            zone = self.apis[0].zone(f"stays{number}.faults.example.")
+            self.ledger.names[zone["id"]] = [Name(f"n{n}.stays{number}.faults.example.") for n in range(NAMES_EACH)]
+        self.ledger.zones = [Name(f"passes{number}.faults.example.") for number in range(PASSING_ZONES)]
+        for zone_id in self.ledger.names:
+            self.apis[0].active(zone_id, timeout=SETTLE_S)
+
+    def processes(self, *services: str) -> list[Process]:
+        """Every process of these services."""
+        assert isinstance(self.system, Split)
+        return [process for service in services for process in self.system.processes[service]]
+
+    @property
+    def zone_id(self) -> str:
+        """One of the zones that stay."""
+        return next(iter(self.ledger.names))
+
+    @contextmanager
+    def struck(self, *, settle_s: float = SETTLE_S) -> Iterator[float]:
+        """Write while the block strikes; then wait until all is quiet, and compare. Gives when it began (monotonic).
+
+        The clients have written before the block begins, and have been answered well after it has ended.
+        """
+        began = time.monotonic()
+        writers = self._writers()
+        for writer in writers:
+            writer.start()
+        try:
+            self.wait_acknowledged(began, 8)
+            yield began
+            self.wait_acknowledged(time.monotonic(), 8, deadline_s=settle_s)
+        finally:
+            for writer in writers:
+                writer.stop()
+        wrong = [line for writer in writers for line in writer.wrong]
+        assert not wrong, f"answers that no fault excuses: {wrong[:3]}"
+        self.agree(settle_s=settle_s)
+
+    def agree(self, *, settle_s: float = SETTLE_S) -> None:
+        """Everything is settled, and all agree."""
+        settle(self.apis[0], self.engine, timeout=settle_s)
+        assert not (found := differences(self.apis[0], self.engine, self.ledger, self.ports)), found[:5]
+
+    def wait_served(self, bind: RealBind, *, deadline_s: float = 90.0) -> None:
+        """Wait until a nameserver serves every zone that the API shows."""
+        deadline = time.monotonic() + deadline_s
+        missing = [zone["name"] for zone in listed(self.apis[0], "/v2/zones", "zones")]
+        while missing := [name for name in missing if bind.serial(name) is None]:
+            assert time.monotonic() < deadline, f"not served after {deadline_s:g} s: {missing}"
+            time.sleep(0.2)
+
+    def wait_acknowledged(self, since: float, count: int, *, deadline_s: float = 60.0) -> None:
+        """Wait until so many writes that were sent from a moment on have been acknowledged."""
+        deadline = time.monotonic() + deadline_s
+        while self.ledger.acknowledged(since) < count:
+            assert time.monotonic() < deadline, f"the API does not come back: {self.ledger.statuses(since)}"
+            time.sleep(0.05)
+
+    def wait_unanswered(self, since: float, count: int = 1, *, deadline_s: float = 30.0) -> None:
+        """Wait until the fault is felt: so many writes since a moment were not acknowledged."""
+        deadline = time.monotonic() + deadline_s
+        while sum(not write.acknowledged for write in self.ledger.writes(since)) < count:
+            assert time.monotonic() < deadline, "no client felt the fault"
+            time.sleep(0.05)
+
+    def _writers(self) -> Sequence[Writer]:
+        made = [
+            Writer(self.ledger, self.apis, names, f"/v2/zones/{zone_id}/recordsets", seed)
+            for seed, (zone_id, names) in enumerate(self.ledger.names.items())
+        ]
+        return [*made, Writer(self.ledger, self.apis, self.ledger.zones, "/v2/zones", len(made))]
+
+
+@contextmanager
+def split_stage(folder: Path, kind: type[MariaDB | Postgres] = MariaDB) -> Iterator[Stage]:
+    """Two of each service in processes of their own, over RabbitMQ and a database, before two BINDs."""
+    broker, server = RabbitMQ.create(), kind.create()
+    try:
+        with RealBind(folder / "bind1") as first, RealBind(folder / "bind2") as second:
+            url, database = broker.transport_url(), server.database()
+            with Split(folder / "system", database=database, transport_url=url, options=OPTIONS) as system:
+                system.use_binds(first, second)
+                ports = {"bind1": first.port, "bind2": second.port, "mdns": system.dns_port}
+                stage = Stage(
+                    system, (system.api, system.second_api), database, ports,
+                    binds=(first, second), broker=broker, transport_url=url, server=server,
+                )  # fmt: skip
+                yield stage
+                stage.engine.dispose()
+    finally:
+        broker.close()
+        server.close()
+
+
+@contextmanager
+def sandbox_stage(folder: Path) -> Iterator[Stage]:
+    """Everything in one process, on SQLite, before two BINDs."""
+    with (
+        RealBind(folder / "bind1") as first,
+        RealBind(folder / "bind2") as second,
+        Sandbox(folder / "system", options=OPTIONS) as system,
+    ):
+        system.use_binds(first, second)
+        ports = {"bind1": first.port, "bind2": second.port, "mdns": system.dns_port}
+        database = f"sqlite:///{system.state / 'redesignate.db'}"
+        stage = Stage(system, (system.api,), database, ports, binds=(first, second))
+        yield stage
+        stage.engine.dispose()

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The long form of the drills (`make faults`): over both databases, in loops, and with longer outages."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from tests.faults import drills
+from tests.faults.stage import Stage, split_stage
+from tests.support.mariadb import MariaDB
+from tests.support.postgres import Postgres
+
+pytestmark = [pytest.mark.external, pytest.mark.long, pytest.mark.timeout(900)]
+SERVICES = ("api", "central", "mdns", "producer", "worker")
+ROUNDS = 20
+
+
+@pytest.fixture(scope="module", params=[MariaDB, Postgres])
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with split_stage(tmp_path_factory.mktemp("long"), request.param) as made:
+        yield made
+
+
+def test_random_processes_are_killed_one_after_another(stage: Stage) -> None:
+    chance = random.Random(0)
+    with stage.struck():
+        for _ in range(ROUNDS):
+            drills.kill_and_start(chance.choice(stage.processes(*SERVICES)))
+
+
+def test_the_database_is_killed_again_and_again(stage: Stage) -> None:
+    assert stage.server is not None
+    with stage.struck():
+        for _ in range(ROUNDS // 4):
+            at = time.monotonic()
+            drills.kill_server(stage.server, partial(stage.wait_unanswered, at))
+            stage.wait_acknowledged(time.monotonic(), 20)
+
+
+def test_the_broker_is_gone_for_a_minute(stage: Stage) -> None:
+    assert stage.broker is not None
+    with stage.struck():
+        drills.kill_server(stage.broker, lambda: drills.pass_time(60))
+
+
+def test_both_workers_freeze_for_longer_than_any_lease(stage: Stage) -> None:
+    with stage.struck(), drills.frozen(*(process.pid for process in stage.processes("worker"))):
+        drills.pass_time(60)
+
+
+def test_each_central_freezes_in_turn(stage: Stage) -> None:
+    with stage.struck():
+        for central in stage.processes("central") * 3:
+            with drills.frozen(central.pid):
+                drills.pass_time(30)
+
+
+def test_both_nameservers_are_wiped(stage: Stage) -> None:
+    for bind in stage.binds:
+        drills.wipe(bind)
+    for bind in stage.binds:
+        stage.wait_served(bind)
+    stage.agree()
