@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may transfer a zone, and whom no limit concerns: `[service:mdns] allow_transfer`, and the servers of the pools.
+"""Which peers may transfer a zone, and which are exempt from limits: `[service:mdns] allow_transfer`, and the pools'
+own servers.
 
 Of the pools a copy is kept, looked at every REFRESH_S and read again when a version moved, so that a question costs no
 statement for it. Host names are resolved beside, never while a question waits.
@@ -70,7 +71,7 @@ class Servers:
         self.known = Known()
 
     def close(self) -> None:
-        """Resolve no more."""
+        """Stop resolving names."""
         self._resolver.shutdown(wait=False, cancel_futures=True)
 
     def refresh(self, view: View) -> Known:
@@ -132,8 +133,8 @@ class Servers:
 
 def _hosts(pool: Pool) -> set[str]:
     """Every host that the pool names: nameservers, targets (127.0.0.1 where none is written), also_notifies."""
-    told = {target.options.get("host", "127.0.0.1") for target in pool.targets}
-    return told | {server.host for server in pool.nameservers} | {at.host for at in pool.also_notifies}
+    hosts = {target.options.get("host", "127.0.0.1") for target in pool.targets}
+    return hosts | {server.host for server in pool.nameservers} | {at.host for at in pool.also_notifies}
 
 
 class Access:
@@ -179,7 +180,7 @@ class Access:
     def trusts(self, peer: str) -> bool:
         """Whether an address may transfer zones of some pool: no limit of rate or connections concerns it. No query.
 
-        `any` trusts nobody with that.
+        `any` in the list exempts no peer from limits.
         """
         of, kept = self._trusted
         if of is not self._servers.known or len(kept) >= MOST_PEERS:

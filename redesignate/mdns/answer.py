@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One packet in, one answer out: who asks, what for, and may it (RFC 1035, 1996, 5936, 6891, 8945).
+"""One packet in, one answer out: the asker, its question, and what it may have (RFC 1035, 1996, 5936, 6891, 8945).
 
 Everything here is synchronous over one view of the database; a zone transfer is answered with a `Transfer`, which
 `service.py` renders and streams.
@@ -70,7 +70,7 @@ class Answerer:
         self._room = room_of(settings.max_message_size)
 
     def answer(self, view: View, packet: bytes, *, tcp: bool, peer: str) -> bytes | Transfer | None:
-        """The answer to a packet; None to what deserves none (an answer itself, less than a header)."""
+        """The answer to a packet; None for packets that get no answer (an answer itself, less than a header)."""
         if len(packet) < 12 or packet[2] & (QR >> 8):
             return None
         try:
@@ -136,7 +136,7 @@ class Answerer:
         question = asker.query.question
         assert question is not None
         if question.type == AXFR and not asker.tcp:
-            return respond(asker, Rcode.FORMERR)  # there is no such thing: RFC 5936 §4.2
+            return respond(asker, Rcode.FORMERR)  # AXFR exists over TCP alone: RFC 5936 §4.2
         zone = view.nearest_zone([names.from_wire(question.name)[0]], asker.reach) if asker.reach else None
         why = self._access.refusal(view, asker, zone, transfer=True) if zone else "no such zone within reach"
         if zone is None or why is not None:
@@ -178,7 +178,7 @@ class Answerer:
 
 
 def _unfit(query: Message) -> Rcode | None:
-    """What is wrong with a query before anybody looks at a zone."""
+    """What is wrong with a query, whatever zone it is about; None where nothing is."""
     question = query.question
     if query.edns is not None and query.edns.version != 0:
         return Rcode.BADVERS

@@ -154,7 +154,7 @@ class _Search:
         self.found.answer.extend((owner, body) for body in self._signed(node, rrtype))
 
     def _signed(self, node: Node, rrtype: int) -> list[bytes]:
-        """An RRset of a node, with its signatures for those who want them."""
+        """An RRset of a node, with its signatures where the asker wants them."""
         return node[rrtype] + (proof.signatures(node, rrtype) if self._do else [])
 
     def _deny(self, rcode: Rcode) -> None:
@@ -207,7 +207,7 @@ class _Search:
             self._prove_node(cut, node)
 
     def _redirect(self, name: str, owner: str, node: Node) -> str | None:
-        """A DNAME above the name, and the CNAME that follows from it (RFC 6672 §3.1); who asked for that has it."""
+        """A DNAME above the name, and the CNAME that follows from it (RFC 6672 §3.1), which ends a CNAME question."""
         self._give(owner, node, DNAME)
         body = node[DNAME][0]
         prefix = names.to_wire(name)[: -len(names.to_wire(owner))]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NOTIFY from elsewhere (RFC 1996): is the zone a secondary one of ours, did one of its primaries send it, and the word
-that is passed on to central, for nothing is written here.
+"""NOTIFY from primaries (RFC 1996): whether the zone is a SECONDARY zone of ours and the sender one of its primaries.
+The zone is then passed on to central, because nothing is written here.
 
 Anybody can send NOTIFY, and a sender's address can be forged. So central hears of a zone once in PAUSE_S at most,
 however many come, and what follows is a question for the zone's serial to the primary that the NOTIFY claims to be of.
@@ -31,9 +31,10 @@ Pass = Callable[[str, str], None]
 
 
 def judge(view: View, question: Question, peer: str, passed: Pass) -> Rcode:
-    """What the sender is told: NOTAUTH for a zone that we are no secondary of, REFUSED to a stranger. One query.
+    """The answer's rcode: NOTAUTH for a zone that is not our SECONDARY zone, REFUSED where the sender is not a primary.
 
-    Each zone of which the sender is a primary is passed on. A primary that is written as a name is not known here.
+    Each zone of which the sender is a primary is passed on. A primary given as a host name is not recognised.
+    Cost  one query
     """
     if question.type != SOA:
         return Rcode.FORMERR
@@ -53,8 +54,8 @@ def unheard(_zone_id: str, _address: str) -> None:
 class Herald:
     """Passes NOTIFYs on to central, by a thread of its own. Safe from any thread; `tell` never waits.
 
-    A zone waits PAUSE_S after each word; what comes meanwhile becomes one word more. More than BOUND zones are dropped:
-    their refresh timers find what they missed.
+    Each zone is passed on at most once in PAUSE_S; NOTIFYs that come meanwhile are joined. Beyond BOUND zones they
+    are dropped: their refresh timers find what they missed.
     """
 
     def __init__(self, central: Central, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -85,7 +86,7 @@ class Herald:
                 self._changed.notify()
 
     def due(self) -> tuple[tuple[str, str], ...]:
-        """The zones to tell central of now; they count as told. At most BATCH."""
+        """The zones to pass on now; they count as passed on. At most BATCH."""
         now = self._clock()
         with self._changed:
             self._told = {zone: at for zone, at in self._told.items() if at > now - PAUSE_S}

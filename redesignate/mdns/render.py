@@ -109,7 +109,7 @@ def _check_each(rrs: bytes) -> None:
 class Versions:
     """The rendered zones of one process, the least recently used dropped first. For one event loop.
 
-    limit   octets; a zone larger than that is rendered for those who ask at the moment and not kept
+    limit   octets; a zone larger than that is rendered for the askers of the moment and not kept
     """
 
     def __init__(self, limit: int) -> None:
@@ -134,7 +134,7 @@ class Versions:
     async def get(self, zone_id: str, revision: int, make: Callable[[], Awaitable[tuple[int, Rendered]]]) -> Rendered:
         """This version or a newer one, made once however many ask for it at the same time.
 
-        make   gives revision and rendering; its exceptions reach everybody who waits
+        make   gives revision and rendering; its exceptions reach all that wait
         """
         found = self.kept(zone_id, revision)
         if found is not None:
@@ -143,7 +143,7 @@ class Versions:
         if making is None:
             making = asyncio.ensure_future(self._make(zone_id, revision, make))
             self._making[zone_id, revision] = making
-        # An asker that goes away must not stop the work of the others.
+        # An asker that disconnects must not stop the work of the others.
         return (await asyncio.shield(making))[1]
 
     async def _make(

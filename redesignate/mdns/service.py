@@ -51,7 +51,7 @@ class DNSService:
         shared: bool = True,
         passed: Pass = unheard,
     ) -> None:
-        """`shared`: further processes may listen on the same port. `passed`: told of NOTIFYs from primaries."""
+        """`shared`: further processes may listen on the same port. `passed`: called with NOTIFYs from primaries."""
         self._source = source
         self._settings = settings
         self._shared = shared

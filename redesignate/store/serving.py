@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the hidden primary reads: zones by name, RRsets as wire blobs, the journal. Reads only, nothing parsed.
 
-Each question is one query on an index; whole zones come as a stream of bare rows, because a transfer that nobody
-has rendered yet pays for every object that is made for a row.
+Each question is one query on an index; whole zones come as a stream of bare rows, because a transfer that is
+not rendered yet pays for every object that is made for a row.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ _POOL_VERSIONS = "SELECT id, version FROM pools"
 _SECONDARIES = "SELECT id, primaries FROM zones WHERE name = ? AND type = 'SECONDARY' AND deleted = ''"
 _AT_NAMES = "SELECT name, ttl, wire FROM rrsets WHERE zone_id = ? AND name IN "
 # PostgreSQL and MariaDB would read a whole zone for a list of names where their statistics say that it is small: one
-# name each, and MariaDB is told the index too.
+# name each, and MariaDB is given the index too.
 _AT_NAME = "SELECT name, ttl, wire FROM rrsets{by} WHERE zone_id = ? AND name = ?"
 _NEXT_TO = "(SELECT order_key FROM rrsets{by} WHERE zone_id = ? AND order_key {side} LIMIT 1)"
 _BEFORE, _AFTER = "< ? ORDER BY order_key DESC", "> ? ORDER BY order_key"
@@ -219,7 +219,9 @@ class Snapshot:
         return index if self._conn.dialect.name in {"mysql", "mariadb"} else ""
 
     def _run(self, statement: str, values: tuple[object, ...]) -> Sequence[Any]:
-        if self._driver is not None:  # a file does not go away: nothing that SQLAlchemy would have to translate
+        if (
+            self._driver is not None
+        ):  # a file does not become unreachable: nothing that SQLAlchemy would have to translate
             with closing(self._driver.execute(statement, values)) as cursor:
                 return cursor.fetchall()  # type: ignore[no-any-return]
         with _translating():

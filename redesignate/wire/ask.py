@@ -52,7 +52,7 @@ def read_answer(packet: bytes, query: bytes, key: TSIGKey | None = None, *, cloc
     """The answer to `query`, its shape, id and question checked, and its signature where the query was signed.
 
     An answer without a question section passes where its rcode is an error, as some servers send on FORMERR.
-    Raises Malformed for what is no answer to the query, tsig.Refused for a signature that does not hold.
+    Raises Malformed for what is not an answer to the query, tsig.Refused for a signature that does not hold.
     """
     answer, asked = message.read(packet), message.read(query)
     if not answer.flags & QR or answer.id != asked.id or answer.opcode != asked.opcode:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking nameservers by the thousand: one UDP socket for each address family, TCP where told or truncated.
+"""Asking nameservers by the thousand: one UDP socket for each address family, TCP where asked for or truncated.
 
 Only exchanges of one packet for one; what the packets say is `wire/ask.py`'s.
 """
@@ -103,7 +103,7 @@ class Exchanger:
         return packet[:2] + answer[2:]
 
     def _free_slot(self, address: Address, packet: bytes) -> _Slot:
-        """The packet's own id where nobody uses it for the same question, else another: a signature survives that,
+        """The packet's own id where it is free for this question, else another; a signature survives that,
 
         because it covers the original id that the TSIG record holds (RFC 8945 §4.2).
         """
@@ -126,7 +126,7 @@ class Exchanger:
         return transport
 
     def take(self, packet: bytes, address: Address) -> None:
-        """A packet has come. What nobody waits for is dropped."""
+        """Take a packet that has come; one that no exchange waits for is dropped."""
         if len(packet) < 12 or not packet[2] & (QR >> 8):
             return
         with suppress(Malformed):
@@ -136,7 +136,7 @@ class Exchanger:
                 waiting.set_result(packet)
 
     def _unasked(self, slot: _Slot, packet: bytes) -> asyncio.Future[bytes] | None:
-        """Who waits for an error that came without a question section (a server that could not read ours)."""
+        """The exchange that an error without a question section belongs to (from a server that could not read ours)."""
         if slot[2] or not packet[3] & 15:
             return None
         found = [waiting for (address, msg_id, _), waiting in self._waiting.items() if (address, msg_id) == slot[:2]]
@@ -182,4 +182,4 @@ class _Answers(asyncio.DatagramProtocol):
         self._exchanger.take(data, (addr[0], addr[1]))
 
     def error_received(self, exc: Exception) -> None:
-        """An ICMP error belongs to no exchange that could be told; the time-out ends it."""
+        """An ICMP error does not say which exchange it is about; the time-out ends that."""

@@ -25,7 +25,7 @@ LEVEL = 1
 
 
 class TransferFault(Exception):
-    """What the primary sends is no transfer of the zone; the text is one line for a person."""
+    """What the primary sends is not a transfer of the zone; the text is one line for a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ class Transfer:
         if found.id != self._id:
             raise TransferFault("a message with another id")
         if not found.flags & QR or found.opcode != 0:
-            raise TransferFault("a message that is no answer")
+            raise TransferFault("a message that is not an answer")
         if found.rcode != 0:
             raise TransferFault(f"the primary says {_rcode(found.rcode)}")
         if not found.flags & AA:
@@ -179,7 +179,7 @@ class Transfer:
                 return
             self._soa = rdata
         elif not self._soa:
-            raise TransferFault("the first record is no SOA")
+            raise TransferFault("the first record is not a SOA")
         self.records += 1
         self.octets += len(blob)
         if self.records > self._limits.records:

@@ -90,7 +90,7 @@ class Datagrams(asyncio.DatagramProtocol):
         self._transport = cast(asyncio.DatagramTransport, transport)  # not a subclass of it before Python 3.12
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        """Queue a packet, and see to it that somebody works."""
+        """Queue a packet, and start a worker where there is room for one more."""
         first = self._first(data)
         lane = self._lanes[first]
         if len(lane.queue) >= _QUEUE or not self._admits(addr[0]):

@@ -80,7 +80,7 @@ class Signature:
 
 
 def prepare(key: TSIGKey) -> Key:
-    """A stored key, decoded. Raises ValueError for an unknown algorithm or a secret that is no base64."""
+    """A stored key, decoded. Raises ValueError for an unknown algorithm or a secret that is not base64."""
     try:
         algorithm, digest, size = _DIGESTS[key.algorithm]
         secret = base64.b64decode(key.secret, validate=True)

@@ -2,7 +2,7 @@
 """Where tenants' primaries are: names resolved beside everything else, and addresses that may not be asked refused.
 
 A tenant writes the primaries of a SECONDARY zone. Their names are resolved by threads of their own, so that slow DNS
-of a tenant holds up no pool; and an address is checked at the moment of use, after the name was resolved and for UDP
+of a tenant does not delay any pool. An address is checked at the moment of use, after the name was resolved, for UDP
 and TCP alike, so that a name cannot lead to a server inside that trusts the worker's address.
 """
 
@@ -50,7 +50,7 @@ class Masters:
         self._asking: dict[str, asyncio.Future[Sequence[str]]] = {}
 
     def close(self) -> None:
-        """Begin no more; a name that is being resolved is left to its thread."""
+        """Stop resolving; a name that is being resolved is left to its thread."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def find(self, at: Endpoint) -> Endpoint:
