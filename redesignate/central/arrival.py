@@ -21,6 +21,7 @@ from redesignate.model.rdata import key, mnemonic, received
 from redesignate.model.rrset import SINGLETONS, Held, new_rrset
 from redesignate.model.zone import Zone
 from redesignate.store.unit import Work
+from redesignate.store.zones import Counts
 from redesignate.wire import rrset
 
 Pair = tuple[Held | None, "tuple[Key, Given] | None"]
@@ -97,15 +98,21 @@ class Unpacked:
     why: str | None = None
 
 
-def check_quota(rules: Rules, work: Work, zone: Zone, content: Content) -> None:
-    """Raise Unacceptable where the zone holds more than its project may have in one zone. At most one query."""
+def check_quota(rules: Rules, work: Work, zone: Zone, counts: Counts, content: Content) -> None:
+    """Raise Unacceptable where the zone would grow beyond what its project may have in one zone. At most one query.
+
+    counts   what the zone holds now. A served zone that holds more already goes on coming in while it does not grow,
+             so that a lower quota never makes a copy expire
+    """
     allowed = limits(rules, work, zone.project_id)
-    held = {
+    stored = Counts(0, 0) if zone.waiting else counts
+    served = {"zone_recordsets": stored.rrsets, "zone_records": stored.records}
+    wanted = {
         "zone_recordsets": len(content.sets) + 1,
         "zone_records": sum(len(given.rdatas) for given in content.sets.values()),
     }
-    for name, count in held.items():
-        if 0 <= allowed[name] < count:
+    for name, count in wanted.items():
+        if 0 <= allowed[name] < count and count > served[name]:
             what = name.removeprefix("zone_")
             raise Unacceptable(f"the zone has {count} {what}, and the quota {name} allows {allowed[name]}")
 

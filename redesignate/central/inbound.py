@@ -23,6 +23,7 @@ from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.observe.log import events
 from redesignate.store.outbox import NEVER
 from redesignate.store.unit import Work
+from redesignate.store.zones import Counts
 
 log = events(__name__)
 
@@ -114,7 +115,7 @@ def report(rules: Rules, work: Work, command: Unpacked) -> None:
         return
     zone, after = found[0], replace(row, lease_owner=None, lease_until=NEVER)
     if outcome.since == row.serial and outcome.result is not Result.UNTOUCHED:
-        after = _judged(rules, work, zone, after, command)
+        after = _judged(rules, work, found, after, command)
         if row.asked == outcome.asked:
             after = replace(after, notified_by=None)
         else:  # somebody has wished for another look since this one began
@@ -124,7 +125,8 @@ def report(rules: Rules, work: Work, command: Unpacked) -> None:
         work.hints.append(inbound_hint(zone.id))
 
 
-def _judged(rules: Rules, work: Work, zone: Zone, row: Inbound, heard: Unpacked) -> Inbound:
+def _judged(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, heard: Unpacked) -> Inbound:
+    zone = found[0]
     outcome = heard.said.outcome
     row = replace(row, primary=_words(outcome.primary) or row.primary)
     if outcome.result is Result.CURRENT:
@@ -132,7 +134,7 @@ def _judged(rules: Rules, work: Work, zone: Zone, row: Inbound, heard: Unpacked)
     if outcome.result is Result.FAILED or heard.content is None:
         return _failed(rules, work, zone, row, heard.why or outcome.why)
     try:
-        after, serial = replaced(rules, work, zone, row, heard.content)
+        after, serial = replaced(rules, work, found, row, heard.content)
     except Unacceptable as fault:
         return _failed(rules, work, zone, row, str(fault))
     log.info("zone fetched", zone=zone.id, name=zone.name, primary=outcome.primary, serial=serial,

@@ -26,6 +26,7 @@ from redesignate.central.rules import Rules
 from redesignate.commands.inbound import ReportInbound
 from redesignate.model.inbound import Result
 from redesignate.store.unit import Store, Work
+from redesignate.store.zones import Counts
 
 AHEAD = 500
 """RRsets that are stored in one transaction before the zone is published."""
@@ -50,7 +51,7 @@ def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
             if wanted is not None:
                 content.text(wanted[0])
         if zone.waiting and len(pairs) > AHEAD:
-            store.look(lambda work: check_quota(rules, work, zone, content))
+            store.look(lambda work: check_quota(rules, work, zone, Counts(0, 0), content))
             _load(store, said, content, pairs)
     except Unacceptable as fault:
         return Unpacked(worker=said.worker, said=said, why=str(fault))

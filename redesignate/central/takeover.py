@@ -13,20 +13,22 @@ from redesignate.model.inbound import Inbound
 from redesignate.model.serial import following, newer
 from redesignate.model.zone import Action, Zone
 from redesignate.store.unit import Work
+from redesignate.store.zones import Counts
 
 
-def replaced(rules: Rules, work: Work, zone: Zone, row: Inbound, content: Content) -> tuple[Zone, int]:
+def replaced(rules: Rules, work: Work, zone: Zone, counts: Counts, row: Inbound, content: Content) -> tuple[Zone, int]:
     """Make the zone what its primary has and queue it; the zone as it is now, and the primary's serial.
 
     Ids of RRsets that stay are kept, changed ones too. Charged to the project as any zone's records, within the
     operator's `xfr_max_…`. Raises Unacceptable, and has written nothing then.
     Cost  one query for each thousand RRsets of the zone; six statements and some for each thousand that differ.
     """
+    zone, counts = found
     pairs = list(differing(work.rrsets.walk(zone.id), content))
     for _, wanted in pairs:
         if wanted is not None:
             content.text(wanted[0])
-    check_quota(rules, work, zone, content)
+    check_quota(rules, work, zone, counts, content)
     start = content.start
     taken = _taken(rules, work, zone, content)
     same = taken == replace(zone, transferred_at=work.now)

@@ -219,6 +219,20 @@ def test_what_a_primary_sends_is_charged_to_the_project(build: Build, resource: 
     assert central.get(zone.id).transferred_at is not None
 
 
+def test_a_copy_over_a_lowered_quota_goes_on_while_it_does_not_grow(build: Build) -> None:
+    central = build(quotas=PLENTY)
+    zone = secondary(central)
+    fetch(central, zone, 1)
+    central.call(SetQuotas(caller=OPERATOR, project_id="p1", limits={"zone_records": 1, "zone_recordsets": 1}))
+    central.pass_time(3600)
+    fetch(central, zone, 2)
+    assert central.get(zone.id).serial == 2
+    central.pass_time(3600)
+    fetch(central, zone, 3, dict(BODY) | {("more", "A"): (60, ["192.0.2.9"])})
+    assert central.get(zone.id).serial == 2
+    assert "the quota" in (primary(central, zone).error or "")
+
+
 def test_a_large_zone_comes_in_by_many_short_transactions(
     central: CentralDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
