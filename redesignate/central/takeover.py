@@ -16,7 +16,7 @@ from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
 
 
-def replaced(rules: Rules, work: Work, zone: Zone, counts: Counts, row: Inbound, content: Content) -> tuple[Zone, int]:
+def replaced(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, content: Content) -> tuple[Zone, int]:
     """Make the zone what its primary has and queue it; the zone as it is now, and the primary's serial.
 
     Ids of RRsets that stay are kept, changed ones too. Charged to the project as any zone's records, within the
