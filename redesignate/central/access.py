@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a caller may do a thing at all, asked where the body that says what to do cannot be read.
+"""Checks whether a caller may perform an operation at all, for requests whose body cannot be read.
 
-So that a fault of the body is only shown to those who may do what it asks for. Nothing is changed, and the deed
-itself checks again: these functions call the very checks of the use-cases.
+So a fault of the body is shown only to callers that may perform the operation. Nothing is changed, and the operation
+itself checks again: these functions call the same checks as the use-cases.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from redesignate.store.unit import Work
 
 
 def check_access(rules: Rules, work: Work, command: CheckAccess) -> None:
-    """Raise what the deed would raise for this caller and target. At most two queries."""
+    """Raise what the operation would raise for this caller and target. At most two queries."""
     _CHECKS[command.rule](rules, work, command)
 
 
@@ -49,7 +49,7 @@ _CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
     "update_recordset": _update_recordset,
     "set_quota": _set_quota,
 }
-"""By the name of the policy rule."""
+"""The checks by the name of the policy rule."""
 
 ANSWERS: Answers = {
     CheckAccess: check_access,

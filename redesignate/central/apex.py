@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A zone's own records: the SOA, and the NS set at its apex that follows the pool."""
+"""Writes the records at a zone's apex: the SOA, and the NS set that follows the pool."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Whose(TypedDict):
 
 
 def size(kind: ZoneType) -> int:
-    """How many RRsets `add` makes for a zone of this type."""
+    """Return how many RRsets `add` makes for a zone of this type."""
     return 2 if kind is ZoneType.PRIMARY else 1
 
 
@@ -37,7 +37,7 @@ def add(edit: Edit, pool: Pool) -> None:
 
 
 def refresh(work: Work, zone_id: str) -> bool:
-    """Bring one zone's apex to its pool's NS records as they are now. Idempotent; whether anything changed."""
+    """Update one zone's apex to its pool's current NS records; return whether anything changed. Idempotent."""
     found = work.zones.lock(zone_id)
     if found is None or found[0].type is ZoneType.CATALOG:
         return False

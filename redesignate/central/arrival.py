@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A zone that came from a primary: taken apart, checked, compared with the copy that is stored. Writes nothing.
+"""Parses a zone that came from a primary, checks it, and compares it with the stored copy. Writes nothing.
 
-What cannot be held is refused with the whole zone, and the old copy stays: a zone with holes would answer for names
-that exist that they do not, and a signed one would be bogus.
+If one RR cannot be stored the whole zone is refused, and the old copy stays: a partial zone would answer NXDOMAIN for
+names that exist, and a signed one would be bogus.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from redesignate.store.zones import Counts
 from redesignate.wire import rrset
 
 Pair = tuple[Held | None, "tuple[Key, Given] | None"]
-"""An RRset that is stored, and what is to take its place."""
+"""A stored RRset, and the one that replaces it."""
 _RR = tuple[int, bytes, bytes]
 """TTL, rdata, and the whole RR in blob form."""
 RRSIG = "TYPE46"
@@ -39,12 +39,12 @@ _BESIDE_CNAME = frozenset({"CNAME", RRSIG, "TYPE47", "TYPE24", "TYPE25", "TYPE30
 
 
 class Unacceptable(ValueError):
-    """A zone that we cannot hold, or that no nameserver would load. The text is one line for a person."""
+    """A zone that cannot be stored here, or that no nameserver would load. The text is one line for a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The SOA, as far as a `Zone` holds it. `email` None: the mailbox is no mail address that a row could hold."""
+    """The SOA's fields that a `Zone` holds. `email` is None where the mailbox is not a mail address that fits a row."""
 
     mname: str
     email: str | None
@@ -58,7 +58,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An RRset of the zone; `ttl` the lowest of its records', `wire` with the TTLs that are served."""
+    """An RRset of the zone; `ttl` is the lowest of its records, `wire` has the TTLs that are served."""
 
     ttl: int
     wire: bytes
@@ -67,7 +67,7 @@ class Given:
 
 @dataclass(slots=True)
 class Content:
-    """A whole zone, its RRsets by name and type. `texts`: of those that were new when the zone was unpacked."""
+    """A whole zone, its RRsets by name and type. `texts`: those of RRsets that were new when the zone was unpacked."""
 
     start: Start
     sets: dict[Key, Given]
@@ -75,7 +75,7 @@ class Content:
 
     @property
     def signed(self) -> bool:
-        """Whether somebody signed the zone, so that its SOA may not be touched."""
+        """Whether the zone is signed, so that its SOA must not be changed."""
         return any(rrtype == RRSIG for _, rrtype in self.sets)
 
     def text(self, which: Key) -> tuple[str, ...]:
@@ -90,7 +90,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unpacked:
-    """A report, and the zone that it brought; `why` instead, where that is unacceptable."""
+    """A report and the zone in it; where the zone is unacceptable, `why` has the reason instead."""
 
     worker: str
     said: ReportInbound
@@ -99,10 +99,10 @@ class Unpacked:
 
 
 def check_quota(rules: Rules, work: Work, zone: Zone, counts: Counts, content: Content) -> None:
-    """Raise Unacceptable where the zone would grow beyond what its project may have in one zone. At most one query.
+    """Raise Unacceptable where the zone would grow beyond its project's quota for one zone. At most one query.
 
-    counts   what the zone holds now. A served zone that holds more already goes on coming in while it does not grow,
-             so that a lower quota never makes a copy expire
+    counts   what the zone holds now. A served zone that exceeds the quota already is still accepted while it does not
+             grow, so that a lower quota never makes a copy expire
     """
     allowed = limits(rules, work, zone.project_id)
     stored = Counts(0, 0) if zone.waiting else counts
@@ -118,7 +118,7 @@ def check_quota(rules: Rules, work: Work, zone: Zone, counts: Counts, content: C
 
 
 def changes(edit: Edit, content: Content, pairs: Iterable[Pair]) -> Iterator[Change]:
-    """The changes of an edit that make of what is stored what came. Raises Unacceptable for text that cannot be."""
+    """Yield the changes that turn the stored RRsets into the received ones. Raises Unacceptable for invalid rdata."""
     zone = edit.zone
     for stored, wanted in pairs:
         if wanted is None:
@@ -143,7 +143,7 @@ def changes(edit: Edit, content: Content, pairs: Iterable[Pair]) -> Iterator[Cha
 
 
 def inflate(packed: bytes, most: int) -> bytes:
-    """zlib undone, never to more than `most` octets. Raises Unacceptable."""
+    """Decompress zlib data, never to more than `most` octets. Raises Unacceptable."""
     stream = zlib.decompressobj()
     try:
         found = stream.decompress(packed, most + 1)
@@ -159,7 +159,7 @@ def inflate(packed: bytes, most: int) -> bytes:
 
 
 def read(zone: str, blob: bytes) -> Content:
-    """A zone's RRs, the SOA first, as RRsets in a settled order. Raises Unacceptable."""
+    """Group a zone's RRs, the SOA first, into RRsets ordered by name and type. Raises Unacceptable."""
     try:
         rrs = rrset.split(blob)
     except ValueError as error:
@@ -201,14 +201,14 @@ def _owner(labels: bytes, zone: str) -> str:
 
 def _type(number: int, owner: str) -> str:
     if number in (0, 6, 41, 65535) or 128 <= number <= 255:
-        raise Unacceptable(f"type {number} at {owner}, which no zone holds there")
+        raise Unacceptable(f"type {number} at {owner}, which is not allowed in a zone there")
     return mnemonic(number)
 
 
 def _given(rrtype: str, records: list[_RR]) -> Given:
-    """Records in canonical order, each once, so that a primary that turns them round changes nothing.
+    """Records in canonical order, each once, so that a primary that reorders them changes nothing.
 
-    RRs of one RRset share a TTL, the lowest (RFC 2181 §5.2); an RRSIG has that of what it covers (RFC 4034 §3).
+    RRs of one RRset share a TTL, the lowest (RFC 2181 §5.2); an RRSIG has that of the RRset it covers (RFC 4034 §3).
     """
     if len(records) == 1:
         ((ttl, rdata, rr),) = records
@@ -226,13 +226,13 @@ def _by_rdata(record: _RR) -> bytes:
 
 
 def _check_places(zone: str, found: Mapping[Key, Given]) -> None:
-    """What every nameserver refuses to load (RFC 1034 §3.6.2, RFC 6672 §2.4; a zone has nameservers: RFC 1035 §5.2)."""
+    """Refuse what no nameserver loads (RFC 1034 §3.6.2, RFC 6672 §2.4; a zone has nameservers: RFC 1035 §5.2)."""
     if (zone, "NS") not in found:
         raise Unacceptable("the zone has no NS records at its apex")
     aliases = {name for name, rrtype in found if rrtype == "CNAME"}
     for (name, rrtype), given in found.items():
         if rrtype in SINGLETONS and len(given.rdatas) > 1:
-            raise Unacceptable(f"{len(given.rdatas)} {rrtype} records at {name}, where one may be")
+            raise Unacceptable(f"{len(given.rdatas)} {rrtype} records at {name}, where at most one is allowed")
         if name in aliases and rrtype not in _BESIDE_CNAME:
             raise Unacceptable(f"CNAME and {rrtype} at {name}")
     if zone in aliases:
@@ -240,7 +240,7 @@ def _check_places(zone: str, found: Mapping[Key, Given]) -> None:
 
 
 def _start(rr: bytes) -> Start:
-    """Raises Unacceptable for times beyond 2**31-1 and names that no row holds."""
+    """Parse the SOA. Raises Unacceptable for times beyond 2**31-1 and names that do not fit in a row."""
     _, _, ttl, _ = _FIXED.unpack_from(rr, 2)
     rdata = rr[12:]
     try:
@@ -265,7 +265,7 @@ def _start(rr: bytes) -> Start:
 
 
 def _email(mailbox: bytes) -> str | None:
-    """The mailbox as a mail address that becomes these octets again (`wire.rrset.soa`); None where there is none."""
+    """The mailbox as a mail address that converts back to these octets (`wire.rrset.soa`); None where none does."""
     size = mailbox[0]
     local, domain = mailbox[1 : 1 + size], mailbox[1 + size :]
     if not local or not domain or domain == b"\0" or b"@" in mailbox or not local.isascii():
@@ -277,7 +277,7 @@ def _email(mailbox: bytes) -> str | None:
 
 
 def differing(stored: Iterable[Held], content: Content) -> Iterator[Pair]:
-    """What makes of the stored copy the zone that came; `stored` by name and type. The SOA stands apart."""
+    """Compare the stored copy, ordered by name and type, with the received zone. The SOA is compared elsewhere."""
     return difference((held for held in stored if held.type != "SOA"), content.sets.items(), _same)
 
 

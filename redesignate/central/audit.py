@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is believed of servers is looked at again: a difference is written down and its zone is queued.
+"""The audit: servers' recorded states are compared with their answers; a difference is recorded and its zone queued.
 
-A zone at rest has no outbox row: every peer agreed on its newest revision once. Workers ask the nameservers for their
-serials and report only what differs. From then on the zone's peers say what is missing where, its status is what its
-servers serve, and it is repaired as any other work.
+A zone at rest has no outbox row: every peer agreed on its newest revision once. Workers query the nameservers for their
+serials and report only what differs. From then on the peers' states show what is missing where, the zone's status
+follows from them, and it is repaired like any other work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from redesignate.store.unit import Work
 
 
 def zones_at_rest(_rules: Rules, work: Work, command: ZonesAtRest) -> tuple[RestingZone, ...]:
-    """A page of zones that nobody works on. One query."""
+    """Return a page of zones without queued work. One query."""
     return at_rest(
         work.conn,
         command.after,
@@ -39,9 +39,9 @@ def zones_at_rest(_rules: Rules, work: Work, command: ZonesAtRest) -> tuple[Rest
 
 
 def report_differences(rules: Rules, work: Work, command: ReportDifferences) -> int:
-    """Write down what servers lack, and queue the zones; how many.
+    """Record what servers lack, and queue the zones; return how many.
 
-    Cost   four statements, four a zone that is queued, and two for all peer states
+    Cost   four statements, four for each zone that is queued, and two for all peer states
     """
     found = _by_zone(command.differences)
     zones = work.zones.lock_many(found)
@@ -56,9 +56,9 @@ def report_differences(rules: Rules, work: Work, command: ReportDifferences) -> 
 
 
 def restore_zones(rules: Rules, work: Work, command: RestoreZones) -> Restored:
-    """After a backup was put back: write down what servers lack, move serials past foreign ones, queue all.
+    """After a backup was restored: record what servers lack, raise serials past foreign ones, and queue all zones.
 
-    Cost   four statements, six a zone, and two for all peer states
+    Cost   four statements, six for each zone, and two for all peer states
     """
     found = _by_zone(command.differences)
     living = [zone for zone in work.zones.lock_many(command.zone_ids).values() if zone.deleted_at is None]
@@ -87,7 +87,7 @@ def _ahead(zone: Zone, differences: Iterable[Difference]) -> list[int]:
 def _noted(
     rules: Rules, work: Work, zones: Sequence[Zone], differences: Mapping[str, Sequence[Difference]]
 ) -> list[Zone]:
-    """Write what was seen into the peers' states; the zones that it concerns, with the status that follows."""
+    """Write the differences into the peers' states; return the zones concerned, with the status that follows."""
     pools = work.pools.many({zone.pool_id for zone in zones})
     before = work.peers.of([zone.id for zone in zones])
     after = {zone_id: dict(states) for zone_id, states in before.items()}
@@ -110,7 +110,7 @@ def _resting(zone: Zone) -> bool:
 
 
 def _note(pool: Pool | None, differences: Sequence[Difference], states: dict[str, PeerState], now: int) -> bool:
-    """Take what was seen into the states; whether any of it is of a peer of the pool."""
+    """Write the differences into the states; return whether any of them is of a peer of the pool."""
     members = {peer.id for peer in peers(pool)} if pool else set()
     seen = [each for each in differences if each.peer_id in members]
     for each in seen:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Catalog zones (RFC 9432): a pool's list of its zones, kept as ordinary RRsets of a zone of ours.
+"""Catalog zones (RFC 9432): a pool's list of its zones, stored as ordinary RRsets of a zone of type CATALOG.
 
 A member is one PTR RRset, `<zone id>.zones.<catalog>`, written in the transaction that creates or deletes the
-member, so that the list can never say anything else than the table, and a change of it is one small IXFR.
+member, so that the list always agrees with the table of zones, and a change of it is one small IXFR.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from redesignate.store.unit import Work
 from redesignate.wire.rrset import pack
 
 NOT_THE_POOLS = 2**31 - 1
-"""As the apex version of a catalog: its NS set is not its pool's to refresh."""
+"""The apex version of every catalog zone: its NS set does not follow the pool's and is never refreshed."""
 
 
 def _member(catalog: Zone, zone_id: str, name: str) -> Held:
@@ -51,7 +51,7 @@ def add_member(work: Work, pool: Pool, zone: Zone) -> None:
 
 
 def remove_member(work: Work, zone: Zone) -> None:
-    """Strike a zone from its pool's catalog, if it is listed there."""
+    """Remove a zone from its pool's catalog, if it is listed there."""
     catalog = work.zones.catalog_of([zone.pool_id], lock=True).get(zone.pool_id)
     if catalog is None:
         return
@@ -64,9 +64,9 @@ def remove_member(work: Work, zone: Zone) -> None:
 
 
 def keep(work: Work, pool: Pool) -> None:
-    """Make the pool's catalog zone what its settings say: created with every member, its refresh changed, or deleted.
+    """Make the pool's catalog zone as its settings say: create it with every member, change its refresh, or delete it.
 
-    Cost   grows with the pool where a catalog is made; else constant
+    Cost   grows with the pool where a catalog is made; otherwise constant
     """
     found = work.zones.catalog_of([pool.id], lock=True).get(pool.id)
     if found is not None and (pool.catalog is None or found.name != pool.catalog.name):

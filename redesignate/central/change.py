@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a zone moves on: rows, counts, serial, journal and outbox in the change's own transaction, and in this one place.
+"""Applies edits: this module alone writes a change's rows, counts, serial, journal and outbox, in one transaction.
 
-The zone's row is held by whoever calls this, so that writers queue; the row is compared all the same when it is written
+The caller holds the lock on the zone's row, so that writers queue; the row is compared all the same when it is written
 (see `store.zones.advance`). One edit is one revision, one serial, one journal row and one row of the outbox.
 """
 
@@ -24,14 +24,14 @@ from redesignate.wire.rrset import retime
 from redesignate.wire.rrset import soa as soa_blob
 
 JOURNAL_ENTRY_MAX = 4 * 2**20
-"""A difference larger than this (octets) is not kept: whoever is older transfers the zone whole."""
+"""A difference larger than this (octets) is not kept: a server with an older serial transfers the whole zone."""
 BULK = 1000
-"""RRsets that are written with one statement."""
+"""The number of RRsets that one statement writes."""
 
 
 @dataclass(slots=True)
 class _Sum:
-    """What an edit's changes add up to. `full`: the difference is not kept."""
+    """The sum of an edit's changes. `full`: the difference is not kept."""
 
     edit: Edit
     full: bool
@@ -42,10 +42,10 @@ class _Sum:
     added: list[bytes] = field(default_factory=list)
     octets: int = 0
     untimed: set[str] = field(default_factory=set)
-    """RRsets that take the zone's TTL and are counted already."""
+    """Ids of RRsets that take the zone's TTL and are counted already."""
 
     def count(self, change: Change) -> None:
-        """Take one change in."""
+        """Add one change to the sum."""
         before, after = change
         gone = come = b""
         ttl = self.edit.zone.ttl
@@ -71,11 +71,11 @@ class _Sum:
 
 
 def apply(work: Work, caller: Caller | None, *edits: Edit) -> tuple[Zone, ...]:
-    """Write edits, each of another zone; the zones as they are then.
+    """Write edits, each of a different zone; return the zones as they are afterwards.
 
-    The changes that an edit holds are written with those of all the others, in one statement a table and kind; those
-    that come one after another a thousand at a time. An edit of which nothing was ever seen in DNS, and that sets
-    nothing of the zone, only has its RRsets counted: no revision, no serial.
+    The changes that the edits hold in memory are written together, with one statement per table and kind; those of
+    `more` are written a thousand at a time. Where an edit changes nothing that is visible in DNS and sets nothing of
+    the zone, its RRsets are only counted: the zone gets no new revision and no new serial.
 
     Raises Stale; IntegrityError where a name and type, or a new zone's name, is taken.
     Cost   two to four statements, two for each zone, three at the end of the transaction
@@ -90,7 +90,7 @@ def apply(work: Work, caller: Caller | None, *edits: Edit) -> tuple[Zone, ...]:
 
 
 def _write(work: Work, changes: Sequence[tuple[_Sum, Change]]) -> None:
-    """Write RRsets: what goes first, so that its name and type are free for what comes."""
+    """Write RRsets: deletions come first, so that their names and types are free for the new ones."""
     gone: list[str] = []
     changed: list[Held] = []
     new: list[Held] = []
@@ -147,8 +147,8 @@ def _published(work: Work, caller: Caller | None, one: _Sum) -> Zone:
 
 
 def _advanced(work: Work, one: _Sum) -> Zone:
-    """Write the zone one revision and one serial further, PENDING. Grows with the zone where its TTL changes, for with
-    it changes every RRset that has none of its own."""
+    """Write the zone with the next revision and serial, PENDING. The cost grows with the zone where its TTL changes,
+    because every RRset without a TTL of its own changes with it."""
     edit, before = one.edit, one.edit.zone
     after = replace(
         before,
@@ -173,11 +173,11 @@ def _advanced(work: Work, one: _Sum) -> Zone:
 
 
 def queue(work: Work, zone: Zone, earlier: Sequence[Zone] = ()) -> None:
-    """Have the zone's servers told of its newest revision, once this transaction is committed.
+    """Queue the zone's newest revision for its servers, once this transaction is committed.
 
-    What servers still owe to an earlier zone of the name is this one's business from now on. A worker that is deleting
-    the earlier zone at this moment must not hit this one, so nobody may begin before it lets go of that: it is asked to
-    at once (`central/work.py`), and its lease bounds the wait.
+    Work that is still queued for an earlier zone of the name passes to this zone. A worker that is deleting the earlier
+    zone at this moment must not delete this one, so no worker may begin before that one releases its work: it is asked
+    to at once (`central/work.py`), and its lease bounds the wait.
     """
     if zone.waiting:
         return

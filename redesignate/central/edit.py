@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An edit of a zone is a value: what is to be there, what is to be gone, which facts of the zone change.
+"""An edit of a zone is a value: it lists the RRsets to store, the RRsets to delete, and the zone's members that change.
 
-Nothing here reads or writes anything. Whoever wants a zone changed makes an `Edit` of it, or lets `difference` find
-one, and hands it to `change.apply`, which alone writes rows, counts, serial, journal and outbox. Whatever lies between
-wish and writing is a function from edit to edit.
+Nothing here reads or writes the database. A caller that wants to change a zone makes an `Edit`, or lets `difference`
+find the changes, and passes it to `change.apply`, which alone writes rows, counts, serial, journal and outbox. Every
+step in between is a function from edit to edit.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from redesignate.model.zone import Zone
 
 W = TypeVar("W")
 Key = tuple[str, str]
-"""Owner name and type: what an RRset is known by within its zone."""
+"""Owner name and type, which identify an RRset within its zone."""
 
 
 class Change(NamedTuple):
-    """One RRset before and after; None: it is not there. Both have one id, name and type."""
+    """One RRset before and after; None where it does not exist. Both have the same id, name and type."""
 
     before: Held | None
     after: Held | None
@@ -30,19 +30,19 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Edit:
-    """What is to become of one zone, whose row is held.
+    """The changes of one zone, whose row is locked.
 
-    zone     as it is stored; of a new zone (`is_new`): as it will be
+    zone     as it is stored; for a new zone (`is_new`), as it will be
     now      µs
-    changes  by id, so that an RRset is in one change only, and its `before` is what is stored: put after put is the
-             last one, put after drop a change, drop after put what the drop alone would have been, and nothing at all
-             where the RRset was not stored. Of what is dropped the name and type are free for what is put
+    changes  by id, so that each RRset is in one change only, and its `before` is the stored RRset: of several puts the
+             last one counts, a put after a drop is a change, a drop after a put is the drop alone, and no change at all
+             where the RRset was not stored. The name and type of a dropped RRset are free for one that is put
     more     further changes that are never all in memory, each id once and none of `changes`; ordered by name and type
     fields   members of the zone that change. The serial rises by itself unless it is among them
-    touched  the zone moves on to a next revision even if nothing of it is seen in DNS
-    apex_version  of the pool's NS records that this brings the zone to; None: it stays
-    earlier  zones of the name that the pool had before, where the servers have not been told of this one yet
-    ahead    the RRsets are stored and counted, and a later edit publishes them: for a zone that nobody serves yet
+    touched  the zone gets a new revision even if nothing that changes is visible in DNS
+    apex_version  version of the pool's NS records that the zone has after this edit; None where it stays
+    earlier  zones of the name that the pool had before, where the servers do not know of this one yet
+    ahead    the RRsets are stored and counted, and a later edit publishes them: for a zone that no server has yet
     """
 
     zone: Zone
@@ -58,7 +58,7 @@ class Edit:
     fields: dict[str, Any] = field(default_factory=dict)
 
     def put(self, wanted: Held, over: Held | None = None) -> Held:
-        """Have an RRset there, in the place of `over` where it is stored already; as it will be stored."""
+        """Store an RRset, or replace the stored RRset `over` by it; return it as it will be stored."""
         known = self.changes.get(wanted.id)
         before = known.before if known else over
         after = self.stamped(wanted, before)
@@ -66,7 +66,7 @@ class Edit:
         return after
 
     def drop(self, stored: Held) -> None:
-        """Have an RRset gone."""
+        """Delete a stored RRset."""
         known = self.changes.get(stored.id)
         if known is None:
             self.changes[stored.id] = Change(stored, None)
@@ -76,12 +76,12 @@ class Edit:
             self.changes[stored.id] = Change(known.before, None)
 
     def set(self, **fields: Any) -> None:
-        """Have these members of the zone changed. Without any: have it move on to its next revision all the same."""
+        """Change these members of the zone. Without any, the zone gets a new revision all the same."""
         self.fields.update(fields)
         self.touched = True
 
     def stamped(self, wanted: Held, before: Held | None) -> Held:
-        """The RRset with revision, version and times of this edit. What is not served has no part in a revision."""
+        """The RRset with this edit's revision, version and times. An RRset that is not served gets no new revision."""
         served = wanted.records or (before is not None and before.records)
         revision = self.zone.revision + 1 if served and not self.is_new else self.zone.revision
         key = order_key(wanted.name, self.zone.name) if wanted.records or wanted.type == "SOA" else None
@@ -102,9 +102,10 @@ class Edit:
 def difference(
     stored: Iterable[Held], wanted: Iterable[tuple[Key, W]], same: Callable[[Held, W], bool]
 ) -> Iterator[tuple[Held | None, tuple[Key, W] | None]]:
-    """What makes of the stored RRsets the wanted ones: pairs of which the first is to go, or to become the second.
+    """Compare the stored RRsets with the wanted ones: pairs (stored, wanted) that differ; None where one is missing.
 
-    Both come in the order of name and type, each once, and are never held whole: so may the result be used.
+    Both inputs are ordered by name and type, have each key once, and are never all in memory; the result may be read
+    in the same way.
     """
     left, right = iter(stored), iter(wanted)
     have, want = next(left, None), next(right, None)
@@ -122,10 +123,10 @@ def difference(
 
 
 def inverse(edit: Edit, zone: Zone, now: int) -> Edit:
-    """The edit that takes this one back, for the zone as it is now: what it put is gone, what it dropped is there
-    again under its id, what it changed is as it was. Not of an edit whose changes were never all in memory.
+    """The edit that reverts this one, for the zone as it is now: it deletes what was added, restores what was deleted
+    under its id, and restores what was changed. Not for an edit whose changes were never all in memory.
 
-    What others did since to the same RRsets is theirs: look at it before you apply this.
+    It overwrites later changes of the same RRsets: check for those before you apply it.
     """
     back = Edit(zone, now, apex_version=edit.apex_version)
     for before, after in edit.changes.values():

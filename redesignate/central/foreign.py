@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serials that a server serves and that we never published: after a restored backup, or an edit on the server itself.
+"""Handles foreign serials, which a server serves and which were never published here.
 
-Such a branch is not our zone, whatever its number. A server that holds a newer one would take no transfer of ours any
-more (RFC 1982), so our serial jumps past it, as an ordinary revision with its journal row.
+They come from a restored backup, or from an edit on the server itself. Such content is not our zone, whatever its
+serial. A server that holds a newer serial would accept no transfer from us any more (RFC 1982), so our serial jumps
+past it, as an ordinary revision with its journal row.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from redesignate.model.zone import Zone, ZoneType
 from redesignate.store.unit import Work
 
 JUMPS, JUMPS_WITHIN = 3, 3600 * SECOND
-"""A zone jumps at most so often in this time (µs). A server that always claims something newer, by fault or by malice,
-can move the serial on a few times an hour and no more; it stays reported as not serving the zone. Several servers with
-branches of their own need a jump each at worst."""
+"""The most jumps of a zone in this time (µs). A server that always claims a newer serial, by fault or by malice, can
+raise the serial only a few times an hour; it stays reported as not serving the zone. Several servers with foreign
+serials of their own need one jump each at worst."""
 JUMP = operator("serial-jump")
-"""The journal's author of a jump, by which jumps are counted."""
+"""The author of a jump in the journal, by which jumps are counted."""
 
 
 def unknown(work: Work, zones: Mapping[str, Zone], seen: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
-    """Those of these (zone, serial) pairs that we never published: neither now nor by the journal.
+    """Return those of these (zone, serial) pairs that were never published, neither now nor according to the journal.
 
-    Cost   one query where some serial is an earlier one than the zone's, none else
+    Cost   one query where some serial is earlier than the zone's, otherwise none
     """
     others = {(zone_id, serial) for zone_id, serial in seen if serial != zones[zone_id].serial}
     later = {pair for pair in others if newer(pair[1], zones[pair[0]].serial)}
@@ -37,11 +38,11 @@ def unknown(work: Work, zones: Mapping[str, Zone], seen: Iterable[tuple[str, int
 
 
 def jump(work: Work, zone: Zone, serials: Iterable[int], *, limited: bool = True) -> Zone | None:
-    """Move the zone's serial past these, as one revision; the zone after it, or None where it has to stay.
+    """Raise the zone's serial past these, as one revision; return the zone after it, or None where the serial stays.
 
-    It stays where none of them comes after it; where it has jumped JUMPS times of late (unless not `limited`: an
-    operator asks); and in a SECONDARY zone, whose serial is its primary's.
-    Call under the zone's lock, the zone as its row is. Cost  five statements
+    It stays where none of them comes after it; where it has jumped JUMPS times within JUMPS_WITHIN (unless not
+    `limited`: an operator asks); and in a SECONDARY zone, whose serial is its primary's.
+    Call under the zone's lock, with the zone as its row is. Cost  five statements
     """
     newest = zone.serial
     for serial in serials:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SECONDARY zones and their primaries: when they are asked, what is done with the answer (RFC 1034 §4.3.5, RFC 1996).
+"""SECONDARY zones: when their primaries are queried, and how the result is stored (RFC 1034 §4.3.5, RFC 1996).
 
-Each function is one transaction. Why nothing stale wins: content counts only from who holds the zone's lease and only
-upon the serial that it set out from, both compared under the zone's lock; other primaries take the lease away.
+Each function is one transaction. No stale content wins: content counts only from the worker that holds the zone's
+lease, and only if the zone still has the serial that the worker started from. Both are compared under the zone's lock,
+and a change of the primaries revokes the lease.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ from redesignate.store.zones import Counts
 log = events(__name__)
 
 REFRESH_S = (60, 28 * 86400)
-"""Seconds that a primary may ask for: one of each second would keep a worker busy."""
+"""Lowest and highest refresh (seconds) that a primary may set: a refresh each second would keep a worker busy."""
 RETRY_S = (10, 14 * 86400)
 FIRST_RETRY_S = 60
-"""The longest pause before a zone is tried again that was never fetched: somebody waits for it."""
+"""The longest pause (seconds) before a zone that was never fetched is retried: a user waits for it."""
 WORDS = 255
 RRSETS_A_SECOND = 1000
-"""A zone that users have fetched again and again is fetched no faster than this, and tiny zones as often as they ask:
-one of 60,000 RRsets once a minute."""
+"""The highest rate of repeated transfers that users request: a zone of 60,000 RRsets is fetched once a minute at most,
+a tiny one as often as they ask."""
 
 
 def transfer_zone(rules: Rules, work: Work, command: TransferZone) -> None:
-    """Have a SECONDARY zone fetched now, whatever its serial. Raises ZoneNotFound, Forbidden, BadInput."""
+    """Request a transfer of a SECONDARY zone now, whatever its serial. Raises ZoneNotFound, Forbidden, BadInput."""
     zone, counts = locked(work, command.caller, command.zone_id)
     rules.policy.may("xfr_zone", command.caller, target_of(zone))
     if zone.type is not ZoneType.SECONDARY:
@@ -53,20 +54,20 @@ def transfer_zone(rules: Rules, work: Work, command: TransferZone) -> None:
 
 
 def begin_watch(work: Work, zone: Zone) -> None:
-    """A new SECONDARY zone: ask its primaries at once. One statement."""
+    """Schedule a new SECONDARY zone, whose primaries are queried at once. One statement."""
     work.inbound.add(zone.id, work.now)
     work.hints.append(inbound_hint(zone.id))
 
 
 def primaries_changed(work: Work, zone: Zone) -> None:
-    """Ask the new primaries at once; what the former ones are sending just now no longer counts. Two statements."""
+    """Query the new primaries at once; a running transfer from the former ones no longer counts. Two statements."""
     work.inbound.revoke(zone.id)
     work.inbound.wish([zone.id], work.now, forced=True)
     work.hints.append(inbound_hint(zone.id))
 
 
 def notified(_rules: Rules, work: Work, command: NotifiedInbound) -> int:
-    """Primaries say that these zones have changed; how many are looked at. One statement an address."""
+    """Schedule the zones for which primaries sent NOTIFY; return how many. One statement per address."""
     by_address: dict[str, list[str]] = {}
     for zone_id, address in command.zones:
         by_address.setdefault(address[:64], []).append(zone_id)
@@ -75,12 +76,12 @@ def notified(_rules: Rules, work: Work, command: NotifiedInbound) -> int:
 
 
 def due(_rules: Rules, work: Work, command: DueInbound) -> tuple[str, ...]:
-    """SECONDARY zones to be looked at now that nobody holds, the longest due first. One query."""
+    """List SECONDARY zones that are due and not leased, the longest due first. One query."""
     return work.inbound.due(work.now, command.limit)
 
 
 def begin(_rules: Rules, work: Work, command: BeginInbound) -> tuple[InboundTask, ...]:
-    """Lease zones and say how to look at each. At most four statements for all."""
+    """Lease zones and return how to query each. At most four statements for all."""
     rows = work.inbound.lease(command.worker, command.zone_ids, work.now, work.now + int(command.lease_s * SECOND))
     if not rows:
         return ()
@@ -103,9 +104,9 @@ def begin(_rules: Rules, work: Work, command: BeginInbound) -> tuple[InboundTask
 
 
 def report(rules: Rules, work: Work, command: Unpacked) -> None:
-    """Take in what came of a look. From one that does not hold the zone any longer nothing is taken.
+    """Store the result of a query or transfer; a worker that no longer holds the zone's lease changes nothing.
 
-    Cost  five statements where nothing is new; a fetched zone is read once, and as much written as differs.
+    Cost  five statements where nothing is new; a fetched zone is read once, and only what differs is written.
     """
     outcome = command.said.outcome
     found = work.zones.lock(outcome.zone_id)
@@ -118,7 +119,7 @@ def report(rules: Rules, work: Work, command: Unpacked) -> None:
         after = _judged(rules, work, found, after, command)
         if row.asked == outcome.asked:
             after = replace(after, notified_by=None)
-        else:  # somebody has wished for another look since this one began
+        else:  # another query was requested since this one began
             after = replace(after, due_at=row.due_at, forced=row.forced)
     work.inbound.save(row, after)
     if after.due_at <= work.now:
@@ -145,7 +146,7 @@ def _judged(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, 
 
 
 def _in_touch(rules: Rules, work: Work, zone: Zone, row: Inbound) -> Inbound:
-    """A primary has answered: the copy is good for another `expire` seconds, and is served again if it had expired."""
+    """A primary has answered: the copy is valid for another `expire` seconds, and is served again if it had expired."""
     pause = _within(zone.refresh, REFRESH_S) * rules.random.uniform(0.9, 1.0)
     row = replace(row, due_at=work.now + int(pause * SECOND), expires_at=work.now + zone.expire * SECOND, forced=False)
     if row.loaded or zone.transferred_at is None:
@@ -156,7 +157,7 @@ def _in_touch(rules: Rules, work: Work, zone: Zone, row: Inbound) -> Inbound:
 
 
 def _revive(work: Work, zone: Zone, again: Zone) -> None:
-    """Have the servers told anew of a copy that had expired: they may have dropped theirs. Nothing of it changed."""
+    """Queue a copy that had expired for its servers again, unchanged: they may have dropped theirs."""
     work.zones.advance(zone, again)
     queue(work, again)
 
@@ -178,14 +179,14 @@ def _failed(rules: Rules, work: Work, zone: Zone, row: Inbound, why: str | None)
 
 
 def _expired(work: Work, zone: Zone, row: Inbound) -> Inbound:
-    """The copy is too old to be true (RFC 1035 §3.3.13): ERROR, and mdns answers SERVFAIL until a primary is back."""
+    """Mark the copy as expired (RFC 1035 §3.3.13): ERROR, and mdns answers SERVFAIL until a primary answers again."""
     log.error("zone expired", zone=zone.id, name=zone.name, why=row.error)
     work.zones.settle(zone, replace(zone, status=Status.ERROR, action=Action.NONE))
     return replace(row, loaded=False)
 
 
 def sweep(_rules: Rules, work: Work, command: SweepInbound) -> int:
-    """What no worker did: let copies expire, hint at zones that are due. Two queries, four an expired zone."""
+    """Do what no worker did: expire copies and hint at due zones. Two queries, four for each expired zone."""
     old = work.inbound.expired(work.now, command.first_shard, command.last_shard, command.limit)
     for zone_id in old:
         found, row = work.zones.lock(zone_id), work.inbound.get(zone_id)
@@ -203,7 +204,7 @@ def _within(seconds: int, limits: tuple[int, int]) -> int:
 
 
 def _words(text: str | None) -> str | None:
-    """A server's own words, maybe, as they fit in a row."""
+    """A text that may come from a server, made printable and cut to fit in a row."""
     return text and "".join(c if c.isprintable() else "?" for c in text)[:WORDS]
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker's report brought, made ready before the transaction that publishes it, so that this one is short.
+"""Prepares the zone in a worker's report before the transaction that publishes it, so that the transaction is short.
 
-A zone is taken apart and its new records are read outside of any transaction. A large zone that nobody serves yet is
-stored a few RRsets at a time, so that other writers get their turn between (SQLite has one writer at a time).
+The zone is unpacked and its new records are parsed outside of any transaction. A large zone that no server has yet is
+stored a few RRsets at a time, so that other writers get their turn in between (SQLite has one writer at a time).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from redesignate.store.unit import Store, Work
 from redesignate.store.zones import Counts
 
 AHEAD = 500
-"""RRsets that are stored in one transaction before the zone is published."""
+"""The number of RRsets that one transaction stores before the zone is published."""
 
 
 def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
-    """Take apart what a report brought and read what is new in it.
+    """Unpack the zone in a report and parse what is new in it.
 
-    Cost  two queries; 20 µs a record that is new, 3 µs one that is known. A zone of more than AHEAD RRsets that was
+    Cost  two queries; 20 µs for each new record, 3 µs for each known one. For a zone of more than AHEAD RRsets that was
           never fetched: a transaction of nine statements for each AHEAD
     """
     outcome = said.outcome
@@ -43,7 +43,7 @@ def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
         return Unpacked(worker=said.worker, said=said)
     _, zone = store.look(lambda work: work.zones.get(outcome.zone_id))
     if zone is None:
-        return Unpacked(worker=said.worker, said=said, why="the zone is gone")
+        return Unpacked(worker=said.worker, said=said, why="the zone is deleted")
     try:
         content = read(zone.name, inflate(outcome.content, rules.settings.xfr_max_bytes))
         _, pairs = store.look(lambda work: list(differing(work.rrsets.walk(outcome.zone_id), content)))
@@ -59,9 +59,9 @@ def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
 
 
 def _load(store: Store, said: ReportInbound, content: Content, pairs: Sequence[Pair]) -> None:
-    """Store all but the last AHEAD; what is published is the difference from what is stored then.
+    """Store all but the last AHEAD pairs; the transaction that publishes the zone writes what still differs then.
 
-    Only the holder of the zone's lease changes what it holds, so that the pairs stay true while the lease does.
+    Only the holder of the zone's lease changes its content, so the pairs stay valid while the lease is held.
     """
     for at in range(0, len(pairs) - AHEAD, AHEAD):
         some = pairs[at : at + AHEAD]

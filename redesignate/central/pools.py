@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pools: what the operator's file says becomes what is stored, and the zones that depend on it are looked at again."""
+"""Pools: the stored pool is made as the operator's file says, and the zones that depend on it are queued again."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from redesignate.model.work import Role
 from redesignate.store.unit import Work
 
 ADDRESSING = ("host", "port", "rndc_host", "rndc_port", "view", "api_endpoint")
-"""Options that say which server a target is; while they stay, the target keeps its id and what is known of it."""
+"""Options that identify a target's server; while they stay the same, the target keeps its id and its state."""
 
 
 def list_pools(rules: Rules, work: Work, command: ListPools) -> Page[Pool]:
-    """A page of pools. Raises Forbidden, MarkerNotFound."""
+    """Return a page of pools. Raises Forbidden, MarkerNotFound."""
     rules.policy.may("find_pools", command.caller, {})
     page = work.pools.listed(command.query)
     if page is None:
@@ -36,7 +36,7 @@ def list_pools(rules: Rules, work: Work, command: ListPools) -> Page[Pool]:
 
 
 def get_pool(rules: Rules, work: Work, command: GetPool) -> Pool:
-    """One pool. Raises Forbidden, PoolNotFound."""
+    """Return one pool. Raises Forbidden, PoolNotFound."""
     rules.policy.may("get_pool", command.caller, {})
     pool = work.pools.get(command.pool_id)
     if pool is None:
@@ -45,10 +45,10 @@ def get_pool(rules: Rules, work: Work, command: GetPool) -> Pool:
 
 
 def apply_pool(rules: Rules, work: Work, command: ApplyPool) -> Pool:
-    """Make the stored pool as the spec says, found by id, else by name; create it where there is none. Idempotent.
+    """Make the stored pool, found by id or else by name, as the spec says; create it where none exists. Idempotent.
 
-    Peers that stay keep their ids and all that is known of them. Where peers changed, every zone of the pool is
-    queued; where NS records changed, every zone's apex is out of date and `refresh_apexes` mends it step by step.
+    Peers that stay keep their ids and states. Where peers changed, every zone of the pool is queued; where NS records
+    changed, every zone's apex is out of date and `refresh_apexes` updates it step by step.
     Raises Forbidden, InvalidObject, LastServerKept, DuplicatePool.
     """
     caller, spec = command.caller, command.spec
@@ -106,18 +106,18 @@ def _check_servers(spec: PoolSpec) -> None:
     for given in spec.nameservers or ():
         host, port = given.get("host"), given.get("port") or 53
         if not host or not isinstance(host, str) or not isinstance(port, int) or not 1 <= port <= 65535:
-            raise InvalidObject(f"nameservers: {host}, port {port}, is no host with a port of 1 to 65535")
+            raise InvalidObject(f"nameservers: {host}, port {port}, is not a host with a port between 1 and 65535")
         if (host, port) in seen:
-            raise InvalidObject(f"nameservers: {host}, port {port}, stands there twice")
+            raise InvalidObject(f"nameservers: {host}, port {port}, is listed twice")
         seen.add((host, port))
     primaries = [at for target in spec.targets or () for at in target.primaries]
     for host, port in (*primaries, *(spec.also_notifies or ())):
         if not host or not 1 <= port <= 65535:
-            raise InvalidObject(f"targets and also_notifies: {host}, port {port}, is no host with a port of 1 to 65535")
+            raise InvalidObject(f"targets, also_notifies: {host}, port {port}, is not a host with a port of 1 to 65535")
 
 
 def _merged(stored: Pool, spec: PoolSpec) -> Pool:
-    """The stored pool with what the spec gives; a part that is absent stays. A catalog without a name takes it away."""
+    """The stored pool with the spec's values; absent parts stay as they are. A catalog without a name removes it."""
     after = replace(stored, name=spec.name)
     if spec.description is not None:
         after = replace(after, description=spec.description)
@@ -159,7 +159,7 @@ def _key(kind: str, options: dict[str, str]) -> tuple[object, ...]:
 
 
 def _target(given: TargetSpec, kept: dict[tuple[object, ...], list[str]]) -> Target:
-    """Of several targets with the same address each takes the next of their ids."""
+    """The target of a spec; of several with the same address, each takes the next of the stored ids."""
     known = kept.get(_key(given.type, given.options))
     return Target(
         id=known.pop(0) if known else new_id(),
@@ -172,8 +172,8 @@ def _target(given: TargetSpec, kept: dict[tuple[object, ...], list[str]]) -> Tar
 
 
 def _forget_peers(work: Work, before: Pool, after: Pool) -> None:
-    """Drop what was known of peers that left, and of targets that must be told of every zone again: their primaries
-    changed, or they had the zones from a catalog that is gone."""
+    """Delete the states of removed peers, and of targets on which every zone must be configured again: those whose
+    primaries changed, or that had the zones from a catalog that is removed."""
     left = {peer.id for peer in peers(before)}
     left -= {peer.id for peer in peers(after)}
     kept = {target.id: target for target in before.targets}
@@ -198,7 +198,7 @@ def delete_pool(rules: Rules, work: Work, command: DeletePool) -> None:
 
 
 def roles(pool: Pool) -> dict[str, tuple[Role, str]]:
-    """Each peer's role and address, by id."""
+    """Return each peer's role and address, by id."""
     found = {
         target.id: (
             Role.TARGET,

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions that come over a broker: too late, or twice.
+"""Handles questions that arrive over a broker too late, or twice.
 
-A question waits on its way, and the process that took it up may be stopped in the middle of it, for any time. So it is
-carried out only before its `until`, by the database's clock, which every host asks; the comparison is the last thing
-that its transaction does, and it holds its locks until then. And its id and answer are kept with the change: asked a
-second time, over a connection that broke, the second asking gets the first one's answer.
+A question may wait on its way, and the process that works on it may be stopped in the middle of it, for any time. So it
+is carried out only before its `until`, by the database's clock, which all hosts share; the comparison is the last step
+of the transaction, which holds its locks until then. The question's id and answer are stored with the change: when it
+is sent a second time, after its connection broke, the second one gets the answer of the first.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from redesignate.store.unit import Store, Work
 from redesignate.threads.deadline import TooLate, asking, uptime
 
 CLOCK_S = 60.0
-"""A look at the database's clock is good for so long: rates differ by nothing that matters."""
+"""A reading of the database's clock is used for so long: the clocks drift too little in this time to matter."""
 
 NOT_KEPT = b""
 """Stands for an answer that holds secrets."""
 
 
 class Questions:
-    """Central as a broker's other side asks it. Safe for use from many threads."""
+    """Central, for questions that arrive over a broker. Safe for use from many threads."""
 
     def __init__(self, service: CentralService, store: Store) -> None:
         self._service = service
@@ -40,7 +40,7 @@ class Questions:
         self._clock: tuple[int, float] | None = None
 
     def carry(self, command: Command[Any], asked: Asked) -> Any:
-        """The answer to one question; `Kept` where it was kept with the change.
+        """Carry out one question and return its answer, as `Kept` where it is stored with the change.
 
         Raises its Problem; TooLate where it came too late, and then it is not carried out.
         """
@@ -62,10 +62,10 @@ class Questions:
                 return self._refused(asked.id, problem)
 
     def together(self, questions: Sequence[tuple[Command[Any], Asked]]) -> list[codec.Kept]:
-        """Answers to writing commands in one transaction, each seeing what those before it did; kept with the changes.
+        """Answer writing commands in one transaction; each sees what the earlier ones did. Stores the answers with it.
 
-        Raises what the first to fail raises, and then none was carried out: Repeated where one is carried out already,
-        TooLate; Unavailable where it is not known whether they were.
+        Raises what the first failing command raises, and then none was carried out: Repeated where one is carried out
+        already, TooLate; Unavailable where it is not known whether they were.
         """
 
         made: list[codec.Kept] = []
@@ -88,14 +88,14 @@ class Questions:
             with asking(first):
                 self._service.together([command for command, _ in questions], keep=keep)
         except TooLate:
-            self._clock = None  # the asker reckons with another time than the database's: it hears that next
+            self._clock = None  # the caller's estimate of the database's time is wrong: the next answer corrects it
             raise
         if looked:
             self._clock = looked[-1], uptime()
         return made
 
     def clock(self) -> int:
-        """A moment that the database's clock (µs) has only just passed. One query where nobody looked lately."""
+        """Return a moment that the database's clock (µs) has only just passed. One query where the last is too old."""
         kept = self._clock
         if kept is None or uptime() - kept[1] > CLOCK_S:
             found = self._store.look(lambda work: store.Questions(work.conn).now())[1]
@@ -103,23 +103,23 @@ class Questions:
         return kept[0] + int((uptime() - kept[1]) * SECOND)
 
     def _in_time(self, asked: Asked) -> None:
-        """Raise TooLate where that is certain already: no transaction is begun for it."""
+        """Raise TooLate where the question certainly is too late, so that no transaction is begun for it."""
         asked.deadline.check()
         if asked.until is not None and self._clock is not None and self.clock() > asked.until:
             self._clock = None
             raise TooLate("The request came too late and was not carried out; retry.")
 
     def _found(self, ident: str) -> codec.Kept | None:
-        """The answer that this question got before. Raises TimedOut where it held a secret and was not kept."""
+        """The answer that this question got before. Raises TimedOut where it held a secret and was not stored."""
         found = self._store.look(lambda work: store.Questions(work.conn).find(ident))[1]
         if found == NOT_KEPT:
             raise TimedOut("The change was made, but its answer was lost on its way: look at the result.")
         return None if found is None else codec.Kept(found)
 
     def _refused(self, ident: str, problem: Problem) -> codec.Kept:
-        """The refusal of a question that was asked before, kept, so that the first asking cannot succeed any more.
+        """Store the refusal of a repeated question, so that the first attempt cannot succeed any more.
 
-        Or the first asking's answer, where it came in between.
+        Returns the refusal, or the first attempt's answer where that was stored in between.
         """
         refusal = codec.Kept(codec.refusal(problem))
         try:
@@ -130,5 +130,5 @@ class Questions:
 
 
 def _unknown() -> codec.Kept:
-    """It was carried out, and its answer is gone: kept for minutes only."""
+    """The refusal of a question that was carried out and whose answer is deleted: it is stored for minutes only."""
     return codec.Kept(codec.refusal(TimedOut("The change was made, but its answer was lost on its way.")))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quotas and limits: the operator's defaults, what was set for a project, and what a change may spend."""
+"""Quotas and limits: the operator's defaults, a project's overrides, and the checks of a change against them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from redesignate.model.quota import NAMES, check
 from redesignate.store.unit import Store, Work
 
 FEW = 50
-"""Records that are read without a thought."""
+"""The number of records that are parsed without a check beforehand."""
 SPELLINGS = 4
-"""Ways to type one record that somebody may have sent together."""
+"""The number of spellings of one record that a request may contain."""
 
 
 def limits(rules: Rules, work: Work, project_id: str | None) -> dict[str, int]:
-    """What the project may hold: its overrides over the defaults. At most one query."""
+    """The project's limits: its overrides over the defaults. At most one query."""
     defaults = dict(rules.settings.quotas)
     if rules.settings.quota_driver == "noop" or project_id is None:
         return defaults
@@ -31,20 +31,20 @@ def limits(rules: Rules, work: Work, project_id: str | None) -> dict[str, int]:
 
 
 def spend_zone(rules: Rules, work: Work, project_id: str, *, rrsets: int) -> None:
-    """Count one zone more for the project, made with so many RRsets. Raises OverQuota. Three statements.
+    """Count one more zone, created with `rrsets` RRsets, for the project. Raises OverQuota. Three statements.
 
-    The count's row is written before it is read, so that two creations cannot both take the last place.
+    The row of the count is written before it is read, so that two creations cannot both take the last place.
     """
     allowed = limits(rules, work, project_id)
     check(allowed, zones=work.quotas.count_zone(project_id, 1), zone_recordsets=rrsets)
 
 
 def weigh(rules: Rules, store: Store, command: CreateRRset | UpdateRRset) -> CreateRRset | UpdateRRset:
-    """The command itself, unless its records are far more than the zone's owner may have in a record set.
+    """Return the command itself, unless it has far more records than the zone's owner may have in a record set.
 
-    They are read in the transaction, with the zone held (on SQLite: the database), and a body of ten thousand takes
-    half a second. So what is over by far is refused before. Records that say the same count once, however they are
-    typed, so that only reading tells the exact number. Two queries, none for a few records. Raises
+    Records are parsed in the transaction, with the zone locked (on SQLite: the database), and a body of ten thousand
+    takes half a second. So a command that is far over the quota is refused before. Equal records count once, however
+    they are spelled, so that only parsing gives the exact number. Two queries, none for a few records. Raises
     ZoneNotFound, OverQuota.
     """
     records = command.new.records if isinstance(command, CreateRRset) else command.change.records
@@ -63,14 +63,14 @@ def weigh(rules: Rules, store: Store, command: CreateRRset | UpdateRRset) -> Cre
 
 
 def get_quotas(rules: Rules, work: Work, command: GetQuotas) -> dict[str, int]:
-    """A project's limits, by default the caller's own. Raises MissingProject, Forbidden."""
+    """Return a project's limits, by default the caller's own. Raises MissingProject, Forbidden."""
     caller = command.caller
     wanted = _project(rules, caller, command.project_id, "get_quotas", {"all_tenants": caller.all_projects})
     return limits(rules, work, wanted)
 
 
 def set_quotas(rules: Rules, work: Work, command: SetQuotas) -> dict[str, int]:
-    """Set some of a project's limits; all of them as they are now. Raises InvalidObject, Forbidden."""
+    """Set some of a project's limits; return all of them as they are now. Raises InvalidObject, Forbidden."""
     given = command.limits
     wanted = settable(rules, command.caller, command.project_id)
     for name, limit in given.items():
@@ -87,12 +87,12 @@ def set_quotas(rules: Rules, work: Work, command: SetQuotas) -> dict[str, int]:
 
 
 def settable(rules: Rules, caller: Caller, project_id: str | None) -> str:
-    """The project whose limits the caller may set. Raises MissingProject, InvalidProject, Forbidden."""
+    """Return the project whose limits the caller may set. Raises MissingProject, InvalidProject, Forbidden."""
     return _project(rules, caller, project_id, "set_quota", {})
 
 
 def reset_quotas(rules: Rules, work: Work, command: ResetQuotas) -> None:
-    """Give a project the defaults again. Raises InvalidProject, Forbidden."""
+    """Reset a project's limits to the defaults. Raises InvalidProject, Forbidden."""
     project_id = command.project_id
     _check_id(project_id)
     rules.policy.may("reset_quotas", command.caller, {"project_id": project_id, "tenant_id": project_id})
@@ -102,7 +102,7 @@ def reset_quotas(rules: Rules, work: Work, command: ResetQuotas) -> None:
 
 def _project(rules: Rules, caller: Caller, project_id: str | None, rule: str, more: Mapping[str, object]) -> str:
     if project_id is None and caller.project_id is None:
-        raise MissingProject("The token names no project, and none was asked for")
+        raise MissingProject("The token has no project, and the request does not name one")
     wanted = project_id if project_id is not None else caller.project_id
     assert wanted is not None
     _check_id(wanted)
@@ -113,16 +113,16 @@ def _project(rules: Rules, caller: Caller, project_id: str | None, rule: str, mo
 
 
 def _check_id(project_id: str) -> None:
-    """No database column holds another; PostgreSQL cannot even be asked about a NUL."""
+    """Refuse an id that does not fit the database's column; PostgreSQL cannot even compare a NUL."""
     if len(project_id) > PROJECT_LENGTH or not project_id.isprintable():
         raise InvalidProject(
-            f"{project_id[:PROJECT_LENGTH]!r} is no project: ids have at most {PROJECT_LENGTH} characters, all of them "
-            "printable"
+            f"{project_id[:PROJECT_LENGTH]!r} is not a project id: ids have at most {PROJECT_LENGTH} characters, "
+            "all of them printable"
         )
 
 
 def get_limits(rules: Rules, work: Work, command: GetLimits) -> dict[str, int]:
-    """What the caller's project may hold, and how long names may be. Open to every caller."""
+    """Return the limits of the caller's project, and how long names may be. Open to every caller."""
     allowed = limits(rules, work, command.caller.project_id)
     settings = rules.settings
     return {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What users do with RRsets. Each function is one transaction; the zone's row is held from its first line on, so that
-quota, CNAME and placement rules cannot race with another writer of the zone."""
+"""The users' operations on RRsets. Each function is one transaction; it holds the zone's row from its first line on, so
+that quota, CNAME and placement rules cannot race with another writer of the zone."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def create_rrset(rules: Rules, work: Work, command: CreateRRset) -> RRset:
 
 
 def get_rrset(rules: Rules, work: Work, command: GetRRset) -> RRset:
-    """One RRset, in the named zone or any that the caller may see. Raises ZoneNotFound, RRsetNotFound, Forbidden."""
+    """Return an RRset of the named zone, or of any that is visible. Raises ZoneNotFound, RRsetNotFound, Forbidden."""
     caller, zone_id, rrset_id = command.caller, command.zone_id, command.rrset_id
     if zone_id is not None:
         zone = visible(caller, work.zones.get(zone_id))
@@ -85,7 +85,7 @@ def get_rrset(rules: Rules, work: Work, command: GetRRset) -> RRset:
 
 
 def list_rrsets(rules: Rules, work: Work, command: ListRRsets) -> Page[RRset]:
-    """A page of a zone's RRsets, or of all that the project made. Raises ZoneNotFound, Forbidden, MarkerNotFound."""
+    """List a zone's RRsets, or all that the project made, by page. Raises ZoneNotFound, Forbidden, MarkerNotFound."""
     caller, zone_id, query = command.caller, command.zone_id, command.query
     rules.policy.may("find_recordsets", caller, own(caller))
     project = None
@@ -100,7 +100,7 @@ def list_rrsets(rules: Rules, work: Work, command: ListRRsets) -> Page[RRset]:
 
 
 def update_rrset(rules: Rules, work: Work, command: UpdateRRset) -> RRset:
-    """Change an RRset; what is not given stays.
+    """Change an RRset; members that are not given stay as they are.
 
     Raises ZoneNotFound, RRsetNotFound, Forbidden, BadInput, InvalidObject, InvalidTTL, OverQuota.
     Cost   one transaction of at most 11 statements.
@@ -123,7 +123,7 @@ def update_rrset(rules: Rules, work: Work, command: UpdateRRset) -> RRset:
 def _changed(
     rules: Rules, caller: Caller, zone: Zone, before: Held, change: RRsetChange, *, records: Sequence[Rdata] | None
 ) -> Held:
-    """The RRset as it is asked for; `records` None: those that it has."""
+    """The RRset as the caller wants it; where `records` is None it keeps those that it has."""
     ttl = before.ttl
     if change.ttl is not UNSET:
         ttl = fields.ttl(rules, caller, change.ttl) if change.ttl is not None else None
@@ -137,7 +137,7 @@ def _changed(
 
 
 def delete_rrset(rules: Rules, work: Work, command: DeleteRRset) -> RRset:
-    """Take an RRset out of its zone. It is gone from the API at once, from the servers when the zone is ACTIVE.
+    """Delete an RRset. The API stops showing it at once; the servers have dropped it when the zone is ACTIVE.
 
     Raises ZoneNotFound, RRsetNotFound, Forbidden, BadInput.
     """
@@ -160,7 +160,7 @@ def delete_rrset(rules: Rules, work: Work, command: DeleteRRset) -> RRset:
 
 
 def found(work: Work, zone: Zone, rrset_id: str) -> Held:
-    """The RRset, if the zone has it. Raises RRsetNotFound."""
+    """Return the RRset of the zone. Raises RRsetNotFound where the zone does not have it."""
     rrset = work.rrsets.held(rrset_id, zone.id)
     if rrset is None:
         raise RRsetNotFound("Could not find RecordSet")
@@ -181,7 +181,7 @@ def check_creatable(rules: Rules, caller: Caller, zone: Zone, name: str | None) 
 
 
 def check_changeable(rules: Rules, caller: Caller, zone: Zone, rrset: Held) -> None:
-    """Raise Forbidden or BadInput where the caller may not change the RRset, whatever in it."""
+    """Raise Forbidden or BadInput where the caller may not change anything of the RRset."""
     _check_writable(zone)
     target = dict(target_of(zone), recordset_id=rrset.id, recordset_project_id=rrset.project_id)
     rules.policy.may("update_recordset", caller, target)
@@ -195,7 +195,7 @@ def check_changeable(rules: Rules, caller: Caller, zone: Zone, rrset: Held) -> N
 
 
 def _check_kept(before: Held, change: RRsetChange) -> None:
-    """A member that cannot change may be sent back as it is."""
+    """Raise InvalidObject where a member that cannot change is sent with another value; its own value is accepted."""
     renamed = change.same_name is not UNSET and not fields.is_name(change.same_name, before.name)
     retyped = change.same_type is not UNSET and change.same_type != before.type
     differing = [name for name, differs in (("name", renamed), ("type", retyped)) if differs]
@@ -204,7 +204,7 @@ def _check_kept(before: Held, change: RRsetChange) -> None:
 
 
 def _check_quota(rules: Rules, work: Work, zone: Zone, counts: Counts, *, rrsets: int, records: int, more: int) -> None:
-    """Charged to the zone's owner. `records`: those of the RRset; `more`: by how many the zone's grow."""
+    """Check the quota of the zone's owner. `records`: the RRset's; `more`: by how many records the zone grows."""
     allowed = quotas.limits(rules, work, zone.project_id)
     wanted = {"recordset_records": records}
     if rrsets:
@@ -215,7 +215,7 @@ def _check_quota(rules: Rules, work: Work, zone: Zone, counts: Counts, *, rrsets
 
 
 def _packed(zone: Zone, name: str, rrtype: str, ttl: int | None, records: Sequence[Rdata]) -> bytes:
-    """The RRset as it is stored and sent. Raises InvalidObject where a record would not fit in a DNS message."""
+    """The RRset in its stored and transmitted form. Raises InvalidObject where a record exceeds a DNS message."""
     try:
         for at, record in enumerate(records):
             if len(record.wire) + len(name) + 12 > MAX_RR:

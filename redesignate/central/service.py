@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Central's one door: which use-case answers which command, in what kind of transaction, and the hints it leaves.
+"""Central's single entry point: it chooses a command's use-case and kind of transaction, and sends the hints.
 
-Each noun's file ends with its `ANSWERS`; this joins them. A reading command runs in a snapshot, a writing one in a
-transaction that the store retries when it loses a race; its hints are sent once it is committed. A hint that is lost
-costs seconds, never the change. `tests/central/test_service.py` holds each use-case's types against its command.
+Each noun's file ends with its `ANSWERS`; this module joins them. A reading command runs in a snapshot, a writing one in
+a transaction that the store retries when it loses a race; its hints are sent once it is committed. A lost hint delays
+the change by seconds and never loses it. `tests/central/test_service.py` compares each use-case's types with those of
+its command.
 """
 
 from __future__ import annotations
@@ -62,12 +63,12 @@ BEFORE: Mapping[type[Command[Any]], Callable[[Rules, Store, Any], Any]] = {
     UpdateRRset: quotas.weigh,
     ReportInbound: loading.unpacked,
 }
-"""What is too much work for a transaction and needs none: done once, before it. What it returns takes the command's
-place, and `ANSWERS` has the use-case for that: a `ReportInbound` is answered as the `Unpacked` that was made of it."""
+"""Steps that take too long for a transaction and need none: each runs once, before it. Its result replaces the command,
+and `ANSWERS` has the use-case of the result: a `ReportInbound` is answered as the `Unpacked` that was made of it."""
 
 
 Keep = Callable[[Work, Sequence[Any]], None]
-"""`keep(unit, answers)`: writes answers down in the transaction of their changes."""
+"""`keep(unit, answers)`: stores the answers in the transaction of their changes."""
 
 
 class CentralService:
@@ -79,7 +80,7 @@ class CentralService:
         self._wake = wake
 
     def dispatch(self, command: Command[R]) -> R:
-        """The command's answer; nothing is committed after this thread's deadline. Raises its Problem."""
+        """Return the command's answer; nothing is committed after this thread's deadline. Raises its Problem."""
         self._check(command)
         given = self._prepared(command)
         use_case = ANSWERS[type(given)]
@@ -94,11 +95,11 @@ class CentralService:
         return answer
 
     def together(self, commands: Sequence[Command[Any]], *, keep: Keep | None = None) -> list[Any]:
-        """Answers to writing commands in one transaction, each seeing what those before it did.
+        """Answer writing commands in one transaction; each sees what the earlier ones did.
 
-        keep   is given all answers, as the last thing of the transaction
+        keep   is called with all answers, as the last step of the transaction
 
-        Raises what the first to fail raises, and then none was carried out; Unavailable where that is not known.
+        Raises what the first failing command raises, and then none was carried out; Unavailable where that is unknown.
         """
         for command in commands:
             if type(command) in READS:
@@ -119,7 +120,7 @@ class CentralService:
             check_switches(self._rules, command.caller)
 
     def _prepared(self, command: Command[Any]) -> Any:
-        """What the use-case gets: the command, or what was made of it before its transaction."""
+        """The argument of the use-case: the command, or what was made of it before its transaction."""
         prepare = BEFORE.get(type(command))
         return command if prepare is None else prepare(self._rules, self._store, command)
 

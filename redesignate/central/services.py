@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which services run where, as they say themselves; membership of groups by lease."""
+"""The states that services report of themselves, and the membership of groups by lease."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redesignate.store.unit import Work
 
 
 def list_services(rules: Rules, work: Work, command: ListServices) -> Page[Service]:
-    """A page of service rows. Raises Forbidden, MarkerNotFound."""
+    """Return a page of service rows. Raises Forbidden, MarkerNotFound."""
     rules.policy.may("find_service_statuses", command.caller, {})
     page = work.services.listed(command.query)
     if page is None:
@@ -31,12 +31,12 @@ def get_service(rules: Rules, work: Work, command: GetService) -> Service:
 
 
 def heartbeat(_rules: Rules, work: Work, command: Heartbeat) -> None:
-    """Write down that a service lives, or that it stops. One statement."""
+    """Record that a service runs, or that it stops. One statement."""
     work.services.beat(command.service_name, command.hostname, command.status, work.now)
 
 
 def check_services(_rules: Rules, work: Work, command: CheckServices) -> int:
-    """Call silent services DOWN, forget stopped ones; how many rows. `forget_s` 0 keeps DOWN ones for ever."""
+    """Mark silent services as DOWN and remove stopped ones; return how many. `forget_s` 0 keeps DOWN ones for ever."""
     silent_s, forget_s = command.silent_s, command.forget_s
     count = 0
     if silent_s is not None:
@@ -47,7 +47,7 @@ def check_services(_rules: Rules, work: Work, command: CheckServices) -> int:
 
 
 def hold_partition(_rules: Rules, work: Work, command: HoldPartition) -> Partition:
-    """Renew a member's lease; its place among those alive."""
+    """Renew a member's lease; return its place among the members whose leases hold."""
     alive = work.members.hold(command.group, command.member, work.now, work.now + int(command.lease_s * SECOND))
     return Partition(index=alive.index(command.member), count=len(alive))
 

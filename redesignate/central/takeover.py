@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A zone's content made what its primary has: the difference alone is written, as one revision."""
+"""Replaces a zone's content by its primary's: only the difference is written, as one revision."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from redesignate.store.zones import Counts
 
 
 def replaced(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, content: Content) -> tuple[Zone, int]:
-    """Make the zone what its primary has and queue it; the zone as it is now, and the primary's serial.
+    """Replace the zone's content by its primary's and queue it; return the zone as it is now, and the primary's serial.
 
-    Ids of RRsets that stay are kept, changed ones too. Charged to the project as any zone's records, within the
-    operator's `xfr_max_…`. Raises Unacceptable, and has written nothing then.
+    RRsets that stay keep their ids, also where they change. The records count against the project's quota as those of
+    any zone, within the operator's `xfr_max_…`. Raises Unacceptable, and then nothing is written.
     Cost  one query for each thousand RRsets of the zone; six statements and some for each thousand that differ.
     """
     zone, counts = found
@@ -59,7 +59,7 @@ def _taken(rules: Rules, work: Work, zone: Zone, content: Content) -> Zone:
     """The zone with the primary's SOA. Raises Unacceptable where the SOA is signed and a row cannot hold it."""
     start = content.start
     if start.email is None and content.signed:
-        raise Unacceptable("the SOA is signed and its mailbox is no mail address that could be stored")
+        raise Unacceptable("the SOA is signed and its mailbox is not a mail address that can be stored")
     return replace(
         zone,
         mname=start.mname,
@@ -74,9 +74,9 @@ def _taken(rules: Rules, work: Work, zone: Zone, content: Content) -> Zone:
 
 
 def _serial(zone: Zone, content: Content) -> int:
-    """The primary's serial, where it comes after ours; else the next of ours, or no server would take the change.
+    """The primary's serial where it is newer than ours; otherwise our next one, or no server would accept the change.
 
-    Raises Unacceptable where the SOA is signed, for then we may not change it.
+    Raises Unacceptable where the SOA is signed, because a signed SOA must not be changed.
     """
     wanted = content.start.serial
     if zone.waiting or newer(wanted, zone.serial):

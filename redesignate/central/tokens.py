@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""API tokens: made, listed and revoked by operators; found by their digest for the API's login."""
+"""API tokens: operators create, list and revoke them; the API's authentication finds them by their digest."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from redesignate.store.tokens import Tokens
 from redesignate.store.unit import Work
 
 USE_GRAIN_S = 3600
-"""`last_used_at` is written at most once in this many seconds: it says whether a token is still in use, no more."""
+"""`last_used_at` is written at most once in this many seconds: it only shows whether a token is still in use."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def list_tokens(rules: Rules, work: Work, command: ListTokens) -> tuple[Token, ...]:
-    """Every token, without its secret, which is not stored. Raises Forbidden."""
+    """List every token, without its secret, which is not stored. Raises Forbidden."""
     rules.policy.may("admin", command.caller, {})
     return Tokens(work.conn).all()
 
@@ -44,7 +44,7 @@ def create_token(rules: Rules, work: Work, command: CreateToken) -> Token:
 
 
 def _fault(command: CreateToken, now: int) -> str | None:
-    """What is wrong with a new token; None where nothing is."""
+    """The fault of a new token; None where it has none."""
     if not (0 < len(command.project_id) <= 36 and command.project_id.isprintable()):
         return "A project id has 1 to 36 characters, all of them printable"
     if bad := [role for role in command.roles if not is_role(role)]:
@@ -59,7 +59,7 @@ def _fault(command: CreateToken, now: int) -> str | None:
 
 
 def revoke_token(rules: Rules, work: Work, command: RevokeToken) -> Token:
-    """Remove a token; what it was. APIs refuse it within seconds. Raises Forbidden, TokenNotFound."""
+    """Remove a token and return it. APIs refuse it within seconds. Raises Forbidden, TokenNotFound."""
     rules.policy.may("admin", command.caller, {})
     found = Tokens(work.conn).get(command.token_id)
     if found is None:
@@ -69,12 +69,12 @@ def revoke_token(rules: Rules, work: Work, command: RevokeToken) -> Token:
 
 
 def find_token(_rules: Rules, work: Work, command: FindToken) -> Token | None:
-    """The token of a digest, expired or not; None where there is none. Asked by the API's login. One query."""
+    """Find the token of a digest, expired or not, for the API's authentication; None where there is none. One query."""
     return Tokens(work.conn).by_digest(command.digest)
 
 
 def note_token_use(_rules: Rules, work: Work, command: NoteTokenUse) -> None:
-    """Remember that a token was used, at most once in USE_GRAIN_S."""
+    """Record that a token was used, at most once in USE_GRAIN_S."""
     Tokens(work.conn).used(command.token_id, work.now, grain=USE_GRAIN_S * SECOND)
 
 

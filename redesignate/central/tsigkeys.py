@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TSIG keys: made and removed by operators, bound to a pool or a zone."""
+"""TSIG keys: operators create and remove them; each is bound to a pool or a zone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from redesignate.store.unit import Work
 
 
 def list_tsigkeys(rules: Rules, work: Work, command: ListTSIGKeys) -> tuple[TSIGKey, ...]:
-    """Every key. Raises Forbidden."""
+    """List every key. Raises Forbidden."""
     rules.policy.may("find_tsigkeys", command.caller, {})
     return work.tsigkeys.all()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the producer has done now and then: overdue work woken again, old rows forgotten, apexes brought up to date."""
+"""The producer's periodic tasks: they hint again at overdue work, delete old rows and bring apexes up to date."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ HINTS = 500
 
 
 def overdue(rules: Rules, work: Work, command: Overdue) -> tuple[str, ...]:
-    """Zones whose work is due since `grace_s` and held by nobody, oldest first. One query.
+    """List zones whose work has been due for `grace_s` and is not leased, oldest first. One query.
 
-    The sweep (`wake`) also finds what a clock that was set back has left waiting for a time far ahead.
+    The sweep (`wake`) also finds work that waits for a time far ahead because a clock was set back.
     """
     before = work.now - int(command.grace_s * SECOND)
     found = work.outbox.overdue(before, command.first_shard, command.last_shard, command.limit)
@@ -31,7 +31,7 @@ def overdue(rules: Rules, work: Work, command: Overdue) -> tuple[str, ...]:
 
 
 def peer_returned(_rules: Rules, work: Work, command: PeerReturned) -> int:
-    """Every zone of the pool that waits for this peer is due now; how many. The first few hundred are hinted at once.
+    """Make every zone of the pool that waits for this peer due now; return how many. Hints at the first HINTS.
 
     Three statements; the sweep finds the rest.
     """
@@ -42,7 +42,7 @@ def peer_returned(_rules: Rules, work: Work, command: PeerReturned) -> int:
 
 
 def purge_zones(_rules: Rules, work: Work, command: PurgeZones) -> int:
-    """Forget zones deleted long ago, with all they held; how many. Those a server has yet to drop are kept."""
+    """Purge zones deleted long ago, with all their rows; return how many. Those a server still has are kept."""
     found = work.zones.purgeable(
         work.now - command.age_s * SECOND, command.first_shard, command.last_shard, command.limit
     )
@@ -55,12 +55,12 @@ def purge_zones(_rules: Rules, work: Work, command: PurgeZones) -> int:
 
 
 def trim_journal(_rules: Rules, work: Work, command: TrimJournal) -> int:
-    """Drop old journal rows; how many. Who asks for an older version gets the zone whole."""
+    """Delete old journal rows; return how many. A server with an older serial then gets the whole zone."""
     return work.journal.trim(work.now - command.age_s * SECOND, command.first_shard, command.last_shard, command.limit)
 
 
 def refresh_apexes(_rules: Rules, work: Work, command: RefreshApexes) -> int:
-    """Bring at most `limit` zones' apexes to their pools' NS records of now; how many were behind. Idempotent."""
+    """Update at most `limit` zones' apexes to their pools' current NS records; return how many. Idempotent."""
     done = 0
     for pool_id, version in work.pools.apex_versions().items():
         for zone_id in work.zones.with_old_apex(pool_id, version, command.limit - done):
@@ -69,7 +69,7 @@ def refresh_apexes(_rules: Rules, work: Work, command: RefreshApexes) -> int:
 
 
 def forget_questions(_rules: Rules, work: Work, command: ForgetQuestions) -> int:
-    """Forget questions that were carried out long ago: nobody asks them again. How many."""
+    """Delete the records of questions carried out long ago, which are not repeated any more; return how many."""
     return Questions(work.conn).forget(command.age_s * SECOND, command.limit)
 
 

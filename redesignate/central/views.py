@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""On which server a zone is, and why not on the others."""
+"""Shows which servers have a zone, and why the others do not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redesignate.store.unit import Work
 
 
 def zone_peers(rules: Rules, work: Work, command: ZonePeers) -> tuple[PeerView, ...]:
-    """Every target and nameserver of the zone's pool with what is known of it. Raises ZoneNotFound, Forbidden."""
+    """List the targets and nameservers of the zone's pool with their states. Raises ZoneNotFound, Forbidden."""
     caller, zone_id = command.caller, command.zone_id
     zone = visible(caller, work.zones.get(zone_id))
     rules.policy.may("get_zone", caller, target_of(zone))
@@ -53,7 +53,7 @@ def _view(zone: Zone, state: PeerState, address: str, *, known: bool) -> PeerVie
 
 
 def _primary(zone: Zone, row: Inbound) -> PeerView:
-    """Where a SECONDARY zone comes from: who answered, or was asked, last; "absent" as long as nothing was fetched."""
+    """The primary of a SECONDARY zone that answered, or was queried, last; "absent" until the zone is fetched."""
     if not row.loaded:
         word = "absent" if zone.transferred_at is None else "expired"
     else:

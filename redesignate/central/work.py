@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What workers ask: what is to be done now, and here is what came of it.
+"""The workers' commands: they lease work, and they report its outcome.
 
-Why no stale state wins: the desired state is read in the transaction that leases the row, a report counts for the
-revision that it names alone, and a zone that moved on meanwhile comes back in the answer as the next task. Why none is
-lost: a row leaves the outbox only when every peer agrees on the newest revision, under the zone's lock; a lease that
-runs out makes the row anybody's again.
+No stale state wins: the desired state is read in the transaction that leases the row, a report counts only for the
+revision that it names, and a zone that changed meanwhile comes back in the answer as the next task. No change is lost:
+a row leaves the outbox only when every peer agrees on the newest revision, under the zone's lock; when a lease runs
+out, any worker may lease the row again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ States = dict[str, dict[str, PeerState]]
 
 
 def begin_work(_rules: Rules, work: Work, command: BeginWork) -> tuple[Task, ...]:
-    """Lease what is free of these zones and say what each is to look like. At most seven statements for all."""
+    """Lease those of these zones that are free; return each one's desired state. At most seven statements for all."""
     until = work.now + int(command.lease_s * SECOND)
     rows = work.outbox.lease(command.worker, command.zone_ids, work.now, until)
     if not rows:
@@ -86,7 +86,7 @@ def _deleting(zone: Zone) -> bool:
 
 
 def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
-    """Record outcomes; the answer holds the zones that moved on meanwhile, still leased to this worker.
+    """Record outcomes; the answer holds the zones that changed meanwhile, still leased to this worker.
 
     Cost   at most eight statements for all, and one for each zone whose row changes
     """
@@ -120,7 +120,7 @@ def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
 
 
 def _foreign(work: Work, zones: Mapping[str, Zone], outcomes: Sequence[Outcome]) -> set[tuple[str, int]]:
-    """The (zone, serial) pairs that nameservers serve and that we never published. See `central/foreign.py`."""
+    """The (zone, serial) pairs that nameservers serve and that were never published here. See `central/foreign.py`."""
     ahead = {
         (outcome.zone_id, said.serial)
         for outcome in outcomes
@@ -131,7 +131,7 @@ def _foreign(work: Work, zones: Mapping[str, Zone], outcomes: Sequence[Outcome])
 
 
 def _without(outcome: Outcome, foreign: Collection[tuple[str, int]]) -> Outcome:
-    """The outcome with what is foreign counted as a failure."""
+    """The outcome, in which a peer with a foreign serial counts as failed."""
     if not foreign:
         return outcome
     said = tuple(
@@ -144,11 +144,11 @@ def _without(outcome: Outcome, foreign: Collection[tuple[str, int]]) -> Outcome:
 def _hear(
     rules: Rules, work: Work, outcome: Outcome, pool: Pool | None, *, states: dict[str, PeerState], mine: bool
 ) -> None:
-    """Take an outcome into the states.
+    """Update the peers' states with an outcome.
 
-    That a nameserver serves a revision is a fact, whoever saw it. That it does not may have been seen before it did,
-    and what a target was told may have been undone since by another worker, or by a change of the pool: both count
-    from the holder of the lease alone, who has to answer for the zone.
+    A report that a nameserver serves a revision counts from any worker. A report that it does not may be out of date,
+    and what a worker did on a target may have been undone since by another worker or by a change of the pool: these
+    two count only from the holder of the lease, which is responsible for the zone.
     """
     members = {peer.id for peer in peers(pool)} if pool else set()
     for said in outcome.peers:
@@ -183,7 +183,7 @@ def _next(
     rows: Mapping[str, Any],
     until: int,
 ) -> list[str]:
-    """Finish, postpone or go on with each outbox row; the zones to go on with."""
+    """Finish, postpone or continue each outbox row; return the zones to continue with."""
     done: list[tuple[str, int, int]] = []
     kept: list[Later] = []
     freed: list[Later] = []
@@ -202,7 +202,7 @@ def _next(
         elif outcome.revision < zone.revision and mine:
             more.append(zone.id)
             kept.append(Later(row, work.now, row.attempts))
-        elif not outcome.final and mine:  # it waits for a slow peer: whoever changes the zone is to say so at once
+        elif not outcome.final and mine:  # it waits for a slow peer: a change of the zone must hint at once
             kept.append(Later(row, row.next_try, row.attempts, waiting=True))
         elif mine:
             freed.append(Later(row, max(verdict.next_try, work.now), row.attempts + 1))
@@ -213,10 +213,10 @@ def _next(
 
 
 def _let_go(work: Work, worker: str, outcomes: Sequence[Outcome], *, gone: Sequence[Zone]) -> list[str]:
-    """Deleted zones whose name another zone has taken: who still works on one is to stop, and has stopped once its
-    final report is here. Then the other may begin. The zones to stop.
+    """Find deleted zones whose name another zone has taken: a worker that still works on one must stop, and its final
+    report says that it has. Then work on the other zone may begin. Return the zones on which to stop.
 
-    Three statements where there is such a zone, none else.
+    Three statements where there is such a zone, otherwise none.
     """
     deleted = {zone.id: zone for zone in gone if zone.deleted_at is not None}
     if not deleted:
@@ -236,7 +236,7 @@ def _let_go(work: Work, worker: str, outcomes: Sequence[Outcome], *, gone: Seque
 
 
 def pool_for_work(_rules: Rules, work: Work, command: PoolForWork) -> WorkPool:
-    """A pool and the TSIG keys that its peers need. Raises PoolNotFound."""
+    """Return a pool and the TSIG keys that its peers need. Raises PoolNotFound."""
     pool = work.pools.get(command.pool_id)
     if pool is None:
         raise PoolNotFound("Could not find Pool")
@@ -245,7 +245,7 @@ def pool_for_work(_rules: Rules, work: Work, command: PoolForWork) -> WorkPool:
 
 
 def release_work(_rules: Rules, work: Work, _command: ReleaseWork) -> int:
-    """Take all work from whoever holds it; how much that was. Two statements."""
+    """Release all leased work, whichever worker holds it; return the number of rows. Two statements."""
     return work.outbox.release() + work.inbound.release()
 
 

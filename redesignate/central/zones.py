@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What users do with zones. Each function is one transaction; the rules it keeps stand in its body, in order."""
+"""The users' operations on zones. Each function is one transaction; its body checks the rules one after another."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
 
 
 def _held(work: Work, pool_id: str) -> tuple[Pool, int]:
-    """The pool as it is until we commit: one whose NS records or catalog changed meanwhile would miss this zone."""
+    """Lock the pool until we commit: a change of its NS records or catalog meanwhile would miss this zone."""
     held = work.pools.hold(pool_id)
     if held is None:
         raise Stale
@@ -123,7 +123,7 @@ def _checked(rules: Rules, new: NewZone) -> NewZone:
 
 
 def _check_pool(rules: Rules, work: Work, pool: Pool) -> None:
-    """A pool other than the default needs a key, or mdns could not tell its zones from others'; each needs NS."""
+    """Check that the pool has NS records, and a key unless it is the default: mdns tells pools' zones apart by key."""
     if pool.id != rules.settings.default_pool_id and not work.tsigkeys.of(Scope.POOL, pool.id):
         raise BadInput("A TSIG key is required for non-default pools")
     if not pool.ns_records:
@@ -143,8 +143,8 @@ def _made(
     parent: Zone | None,
     earlier: Sequence[Zone],
 ) -> Zone:
-    """The zone's first row. Its serial is newer than that of an earlier zone of the name, so that no server which has
-    yet to drop that one takes its old content for ours."""
+    """The zone's first row. Its serial is newer than that of an earlier zone of the name, so that a server that has not
+    dropped the earlier zone yet does not take its content for ours."""
     settings = rules.settings
     secondary = new.type is ZoneType.SECONDARY
     return new_zone(
@@ -169,7 +169,7 @@ def _made(
 
 
 def get_zone(rules: Rules, work: Work, command: GetZone) -> Zone:
-    """One zone that the caller may see. Raises ZoneNotFound, Forbidden."""
+    """Return one zone that the caller may see. Raises ZoneNotFound, Forbidden."""
     caller, zone_id = command.caller, command.zone_id
     zone = visible(caller, work.zones.get(zone_id))
     rules.policy.may("get_zone", caller, target_of(zone))
@@ -177,7 +177,7 @@ def get_zone(rules: Rules, work: Work, command: GetZone) -> Zone:
 
 
 def list_zones(rules: Rules, work: Work, command: ListZones) -> Page[Zone]:
-    """A page of the caller's zones, or of all with the switch. Raises Forbidden, MarkerNotFound."""
+    """Return a page of the caller's zones, or of all with the all-projects switch. Raises Forbidden, MarkerNotFound."""
     caller, query = command.caller, command.query
     rules.policy.may("find_zones", caller, own(caller))
     project = None if caller.all_projects else caller.project_id or ""
@@ -188,7 +188,7 @@ def list_zones(rules: Rules, work: Work, command: ListZones) -> Page[Zone]:
 
 
 def nameservers(rules: Rules, work: Work, command: ZoneNameservers) -> tuple[NSRecord, ...]:
-    """The NS records of the zone's pool, best first. Raises ZoneNotFound, Forbidden."""
+    """Return the NS records of the zone's pool, best first. Raises ZoneNotFound, Forbidden."""
     caller, zone_id = command.caller, command.zone_id
     zone = visible(caller, work.zones.get(zone_id))
     rules.policy.may("get_zone_ns_records", caller, target_of(zone))
@@ -197,10 +197,10 @@ def nameservers(rules: Rules, work: Work, command: ZoneNameservers) -> tuple[NSR
 
 
 def update_zone(rules: Rules, work: Work, command: UpdateZone) -> Zone:
-    """Change a zone; its serial rises and its servers are told, whatever was changed (as v2 publishes).
+    """Change a zone; its serial rises and its servers are updated, whichever member changed (as v2 publishes).
 
-    Nothing of a SECONDARY zone's row is seen in DNS: its serial is its primaries' and stays, and no server is told.
-    Other primaries are asked at once, and what they have is taken whatever its serial.
+    A change of a SECONDARY zone is not visible in DNS: its serial is that of its primaries and stays, and no server is
+    updated. New primaries are queried at once, and their content is accepted whatever its serial.
 
     Raises ZoneNotFound, Forbidden, BadInput, InvalidObject, InvalidTTL.
     Cost   five statements; two more, and as much as the zone holds, where the zone's own TTL changes.
@@ -222,7 +222,7 @@ def update_zone(rules: Rules, work: Work, command: UpdateZone) -> Zone:
 
 
 def check_changeable(rules: Rules, caller: Caller, zone: Zone) -> None:
-    """Raise Forbidden or BadInput where the caller may not change the zone, whatever in it."""
+    """Raise Forbidden or BadInput where the caller may not change anything of the zone."""
     if zone.type is ZoneType.CATALOG:
         raise Forbidden("This operation is not allowed for catalog zones.")
     rules.policy.may("update_zone", caller, target_of(zone))
@@ -248,7 +248,7 @@ def _changes(rules: Rules, caller: Caller, zone: Zone, change: ZoneChange) -> di
 
 
 def _check_type_rules(zone: Zone, change: ZoneChange) -> None:
-    """What a SECONDARY zone takes from its primaries cannot be set here; a PRIMARY one has none."""
+    """Refuse what the zone's type rules out: email and TTL of a SECONDARY zone, primaries of any other."""
     masters = change.primaries
     if zone.type is not ZoneType.SECONDARY:
         if masters is not UNSET and masters:
@@ -266,7 +266,7 @@ def _check_type_rules(zone: Zone, change: ZoneChange) -> None:
 
 
 def _check_kept(zone: Zone, change: ZoneChange) -> None:
-    """A member that cannot change may be sent back as it is."""
+    """Raise InvalidObject where a member that cannot change is sent with another value; its own value is accepted."""
     renamed = change.same_name is not UNSET and not fields.is_name(change.same_name, zone.name)
     retyped = change.same_type is not UNSET and change.same_type is not zone.type
     differing = [name for name, differs in (("name", renamed), ("type", retyped)) if differs]
@@ -275,7 +275,9 @@ def _check_kept(zone: Zone, change: ZoneChange) -> None:
 
 
 def delete_zone(rules: Rules, work: Work, command: DeleteZone) -> Zone:
-    """Have the zone dropped by its servers; it is gone from the API once they have. Asking again asks again.
+    """Queue the zone's deletion from its servers; it disappears from the API once all have dropped it.
+
+    Repeating the request queues the deletion again.
 
     Raises ZoneNotFound, Forbidden, ZoneHasSubZone.
     """

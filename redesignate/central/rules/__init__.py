@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every use-case needs beside its transaction, and who may see what. The rules themselves, a file a subject:
+"""The arguments that every use-case needs beside its transaction, and the check which zones a caller may see.
 
-fields     single values that users send      placement   where an RRset may stand, and beside what
+The rules themselves have one file for each subject:
+
+fields     single values that users send      placement   where in a zone an RRset may be, and beside which others
 ownership  which names a project may take     scheduler   which pool gets a zone
-agreement  what follows from what the servers say
+agreement  a zone's status as it follows from its servers' answers
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from redesignate.store.zones import Counts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The operator's numbers, the policy, and randomness as an argument."""
+    """The operator's settings, the policy, and the source of randomness."""
 
     settings: CentralSettings
     policy: Policy
@@ -40,7 +42,7 @@ class Rules:
 UseCase = Callable[[Rules, Work, Any], Any]
 """`use_case(rules, work, command) -> answer`: one function, one transaction. Raises the Problems that it names."""
 Answers = Mapping[type[Any], UseCase]
-"""Use-cases by their command, as each noun's file ends with. Functions alone, so that one may click on them."""
+"""Use-cases by command; each noun's file ends with one. The values are functions, so that an editor can follow them."""
 
 
 def check_switches(rules: Rules, caller: Caller) -> None:
@@ -56,7 +58,7 @@ def check_switches(rules: Rules, caller: Caller) -> None:
 
 
 def target_of(zone: Zone) -> dict[str, object]:
-    """A zone as policy rules see it."""
+    """A zone as a policy target."""
     return {
         "zone_id": zone.id,
         "zone_name": zone.name,
@@ -73,18 +75,18 @@ def own(caller: Caller) -> Mapping[str, object]:
 
 
 def visible(caller: Caller, zone: Zone | None) -> Zone:
-    """The zone, if the caller may know of it. Another project's zone is as if it were not there."""
+    """Return the zone if the caller may see it. Another project's zone counts as missing. Raises ZoneNotFound."""
     if zone is None or not sees(caller, zone):
         raise ZoneNotFound("Could not find Zone")
     return zone
 
 
 def sees(caller: Caller, zone: Zone) -> bool:
-    """Whether the caller may know of a zone. Who has no project owns nothing, not even what belongs to nobody."""
+    """Whether the caller may see a zone. A caller without a project owns nothing, not even zones without a project."""
     return caller.all_projects or (caller.project_id is not None and zone.project_id == caller.project_id)
 
 
 def locked(work: Work, caller: Caller, zone_id: str) -> tuple[Zone, Counts]:
-    """The zone, held until the transaction ends, with how much it holds. Raises ZoneNotFound."""
+    """Lock the zone until the transaction ends; return it with its counts. Raises ZoneNotFound."""
     found = work.zones.lock(zone_id)
     return visible(caller, found[0] if found else None), found[1] if found else Counts(0, 0)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What follows from what the peers say: pure functions over states, no SQL.
+"""Computes a zone's status from its peers' states: pure functions, no SQL.
 
-A state is raised by a report for the revision that the report names, never by a later or an earlier one, so that a
-slow or repeated report cannot make anything look newer than it is. The confirmed revision never falls.
+A report raises a state to the revision that the report names and to no other, so that a slow or repeated report cannot
+make anything look newer than it is. The confirmed revision never falls.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ FIRST_PAUSE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a zone's states add up to.
+    """The result of all states of a zone.
 
-    agreed     every peer of the pool is where it should be: nothing is left to do. A pool without nameservers never
+    agreed     every peer of the pool has the newest revision: nothing is left to do. A pool without nameservers never
                confirms a zone, yet there is nothing to do for it either, until the pool changes
-    next_try   µs, when the earliest of the others is due
+    next_try   µs, when the earliest of the other peers is due
     """
 
     zone: Zone
@@ -35,13 +35,13 @@ class Verdict:
 
 
 def pause(attempts: int, settings: CentralSettings, chance: random.Random) -> int:
-    """µs to wait after so many failures: doubling from half a second up to the retry interval, a quarter by chance."""
+    """The wait (µs) after so many failures: it doubles from 0.5 s to the retry interval, with ±25 % random jitter."""
     seconds = min(float(settings.poll_retry_interval), FIRST_PAUSE * 2.0 ** min(attempts - 1, 16))
     return int(seconds * SECOND * chance.uniform(0.75, 1.25))
 
 
 def heard(known: PeerState | None, said: PeerOutcome, outcome: Outcome, *, now: int, wait: int) -> PeerState:
-    """A peer's state after one outcome. Word of a revision older than the one it is known to have changes nothing."""
+    """A peer's state after one outcome. An outcome for a revision older than the one it is known to have is ignored."""
     state = known or PeerState(peer_id=said.peer_id, role=said.role)
     if not said.tried or outcome.revision < state.revision:
         return state
@@ -51,7 +51,7 @@ def heard(known: PeerState | None, said: PeerOutcome, outcome: Outcome, *, now: 
             present=said.present,
             serial=said.serial if said.role is Role.NAMESERVER else None,
             attempts=state.attempts + 1,
-            error=said.why and "".join(c if c.isprintable() else "?" for c in said.why),  # a server's own words, maybe
+            error=said.why and "".join(c if c.isprintable() else "?" for c in said.why),  # may be a server's text
             next_try=now + wait,
         )
     return replace(
@@ -67,9 +67,10 @@ def heard(known: PeerState | None, said: PeerOutcome, outcome: Outcome, *, now: 
 
 
 def missing(outcome: Outcome) -> bool:
-    """Whether some nameserver answered that it has no such zone although the targets were told: tell them again.
+    """Whether a nameserver answered that it does not have the zone although it was created on the targets.
 
-    A server that is silent may well have the zone; telling the others again for its sake would help nobody.
+    The zone is then created on them again. A server that does not answer may well have the zone: it is no reason to
+    repeat the work on the targets.
     """
     return outcome.present and outcome.final and any(said.absent and said.tried for said in outcome.peers)
 
@@ -77,7 +78,7 @@ def missing(outcome: Outcome) -> bool:
 def judge(
     zone: Zone, pool: Pool | None, states: Mapping[str, PeerState], settings: CentralSettings, now: int
 ) -> Verdict:
-    """The zone as its servers now have it. A zone whose pool is gone has nobody left to agree."""
+    """Compute the zone's status from its servers' states. A zone whose pool is deleted has no peers left to agree."""
     deleting = zone.action is Action.DELETE or zone.deleted_at is not None
     servers = [states.get(server.id) for server in pool.nameservers] if pool else []
     targets = [states.get(target.id) for target in pool.targets] if pool else []
@@ -87,7 +88,7 @@ def judge(
     needed = _needed(len(servers), settings.threshold_percentage)
     failed = any(_hopeless(some, zone, settings, deleting=deleting) for some in (servers, targets))
     if deleting:
-        confirming = servers or targets  # where nobody can be asked, the word of those who were told must do
+        confirming = servers or targets  # without nameservers to query, the targets' states count
         gone = sum(1 for state in confirming if _there(state, zone, deleting=True))
         gone_enough = gone >= _needed(len(confirming), settings.threshold_percentage)
         return Verdict(_deleted(zone, gone_enough, failed, now), agreed, next_try)
@@ -101,7 +102,7 @@ def _there(state: PeerState | None, zone: Zone, *, deleting: bool) -> bool:
 
 
 def _needed(servers: int, threshold: int) -> int:
-    """How many servers make the threshold, rounded up; at least one, where there are any."""
+    """The number of servers that meets the threshold, rounded up; at least one, where there are any."""
     return max(1, -(-servers * threshold // 100)) if servers else 0
 
 
@@ -110,8 +111,8 @@ def _living(zone: Zone, servers: Sequence[PeerState | None], needed: int, failed
     served = min(reached[needed - 1] if needed else 0, zone.revision)
     confirmed = max(zone.confirmed, served)
     if zone.type is ZoneType.SECONDARY and zone.status is Status.ERROR and zone.action is Action.NONE:
-        return replace(zone, confirmed=confirmed)  # expired: what its servers say makes its copy no younger
-    # a zone at rest stays ACTIVE until the audit finds it lost; one that was found lost is so until it is served again
+        return replace(zone, confirmed=confirmed)  # expired: its servers' answers do not refresh the copy
+    # a zone at rest stays ACTIVE until the audit finds it missing, and is then not ACTIVE until it is served again
     if served >= zone.revision or (zone.action is Action.NONE and confirmed >= zone.revision):
         return replace(zone, confirmed=confirmed, status=Status.ACTIVE, action=Action.NONE)
     return replace(zone, confirmed=confirmed, status=Status.ERROR if failed else Status.PENDING)
@@ -126,9 +127,9 @@ def _deleted(zone: Zone, gone: bool, failed: bool, now: int) -> Zone:
 
 
 def _hopeless(some: Sequence[PeerState | None], zone: Zone, settings: CentralSettings, *, deleting: bool) -> bool:
-    """Whether so many peers have failed as often as the operator calls an error that the threshold is out of reach.
+    """Whether so many peers have failed `poll_max_retries` times that the threshold is out of reach.
 
-    They are tried on all the same.
+    They are still retried.
     """
     hope = sum(
         1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Single values that users send: each checked once, with the error that the API publishes."""
+"""Checks of single values that users send; each value is checked once, with the error that the API publishes."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from redesignate.model.rdata import TYPES, Rdata, check_alpn, check_at, is_suppo
 from redesignate.model.rrset import SINGLETONS
 
 MOST = 60
-"""Attributes or primaries of one zone: what fits in a text column of every database (65,535 octets)."""
+"""The most attributes or primaries of one zone: they fit in a text column of every database (65,535 octets)."""
 NAMED = 100
-"""Faults of one record set that are listed."""
+"""The most faults of one record set that an error lists."""
 
 
 def refused(error: ValueError) -> InvalidObject:
-    """A value that no rule of the model takes, in the words that clients of v2 know."""
+    """Make the error for a value that the model refuses, in the words that clients of v2 know."""
     return InvalidObject(f"Provided object is not valid. Got a ValueError error with message {error}")
 
 
 def zone_name(text: str) -> str:
-    """A zone's name in its one form. Raises InvalidObject."""
+    """A zone's name in canonical form. Raises InvalidObject."""
     try:
         return check_zone_name(text)
     except InvalidName as error:
@@ -37,7 +37,7 @@ def zone_name(text: str) -> str:
 
 
 def rrset_name(text: str, rrtype: str) -> str:
-    """An owner name in its one form. Raises InvalidObject, BadInput for a TLSA at the wrong place."""
+    """An owner name in canonical form. Raises InvalidObject, BadInput for a TLSA at the wrong place."""
     try:
         return check_rrset_name(text, rrtype)
     except InvalidName as error:
@@ -55,9 +55,9 @@ def is_name(text: str, name: str) -> bool:
 
 
 def by_name(query: ListQuery) -> ListQuery:
-    """The question with the names in its filters as they are stored, so that a name is found as it was sent.
+    """The query, with the names in its filters in stored form, so that a name is found in the spelling it was sent in.
 
-    A whole name in any spelling (RFC 4343, RFC 5891); of a part of one, the case alone.
+    A whole name is found in any spelling (RFC 4343, RFC 5891), a part of a name in upper or lower case.
     """
     return replace(query, conditions=tuple(_stored(condition) for condition in query.conditions))
 
@@ -67,13 +67,14 @@ def _stored(condition: Condition) -> Condition:
         return condition
     value = condition.value.lower()
     if condition.op in (Op.EQ, Op.NE):
-        with contextlib.suppress(InvalidName):  # what is no name names nothing, and is then not found
+        with contextlib.suppress(InvalidName):  # a text that is not a name matches no zone
             value = canonical(condition.value)
     return replace(condition, value=value, upper=condition.upper and condition.upper.lower())
 
 
 def email(text: str) -> str:
-    """A mail address that fits an SOA: one @, 255 characters at most, a name once the @ is a dot. InvalidObject."""
+    """Check that a mail address fits an SOA: one @, at most 255 characters, a name with a dot for the @. Raises
+    InvalidObject."""
     if text.count("@") != 1 or len(text) > NAME_LENGTH or not text.isascii():
         raise refused(ValueError(f"{text} is not an email address"))
     try:
@@ -84,7 +85,7 @@ def email(text: str) -> str:
 
 
 def description(text: str | None) -> str | None:
-    """At most 160 characters. Raises InvalidObject."""
+    """Check a description: it has at most 160 characters. Raises InvalidObject."""
     if text is not None and len(text) > DESCRIPTION_LENGTH:
         raise refused(ValueError(f"Value too long for description (max {DESCRIPTION_LENGTH})"))
     if text is not None and "\0" in text:
@@ -93,7 +94,8 @@ def description(text: str | None) -> str | None:
 
 
 def ttl(rules: Rules, caller: Caller, seconds: int) -> int:
-    """0 to 2**31-1, and not below the operator's minimum unless policy allows. Raises InvalidObject, InvalidTTL."""
+    """Check a TTL: 0 to 2**31-1, not below the operator's minimum unless policy allows. Raises InvalidObject,
+    InvalidTTL."""
     if not 0 <= seconds <= TTL_MAX:
         raise refused(ValueError(f"Value must be between 0 and {TTL_MAX}, not {seconds}"))
     lowest = rules.settings.min_ttl
@@ -103,7 +105,7 @@ def ttl(rules: Rules, caller: Caller, seconds: int) -> int:
 
 
 def attributes(given: Mapping[str, str]) -> dict[str, str]:
-    """Keys and values of at most 50 characters. Raises InvalidObject."""
+    """Check attributes: keys and values have at most 50 characters. Raises InvalidObject."""
     for name, value in given.items():
         if len(name) > ATTRIBUTE_LENGTH or len(value) > ATTRIBUTE_LENGTH:
             raise refused(ValueError(f"Attribute keys and values hold at most {ATTRIBUTE_LENGTH} characters"))
@@ -113,7 +115,7 @@ def attributes(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def primaries(given: Sequence[str]) -> tuple[str, ...]:
-    """Hosts, with a port each or without; port 53 is not written. Raises InvalidObject."""
+    """Check primaries: each is a host, with or without a port; port 53 is left out. Raises InvalidObject."""
     if len(given) > MOST or any(len(text) > NAME_LENGTH or "\0" in text for text in given):
         raise refused(ValueError(f"There may be at most {MOST} masters of at most {NAME_LENGTH} characters each"))
     try:
@@ -123,13 +125,13 @@ def primaries(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def _primary(text: str) -> str:
-    """One primary as it is stored. Raises ValueError."""
+    """One primary in its stored form. Raises ValueError."""
     at = endpoint(text)
     return at.host if at.port == DNS_PORT else str(at)
 
 
 def rrtype(rules: Rules, mnemonic: str) -> str:
-    """A type that exists and that this cloud takes. Raises InvalidObject."""
+    """Check that a type exists and that this cloud supports it. Raises InvalidObject."""
     if is_supported(mnemonic, rules.supported_types):
         return mnemonic
     what = "supported" if mnemonic in TYPES else "valid"
@@ -139,10 +141,10 @@ def rrtype(rules: Rules, mnemonic: str) -> str:
 
 
 def records(rules: Rules, name: str, rrtype: str, texts: Sequence[str]) -> tuple[Rdata, ...]:
-    """The records parsed, in the order given, a repeated one once.
+    """Parse the records, in the order given, a repeated one once.
 
-    Raises InvalidObject naming the bad ones, the first NAMED of them: nobody reads more, and a body of empty records
-    would cost a second and be answered forty times its size.
+    Raises InvalidObject that lists the first NAMED faults: users do not read more, and a body of empty records would
+    cost a second and get an answer of forty times its size.
     """
     parsed: dict[bytes, Rdata] = {}
     faults = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which names a project may take, over every pool: the nearest zone above and every zone below must be its own."""
+"""Checks which names a project may take, over every pool: it must own the nearest zone above and every zone below."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redesignate.store.unit import Work
 
 
 def family(name: str) -> str:
-    """The last two labels: zones of which one can be above the other share them."""
+    """The last two labels of a name: where one zone is below another, both share them."""
     return ".".join(labels(name)[-2:]) + "."
 
 
@@ -25,7 +25,7 @@ def check_length(name: str, longest: int) -> None:
 def check_ownership(work: Work, name: str, project_id: str | None) -> list[Zone]:
     """Raise where another project owns this name, the nearest zone above it, or any zone below it.
 
-    Answers the zones above, nearest first, of every pool. Two queries.
+    Returns the zones above, nearest first, of every pool. Two queries.
     Raises DuplicateZone, IllegalChild, IllegalParent.
     """
     above = ancestors(name)

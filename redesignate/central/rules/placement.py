@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where an RRset may stand in its zone, and beside what."""
+"""Checks where in its zone an RRset may be, and beside which others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redesignate.store.unit import Work
 
 
 def check_place(work: Work, zone: Zone, name: str, rrtype: str, longest: int) -> None:
-    """Raise where the name is not the zone's, or belongs to a zone of ours below it. At most one query.
+    """Raise where the name is outside the zone, or belongs to a child zone of the same pool. At most one query.
 
     Raises InvalidRRsetName, InvalidRRsetLocation.
     """
@@ -28,7 +28,7 @@ def check_place(work: Work, zone: Zone, name: str, rrtype: str, longest: int) ->
 
 
 def check_neighbours(work: Work, zone: Zone, name: str, rrtype: str) -> None:
-    """Raise where the name already has this type, or a CNAME would not stand alone (RFC 2181 §10.1). One query.
+    """Raise where the name already has this type, or a CNAME would share its name (RFC 2181 §10.1). One query.
 
     Raises DuplicateRRset, InvalidRRsetLocation.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which pool a new zone goes to: the operator's filters, asked in order."""
+"""Chooses the pool of a new zone: the operator's filters are applied in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redesignate.model.zone import NewZone
 
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1", "t", "y"}), frozenset({"false", "no", "off", "0", "f", "n"})
 Filter = Callable[[Rules, Caller, NewZone, list[Pool], list[Pool]], list[Pool]]
-"""(rules, caller, zone, pools left, all pools) → pools left."""
+"""`filter(rules, caller, zone, left, every)` returns the pools that are left."""
 
 
 def _default_pool(rules: Rules, _c: Caller, _z: NewZone, _left: list[Pool], every: list[Pool]) -> list[Pool]:
@@ -73,7 +73,7 @@ FILTERS: dict[str, Filter] = {
 
 
 def schedule(rules: Rules, caller: Caller, zone: NewZone, pools: list[Pool]) -> Pool:
-    """The one pool that the filters leave. Raises NoValidPool, MultiplePoolsFound, Misconfigured, Forbidden."""
+    """Return the one pool that the filters leave. Raises NoValidPool, MultiplePoolsFound, Misconfigured, Forbidden."""
     left = pools
     for name in rules.settings.scheduler_filters:
         chosen = FILTERS.get(name)
