@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What central is asked before a fault of a request's body is shown: rights and existence come first."""
+"""The command that checks a caller's rights, and that the path exists, before a fault of a request's body is shown."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from redesignate.commands.base import CallerCommand
 
 
 class CheckAccess(CallerCommand[None], tag="access.check", frozen=True):
-    """Whether the caller may do what a policy rule names to the zone, RRset or project that the path names.
+    """Check whether the caller may do what a policy rule names to the zone, RRset or project that the path names.
 
-    Raises what the deed itself would raise before it looked at its body.
+    Raises what the operation itself would raise before it reads its body.
     """
 
     rule: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The audit: what servers are believed to serve is compared with what they answer."""
+"""Commands of the audit, which compares servers' recorded states with their answers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from redesignate.model.audit import Difference, RestingZone
 
 
 class ZonesAtRest(Command[tuple[RestingZone, ...]], tag="audit.zones", frozen=True):
-    """A page of the zones of shards first..last without work in the outbox, by id, those after `after`.
+    """Return a page of the zones of shards first..last without work in the outbox, by id, after the id `after`.
 
-    pool_id   of this pool alone; None: of all
-    busy      also those with work
-    Fewer than `limit`: there are no more.
+    pool_id   only zones of this pool; None: of all
+    busy      include zones with work
+    Fewer than `limit` zones: there are no more.
     """
 
     after: str = ""
@@ -26,24 +26,24 @@ class ZonesAtRest(Command[tuple[RestingZone, ...]], tag="audit.zones", frozen=Tr
 
 
 class ReportDifferences(Command[int], tag="audit.differences", frozen=True):
-    """Nameservers that do not serve zones at rest as they should. How many of these zones were queued for it.
+    """Report nameservers that do not serve zones at rest as they should. Returns how many zones were queued for it.
 
-    Idempotent: what has changed or was queued since counts for nothing.
+    Idempotent: differences of zones that have changed or were queued since are ignored.
     """
 
     differences: tuple[Difference, ...]
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
-    """How many zones were queued, and the serials of how many of them moved past a foreign one."""
+    """The number of zones that were queued, and of those whose serials were raised past a foreign one."""
 
     queued: int
     moved: int
 
 
 class RestoreZones(Command[Restored], tag="audit.restore", frozen=True):
-    """After a backup was put back: write down how servers differ from these zones, move serials past foreign ones
-    without a limit, and queue every one of the zones. For a time at which no service runs. Idempotent."""
+    """After a backup was restored: record how servers differ from these zones, raise serials past foreign ones
+    without a limit, and queue every one of the zones. Use it while no service runs. Idempotent."""
 
     zone_ids: tuple[str, ...]
     differences: tuple[Difference, ...] = ()

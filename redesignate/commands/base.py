@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A command: a question to central, as a struct that names the type of its answer.
 
-What belongs in this room: structs alone, a file a noun, and the table of them all (`table.py`). A new operation is a
+This room holds only structs, one file for each noun, and the table of them all (`table.py`). A new operation is a
 struct here, its line in that table, a use-case of the same noun in `central/`, and its line in that file's answers.
 """
 
@@ -21,13 +21,13 @@ class Command(msgspec.Struct, Generic[R], frozen=True, kw_only=True, tag_field="
 
 
 class CallerCommand(Command[R], Generic[R], frozen=True, kw_only=True):
-    """A command that is carried out for somebody: what they may is checked before anything else."""
+    """A command that is carried out for a caller, whose rights are checked before anything else."""
 
     caller: Caller
 
 
 def reply_type(command: type[Command[R]]) -> type[R]:
-    """The type that a command's answer has, read from its base class."""
+    """Return the type of a command's answer, read from its base class."""
     (base,) = (b for b in command.__orig_bases__ if get_args(b))  # type: ignore[attr-defined]  # typing keeps it there
     reply: type[R] = get_args(base)[0]
     return reply

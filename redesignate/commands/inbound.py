@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What central is asked and told about SECONDARY zones and their primaries."""
+"""Commands about SECONDARY zones and their primaries."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class TransferZone(CallerCommand[None], tag="zone.transfer", frozen=True):
 
 
 class DueInbound(Command[tuple[str, ...]], tag="inbound.due", frozen=True):
-    """SECONDARY zones whose primaries are to be asked now and that nobody holds, the longest due first."""
+    """List SECONDARY zones whose primaries are due to be queried and that are not leased, the longest due first."""
 
     limit: int = 100
 
 
 class BeginInbound(Command[tuple[InboundTask, ...]], tag="inbound.begin", frozen=True):
-    """Lease those of these SECONDARY zones that are due and free, and say how to look at each.
+    """Lease those of these SECONDARY zones that are due and free, and return how to query each.
 
-    For those that the worker holds already the lease is longer afterwards; zones held by others are left out.
+    The lease of zones that the worker holds already is extended; zones that others hold are left out.
     """
 
     worker: str
@@ -31,20 +31,23 @@ class BeginInbound(Command[tuple[InboundTask, ...]], tag="inbound.begin", frozen
 
 
 class ReportInbound(Command[None], tag="inbound.report", frozen=True):
-    """Record what came of a look at a zone's primaries, with the zone where it was fetched. Idempotent."""
+    """Record the result of querying a zone's primaries, with the zone where it was fetched. Idempotent."""
 
     worker: str
     outcome: InboundOutcome
 
 
 class NotifiedInbound(Command[int], tag="inbound.notified", frozen=True):
-    """Primaries have sent NOTIFY for these zones (zone id, the primary's address): look at them now. How many."""
+    """Schedule zones for which primaries sent NOTIFY (zone id, the primary's address). Returns how many."""
 
     zones: tuple[tuple[str, str], ...]
 
 
 class SweepInbound(Command[int], tag="inbound.sweep", frozen=True):
-    """Let copies that are too old expire, hint at what is due and held by nobody, of shards first..last. How many."""
+    """Expire copies that are too old, and hint at due zones that are not leased, of shards first..last.
+
+    Returns how many.
+    """
 
     first_shard: int
     last_shard: int

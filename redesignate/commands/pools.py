@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What central is asked about pools."""
+"""Commands about pools."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class GetPool(CallerCommand[Pool], tag="pool.get", frozen=True):
 
 
 class ApplyPool(CallerCommand[Pool], tag="pool.apply", frozen=True):
-    """Create the pool or make the stored one as the spec says (by id, else by name). Idempotent."""
+    """Create the pool, or make the stored one (found by id, or else by name) as the spec says. Idempotent."""
 
     spec: PoolSpec
 

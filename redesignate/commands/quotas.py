@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What central is asked about quotas and limits."""
+"""Commands about quotas and limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from redesignate.commands.base import CallerCommand
 
 
 class GetQuotas(CallerCommand[dict[str, int]], tag="quota.get", frozen=True):
-    """`project_id` None: the caller's own."""
+    """Return a project's quotas; the caller's own where `project_id` is None."""
 
     project_id: str | None
 
@@ -22,4 +22,4 @@ class ResetQuotas(CallerCommand[None], tag="quota.reset", frozen=True):
 
 
 class GetLimits(CallerCommand[dict[str, int]], tag="limit.get", frozen=True):
-    """Quotas and name lengths of the caller's project: zones, …, min_ttl, max_zone_name_length, …"""
+    """Return quotas and name lengths of the caller's project: zones, …, min_ttl, max_zone_name_length, …"""

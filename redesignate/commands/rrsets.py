@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What central is asked about RRsets."""
+"""Commands about RRsets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class CreateRRset(CallerCommand[RRset], tag="rrset.create", frozen=True):
 
 
 class GetRRset(CallerCommand[RRset], tag="rrset.get", frozen=True):
-    """`zone_id` None finds the RRset in whichever zone it is (for the redirect of /v2/recordsets/{id})."""
+    """Return an RRset; `zone_id` None finds it in whichever zone it is (for the redirect of /v2/recordsets/{id})."""
 
     zone_id: str | None
     rrset_id: str
 
 
 class ListRRsets(CallerCommand[Page[RRset]], tag="rrset.list", frozen=True):
-    """`zone_id` None: all that the caller's project created, over every zone."""
+    """List a zone's RRsets; where `zone_id` is None, all that the caller's project created, over every zone."""
 
     zone_id: str | None
     query: ListQuery

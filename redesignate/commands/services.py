@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What services tell central of themselves, and what is asked about them."""
+"""Commands with which services report their own state, and that list these states."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class GetService(CallerCommand[Service], tag="service.get", frozen=True):
 
 
 class Heartbeat(Command[None], tag="service.heartbeat", frozen=True):
-    """A service says that it lives, or that it stops. Upsert on (service_name, hostname)."""
+    """Record that a service runs, or that it stops. Upsert on (service_name, hostname)."""
 
     service_name: str
     hostname: str
@@ -27,7 +27,8 @@ class Heartbeat(Command[None], tag="service.heartbeat", frozen=True):
 
 
 class CheckServices(Command[int], tag="service.check", frozen=True):
-    """UP and silent for `silent_s` becomes DOWN; STOPPED, and DOWN for `forget_s` (0: never), is removed. How many."""
+    """Mark UP services that were silent for `silent_s` as DOWN; remove STOPPED ones, and those DOWN for `forget_s`
+    (0: never). Returns how many rows changed."""
 
     silent_s: int | None = None
     forget_s: int | None = None
@@ -41,7 +42,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HoldPartition(Command[Partition], tag="lease.partition", frozen=True):
-    """Membership by database lease: say that `member` of `group` lives for `lease_s` more, hear its place."""
+    """Renew `member`'s membership of `group`, a database lease, for `lease_s`. Returns its place."""
 
     group: str
     member: str

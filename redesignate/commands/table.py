@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every command there is, written out: what travels over a broker is one of these, told apart by its tag."""
+"""The table of all commands: a message over a broker holds one of these, identified by its tag."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ READS: frozenset[type[Command[Any]]] = frozenset(
         zones.ZonePeers,
     }
 )
-"""Commands that change nothing: they are answered from a snapshot, and may be asked again. All others commit."""
+"""Commands that change nothing: they are answered from a snapshot, and may be repeated. All others commit."""
 
 SECRET: frozenset[type[Command[Any]]] = frozenset({pools.ApplyPool, tsigkeys.CreateTSIGKey, tsigkeys.DeleteTSIGKey})
-"""Commands whose answers hold secrets: they are not kept."""
+"""Commands whose answers hold secrets: their answers are not stored."""

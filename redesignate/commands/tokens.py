@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What central is asked about API tokens. Their secrets never travel: a digest stands for each."""
+"""Commands about API tokens. A token's secret is never sent: its digest stands for it."""
 
 from __future__ import annotations
 

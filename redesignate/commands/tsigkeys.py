@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What central is asked about TSIG keys."""
+"""Commands about TSIG keys."""
 
 from __future__ import annotations
 

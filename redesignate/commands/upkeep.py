@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the producer has done now and then."""
+"""Commands of the producer's periodic tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from redesignate.commands.base import Command
 
 
 class PurgeZones(Command[int], tag="zone.purge", frozen=True):
-    """Forget zones deleted for longer than `age_s`, at most `limit` of shards first..last. How many."""
+    """Purge zones deleted for longer than `age_s`, at most `limit`, of shards first..last. Returns how many."""
 
     first_shard: int
     last_shard: int
@@ -16,7 +16,7 @@ class PurgeZones(Command[int], tag="zone.purge", frozen=True):
 
 
 class TrimJournal(Command[int], tag="journal.trim", frozen=True):
-    """Drop journal rows older than `age_s`, at most `limit`, of shards first..last. How many."""
+    """Delete journal rows older than `age_s`, at most `limit`, of shards first..last. Returns how many."""
 
     first_shard: int
     last_shard: int
@@ -25,13 +25,13 @@ class TrimJournal(Command[int], tag="journal.trim", frozen=True):
 
 
 class RefreshApexes(Command[int], tag="zone.apexes", frozen=True):
-    """Bring at most `limit` zones' apex NS sets and mnames to their pools' NS records of now. How many were behind."""
+    """Update at most `limit` zones' apex NS sets and mnames to their pools' current NS records. Returns how many."""
 
     limit: int = 100
 
 
 class ForgetQuestions(Command[int], tag="questions.forget", frozen=True):
-    """Forget at most `limit` questions that were carried out more than `age_s` ago. How many."""
+    """Delete the records of at most `limit` questions carried out more than `age_s` ago. Returns how many."""
 
     age_s: int
     limit: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What workers ask and report: the outbox's work, one zone's servers brought to agree."""
+"""The workers' commands: they lease the outbox's work, and report how far a zone's servers agree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redesignate.model.work import Outcome, Task
 
 
 class BeginWork(Command[tuple[Task, ...]], tag="work.begin", frozen=True):
-    """Lease the named zones' outbox rows that nobody holds, and say what each is to look like now.
+    """Lease those of the named zones' outbox rows that are free, and return each zone's desired state.
 
     Zones with nothing to do, or held by another worker, are left out of the answer. Idempotent for the holder.
     """
@@ -23,7 +23,7 @@ class BeginWork(Command[tuple[Task, ...]], tag="work.begin", frozen=True):
 
 
 class Report(Command[tuple[Task, ...]], tag="work.report", frozen=True):
-    """Record outcomes. The answer holds the zones that changed meanwhile: the worker goes on with them, lease kept."""
+    """Record outcomes. The answer holds the zones that changed meanwhile: the worker keeps their leases and goes on."""
 
     worker: str
     outcomes: tuple[Outcome, ...]
@@ -31,20 +31,21 @@ class Report(Command[tuple[Task, ...]], tag="work.report", frozen=True):
 
 
 class WorkPool(msgspec.Struct, frozen=True, kw_only=True):
-    """A pool as the worker needs it."""
+    """A pool with the keys that a worker needs for it."""
 
     pool: Pool
     keys: tuple[TSIGKey, ...] = ()
 
 
 class PoolForWork(Command[WorkPool], tag="work.pool", frozen=True):
-    """A pool with the TSIG keys that its peers need."""
+    """Return a pool with the TSIG keys that its peers need."""
 
     pool_id: str
 
 
 class Overdue(Command[tuple[str, ...]], tag="work.overdue", frozen=True):
-    """Zones whose outbox row is due since `grace_s` seconds and held by nobody, oldest first, of shards first..last.
+    """List zones whose outbox row has been due for `grace_s` seconds and is not leased, oldest first, of shards
+    first..last.
 
     With `wake` the hints are sent again as well (the producer's sweep).
     """
@@ -57,11 +58,11 @@ class Overdue(Command[tuple[str, ...]], tag="work.overdue", frozen=True):
 
 
 class PeerReturned(Command[int], tag="work.returned", frozen=True):
-    """A peer answers again: every zone of the pool that waits for it is due now. How many."""
+    """Report that a peer answers again: every zone of the pool that waits for it is due now. Returns how many."""
 
     pool_id: str
     peer_id: str
 
 
 class ReleaseWork(Command[int], tag="work.release", frozen=True):
-    """Nobody holds any work: for a start at which no other worker can be alive. How many leases were cut short."""
+    """Release all leases, for a start at which no other worker can run. Returns how many leases were cut short."""

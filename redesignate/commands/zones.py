@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What central is asked about zones."""
+"""Commands about zones."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class DeleteZone(CallerCommand[Zone], tag="zone.delete", frozen=True):
 
 
 class ZoneNameservers(CallerCommand[tuple[NSRecord, ...]], tag="zone.nameservers", frozen=True):
-    """The pool's NS records, best first."""
+    """Return the NS records of the zone's pool, best first."""
 
     zone_id: str
 
 
 class ZonePeers(CallerCommand[tuple[PeerView, ...]], tag="zone.peers", frozen=True):
-    """On which server the zone is, and why not on the others."""
+    """Return which servers have the zone, and why the others do not."""
 
     zone_id: str
