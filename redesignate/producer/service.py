@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The producer's clockwork: every task in a thread of its own, at once and then at its interval, until stopped."""
+"""The producer: it runs every task in a thread of its own, at once and then at its interval, until it is stopped."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ MEMBERSHIP_S = 3.0
 
 
 class Periodic:
-    """One piece of work at its interval. Never overlaps itself, never stops for a failure.
+    """Runs one piece of work at its interval. It never overlaps itself, and a failure never stops it.
 
-    last_success  when it last came to its end, by the clock given (None: never): the watchdog's figure
-    failures      how often in a row it has failed since
+    last_success  when it last succeeded, by the clock given (None: never); the watchdog reads it
+    failures      the number of failures in a row since then
     """
 
     def __init__(self, name: str, interval_s: float, work: Callable[[], int], clock: Monotonic) -> None:
@@ -37,7 +37,7 @@ class Periodic:
         self.failures = 0
 
     def turn(self) -> float:
-        """Run if due; returns the seconds until it is due again (0 after a run longer than the interval)."""
+        """Run if due; return the seconds until it is due again (0 after a run that took longer than the interval)."""
         now = self._clock()
         if now < self._due:
             return self._due - now
@@ -46,14 +46,14 @@ class Periodic:
         return max(0.0, self._due - self._clock())
 
     def overdue(self) -> bool:
-        """Whether it has not come to its end for three intervals and a minute: somebody should look."""
+        """Whether it has not succeeded for three intervals and a minute, so that an operator should look."""
         since = self._clock() - (self._born if self.last_success is None else self.last_success)
         return since > 3 * self.interval_s + 60
 
     def _run(self) -> None:
         try:
             done = self._work()
-        except (Unavailable, TimedOut) as away:  # said once: it comes back by itself
+        except (Unavailable, TimedOut) as away:  # logged once: central comes back by itself
             if self.failures == 0:
                 log.warning("task waits for central", task=self.name, why=away.message)
             self.failures += 1
@@ -67,7 +67,7 @@ class Periodic:
 
 
 class Producer:
-    """All periodic tasks of one process, over the shards that are this member's of the group.
+    """All periodic tasks of one process, over the shards that belong to this member of the group.
 
     clock   monotonic seconds
     """
@@ -88,7 +88,7 @@ class Producer:
         )
 
     def start(self) -> None:
-        """Find our place in the group, then begin every task. Returns at once after the first try."""
+        """Try once to find our place in the group, then start every task and return."""
         self._membership.turn()
         for periodic in (self._membership, *self.tasks):
             thread = threading.Thread(target=self._loop, args=(periodic,), name=f"task-{periodic.name}", daemon=True)
@@ -97,7 +97,7 @@ class Producer:
         log.info("producer runs", tasks=" ".join(periodic.name for periodic in self.tasks))
 
     def stop(self, timeout_s: float = 10.0) -> None:
-        """Begin nothing more, wait for what runs, leave the group."""
+        """Start no further runs, wait for those that run, and leave the group."""
         self._stopping.set()
         end = time.monotonic() + timeout_s
         for thread in self._threads:
@@ -105,11 +105,11 @@ class Producer:
         self._group.leave()
 
     def place(self) -> Place:
-        """Which member of how many this is."""
+        """Return this member's number in the group, and the number of members."""
         return self._place
 
     def last_success(self) -> dict[str, float | None]:
-        """When each task last came to its end, by the clock given."""
+        """Return when each task last succeeded, by the clock given."""
         return {periodic.name: periodic.last_success for periodic in self.tasks}
 
     def _loop(self, periodic: Periodic) -> None:

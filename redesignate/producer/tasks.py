@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the producer does now and then: one function a task, and the written table of them.
+"""The producer's periodic tasks: one function for each task, and the table of them.
 
-A task gets central, the shards that are this member's, and its own settings; it returns how many things it did. Each
-is idempotent, so a second member that believes the same shards its own does no harm. When and how often a task runs is
-`service.py`'s business.
+A task gets central, the shards that belong to this member, and its own settings; it returns how many things it did.
+Each is idempotent, so a second member that works on the same shards does no harm. `service.py` decides when and how
+often a task runs.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ log = events(__name__)
 Task = Callable[[Central, range, TaskSettings], int]
 
 GRACE_S = 2.0
-"""How long work may be due and taken by nobody before the sweep hints again: a hint's own way takes milliseconds."""
+"""How long work may be due before the sweep hints again: a hint normally arrives within milliseconds."""
 
 ORPHAN_GRACE_S = 30.0
-"""Work that is due for so long is hinted by every member, whosever shard it is: some membership is wrong then."""
+"""Every member hints at work that is due for so long, of any shard: a member's view of the group is wrong then."""
 
 MOST_ROUNDS = 1000
 ONCE_A_MINUTE = TaskSettings(interval=60)
 
 
 class OverdueSweep:
-    """Hints again at work that is due and that nobody took: what a crash, a lost message or a lost lease left behind.
+    """Hints again at due work that no worker took, after a crash, a lost message or a lost lease.
 
-    While nothing moves (no worker is there) it pauses longer and longer, so that hints do not pile up in the broker.
-    whole_every   each so many runs the shards of all members are swept, for what is due much longer
+    While no work is taken (no worker runs) it pauses longer and longer, so that hints do not pile up in the broker.
+    whole_every   once in so many runs it sweeps the shards of all members, for work that is due much longer
     """
 
     def __init__(self, *, longest_pause: int = 10, whole_every: int = 30) -> None:
@@ -70,7 +70,7 @@ def _hint(central: Central, of: range, limit: int, grace_s: float) -> tuple[str,
 
 
 def purge_zones(central: Central, mine: range, settings: TaskSettings) -> int:
-    """Forget zones deleted for longer than time_threshold, batch by batch. Cost: one question a batch."""
+    """Purge zones deleted for longer than time_threshold, in batches. Cost: one question for each batch."""
 
     def batch() -> int:
         return central.call(
@@ -86,7 +86,7 @@ def purge_zones(central: Central, mine: range, settings: TaskSettings) -> int:
 
 
 def trim_journal(central: Central, mine: range, settings: TaskSettings) -> int:
-    """Drop journal rows older than time_threshold, batch by batch. Cost: one question a batch."""
+    """Delete journal rows older than time_threshold, in batches. Cost: one question for each batch."""
 
     def batch() -> int:
         return central.call(
@@ -102,24 +102,25 @@ def trim_journal(central: Central, mine: range, settings: TaskSettings) -> int:
 
 
 def check_services(central: Central, mine: range, settings: TaskSettings) -> int:
-    """Call services DOWN that were silent for time_threshold. The first member's task."""
+    """Mark services as DOWN that were silent for time_threshold. Only the first member does this."""
     return central.call(CheckServices(silent_s=settings.time_threshold)) if _first(mine) else 0
 
 
 def forget_services(central: Central, mine: range, settings: TaskSettings) -> int:
-    """Remove STOPPED services, and those DOWN for time_threshold (0: never). The first member's task."""
+    """Remove STOPPED services, and those DOWN for time_threshold (0: never). Only the first member does this."""
     return central.call(CheckServices(forget_s=settings.time_threshold)) if _first(mine) else 0
 
 
 def refresh_apexes(central: Central, mine: range, settings: TaskSettings) -> int:
-    """Finish what a pool's changed NS records began, should its command have died over it. The first member's task."""
+    """Update zones' apexes after a change of a pool's NS records, where its command was interrupted. Only the first
+    member does this."""
     if not _first(mine):
         return 0
     return _until_short(lambda: central.call(RefreshApexes(limit=settings.batch_size)), settings.batch_size)
 
 
 def trim_questions(central: Central, mine: range, settings: TaskSettings) -> int:
-    """Forget questions that were carried out time_threshold ago, batch by batch. The first member's task."""
+    """Delete the records of questions carried out time_threshold ago, in batches. Only the first member does this."""
     if not _first(mine):
         return 0
     command = ForgetQuestions(age_s=settings.time_threshold, limit=settings.batch_size)
@@ -127,9 +128,9 @@ def trim_questions(central: Central, mine: range, settings: TaskSettings) -> int
 
 
 def refresh_secondaries(central: Central, mine: range, settings: TaskSettings) -> int:
-    """Let copies of zones expire that no worker could refresh, and hint at zones that are due and that none took.
+    """Expire copies of SECONDARY zones that no worker could refresh, and hint at due zones that no worker took.
 
-    Workers look for due zones by themselves; this is for what they left.
+    Workers look for due zones by themselves; this finds those that they missed.
     """
     if not mine:
         return 0
@@ -152,7 +153,7 @@ def _until_short(batch: Callable[[], int], full: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the table: how to make the task, which names in `enabled_tasks` ask for it, its settings at worst."""
+    """One line of the table: how to make the task, the names in `enabled_tasks` that enable it, default settings."""
 
     make: Callable[[], Task]
     asked_by: frozenset[str]
@@ -180,13 +181,13 @@ IGNORED: Mapping[str, str] = {
     "worker_periodic_recovery": "overdue_work does it",
     "periodic_exists": "no such notifications are sent",
 }
-"""Tasks of the original that are asked for by name and have no work here, and why."""
+"""Names of Designate's tasks that `enabled_tasks` may list and that have no work of their own here, and why."""
 
 
 def chosen(settings: ProducerSettings) -> dict[str, tuple[Task, TaskSettings]]:
-    """The tasks to run, by name: all, or those that `enabled_tasks` asks for.
+    """Return the tasks to run, by name: all, or those that `enabled_tasks` lists.
 
-    Raises Misconfigured on a name that nobody knows.
+    Raises Misconfigured on an unknown name.
     """
     asked = settings.enabled_tasks
     for name in asked or ():
