@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to central over a message broker, by oslo.messaging's RPC: the asker's side.
+"""Questions to central over a message broker, by oslo.messaging's RPC: the client's side.
 
-A question that got no answer, because its connection broke or its central fell silent, is asked again until its
+A question that got no answer, because its connection broke or its central fell silent, is sent again until its
 deadline; central carries a change out once (`central/questions.py`). No thread of ours ever waits in the library for a
 broker that is known to be unavailable.
 """
@@ -33,13 +33,13 @@ log = events(__name__)
 
 FIRST_CONTACT_S = 3.0
 SILENCE_S = 10.0
-"""Central says every half of this that it still works on a question; after so long without a word it is asked again."""
+"""Central reports every half of this that it still works on a question; after so long in silence it is sent again."""
 COMMIT_S = 30.0
 """The database ends a transaction that is idle for so long (`store.engine.EngineOptions.idle_s`), so a commit that a
-stopped central still had to send comes at most that much later. A change must be carried out so long before its asker
-gives up, or in half of its time where it has less than twice as much."""
+stopped central still had to send comes at most that much later. A change must be carried out so long before its caller
+gives up, or within half of its time where it has less than twice as much."""
 PAUSE_S = 0.1
-"""Between two askings of one question."""
+"""The pause before a question is sent again."""
 
 _BROKER = "The message broker is unavailable; retry."
 _CENTRAL = "No central service is running; retry."
@@ -50,14 +50,14 @@ _NO_ANSWER = (
 
 
 class _Lost(Exception):
-    """No answer came to this asking; it may have been carried out."""
+    """No answer came to this attempt; it may have been carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One question on its way.
+    """One question to send.
 
-    deadline  the asker gives up
+    deadline  when the caller gives up
     do_by     by then it is carried out, or not at all
     """
 
@@ -69,7 +69,7 @@ class _Item:
 
 
 class _Line:
-    """One connection to central, with a queue for answers of its own. Closed when nobody uses it any more."""
+    """One connection to central, with a queue for answers of its own. Closed when it is not used any more."""
 
     def __init__(self, broker: Broker, topic: str) -> None:
         self._transport = broker.rpc()
@@ -82,16 +82,16 @@ class _Line:
         self.hung_up = Farewell(self._transport.cleanup)
 
     def clock(self, timeout_s: float) -> int | None:
-        """The database's clock as central knows it (µs); None: its database is unavailable.
+        """Return the database's clock as central knows it (µs); None: its database is unavailable.
 
-        The first call also makes the queue for answers: the library does so then, and waits for the broker for ever.
+        On the first call the library also makes the queue for answers, and may wait for the broker for ever.
         Raises what the library raises.
         """
         heard: int | None = self._client.prepare(timeout=timeout_s).call({}, "clock")
         return heard
 
     def ask(self, bodies: Sequence[str], timeout_s: float) -> dict[str, Any]:
-        """Questions in one message. Raises what the library raises."""
+        """Send questions in one message and return the reply. Raises what the library raises."""
         with self._lock:
             if not self._users:
                 raise ConnectionError("the line is closed")
@@ -104,7 +104,7 @@ class _Line:
             self.release()
 
     def release(self) -> None:
-        """One user less; after the last one a thread hangs up, since the library waits for a broker even for that."""
+        """Release one use; after the last a thread disconnects, since the library waits for a broker even for that."""
         with self._lock:
             self._users -= 1
             if not self._users:
@@ -114,8 +114,8 @@ class _Line:
 class AmqpCentral:
     """Central over the broker.
 
-    After an outage it asks on a new line: the library's servers give up a queue for answers that they once missed for
-    too long, for a minute, although it is there again.
+    After an outage it uses a new connection: for a minute the library's servers do not use a queue for answers that was
+    missing for too long, although it exists again.
     Cost   one message there and one back, about 2 ms on one machine; changes of one zone share them (`convoy`).
     """
 
@@ -131,10 +131,10 @@ class AmqpCentral:
         self._thread.start()
 
     def call(self, command: Command[R]) -> R:
-        """Ask; returns the answer or raises its Problem.
+        """Send the question; return the answer or raise its Problem.
 
-        Raises Unavailable where nothing was carried out: the broker is unavailable, no central runs, the question came
-        too late. Raises TimedOut where no answer came until the deadline; then nothing is carried out any more.
+        Raises Unavailable where nothing was carried out: the broker is unavailable, no central runs, or the question
+        came too late. Raises TimedOut where no answer came until the deadline; then nothing is carried out any more.
         """
         item = self._item(command)
         key = lane(command)
@@ -147,7 +147,7 @@ class AmqpCentral:
             except TooLate:
                 if item.do_by.over() and not item.again:
                     raise
-                self._reckoning.restart()  # by our reckoning there was time
+                self._reckoning.restart()  # by our estimate there was time
             except _Lost:
                 if type(command) in READS and not self._broker.doubt():
                     raise Unavailable(_BROKER) from None
@@ -155,12 +155,12 @@ class AmqpCentral:
             except Unavailable:
                 if not item.again or type(command) in READS:
                     raise
-                # an earlier asking may have been carried out: only a later one can tell
+                # an earlier attempt may have been carried out: only a later one can find out
             if item.deadline.over() or self._closed.wait(PAUSE_S):
                 raise TimedOut(_NO_ANSWER)
 
     def close(self) -> None:
-        """Hang up, as soon as calls under way are done; waits for that, but not for long."""
+        """Disconnect as soon as calls under way are done; waits for that, but not for long."""
         self._closed.set()
         self._convoys.close()
         line = self._line
@@ -177,7 +177,7 @@ class AmqpCentral:
         return _Item(codec.question(command), deadline, do_by if once else deadline, new_id() if once else None)
 
     def _carry(self, items: Sequence[_Item]) -> Sequence[str]:
-        """Ask in one message; the answers in the same order. Raises Unavailable where nothing was sent, else _Lost."""
+        """Send one message; return the answers in order. Raises Unavailable where nothing was sent, else _Lost."""
         if self._broker.up():
             self._connected.wait(min(FIRST_CONTACT_S, items[0].deadline.left()))
         line = self._line
@@ -207,7 +207,7 @@ class AmqpCentral:
         return codec.sent(item.body, how).decode()
 
     def _learn_clock(self, line: _Line, items: Sequence[_Item]) -> None:
-        """Ask for the database's clock where a change is to be sent and nothing was heard of it yet."""
+        """Query the database's clock where a change is to be sent and the clock is not known yet."""
         if self._reckoning.of(0) is not None or all(item.id is None for item in items):
             return
         try:

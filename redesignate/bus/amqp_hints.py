@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hints to the workers over a message broker, as oslo.messaging's notifications.
 
-The library's notification listener acknowledges after the work, so what a killed worker held goes to another at once.
-What is lost anyway, the outbox has.
+The library's notification listener acknowledges after the work, so the messages of a killed worker go to another at
+once. If a hint is lost all the same, its work is still in the outbox.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ WORK_TOPIC = "work"
 
 
 class _Hints(msgspec.Struct, frozen=True):
-    """What a message says."""
+    """The payload of a message."""
 
     zone_ids: tuple[str, ...]
 
 
 class AmqpWake:
-    """Hints to whichever worker is free. A thread of its own sends them, many zones in one message when in a hurry.
+    """Sends hints to whichever worker is free, from a thread of its own; under load, many zones share one message.
 
-    most     zones in one message: one worker gets them together
-    pause_s  how long the thread rests when a message could not be sent for any other reason than an absent broker
+    most     the most zones in one message: one worker gets them together
+    pause_s  how long the thread pauses when a message could not be sent though the broker is available
     """
 
     def __init__(
@@ -55,15 +55,15 @@ class AmqpWake:
         self._thread.start()
 
     def wake(self, zone_ids: Sequence[str]) -> None:
-        """Tell some worker that these zones have work. Never waits for the broker."""
+        """Send some worker the hint that these zones have work. Never waits for the broker."""
         self._pending.add(zone_ids)
 
     def waiting(self) -> int:
-        """How many zones nobody has been told of yet."""
+        """Return the number of zones whose hints are not sent yet."""
         return len(self._pending)
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Send no more; what has not left by then is the sweep's."""
+        """Stop sending; the sweep finds the zones whose hints are not sent by then."""
         self._stopping.set()
         self._pending.nudge()
         self._thread.join(timeout_s)
@@ -82,7 +82,7 @@ class AmqpWake:
 
 
 class _Ear:
-    """What the library's listener finds: called for each message of priority "info"."""
+    """The endpoint of the library's listener, called for each message of priority "info"."""
 
     def __init__(self, source: AmqpWorkSource) -> None:
         self._source = source
@@ -92,13 +92,13 @@ class _Ear:
 
 
 class AmqpWorkSource:
-    """Hints as a worker hears them; all workers share one queue.
+    """Receives hints for a worker; all workers share one queue.
 
-    lanes     calls of the handler at a time; messages that come while all are busy are handled together
-    most      zones in one call of the handler
-    prefetch  messages that this worker holds at most, the rest is for the others ([oslo_messaging_rabbit]
+    lanes     the most calls of the handler at a time; messages that come while all are busy are handled together
+    most      the most zones in one call of the handler
+    prefetch  the most messages that this worker holds, the others are left to other workers ([oslo_messaging_rabbit]
               rabbit_qos_prefetch_count where the operator sets it)
-    pause_s   how long a message is held whose handler raised, before it is given back
+    pause_s   how long a message whose handler raised is held before it is returned to the queue
     """
 
     def __init__(
@@ -120,25 +120,25 @@ class AmqpWorkSource:
         self._work: Lanes | None = None
 
     def start(self, handler: Handler) -> None:
-        """Deliver hints to `handler`, from threads of the source's own, as soon as the broker is there."""
+        """Deliver hints to `handler`, from threads of the source's own, as soon as the broker is available."""
         self._work = Lanes(handler, lanes=self._lanes, most=self._most)
         self._listening.start()
 
     def wait_ready(self, timeout_s: float) -> bool:
-        """Whether it listens by then."""
+        """Wait until it listens; return whether it does by then."""
         return self._listening.ready.wait(timeout_s)
 
     def stop(self) -> None:
-        """Deliver no more; returns when no handler runs. What is unacknowledged goes to another worker."""
+        """Stop delivering; returns when no handler runs. Unacknowledged messages go to another worker."""
         self._stopping.set()
         if self._work is not None:
             self._work.close()
         self._listening.stop()
 
     def hear(self, payload: object) -> str:
-        """One message, in the library's words: HANDLED acknowledges, REQUEUE gives it back.
+        """Handle one message; return HANDLED to acknowledge it, REQUEUE to return it to the queue.
 
-        One that cannot be read is acknowledged, and gone: whatever it meant, the outbox has it.
+        A message that cannot be read is acknowledged, and so dropped: its work is still in the outbox.
         """
         assert self._work is not None
         try:

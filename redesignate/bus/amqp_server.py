@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions to central over a message broker: central's side.
 
-The library's RPC server acknowledges before it works, so a killed central loses the question; its asker asks again.
+The library's RPC server acknowledges before it works, so a killed central loses the question; the client repeats it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from redesignate.bus.ends import Listening
 from redesignate.model.errors import Unavailable
 
 PREFETCH = 16
-"""Messages that one central holds and has not begun. More would wait for it while others are free, and are lost to
-their askers' time when it is stopped; fewer would have it wait for the broker."""
+"""The most messages that one central holds and has not begun. With more, messages would wait for it while others are
+free, and their clients would lose time when it is stopped; with fewer, it would wait for the broker."""
 
 
 class _Door:
-    """What the library's RPC server finds: its public methods are callable from outside."""
+    """The endpoint of the library's RPC server: its public methods are callable from outside."""
 
     def __init__(self, carry: codec.Carry, together: codec.Together, clock: Callable[[], int]) -> None:
         self._carry = carry
@@ -39,12 +39,12 @@ class _Door:
 
 
 class CentralServer:
-    """Central's side: answers questions on `executor_thread_pool_size` threads; any number of processes share them.
+    """Central's side: it answers questions on `executor_thread_pool_size` threads; any number of processes share them.
 
     carry     carries out one question
     together  carries out the questions that came in one message, all or none
-    clock     the database's clock (µs), as the askers are to reckon with it. Raises Unavailable
-    host      this node's name, for the queue that is its own
+    clock     the database's clock (µs), from which clients estimate it. Raises Unavailable
+    host      this node's name, for the node's own queue
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class CentralServer:
         self._listening = Listening(broker, make, broker.settings.executor_thread_pool_size)
 
     def start(self) -> None:
-        """Begin to answer as soon as the broker is available; returns at once, and comes back after an outage."""
+        """Start to answer as soon as the broker is available; returns at once, and reconnects after an outage."""
         self._listening.start()
 
     def wait_ready(self, timeout_s: float) -> bool:
-        """Whether it answers by then."""
+        """Wait until it answers; return whether it does by then."""
         return self._listening.ready.wait(timeout_s)
 
     def stop(self) -> None:
-        """Take no more questions; returns when those under way are answered."""
+        """Accept no more questions; returns when those under way are answered."""
         self._listening.stop()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The message broker as oslo.messaging reaches it: where it is, whether it is available, and the transports to it.
+"""The message broker as oslo.messaging reaches it: its address, whether it is available, and the transports to it.
 
-The operator's `[oslo_messaging_rabbit]` options hold as they are; `OURS` takes the place of library defaults alone.
-Make one `Broker` a process, after the fork.
+The operator's `[oslo_messaging_rabbit]` options apply unchanged; `OURS` replaces only defaults of the library.
+Make one `Broker` in each process, after the fork.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
 
 with warnings.catch_warnings():
-    # The library still imports eventlet where it is installed. Nothing here uses it, nothing is patched; what it
-    # takes from oslo.service is asked for in threads.
+    # The library still imports eventlet where it is installed. Nothing here uses it and nothing is patched; from
+    # oslo.service the library gets the threading backend.
     warnings.simplefilter("ignore")
     from oslo_service import backend
 
@@ -44,8 +44,8 @@ OURS = {
     "kombu_reconnect_delay": "0.1",
     "kombu_missing_consumer_retry_timeout": "10",
 }
-"""Back within two seconds after an outage of any length (the library's own pauses grow to thirty), and no thread of
-central waits for longer than ten seconds for an asker that has died."""
+"""We reconnect within two seconds after an outage of any length (the library's own pauses grow to thirty), and no
+thread of central waits longer than ten seconds for a client that has died."""
 
 LOOK_UP_S = 2.0
 LOOK_DOWN_S = 0.25
@@ -53,9 +53,9 @@ CONNECT_S = 1.0
 
 
 class Broker:
-    """The broker of one process. `up` is what was last seen; a thread of its own looks again and again.
+    """The broker of one process. `up` is its last known state, which a thread of its own checks periodically.
 
-    A look is a TCP connection that is closed at once, which RabbitMQ does not log.
+    A check is a TCP connection that is closed at once, which RabbitMQ does not log.
     outages   how often it became unavailable since the start
     """
 
@@ -76,7 +76,7 @@ class Broker:
         threading.Thread(target=self._watch, name="broker-watch", daemon=True).start()
 
     def up(self) -> bool:
-        """Whether the broker was available when last looked at; others poll the outbox while it is not."""
+        """Whether the broker was available at the last check; workers poll the outbox while it is not."""
         return self._up
 
     def wait_up(self, timeout_s: float | None = None) -> bool:
@@ -91,13 +91,13 @@ class Broker:
             self._changed.wait_for(lambda: self.outages > seen or self._closed)
 
     def doubt(self) -> bool:
-        """Something failed: look now. Whether the broker is available."""
+        """Check now, because something failed; return whether the broker is available."""
         self._see(self._look())
         self._doubt.set()
         return self._up
 
     def close(self) -> None:
-        """Look no more, and let those who wait for it go."""
+        """Stop checking, and release the threads that wait for the broker."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -106,7 +106,7 @@ class Broker:
     def rpc(self, *, prefetch: int = 0) -> Any:
         """A transport for questions and answers.
 
-        prefetch   what a server holds unacknowledged at most, where the operator sets no other; 0: any number
+        prefetch   the most unacknowledged messages of a server, unless the operator sets it; 0: any number
         """
         return messaging.get_rpc_transport(self._conf, url=self._url({**OURS, **_prefetched(prefetch)}))
 
@@ -118,7 +118,7 @@ class Broker:
         return messaging.get_notification_transport(self._conf, url=self._url({**OURS, **_prefetched(prefetch)}))
 
     def _url(self, ours: Mapping[str, str] | None = None) -> Any:
-        """The operator's URL; our values travel in its query, which outranks the option, so they skip what he set."""
+        """The operator's URL with our values in its query, which outranks options: those that are set are left out."""
         try:
             url = messaging.TransportURL.parse(self._conf, self.settings.transport_url)
         except (messaging.InvalidTransportURL, ValueError) as error:
@@ -158,9 +158,9 @@ class Broker:
 
 
 def _hand_over_lock_path(conf: cfg.ConfigOpts) -> None:
-    """Give oslo.concurrency its folder, which it reads from oslo.config's global object alone.
+    """Give oslo.concurrency its folder, which it reads only from oslo.config's global object.
 
-    Raises Misconfigured where the queue manager is asked for, which locks a file there, and no folder is set.
+    Raises Misconfigured where the queue manager, which locks a file there, is enabled and no folder is set.
     """
     conf.register_opts(concurrency_options.list_opts()[0][1], "oslo_concurrency")
     folder = conf.oslo_concurrency.lock_path
@@ -173,7 +173,7 @@ def _hand_over_lock_path(conf: cfg.ConfigOpts) -> None:
 
 
 def own(topic: str) -> str:
-    """A topic as it is named on the broker: our own, beside those of another Designate on the same virtual host."""
+    """A topic's name on the broker, distinct from those of a Designate on the same virtual host."""
     return f"redesignate_{topic}"
 
 
@@ -182,7 +182,7 @@ def _prefetched(count: int) -> dict[str, str]:
 
 
 def _forgotten_options() -> list[tuple[str, list[Any]]]:
-    """Options that the library registers on oslo.config's global object alone, and then asks of ours."""
+    """Options that the library registers only on oslo.config's global object, and then reads from ours."""
     found = []
     for part in ("metrics", "tracing"):
         with contextlib.suppress(ImportError):  # tracing came with 18

@@ -2,8 +2,8 @@
 """Central behind bulkheads, for a process that has few threads and many clients: the API.
 
 Changes of one zone queue on its row, and all questions of one project share its part of central. A zone whose row is
-locked, a project that asks without end, or a central that hangs holds its share of the threads; the rest is refused
-with 503, and others are answered as ever.
+locked, a project that sends requests without end, or a central that hangs takes at most its share of the threads. The
+excess is refused with 503, and others are answered as usual.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """How many threads at most work on changes of one zone, on one project's questions, on questions at all."""
+    """The most threads that work on changes of one zone, on one project's questions, and on all questions."""
 
     zone: int
     project: int
@@ -31,14 +31,14 @@ class Shares:
 
     @classmethod
     def of(cls, threads: int, *, connections: int | None = None) -> Shares:
-        """Shares of so many threads; of so many connections to the database, where each question takes one."""
+        """Divide so many threads; or so many connections to the database, where each question takes one."""
         room = threads if connections is None else min(threads, connections)
         zone = room // 3 if connections is None else room // 6
         return cls(zone=max(1, zone), project=max(1, room // 2), all=max(1, room - max(1, room // 10)))
 
 
 class Bulkheads:
-    """Central, asked by so many threads at a time and no more."""
+    """Central, called by a limited number of threads at a time."""
 
     def __init__(self, central: Central, shares: Shares) -> None:
         self._central = central
@@ -47,7 +47,7 @@ class Bulkheads:
         self._all = Bulkhead(shares.all, "the service")
 
     def call(self, command: Command[R]) -> R:
-        """Ask; returns the answer or raises its Problem, Unavailable where too many wait for the same."""
+        """Send the question; return the answer or raise its Problem, Unavailable where too many wait for the same."""
         deadline = current()
         with ExitStack() as held:
             zone_id = None if type(command) in READS else _zone(command)
@@ -60,6 +60,6 @@ class Bulkheads:
 
 
 def _zone(command: Command[Any]) -> str | None:
-    """The zone that a change is about; None: none that exists yet."""
+    """The zone that a change concerns; None where the command names no existing zone."""
     found: str | None = getattr(command, "zone_id", None)
     return found

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions and answers of the bus as bytes: JSON, the same for every way that they travel.
+"""Questions and answers of the bus as bytes: JSON, the same for every transport.
 
-A command is one member of the union of all, told apart by its tag. Over a broker it travels in a `Question`, with how
-it is asked. An answer is `{"ok": …}` or `{"problem": {kind, message, errors}}`; with `"late": true` the question came
-too late. Both sides, the asker and `serve`, share these bytes alone.
+A command is one member of the union of all, identified by its tag. A broker carries it in a `Question`, together with
+its deadline and id. An answer is `{"ok": …}` or `{"problem": {kind, message, errors}}`; with `"late": true` the
+question came too late. The two sides, client and `serve`, share only these bytes.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from redesignate.threads.deadline import Deadline, TooLate
 
 R = TypeVar("R")
 Dispatch = Callable[[Command[Any]], Any]
-"""Central's table: carries out one command, returns its answer or raises its Problem."""
+"""Carries out one command; returns its answer or raises its Problem."""
 Carry = Callable[[Command[Any], Asked], "bytes | Any"]
-"""The same for a question that may come late, or twice. A `Kept` answer is encoded already."""
+"""The same for a question that may arrive late, or twice. A `Kept` answer is encoded already."""
 Together = Callable[[Sequence[tuple[Command[Any], Asked]]], Sequence[Any]]
-"""Carries out commands all or none and returns their answers. Raises TooLate and Problems where none was carried out,
+"""Carries out all commands or none and returns their answers. Raises TooLate and Problems where none was carried out,
 Unavailable and TimedOut where that is not known."""
 
 log = events(__name__)
@@ -36,15 +36,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Kept(bytes):
-    """An answer as it travels, as it was kept with the change."""
+    """An encoded answer that was stored with its change."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One command on its way over a broker.
+    """One command as it is sent over a broker.
 
     ask    the command
-    left   seconds that the asker still waited when it was sent
-    until  id again   as `Asked` has them
+    left   seconds that the caller still waits, at the time of sending
+    until  id again   as in `Asked`
     """
 
     ask: msgspec.Raw
@@ -55,7 +55,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 unreadable = 0
-"""Messages of either kind that this process could not read."""
+"""The number of questions and hints that this process could not read."""
 
 
 class _Failure(msgspec.Struct, frozen=True):
@@ -70,7 +70,7 @@ class _Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    """Either half; `ok` stays undecoded until it is known that there is no problem (None is an answer too)."""
+    """Either kind of answer; `ok` stays undecoded until it is known that there is no problem (None is an answer)."""
 
     ok: msgspec.Raw = msgspec.Raw(b"null")
     problem: _Failure | None = None
@@ -81,7 +81,7 @@ _answer = msgspec.json.Decoder(_Answer).decode
 
 
 _question = msgspec.json.Decoder(Question).decode
-# Made here, by one thread: a type whose description another thread is still making crashes msgspec (SIGSEGV).
+# Made here, by one thread: msgspec crashes (SIGSEGV) when two threads prepare the same type at once.
 _questions: msgspec.json.Decoder[Command[Any]] = msgspec.json.Decoder(reduce(or_, ALL))
 _replies: dict[type[Command[Any]], Callable[[bytes | msgspec.Raw], Any]] = {
     command: msgspec.json.Decoder(reply_type(command)).decode for command in ALL
@@ -89,41 +89,41 @@ _replies: dict[type[Command[Any]], Callable[[bytes | msgspec.Raw], Any]] = {
 
 
 def question(command: Command[Any]) -> bytes:
-    """A command as it travels."""
+    """Encode a command."""
     return _encode(command)
 
 
 def asked(body: bytes | msgspec.Raw) -> Command[Any]:
-    """The command that was asked. Raises msgspec.ValidationError or DecodeError on anything else."""
+    """Decode a command. Raises msgspec.ValidationError or DecodeError on anything else."""
     return _questions.decode(body)
 
 
 def sent(body: bytes, how: Asked) -> bytes:
-    """A command as it travels over a broker, with how it is asked from now on."""
+    """Encode a command for a broker, with its deadline and id."""
     left = round(how.deadline.left(), 3)
     return _encode(Question(ask=msgspec.Raw(body), left=left, until=how.until, id=how.id, again=how.again))
 
 
 def received(envelope: bytes) -> tuple[Command[Any], Asked]:
-    """The command and how it is asked. Raises msgspec.ValidationError or DecodeError."""
+    """Decode a broker's command with its deadline and id. Raises msgspec.ValidationError or DecodeError."""
     found = _question(envelope)
     how = Asked(deadline=Deadline.after(found.left), until=found.until, id=found.id, again=found.again)
     return asked(found.ask), how
 
 
 def answer(value: object) -> bytes:
-    """What was found, as it travels."""
+    """Encode an answer."""
     return _encode({"ok": value})
 
 
 def refusal(problem: Problem) -> bytes:
-    """A Problem as it travels."""
+    """Encode a Problem."""
     errors = None if problem.errors is None else dict(problem.errors)
     return _encode(_Refusal(_Failure(problem.kind, problem.message, errors), isinstance(problem, TooLate)))
 
 
 def told(command: Command[R], body: bytes) -> R:
-    """The answer to `command`. Raises the Problem that the other side raised; TooLate where the question came late."""
+    """Decode the answer to `command`. Raises the Problem that central raised; TooLate where the question came late."""
     try:
         heard = _answer(body)
         if heard.problem is None:
@@ -137,19 +137,19 @@ def told(command: Command[R], body: bytes) -> R:
 
 
 def serve(dispatch: Dispatch, body: bytes) -> bytes:
-    """Carry out one command and give the answer; never raises."""
+    """Carry out one command and return the encoded answer; never raises."""
     try:
         command = asked(body)
     except msgspec.MsgspecError as error:
         return _unread(error, body)
     try:
         return answer(dispatch(command))
-    except Exception as error:  # noqa: BLE001  # the last line of a service: logged, and the asker gets an answer
+    except Exception as error:  # noqa: BLE001  # the outermost call of a service: logged, and the caller gets an answer
         return _failed(command, error)
 
 
 def serve_question(carry: Carry, envelope: bytes) -> bytes:
-    """The same for a question that came over a broker."""
+    """Carry out a question that came over a broker and return the encoded answer; never raises."""
     try:
         command, how = received(envelope)
     except msgspec.MsgspecError as error:
@@ -162,9 +162,10 @@ def serve_question(carry: Carry, envelope: bytes) -> bytes:
 
 
 def serve_all(carry: Carry, together: Together, envelopes: Sequence[bytes]) -> list[bytes]:
-    """Carry out the questions of one message and give each its answer; never raises.
+    """Carry out the questions of one message and return each one's encoded answer; never raises.
 
-    All at once where all are well. Where one is not, none was carried out: then each by itself, so that it alone fails.
+    All are carried out in one transaction. Where one fails, none was carried out: then each is carried out by itself,
+    so that only the faulty one fails.
     """
     if len(envelopes) == 1:
         return [serve_question(carry, envelopes[0])]
@@ -174,14 +175,14 @@ def serve_all(carry: Carry, together: Together, envelopes: Sequence[bytes]) -> l
         return [serve_question(carry, envelope) for envelope in envelopes]
     except (Unavailable, TimedOut) as problem:
         return [refusal(problem)] * len(envelopes)
-    except Exception as error:  # noqa: BLE001  # whose fault it is shows when each is asked by itself
+    except Exception as error:  # noqa: BLE001  # carried out one by one, only the faulty question fails
         log.debug("questions that came together are carried out one by one", why=str(error), questions=len(envelopes))
         return [serve_question(carry, envelope) for envelope in envelopes]
     return [given if isinstance(given, Kept) else answer(given) for given in answers]
 
 
 def cannot_read(kind: str, size: int, why: object) -> None:
-    """Count a message that is malformed, and say so in the log: the first, and then each thousandth."""
+    """Count a malformed message, and log the first and then each thousandth."""
     global unreadable  # noqa: PLW0603  # a figure of the process
     unreadable += 1
     if unreadable % 1000 == 1:
@@ -194,7 +195,7 @@ def _unread(error: Exception, body: bytes) -> bytes:
 
 
 def _failed(command: Command[Any], error: Exception) -> bytes:
-    """A Problem as itself; anything else is a fault of ours: the log has its traceback, the asker a plain 500."""
+    """Encode a Problem as it is; any other exception is our fault: its traceback is logged, the caller gets a 500."""
     if isinstance(error, Problem):
         return refusal(error)
     log.exception("command failed", op=command.__struct_config__.tag)

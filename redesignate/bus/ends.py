@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connecting and hanging up while the broker may be unavailable: the library waits for ever, no thread of ours does."""
+"""Connects and disconnects while the broker may be unavailable: the library would wait for ever, our threads do not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from redesignate.observe.log import events
 log = events(__name__)
 
 UNAVAILABLE = (messaging.MessageDeliveryFailure, OperationalError, AMQPError, OSError)
-"""What the library raises when the broker is unavailable, refuses us, or closes the connection."""
+"""The exceptions of the library when the broker is unavailable, refuses us, or closes the connection."""
 
 REFUSED_S = 2.0
 HANG_UP_S = 60.0
@@ -26,19 +26,19 @@ HANG_UP_DOWN_S = 1.0
 
 
 class Farewell:
-    """A thread that hangs up: the library waits for an unavailable broker even for that, and we do not."""
+    """A thread that disconnects: the library waits for an unavailable broker even for that, and we do not."""
 
     def __init__(self, hang_up: Callable[[], None]) -> None:
         self._thread = threading.Thread(target=hang_up, name="bus-hang-up", daemon=True)
 
     def start(self) -> Farewell:
-        """Begin to hang up. Nothing where the interpreter ends and starts no threads: then the sockets go with it."""
+        """Begin to disconnect. Does nothing where the interpreter exits and starts no threads: its sockets close."""
         with contextlib.suppress(RuntimeError):
             self._thread.start()
         return self
 
     def wait(self, broker: Broker) -> None:
-        """Wait for its end, not for long while the broker is unavailable; nothing where it has not begun."""
+        """Wait for the thread to end, only briefly while the broker is unavailable, not at all if it has not begun."""
         end = time.monotonic() + HANG_UP_S
         while self._thread.is_alive() and time.monotonic() < end:
             self._thread.join(0.5)
@@ -47,7 +47,7 @@ class Farewell:
 
 
 class Listening:
-    """A server of the library's: a thread of ours starts it once the broker is available, since it would wait."""
+    """A server of the library: a thread of ours starts it once the broker is available, since it would block."""
 
     def __init__(self, broker: Broker, make: Callable[[], Any], threads: int) -> None:
         self._broker = broker
@@ -59,11 +59,11 @@ class Listening:
         self._starter = threading.Thread(target=self._start, name="bus-listen", daemon=True)
 
     def start(self) -> None:
-        """Begin to listen as soon as the broker is available; returns at once."""
+        """Start to listen as soon as the broker is available; returns at once."""
         self._starter.start()
 
     def stop(self) -> None:
-        """Take nothing new, wait for what is being worked on, give back the rest."""
+        """Accept nothing new, wait for the work under way, and return the rest to the queue."""
         self._stopping.set()
         if self.ready.is_set():
             Farewell(self._hang_up).start().wait(self._broker)

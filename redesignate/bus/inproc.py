@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bus inside one process: central is called directly, hints wait in memory. Ships, and is what tests run on.
+"""The bus inside one process: central is called directly, hints wait in memory. It is part of the product, and most
+tests use it.
 
-Questions and answers pass through the same bytes as over a broker, so that whatever works here can be split up.
+Questions and answers pass through the same bytes as over a broker, so that services which run together here can also
+run in separate processes.
 """
 
 from __future__ import annotations
@@ -21,16 +23,16 @@ log = events(__name__)
 
 
 class InprocCentral:
-    """Central in our own memory.
+    """Central in the same process.
 
-    Cost   the bytes: 5 µs for a question about one RRset, 170 µs for a page of a hundred.
+    Cost   encoding: 5 µs for a question about one RRset, 170 µs for a page of a hundred.
     """
 
     def __init__(self, dispatch: codec.Dispatch) -> None:
         self._dispatch = dispatch
 
     def call(self, command: Command[R]) -> R:
-        """Ask; returns the answer or raises its Problem. Nothing is committed after this thread's deadline."""
+        """Return the answer or raise its Problem. Nothing is committed after this thread's deadline."""
         return codec.told(command, codec.serve(self._dispatch, codec.question(command)))
 
 
@@ -41,14 +43,14 @@ class InprocWake:
         self._pending = pending
 
     def wake(self, zone_ids: Sequence[str]) -> None:
-        """Tell some worker that these zones have work. Never blocks; what does not fit is left to the sweep."""
+        """Send some worker the hint that these zones have work. Never blocks; the sweep finds what does not fit."""
         self._pending.add(zone_ids)
 
 
 class InprocWorkSource:
-    """Hands hinted zones to a worker, up to `most` at once, on up to `threads` threads at a time.
+    """Passes hinted zones to a worker, up to `most` at once, on up to `threads` threads at a time.
 
-    pause_s   how long a batch waits whose handler raised
+    pause_s   how long a batch whose handler raised waits
     """
 
     def __init__(self, pending: Pending, *, threads: int = 4, most: int = 50, pause_s: float = 1.0) -> None:
@@ -67,7 +69,7 @@ class InprocWorkSource:
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """Deliver no more; returns when no handler runs any longer."""
+        """Stop delivering; returns when no handler runs any longer."""
         self._stopping.set()
         self._pending.nudge()
         for thread in self._threads:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many messages, few calls: what arrives while every lane is busy is handled together by the next free one.
+"""Joins messages into few calls: those that arrive while every lane is busy are handled together by the next free one.
 
-A quiet system handles each message at once; a busy one asks central about many zones in one question. The thread of
-each message waits until its zones are handled, because only then may it acknowledge.
+A quiet system handles each message at once; a busy one sends central one question about many zones. The thread of each
+message waits until its zones are handled, because only then may it acknowledge.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Lanes:
         self._closed = False
 
     def run(self, zone_ids: tuple[str, ...]) -> bool:
-        """Have the zones handled, by this thread or together with others'. False: the handler raised, or `close`.
+        """Handle the zones, on this thread or together with others'. False: the handler raised, or `close` was called.
 
-        Raises whatever the handler raised, in the one thread that called it.
+        Raises whatever the handler raised, but only in the thread that called it.
         """
         mine = _Entry(zone_ids)
         with self._changed:
@@ -52,7 +52,7 @@ class Lanes:
         return not mine.failed
 
     def close(self) -> None:
-        """Start nothing any more; those who wait for a lane are let go."""
+        """Start no further calls; callers that wait for a lane return."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zones that somebody has yet to be told of: each once, in the order of the first hint, and never more than `bound`."""
+"""Zones whose hints wait: each once, in the order of the first hint, and never more than `bound`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BOUND = 50_000
 class Pending:
     """A bounded queue of zone ids without duplicates. Safe from any thread; `add` never waits for a taker.
 
-    What does not fit is dropped: the outbox still has it and the producer's sweep hints again.
+    Ids that do not fit are dropped: the work is still in the outbox, and the producer's sweep hints again.
     """
 
     def __init__(self, bound: int = BOUND) -> None:
@@ -55,6 +55,6 @@ class Pending:
             return taken
 
     def nudge(self) -> None:
-        """Have every waiting taker look at its `stop` again."""
+        """Make every waiting taker check its `stop` again."""
         with self._changed:
             self._changed.notify_all()

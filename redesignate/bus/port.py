@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two ports of the bus.
 
-`Central.call` asks central one question and waits for its answer: a `Command` (room `commands/`) that names its reply.
-`Wake` carries hints (zone ids) to the workers; a lost hint costs seconds, because the outbox row is the truth.
-Both have two implementations that pass the same tests: `inproc` and `amqp`. A failure comes back as the `Problem`
-that central raised.
+`Central.call` sends central one question, a `Command` (room `commands/`) that names its reply, and waits for the
+answer. `Wake` carries hints (zone ids) to the workers; a lost hint costs only seconds, because the outbox row decides.
+Both have two implementations that pass the same tests: `inproc` and `amqp`. A failure is raised as the `Problem` that
+central raised.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ _INBOUND = "inbound:"
 
 
 def inbound_hint(zone_id: str) -> str:
-    """The hint that a SECONDARY zone's primaries are to be asked; a bare zone id hints at work in the outbox."""
+    """The hint to query a SECONDARY zone's primaries; a bare zone id hints at work in the outbox."""
     return _INBOUND + zone_id
 
 
 def sorted_hints(hints: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Zones with work in the outbox, and zones whose primaries are to be asked."""
+    """Divide hints into zones with work in the outbox and zones whose primaries are to be queried."""
     inbound = [hint.removeprefix(_INBOUND) for hint in hints if hint.startswith(_INBOUND)]
     return [hint for hint in hints if not hint.startswith(_INBOUND)], inbound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """How a question came that may come late, or twice.
+    """How a question was sent that may arrive late, or twice.
 
     deadline  nothing is begun after it, by this machine's clock
     until     nothing is committed after it, by the database's clock (µs): the question may have waited on its way
-    id        what was carried out under it is not carried out again. None: the question is harmless when it comes twice
-    again     it was asked before, and may have been carried out
+    id        a question with this id is carried out once. None: the question is harmless when it comes twice
+    again     it was sent before, and may have been carried out
     """
 
     deadline: Deadline
@@ -49,10 +49,10 @@ class Asked:
 
 
 class Central(Protocol):
-    """Where central's operations are reached. Safe to call from any thread; blocks until the answer is there."""
+    """Access to central's operations. Safe to call from any thread; blocks until the answer arrives."""
 
     def call(self, command: Command[R]) -> R:
-        """Ask; returns the answer or raises its Problem.
+        """Send the question; return the answer or raise its Problem.
 
         Raises Unavailable when central cannot be reached, or the question waited too long: nothing was carried out.
         Raises TimedOut when no answer came in time: the change may have been made, and will not be made any more.
@@ -61,25 +61,25 @@ class Central(Protocol):
 
 
 class Wake(Protocol):
-    """Where hints are sent. Never blocks for long and never raises: the sweep finds what is lost."""
+    """Sends hints. Never blocks for long and never raises: the sweep finds the work of lost hints."""
 
     def wake(self, zone_ids: Sequence[str]) -> None:
-        """Tell some worker that these zones have work."""
+        """Send some worker the hint that these zones have work."""
         ...
 
 
 Handler = Callable[[tuple[str, ...]], None]
-"""Works on the hinted zones and returns when they are done or need no holding any longer; only then is the message
-acknowledged. Raising gives the message back."""
+"""Works on the hinted zones and returns when they are done or the message need not be held any longer; only then is it
+acknowledged. If the handler raises, the message is returned to the queue."""
 
 
 class WorkSource(Protocol):
-    """Where a worker hears of hints."""
+    """Delivers hints to a worker."""
 
     def start(self, handler: Handler) -> None:
         """Deliver hints to `handler`, from threads of the source's own."""
         ...
 
     def stop(self) -> None:
-        """Deliver no more; what is unacknowledged goes to another worker."""
+        """Stop delivering; unacknowledged messages go to another worker."""
         ...

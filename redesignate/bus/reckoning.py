@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database's clock as an asker reckons it, which has no database: from what central's answers say of it.
+"""Estimates the database's clock on the client side, which has no database, from the times in central's answers.
 
 An answer names a moment that the database's clock had passed when it was sent. When it arrives, that clock shows the
-same or more; and it runs as fast as ours. So a deadline of ours, reckoned from there, is never later than the same
-moment by the database's clock, whatever either clock shows. Of what was heard within the last minutes the least counts:
+same or more; and it runs as fast as ours. So a deadline of ours, converted from there, is never later than the same
+moment by the database's clock, whatever either clock shows. Of the offsets of the last minutes the smallest counts:
 nodes of a cluster may differ.
 """
 
@@ -18,7 +18,7 @@ KEPT_S = 60.0
 
 
 class Reckoning:
-    """Moments of our clock as the database's clock shows them, or a little less. Safe from any thread."""
+    """Converts moments of our clock to the database's clock, or to a little less. Safe from any thread."""
 
     def __init__(self, clock: Monotonic = uptime) -> None:
         self._clock = clock
@@ -29,7 +29,7 @@ class Reckoning:
         self._since = 0.0
 
     def heard(self, moment: int) -> None:
-        """An answer has come that names this moment of the database's clock (µs)."""
+        """Record the moment of the database's clock (µs) that an answer names."""
         now = self._clock()
         ahead = moment - int(now * SECOND)
         with self._lock:
@@ -39,13 +39,13 @@ class Reckoning:
             self._latest = ahead
 
     def restart(self) -> None:
-        """Only the newest counts from now on: the database's clock was set, or another server took its place."""
+        """Forget all but the newest answer: the database's clock was set, or another server has replaced it."""
         with self._lock:
             if self._new is not None:
                 self._old, self._new, self._since = None, self._latest, self._clock()
 
     def of(self, at: float) -> int | None:
-        """What the database's clock shows at this moment of ours, or less (µs). None: nothing was heard yet."""
+        """Return what the database's clock shows at this moment of ours, or less (µs). None: no answer has come yet."""
         with self._lock:
             if self._new is None:
                 return None
