@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leaders and followers: what arrives while a batch is under way goes with the next one.
+"""Leaders and followers: items that arrive while a batch is under way join the next one.
 
-A caller that finds its line free goes at once. Those that come meanwhile wait; when a batch ends, the first of them
-becomes the leader and takes as many of the others along as `most` allows, on its own thread. So a quiet line adds no
-delay, a busy one works in batches, and no thread exists for it.
+A caller that finds its line free starts at once. Those that come meanwhile wait; when a batch ends, the first of them
+becomes the leader and works on its own thread on as many of the others as `most` allows. So a quiet line adds no
+delay, a busy one works in batches, and the batches need no thread of their own.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ R = TypeVar("R")
 
 
 class Closed(Exception):
-    """The batch takes nothing any more; this item was not worked on."""
+    """The batch accepts no more items; this one was not worked on."""
 
 
 class _State(Enum):
     WAITS = auto()
     LEADS = auto()
-    """The line is this caller's: it takes the next batch."""
+    """This caller leads the line's next batch."""
     GOES = auto()
-    """Somebody else's batch, under way, holds this item."""
+    """The item is in another caller's batch, which is under way."""
     DONE = auto()
 
 
@@ -49,7 +49,7 @@ class _Seat(Generic[T, R]):
 
 
 class _Line(Generic[T, R]):
-    """What is under way for one key, and what waits for it."""
+    """The batches under way for one key, and the items that wait."""
 
     __slots__ = ("busy", "waiting")
 
@@ -63,12 +63,12 @@ def _one(_item: object) -> int:
 
 
 class Batches(Generic[T, R]):
-    """Callers with one `do` between them. Safe from any thread; a key that nobody uses leaves nothing.
+    """Callers that share one `do`. Safe from any thread; a key that is not in use takes no memory.
 
-    do       works on a batch; its answers in the same order. What it raises, each caller of the batch raises
-    most     the weight of a batch; an item that is heavier goes alone
-    at_once  batches of one key under way at the same time
-    weight   what an item counts
+    do       works on a batch and returns the answers in the same order. What it raises, each caller of the batch raises
+    most     the greatest weight of a batch; an item that is heavier is worked on alone
+    at_once  the most batches of one key under way at the same time
+    weight   returns the weight of an item
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Batches(Generic[T, R]):
         self._closed = False
 
     def ask(self, item: T, *, key: Hashable = None, deadline: Deadline | None = None) -> R:
-        """The answer to one item, in a batch with others of its key.
+        """Work on one item, in a batch with others of its key, and return its answer.
 
         Raises what `do` raised; at the deadline Unavailable (not worked on) or TimedOut (it may have been); Closed.
         """
@@ -111,13 +111,13 @@ class Batches(Generic[T, R]):
         return seat.answer  # type: ignore[return-value]  # DONE without an error: `do` answered
 
     def waiting(self, key: Hashable = None) -> int:
-        """How many callers of a key wait for a batch."""
+        """Return how many callers of a key wait for a batch."""
         with self._lock:
             line = self._lines.get(key)
             return 0 if line is None else len(line.waiting)
 
     def keys(self) -> int:
-        """How many keys have anything under way."""
+        """Return how many keys have batches under way."""
         return len(self._lines)
 
     def close(self) -> None:
@@ -131,7 +131,7 @@ class Batches(Generic[T, R]):
                 line.waiting.clear()
 
     def _wait(self, line: _Line[T, R], seat: _Seat[T, R], deadline: Deadline | None) -> None:
-        """Wait until the seat leads or is done. Raises TimedOut, and then nobody counts on this caller any more."""
+        """Wait until the seat leads or is done. Raises Unavailable or TimedOut; the caller cannot lead after that."""
         while not seat.call.acquire(timeout=-1 if deadline is None else deadline.left()):
             with self._lock:
                 if seat.state is _State.WAITS:
@@ -169,7 +169,7 @@ class Batches(Generic[T, R]):
         return going
 
     def _end(self, key: Hashable, line: _Line[T, R], going: Sequence[_Seat[T, R]]) -> None:
-        """Let the next batch go before the callers of this one learn their answers."""
+        """Let the next batch start before the callers of this one get their answers."""
         with self._lock:
             following = line.waiting.popleft() if line.waiting else None
             if following is not None:

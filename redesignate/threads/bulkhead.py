@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bulkheads: of a process's threads one thing that hangs holds a share at most, and the rest go on.
+"""Bulkheads: work that hangs takes at most a share of a process's threads, and the others continue.
 
-Whatever works for a key holds a place in its lane. A caller that finds no place waits, as long as others come out of
-the lane; once nothing has for `patience_s`, the lane hangs, and its waiters are refused, those that come later at once.
-So a busy lane queues as ever, and a hanging one costs its places and nothing more.
+Work for a key holds a place in the key's lane. A caller that finds no place waits, as long as others leave the lane;
+once none has for `patience_s`, the lane hangs: its waiters are refused, and later callers at once. So a busy lane
+queues as usual, and a hanging one costs only its places.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Waiter:
 
 
 class _Lane:
-    """The places of one key. `moved` is when something last came out, or when the first went in."""
+    """The places of one key. `moved` is when a caller last left the lane, or when the first one entered."""
 
     __slots__ = ("held", "moved", "waiting")
 
@@ -40,7 +40,7 @@ class _Lane:
 
 
 class Bulkhead:
-    """Lanes with `places` each. Safe from any thread; a key that nobody uses leaves nothing.
+    """Lanes with `places` each. Safe from any thread; a key that is not in use takes no memory.
 
     what   for the refusal: "Too many requests wait for {what}; retry."
     """
@@ -57,9 +57,9 @@ class Bulkhead:
 
     @contextmanager
     def hold(self, key: Hashable, deadline: Deadline | None = None) -> Iterator[None]:
-        """Work in a place of this key's lane. Raises Unavailable where the lane hangs, or at the deadline.
+        """Hold a place in this key's lane. Raises Unavailable where the lane hangs, or at the deadline.
 
-        Work that ends with Unavailable or TimedOut gives its place back, but is no sign that the lane moves.
+        Work that ends with Unavailable or TimedOut releases its place, but is not a sign that the lane moves.
         """
         lane = self._enter(key, deadline)
         moved = True
@@ -72,13 +72,13 @@ class Bulkhead:
             self._leave(key, lane, moved)
 
     def waiting(self, key: Hashable) -> int:
-        """How many callers wait for a place."""
+        """Return how many callers wait for a place."""
         with self._lock:
             lane = self._lanes.get(key)
             return 0 if lane is None else len(lane.waiting)
 
     def lanes(self) -> int:
-        """How many keys are in use."""
+        """Return how many keys are in use."""
         return len(self._lanes)
 
     def _enter(self, key: Hashable, deadline: Deadline | None) -> _Lane:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The time that a question has left, by a clock that goes on while a process is stopped or its machine is suspended.
 
-A deadline is set where a request comes in (`api/door.py`), kept for the thread that works on it (`asking`), and
-travels with the question. What waits for anything waits at most until then.
+A deadline is set where a request arrives (`api/door.py`), kept for the thread that works on it (`asking`), and sent
+with the question. Every wait on the way ends at the deadline.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from functools import partial
 from redesignate.model.errors import Unavailable
 
 Monotonic = Callable[[], float]
-"""Seconds since some start, never backwards."""
+"""Returns seconds since some start; they never go backwards."""
 
 
 uptime: Monotonic = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-"""Seconds since the machine's start, those of a suspension too where the system counts them (Linux)."""
+"""Returns seconds since the machine's start, including those of a suspension where the system counts them (Linux)."""
 
 
 class TooLate(Unavailable):
@@ -31,18 +31,18 @@ class TooLate(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment of this machine's `uptime`; it means nothing to another machine. `clock` is an argument for tests."""
+    """A moment of this machine's `uptime`; it is meaningless on another machine. `clock` is an argument for tests."""
 
     at: float
     clock: Monotonic = uptime
 
     @classmethod
     def after(cls, seconds: float, clock: Monotonic = uptime) -> Deadline:
-        """So many seconds from now."""
+        """Make a deadline so many seconds from now."""
         return cls(clock() + seconds, clock)
 
     def left(self) -> float:
-        """Seconds until then; 0 once it is over."""
+        """Return the seconds until the deadline; 0 once it has passed."""
         return max(0.0, self.at - self.clock())
 
     def over(self) -> bool:
@@ -50,17 +50,17 @@ class Deadline:
         return self.clock() >= self.at
 
     def check(self) -> None:
-        """Raise TooLate once it has passed: what comes after this is not done."""
+        """Raise TooLate once it has passed, so that the caller goes no further."""
         if self.over():
             raise TooLate("The request waited too long and was not carried out; retry.")
 
     def earlier(self, other: Deadline | None) -> Deadline:
-        """Whichever comes first."""
+        """Return the earlier of the two."""
         return self if other is None or self.at <= other.at else other
 
 
 class _Asking(threading.local):
-    """What this thread works on: `at`, its deadline on the clock of `uptime`; infinite where nobody set one."""
+    """The deadline of this thread's work: `at`, on the clock of `uptime`; infinite where none is set."""
 
     at: float = math.inf
 
@@ -70,7 +70,7 @@ ASKING = _Asking()
 
 @contextmanager
 def asking(deadline: Deadline) -> Iterator[None]:
-    """What this thread asks inside has until then; an earlier deadline that holds already stays."""
+    """Set this thread's deadline inside the block; an earlier deadline that is set already stays."""
     before = ASKING.at
     ASKING.at = min(before, deadline.at)
     try:
@@ -80,5 +80,5 @@ def asking(deadline: Deadline) -> Iterator[None]:
 
 
 def current() -> Deadline | None:
-    """The deadline of what this thread works on; None: nobody set one."""
+    """Return the deadline of this thread's work; None where none is set."""
     return None if ASKING.at == math.inf else Deadline(ASKING.at)

@@ -19,7 +19,7 @@ class LoopThread:
     """Runs `begin`, then waits for `stop`, then runs `end`, all on one loop.
 
     begin   returns when the service is ready; what it raises, `start` raises
-    end     puts everything away; not called where `begin` raised
+    end     releases all resources; not called where `begin` raised
     """
 
     def __init__(self, name: str, *, begin: Callable[[], Awaitable[None]], end: Callable[[], Awaitable[None]]) -> None:
@@ -30,7 +30,7 @@ class LoopThread:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread; returns when `begin` has. Raises what it raised. It may be started again once stopped."""
+        """Start the thread; returns when `begin` has. Raises what `begin` raised. May be called again after `stop`."""
         ready: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, args=(ready,), name=self._name, daemon=True)
         self._thread.start()
@@ -43,7 +43,7 @@ class LoopThread:
 
     @property
     def running(self) -> bool:
-        """Whether the loop takes work: started, and not being stopped."""
+        """Whether the loop accepts work: it is started, and not being stopped."""
         return self._stopping is not None and not self._stopping.is_set()
 
     def submit(self, work: Coroutine[Any, Any, R]) -> concurrent.futures.Future[R]:
@@ -54,7 +54,7 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def tell_to_stop(self) -> None:
-        """Have `end` run; returns at once. `stop` waits for it."""
+        """Make the loop run `end`; returns at once. `stop` waits for it."""
         loop, stopping = self._loop, self._stopping
         if loop is None or stopping is None:
             return
@@ -64,7 +64,7 @@ class LoopThread:
             log.debug("loop had ended", loop=self._name)
 
     def stop(self, timeout_s: float | None = None) -> bool:
-        """Have `end` run and wait for the thread, so long at most; whether it has ended."""
+        """Make the loop run `end` and wait for the thread, at most `timeout_s`; return whether it has ended."""
         if self._thread is None:
             return True
         self.tell_to_stop()

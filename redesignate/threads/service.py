@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A daemon: one thread that takes its turn again and again, until it is stopped."""
+"""A daemon: one thread that calls its function again and again, until it is stopped."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FAILED_S = 1.0
 
 
 class Daemon:
-    """Calls `turn` on a thread of its own. Start it once; `stop` may come before.
+    """Calls `turn` on a thread of its own. Start it once; `stop` may be called before.
 
-    turn   does one piece of work and returns the seconds until the next (0: at once, None: when nudged). What it
-           raises is logged with its traceback, and the next turn comes after FAILED_S
+    turn   does one piece of work and returns the seconds until the next (0: at once, None: when nudged). An exception
+           is logged with its traceback, and the next turn comes after FAILED_S
     """
 
     def __init__(self, name: str, turn: Callable[[], float | None]) -> None:
@@ -28,7 +28,7 @@ class Daemon:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Take the first turn at once."""
+        """Start the thread, which takes the first turn at once."""
         self._thread.start()
 
     def nudge(self) -> None:
@@ -37,15 +37,15 @@ class Daemon:
 
     @property
     def stopping(self) -> bool:
-        """Whether `stop` was called: a long turn asks now and then."""
+        """Whether `stop` was called; a long turn checks it now and then."""
         return self._stopping.is_set()
 
     def rest(self, seconds: float) -> bool:
-        """Wait inside a turn, for so long at most; whether the daemon is being stopped."""
+        """Wait inside a turn, at most `seconds`; return whether the daemon is being stopped."""
         return self._stopping.wait(seconds)
 
     def stop(self, timeout_s: float | None = None) -> bool:
-        """Take no further turn and wait for the one that runs, so long at most; whether it has ended."""
+        """Take no further turn and wait for the one that runs, at most `timeout_s`; return whether it has ended."""
         self._stopping.set()
         self._wake.set()
         if self._thread.ident is None or self._thread is threading.current_thread():
@@ -56,7 +56,7 @@ class Daemon:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            if self._stopping.is_set():  # set between the question and the clearing
+            if self._stopping.is_set():  # set between the check and the clearing
                 return
             try:
                 pause = self._turn()
