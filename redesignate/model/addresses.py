@@ -22,7 +22,7 @@ KINDS: dict[str, Callable[[IP], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class AddressList:
-    """What a list holds: networks, kinds of addresses, and the words that only its reader understands."""
+    """The content of a list: networks, kinds of addresses, and words that only the reader of the list understands."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     kinds: frozenset[str] = frozenset()
@@ -34,10 +34,10 @@ class AddressList:
 
 
 def address_list(texts: Iterable[str], words: Iterable[str] = (), prefix: str | None = None) -> AddressList:
-    """Read a list. Raises ValueError that says what may stand there.
+    """Parse a list. Raises ValueError that says what is allowed there.
 
-    words   what may stand there besides addresses, networks and KINDS
-    prefix  begins a word of any further text, such as `key:`
+    words   words that are allowed besides addresses, networks and KINDS
+    prefix  of words with any further text, such as `key:`
     """
     networks: list[IPv4Network | IPv6Network] = []
     kinds, found = set(), set()
@@ -64,7 +64,7 @@ def _network(text: str, words: frozenset[str], prefix: str | None) -> IPv4Networ
 
 
 def address(text: str) -> IP | None:
-    """The address of a peer or host, an IPv4 address in IPv6 clothes as what it is; None for a host name."""
+    """Parse the address of a peer or host; an IPv4-mapped IPv6 address becomes IPv4. None for a host name."""
     try:
         found = ip_address(text.partition("%")[0])
     except ValueError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is believed of servers, looked at again: zones at rest, and where a server's answer differs from them."""
+"""The audit's values: zones at rest, and the differences between them and a server's answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestingZone:
-    """A zone that every peer of its pool is believed to have as it should be. `pool_version`: the pool as it is now."""
+    """A zone that every peer of its pool should have at its newest revision. `pool_version`: that of the pool now."""
 
     zone_id: str
     name: str
@@ -22,11 +22,11 @@ class RestingZone:
 class Difference:
     """A nameserver that does not serve a zone at rest as it should.
 
-    revision   of the zone, as it was when the nameserver was asked; the report counts for it alone
+    revision   the zone's when the nameserver was queried; the report counts only for this revision
     peer_id    the nameserver
-    serial     what it serves; None: no SOA
+    serial     the serial that it serves; None: no SOA
     why        one line for a person, with the server's address
-    targets    peer ids of the targets that have to be given the zone again
+    targets    peer ids of the targets on which the zone must be created again
     silent     it did not answer: what it serves is not known any more
     """
 

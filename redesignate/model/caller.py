@@ -32,5 +32,5 @@ class Caller:
 
 
 def operator(request_id: str) -> Caller:
-    """The operator at the command line: every right, no project (`redesignate manage`, services among themselves)."""
+    """Make a caller with every right and no project, for `redesignate manage` and for services among themselves."""
     return Caller(request_id=request_id, user_id="operator", roles=("admin", "member", "reader"), all_projects=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time as the whole house counts it: microseconds since 1970, UTC. Passed as an argument, so that tests move it."""
+"""Time as the package counts it: microseconds since 1970, UTC. It is passed as an argument, so tests can set it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong, as the API publishes it.
+"""The failures that the API publishes.
 
 Problem 500, and directly below it, by status:
     400   BadInput · InvalidObject · EmptyBody · InvalidJSON · InvalidUUID · InvalidMarker · MarkerNotFound
@@ -18,7 +18,7 @@ Problem 500, and directly below it, by status:
     504   IdentityAway · TimedOut
 
 `kind` and `status` are published and never change; the text is for a person. `errors` carries the field errors of
-a refused body, in the nesting that clients read. A class of its own exists where a caller is told apart by `kind`.
+a refused body, in the nesting that clients read. A failure has its own class where callers distinguish it by `kind`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Problem(Exception):
 
 
 class BadInput(Problem):
-    """A request that no rule has a better name for."""
+    """An invalid request for which there is no more specific error."""
 
     status, kind = 400, "bad_request"
 
@@ -82,7 +82,7 @@ class InvalidMarker(Problem):
 
 
 class MarkerNotFound(Problem):
-    """A paging marker names nothing that the caller may see."""
+    """A paging marker does not name an item that the caller may see."""
 
     status, kind = 400, "marker_not_found"
 
@@ -94,13 +94,13 @@ class InvalidLimit(Problem):
 
 
 class InvalidSortKey(Problem):
-    """A sort key that the collection does not have."""
+    """The collection does not have this sort key."""
 
     status, kind = 400, "invalid_sort_key"
 
 
 class InvalidSortDir(Problem):
-    """A sort direction other than asc or desc."""
+    """The sort direction is neither asc nor desc."""
 
     status, kind = 400, "invalid_sort_dir"
 
@@ -112,19 +112,19 @@ class InvalidOperation(Problem):
 
 
 class InvalidZoneName(Problem):
-    """A zone name that this cloud does not accept: too long, a TLD, or blacklisted."""
+    """This cloud does not accept the zone name: it is too long, a TLD, or blacklisted."""
 
     status, kind = 400, "invalid_zone_name"
 
 
 class InvalidRRsetName(Problem):
-    """An owner name that is too long or malformed."""
+    """The owner name is too long or malformed."""
 
     status, kind = 400, "invalid_recordset_name"
 
 
 class InvalidRRsetLocation(Problem):
-    """An RRset at a name where the DNS, or another RRset there, forbids it."""
+    """The DNS, or another RRset at the name, forbids an RRset there."""
 
     status, kind = 400, "invalid_recordset_location"
 
@@ -160,13 +160,13 @@ class LastServerKept(Problem):
 
 
 class Unauthorized(Problem):
-    """The request carries no token, or one that does not hold."""
+    """The request has no token, or one that is not valid."""
 
     status, kind = 401, "unauthorized"
 
 
 class MissingProject(Problem):
-    """The token names no project, but the operation needs one (v2 publishes 401)."""
+    """The token has no project, but the operation needs one (v2 publishes 401)."""
 
     status, kind = 401, "missing_project_id"
 
@@ -202,19 +202,19 @@ class NotFound(Problem):
 
 
 class ZoneNotFound(Problem):
-    """No such zone that the caller may see."""
+    """The zone does not exist, or the caller may not see it."""
 
     status, kind = 404, "zone_not_found"
 
 
 class RRsetNotFound(Problem):
-    """No such RRset that the caller may see."""
+    """The RRset does not exist, or the caller may not see it."""
 
     status, kind = 404, "recordset_not_found"
 
 
 class PoolNotFound(Problem):
-    """No such pool."""
+    """The pool does not exist."""
 
     status, kind = 404, "pool_not_found"
 
@@ -226,19 +226,19 @@ class NoValidPool(Problem):
 
 
 class ServiceNotFound(Problem):
-    """No such service status."""
+    """The service status does not exist."""
 
     status, kind = 404, "service_status_not_found"
 
 
 class TSIGKeyNotFound(Problem):
-    """No such TSIG key."""
+    """The TSIG key does not exist."""
 
     status, kind = 404, "tsigkey_not_found"
 
 
 class TokenNotFound(Problem):
-    """No such API token."""
+    """The API token does not exist."""
 
     status, kind = 404, "token_not_found"
 
@@ -373,9 +373,9 @@ PROBLEMS: tuple[type[Problem], ...] = (
 """Every kind of failure, written out."""
 
 KINDS: dict[str, type[Problem]] = {cls.kind: cls for cls in PROBLEMS}
-"""Every published kind, for turning a failure that crossed the bus back into itself."""
+"""The class of every published kind, to restore a failure that crossed the bus."""
 
 
 def restore(kind: str, message: str, errors: Mapping[str, Any] | None) -> Problem:
-    """The Problem that another process raised. An unknown kind becomes a plain Problem (500)."""
+    """Restore the Problem that another process raised. An unknown kind becomes a plain Problem (500)."""
     return KINDS.get(kind, Problem)(message, errors=errors)

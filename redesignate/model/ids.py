@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ids: UUIDs that rise with time (RFC 9562 §5.7), so that new rows stand side by side in every index.
+"""Ids: UUIDs that rise with time (RFC 9562 §5.7), so that new rows are adjacent in every index.
 
-Random ids would touch a page of each index for each row, which on the path of a change costs more than all else.
+Random ids would touch a different page of each index for each row, which costs more than all other work of a change.
 """
 
 from __future__ import annotations
@@ -26,5 +26,5 @@ def new_id() -> str:
 
 
 def shard_of(ident: str) -> int:
-    """0 to 4095, from the id's last three hex digits: the random ones, so that shards are alike in size."""
+    """Return the shard (0 to 4095) of an id: its last three hex digits, which are random, so shards are equal."""
     return int(ident[-3:], 16)

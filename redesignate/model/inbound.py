@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bringing a SECONDARY zone in: what a worker is to do, what came of it, and how primaries are written."""
+"""Inbound transfer of a SECONDARY zone: a worker's task, its outcome, and how primaries are written."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _HOST = re.compile(r"[A-Za-z0-9_.%-]+")
 
 
 class Result(Enum):
-    """What came of one look at a zone's primaries.
+    """The result of querying a zone's primaries once.
 
-    FETCHED    a primary sent the zone whole
-    CURRENT    a primary answered, and none has anything newer
-    FAILED     nobody answered as a primary should; the old copy stays
-    UNTOUCHED  broken off: nothing came of it
+    FETCHED    a primary sent the whole zone
+    CURRENT    a primary answered, and none has a newer serial
+    FAILED     no primary gave a valid answer; the old copy stays
+    UNTOUCHED  interrupted: there is no result
     """
 
     FETCHED = "fetched"
@@ -33,13 +33,13 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundTask:
-    """Look at a SECONDARY zone's primaries and fetch it where they have something newer.
+    """Query a SECONDARY zone's primaries and fetch the zone where they have a newer one.
 
-    serial       the primary's serial that we hold; None: nothing was ever fetched
-    forced       fetch whatever the serial says
-    asked        counts the wishes for a look; a report answers those up to this one
-    notified_by  the primary's address that sent a NOTIFY: asked first, and believed
-    key          signs what we ask, where the zone has a key
+    serial       the primary's serial of our copy; None: nothing was ever fetched
+    forced       fetch whatever the serial is
+    asked        the number of requested queries; a report answers those up to this one
+    notified_by  address of the primary that sent a NOTIFY: it is queried first, and believed
+    key          signs our queries, where the zone has a key
     """
 
     zone_id: str
@@ -54,11 +54,11 @@ class InboundTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundOutcome:
-    """What came of a task.
+    """The outcome of a task.
 
-    since    the task's `serial`: a zone that has moved on meanwhile takes nothing from this outcome
-    primary  who answered, or who was asked last
-    serial   what that primary says
+    since    the task's `serial`: the outcome is ignored where the zone has another one meanwhile
+    primary  the primary that answered, or was queried last
+    serial   the serial of that primary
     why      one line for a person, where something is wrong
     content  FETCHED: zlib over RRs in the form of `wire/rrset.py`, the SOA first, each once
     """
@@ -75,16 +75,16 @@ class InboundOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
-    """Where a SECONDARY zone stands with its primaries. Times in µs.
+    """The state of a SECONDARY zone's copy and of the queries to its primaries. Times in µs.
 
-    due_at      when they are asked next
-    forced      fetch then, whatever the serial says
-    asked       how often a look was wished for
-    attempts    looks in a row that failed; `error` says why the last one did
-    loaded      a copy is there and has not expired: it may be served
-    serial      of the primary that the copy is of; None: none was ever fetched
-    expires_at  when the copy is too old, should no primary answer until then
-    primary     who answered, or was asked, last
+    due_at      when the primaries are queried next
+    forced      fetch then, whatever the serial is
+    asked       the number of requested queries
+    attempts    the number of failed queries in a row; `error` says why the last one failed
+    loaded      the zone has a copy that has not expired: it may be served
+    serial      the primary's serial of the copy; None: none was ever fetched
+    expires_at  when the copy expires, unless a primary answers before
+    primary     the primary that answered, or was queried, last
     """
 
     zone_id: str
@@ -103,9 +103,9 @@ class Inbound:
 
 
 def endpoint(text: str) -> Endpoint:
-    """A primary as users write it: `host`, `host:port`, an IPv6 address, `[IPv6]:port`. Port 53 where none is given.
+    """Parse a primary: `host`, `host:port`, an IPv6 address, or `[IPv6]:port`. The port is 53 where none is given.
 
-    Raises ValueError saying how to write it.
+    Raises ValueError that says how to write it.
     """
     if text.startswith("["):
         host, closed, rest = text[1:].partition("]")
@@ -137,7 +137,7 @@ def _wrong(text: str) -> ValueError:
 
 
 def same_host(address: str, primary: str) -> bool:
-    """Whether an IP address is that of a primary; one that is given as a host name never is."""
+    """Whether an IP address is that of a primary; always False for a primary that is given as a host name."""
     try:
         return ipaddress.ip_address(address) == ipaddress.ip_address(endpoint(primary).host)
     except ValueError:

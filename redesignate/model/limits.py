@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How large and how long values may be: each limit once, for every room that has to know it.
+"""Limits on the size and length of values: each limit once, for every room that uses it.
 
-What a limit is checked for, and in which words a value beyond it is refused, is the business of the rooms.
+The rooms decide where a limit is checked, and with which error a value beyond it is refused.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Domain names: text, order, wire form, and which names may be a zone's, an RRset's or a target's.
+"""Domain names: text, order, wire form, and which names are allowed for a zone, an RRset or a target.
 
-Text is absolute (ends with a dot). `canonical` gives the one form that names are compared in, everywhere: lower case
-(RFC 4343), A-labels (RFC 5890), escapes only where needed (RFC 1035 §5.1). What stands here knows no zone and no
-neighbour; placement is central's.
+Text is absolute (ends with a dot). `canonical` gives the one form in which names are compared everywhere: lower case
+(RFC 4343), A-labels (RFC 5890), escapes only where needed (RFC 1035 §5.1). Nothing here depends on zones or other
+names; central checks placement.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REVERSE = re.compile(r"(?:(?![-/])[a-z0-9_/-]{1,63}(?<![-/])\.)+")
 _SRV = re.compile(r"_[a-z0-9_-]{1,62}(?<!-)\._[a-z0-9_-]{1,62}(?<!-)\.[^.*]")
 _TLSA = re.compile(r"_([0-9]{1,5})\._[a-z]+\.[^.*]")
 _UNTYPED = re.compile(r"[^!-~]|[\"();]")
-_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # what UTS #46 §4 divides labels at
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # the separators of labels in UTS #46 §4
 _SPECIAL = frozenset(b'".;\\()@$')
 _OCTET = [bytes((n,)) for n in range(256)]
 _TEXT = [
@@ -32,7 +32,7 @@ _TEXT = [
 
 
 class InvalidName(ValueError):
-    """A text that is not a domain name, or not one for this use; the message is for a person."""
+    """A text that is not a domain name, or not one that is allowed in this use; the message is for a person."""
 
 
 def canonical(text: str) -> str:
@@ -60,9 +60,9 @@ def absolute(text: str) -> str:
 
 
 def typed(text: str, name: str) -> str | None:
-    """How the name whose canonical form is `name` was typed, in what case; None where that is the same.
+    """Return the name as typed, in its original case and in A-labels; None where that equals the canonical `name`.
 
-    In A-labels either way. Names are shown so, and never compared so.
+    The result is used to show names, never to compare them.
     """
     return None if text == name or (given := absolute(text)) == name else given
 
@@ -76,7 +76,7 @@ def _check_dot(text: str) -> None:
 
 
 def _shown(text: str) -> str:
-    """The text as it may stand in a one-line message."""
+    """The text, made safe for a one-line message."""
     return "".join(c if c.isprintable() else f"\\{ord(c):03d}" for c in text[:MAX_NAME])
 
 
@@ -151,7 +151,7 @@ def _join(found: list[bytes]) -> str:
     return "".join(["".join([_TEXT[octet] for octet in label]) + "." for label in found]) or "."
 
 
-# -- which names may stand where
+# -- which names are allowed where
 
 
 def check_zone_name(text: str) -> str:
@@ -163,12 +163,12 @@ def check_zone_name(text: str) -> str:
 
 
 def check_host(text: str) -> str:
-    """The canonical form of a name that a record may point to; the rule is the zones'. Raises InvalidName."""
+    """The canonical form of a name that a record may point to; the rule is that of zones. Raises InvalidName."""
     return _checked(canonical(text))
 
 
 def host(text: str) -> str:
-    """As `check_host`, the case as typed: for names inside rdata. Raises InvalidName."""
+    """As `check_host`, with the case as typed: for names inside rdata. Raises InvalidName."""
     name = absolute(text)
     _checked(name.lower())
     return name
@@ -210,7 +210,7 @@ def check_rrset_name(text: str, rrtype: str) -> str:
 
 
 def labels(name: str) -> list[str]:
-    """The labels of an absolute name as they stand, the root left out: ["www", "example", "org"]."""
+    """The labels of an absolute name as written, without the root: ["www", "example", "org"]."""
     if "\\" not in name:
         return name[:-1].split(".") if name != "." else []
     return re.findall(r"((?:[^.\\]|\\[0-9]{3}|\\.)+)\.", name, re.DOTALL)
@@ -233,7 +233,7 @@ def ancestors(name: str) -> list[str]:
 
 
 def is_below(name: str, zone: str) -> bool:
-    """Whether a canonical name is the zone's or stands under it; everything is below the root."""
+    """Whether a canonical name is the zone's name or below it; every name is below the root."""
     if zone in (name, "."):
         return True
     if not name.endswith("." + zone):
@@ -242,14 +242,14 @@ def is_below(name: str, zone: str) -> bool:
 
 
 def reverse_key(name: str) -> str:
-    """The labels from the top down, "www.example.org." → "org.example.www.": all below a zone share its prefix."""
+    """The labels from the top down, "www.example.org." → "org.example.www."; names below a zone share its prefix."""
     if "\\" not in name:
         return ".".join(name[:-1].split(".")[::-1]) + "."
     return ".".join(labels(name)[::-1]) + "."
 
 
 def order_key(name: str, zone: str) -> bytes:
-    """What puts a zone's names into canonical order (RFC 4034 §6.1) when compared octet by octet; empty for the apex.
+    """A key that sorts a zone's names in canonical order (RFC 4034 §6.1), octet by octet; empty for the apex.
 
     The labels below the apex from the top down, each ended by a zero octet; octets 0 and 1 inside a label are written
     01 01 and 01 02, so that they sort after that end and before the rest. Hence all names below a name share its key
@@ -264,7 +264,7 @@ def order_key(name: str, zone: str) -> bytes:
 
 
 def from_order_key(key: bytes, zone: str) -> str:
-    """The name that has this key in a zone: `order_key` undone."""
+    """The name that has this key in a zone: the inverse of `order_key`."""
     found = [label.replace(b"\1\1", b"\0").replace(b"\1\2", b"\1") for label in key.split(b"\0")[:-1]]
     return (_join(found[::-1]) if found else "") + zone
 
@@ -303,7 +303,7 @@ _LENGTH = _OCTET[: MAX_LABEL + 1]
 
 
 def from_wire(wire: bytes, offset: int = 0) -> tuple[str, int]:
-    """The absolute name that stands uncompressed at an offset, case kept, and the offset behind it.
+    """Read the uncompressed absolute name at an offset, case kept; return it and the offset after it.
 
     Raises InvalidName for a compression pointer, a name that is cut short, and one longer than 255 octets.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a list request asks for, typed, and what it gets."""
+"""The types of a list request and of its answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Op(Enum):
-    """How a condition compares. LIKE takes `*` for any run of characters; everything else in it is literal."""
+    """How a condition compares. In LIKE, `*` matches any run of characters; everything else is literal."""
 
     EQ = "="
     NE = "!"

@@ -58,9 +58,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """A catalog zone (RFC 9432) that tells the pool's servers of its members instead of the backends.
+    """A catalog zone (RFC 9432), from which the pool's servers learn their zones instead of from the backends.
 
-    refresh   seconds, the SOA's; `secret` is base64, None where the zone goes unsigned
+    refresh   the SOA's, in seconds; `secret` is base64, None where the zone has no TSIG key
     """
 
     name: str
@@ -71,7 +71,7 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """A pool as stored. `version` rises with every change; whoever keeps a copy compares it."""
+    """A pool as stored. `version` rises with every change, so that holders of a copy can compare it."""
 
     id: str
     name: str
@@ -89,7 +89,7 @@ class Pool:
 
 
 def catalog_key(pool: Pool) -> TSIGKey | None:
-    """The key that opens the pool's catalog zone, named like the zone; None where it has none."""
+    """Return the key that grants access to the pool's catalog zone, named like the zone; None where it has none."""
     catalog = pool.catalog
     if catalog is None or catalog.secret is None:
         return None
@@ -123,7 +123,7 @@ class CatalogSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PoolSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A pool as `pools.yaml` says it; None keeps what is stored. Ids of parts are central's business."""
+    """A pool as `pools.yaml` describes it; None keeps what is stored. Central assigns the ids of its parts."""
 
     id: str | None = None
     name: str
@@ -138,7 +138,7 @@ class PoolSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def peers(pool: Pool) -> tuple[Target | Nameserver, ...]:
-    """Every server of the pool whose state is tracked: targets, on which zones are created, and polled nameservers."""
+    """Return every server of the pool whose state is tracked: targets and polled nameservers."""
     return (*pool.targets, *pool.nameservers)
 
 

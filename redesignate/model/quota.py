@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quotas: how much a project may hold. Any negative limit is none at all."""
+"""Quotas: how much a project may hold. A negative limit means no limit."""
 
 from __future__ import annotations
 

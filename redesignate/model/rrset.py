@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All records of one name and type (RFC 2181 §5), and what one may ask of them."""
+"""All records of one name and type (RFC 2181 §5): an RRset, a new one, and a change of one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from redesignate.model.ids import new_id
 from redesignate.model.zone import Action, SOAFields, Status, Zone, soa_text
 
 SINGLETONS = frozenset({"CNAME", "DNAME"})
-"""Types of which a name has one record at most (RFC 2181 §10.1, RFC 6672 §2.4): no nameserver loads a zone with two."""
+"""Types of which a name has at most one record (RFC 2181 §10.1, RFC 6672 §2.4): no nameserver loads a zone with two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RRset:
-    """An RRset as it is shown, with the facts of its zone that its status is computed from.
+    """An RRset as the API shows it, with the facts of its zone from which its status is computed.
 
     name zone_name   absolute, in A-label form, in the case that was typed: "WWW.example.org."; `Held` has the one that
               is compared
@@ -51,7 +51,7 @@ class RRset:
 
 
 class Held(NamedTuple):
-    """An RRset as its zone holds it: the stored row, member by column, with the RRs that are sent.
+    """An RRset as stored, one member for each column, with the RRs that are sent.
 
     records  presentation texts in the order given; none for the SOA, whose data is the zone's row
     wire     the RRs in the form of `wire/rrset.py`; with TTLs of 0 where `ttl` is None, for the zone's is written in
@@ -115,7 +115,7 @@ def new_rrset(
 
 
 class ZoneFacts(SOAFields, Protocol):
-    """What of a zone its RRsets are shown with: a `Zone` has it, and so has a row that holds these columns."""
+    """The facts of a zone with which its RRsets are shown: a `Zone` has them, or a row with these columns."""
 
     @property
     def shown_name(self) -> str: ...
@@ -160,7 +160,7 @@ def seen(row: Held, zone: ZoneFacts) -> RRset:
 
 
 class NewRRset(msgspec.Struct, frozen=True, kw_only=True):
-    """An RRset as asked for: `records` are presentation texts, not yet parsed."""
+    """An RRset as requested: `records` are presentation texts, not yet parsed."""
 
     name: str
     type: str
@@ -170,7 +170,7 @@ class NewRRset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RRsetChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What a PUT changes; what is UNSET stays. `records` replaces the list."""
+    """The members that a PUT changes; those that are UNSET stay. `records` replaces the list."""
 
     ttl: int | UnsetType | None = UNSET
     records: tuple[str, ...] | UnsetType = UNSET

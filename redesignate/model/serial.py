@@ -14,7 +14,10 @@ def newer(a: int, b: int) -> bool:
 
 
 def newest(serials: Iterable[int]) -> int:
-    """Of serials that lie within half the circle, the one that comes after all others; 0 where there is none."""
+    """Return the one of these serials that comes after all others; 0 where there are none.
+
+    All must lie within half of the number space (RFC 1982 §3.2).
+    """
     found = 0
     for serial in serials:
         if not found or newer(serial, found):
@@ -23,9 +26,9 @@ def newest(serials: Iterable[int]) -> int:
 
 
 def following(old: int, clock: int) -> int:
-    """The serial after `old`: the clock (Unix seconds) where that is newer, else one more. Never 0, never backwards.
+    """Return the serial after `old`: the clock (Unix seconds) where that is newer, else `old` plus one; never 0.
 
-    0 is skipped on the wrap because old tools read it as "no zone".
+    The result always comes after `old`. 0 is skipped when the serial wraps, because old tools read it as "no zone".
     """
     clock %= SPACE
     step = (old + 1) % SPACE
@@ -35,11 +38,11 @@ def following(old: int, clock: int) -> int:
 
 
 def past(ours: int, theirs: int, clock: int) -> int:
-    """A serial that comes after `ours` and, where one step can do so, after `theirs`, which comes after `ours`.
+    """Return a serial that comes after `ours` and, where one step can do so, after `theirs`, which comes after `ours`.
 
     clock   Unix seconds, taken where it comes after both
-    One step covers less than half the circle (RFC 1982 §3.1). Where `theirs` is so far ahead that its follower would
-    no longer come after `ours`, the step is half of that way, and a second one will do.
+    One step covers less than half of the number space (RFC 1982 §3.1). Where `theirs` is so far ahead that its
+    successor would no longer come after `ours`, the step is half of that, and a second step reaches it.
     """
     step = following(theirs, clock)
     return step if newer(step, ours) else (ours + SPACE // 4) % SPACE or 1

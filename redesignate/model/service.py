@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running service, as it last said of itself."""
+"""A running service, as it last reported itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class ServiceState(Enum):
-    """UP and STOPPED are said by the service, DOWN by the producer when it falls silent."""
+    """The service itself reports UP and STOPPED; the producer sets DOWN when the service falls silent."""
 
     UP = "UP"
     DOWN = "DOWN"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""API tokens: the login of an installation without an identity service.
+"""API tokens: authentication for an installation without an identity service.
 
-A token's secret is random and shown once. What is stored, sent and compared is its digest; 256 random bits need no
-salt and no slow hash, for there is nothing to guess.
+A token's secret is random and shown once. Only its digest is stored, sent and compared; 256 random bits need no salt
+and no slow hash, because they cannot be guessed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass
 
 PREFIX = "rdt_"
-"""Opens every secret, so that scanners of repositories and logs recognise one."""
+"""The prefix of every secret, by which scanners of repositories and logs recognise one."""
 _RANDOM_OCTETS = 32
 _SHAPE = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}")
 _ROLE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
@@ -22,7 +22,7 @@ _IMPLIED = {"admin": ("member", "reader"), "member": ("reader",)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """Who a token's holder is. Times in microseconds; `expires_at` None: it holds until it is revoked.
+    """The identity of a token's holder. Times in microseconds; `expires_at` None: it is valid until it is revoked.
 
     roles         as the operator named them; `implied` has what follows from them
     last_used_at  at most an hour behind the last request; None: never used
@@ -38,12 +38,12 @@ class Token:
 
 
 def new_secret() -> str:
-    """A secret of 256 random bits, in characters that need no quoting in a shell or a header."""
+    """Make a secret of 256 random bits, in characters that need no quoting in a shell or a header."""
     return PREFIX + secrets.token_urlsafe(_RANDOM_OCTETS)
 
 
 def digest(secret: str) -> str | None:
-    """SHA-256 of a secret, in hexadecimal; None for a text that is not a secret of ours."""
+    """Return the SHA-256 of a secret, in hexadecimal; None for a text that is not a secret of ours."""
     return hashlib.sha256(secret.encode()).hexdigest() if _SHAPE.fullmatch(secret) else None
 
 
@@ -53,5 +53,5 @@ def is_role(name: str) -> bool:
 
 
 def implied(roles: tuple[str, ...]) -> tuple[str, ...]:
-    """The roles with those that they imply, as in keystone: admin implies member, member implies reader."""
+    """Return the roles and those that they imply, as in keystone: admin implies member, member implies reader."""
     return tuple(dict.fromkeys(one for role in roles for one in (role, *_IMPLIED.get(role, ()))))

@@ -10,7 +10,7 @@ ALGORITHMS = ("hmac-md5", "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha38
 
 
 class Scope(Enum):
-    """What a key opens: every zone of one pool, or one zone."""
+    """The zones to which a key grants access: every zone of one pool, or one zone."""
 
     POOL = "POOL"
     ZONE = "ZONE"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker is to bring about, and what came of it. Ids and small facts only.
+"""A worker's tasks and their outcomes. They hold only ids and small facts.
 
-One server of a pool is a *peer*: a target (told of zones) or a nameserver (asked for serials).
+One server of a pool is a *peer*: a target (on which zones are created) or a nameserver (queried for serials).
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from redesignate.model.zone import ZoneType
 
 
 class Role(Enum):
-    """What a peer is to us."""
+    """The role of a peer."""
 
     TARGET = "target"
     NAMESERVER = "nameserver"
     PRIMARY = "primary"
-    """Where a SECONDARY zone comes from; in views alone, for no outcome and no state is of one."""
+    """The source of a SECONDARY zone; used only in views, because outcomes and states have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerState:
-    """What is known of one zone at one peer.
+    """The known state of one zone at one peer.
 
-    present    target: the backend has been told of the zone. nameserver: it answered with the zone's SOA
-    revision   the newest revision known to be there (0: none)
-    serial     nameserver: what it last answered; None: no SOA
+    present    target: the zone was created there. nameserver: it answered with the zone's SOA
+    revision   the newest revision that it is known to have (0: none)
+    serial     nameserver: the serial of its last answer; None: no SOA
     attempts   failed tries in a row; `error` says why the last one failed; `next_try` (µs) when the next is due
     since      µs since 1970 when `revision` was first seen there
     """
@@ -47,12 +47,12 @@ class PeerState:
 class Task:
     """Make every peer of `pool_id` agree on one zone. The desired state was read at the moment the task was given.
 
-    present       True: the zone is to be there at `serial` or later; False: it is to be gone
-    superseded    True (with present False): another zone of the same name lives in the pool now; touch nothing
+    present       True: every peer must have the zone at `serial` or later; False: none may have it
+    superseded    True (with present False): the pool has another zone of the same name now; touch nothing
     revision      the desired revision; a report counts for it alone
     pool_version  the pool as it is now; a kept copy of another version must be fetched anew
     catalog       name and serial of the pool's catalog zone, where there is one
-    peers         what is known so far (absent: nothing)
+    peers         the states known so far; none of a peer of which nothing is known
     lease_until   µs; work past it may be given to another worker
     """
 
@@ -73,15 +73,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerOutcome:
-    """What one peer did: a failed nameserver is no exception but this value.
+    """The result at one peer: a failed nameserver is this value, not an exception.
 
-    ok       target: told (or needed no telling). nameserver: answers with `serial` at or after the wanted one,
-             or, where the zone is to be gone, answers that it has none
-    present  as `PeerState.present` after the attempt; where the peer was silent, what was known before
-    absent   nameserver: it answered that it has no such zone although it should (silence is no such answer)
-    ahead    nameserver: `serial` comes after the wanted one; whether it is one of ours is for central to say
-    why      one line for a person, when not ok, or what to say where a serial that is ahead is not ours
-    tried    False: the peer was left alone this time (still backing off); nothing is counted
+    ok       target: the zone is configured as wanted. nameserver: it answers with `serial` at or after the wanted one,
+             or, where the zone is deleted, that it does not have it
+    present  as `PeerState.present` after the attempt; where the peer was silent, its earlier value
+    absent   nameserver: it answered that it does not have the zone although it should (silence does not count)
+    ahead    nameserver: `serial` comes after the wanted one; central decides whether it is one of ours
+    why      one line for a person, when not ok, or for the case that a serial that is ahead is not ours
+    tried    False: the peer was not tried this time (still backing off); nothing is counted
     """
 
     peer_id: str
@@ -97,7 +97,7 @@ class PeerOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one task. `final` False: a first word while slower peers are still being worked on (lease kept)."""
+    """The outcome of one task. `final` False: an early report while work on slower peers continues (lease kept)."""
 
     zone_id: str
     revision: int

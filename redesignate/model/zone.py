@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A zone, and what one may ask of it. Times are UTC, in microseconds since 1970."""
+"""A zone, a new zone, and a change of one. Times are UTC, in microseconds since 1970."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from redesignate.model.ids import new_id
 
 
 class ZoneType(Enum):
-    """Who holds the zone's content: we (PRIMARY), somebody else (SECONDARY), or our own list of zones (RFC 9432)."""
+    """The source of the zone's content: the API (PRIMARY), its primaries (SECONDARY), the list of zones (RFC 9432)."""
 
     PRIMARY = "PRIMARY"
     SECONDARY = "SECONDARY"
@@ -23,7 +23,7 @@ class ZoneType(Enum):
 
 
 class Status(Enum):
-    """How far the newest revision has come. ERROR: tried `poll_max_retries` times and still not at the threshold."""
+    """The progress of the newest revision. ERROR: tried `poll_max_retries` times and still below the threshold."""
 
     ACTIVE = "ACTIVE"
     PENDING = "PENDING"
@@ -32,7 +32,7 @@ class Status(Enum):
 
 
 class Action(Enum):
-    """What is under way."""
+    """The operation that is under way."""
 
     CREATE = "CREATE"
     UPDATE = "UPDATE"
@@ -45,8 +45,8 @@ class Zone:
     """A zone as stored.
 
     name       absolute, lower case, A-label form: "example.org."; `typed_name` as it was typed, where that differs
-    serial     what DNS sees, 1 to 2**32-1; rises with every change, in the change's transaction
-    revision   orders everything inside, from 1; `confirmed` is the highest that the pool's threshold serves
+    serial     as seen in DNS, 1 to 2**32-1; rises with every change, in the change's transaction
+    revision   internal order of changes, from 1; `confirmed` is the highest that enough of the pool's servers serve
     mname      the SOA's primary server: the pool's NS record of best priority when last changed
     refresh retry expire minimum ttl   seconds
     deleted_at set once the pool has dropped the zone; the row is kept until purged
@@ -88,7 +88,7 @@ class Zone:
 
     @property
     def waiting(self) -> bool:
-        """Whether it is a SECONDARY zone that was never fetched, so that no server can be told of it."""
+        """Whether it is a SECONDARY zone that was never fetched, so that no server can have it."""
         return self.type is ZoneType.SECONDARY and self.transferred_at is None and self.action is not Action.DELETE
 
 
@@ -112,7 +112,7 @@ def new_zone(
     attributes: Mapping[str, str] | None = None,
     primaries: tuple[str, ...] = (),
 ) -> Zone:
-    """A zone that nobody serves yet, at its first revision. `now` in µs."""
+    """Make a zone that no server has yet, at its first revision. `now` in µs."""
     return Zone(
         id=new_id(),
         name=name,
@@ -147,7 +147,7 @@ def rname(email: str) -> str:
 
 
 class SOAFields(Protocol):
-    """What an SOA's text is made of: a `Zone`, or a row with these columns. Times in seconds."""
+    """The fields of an SOA's text: a `Zone` has them, or a row with these columns. Times in seconds."""
 
     @property
     def mname(self) -> str: ...
@@ -166,13 +166,13 @@ class SOAFields(Protocol):
 
 
 def soa_text(zone: SOAFields) -> str:
-    """A zone's SOA rdata (RFC 1035 §3.3.13), computed from its row, so that no change has to write it."""
+    """Return a zone's SOA rdata (RFC 1035 §3.3.13), computed from its row, so that no change has to write it."""
     times = f"{zone.refresh} {zone.retry} {zone.expire} {zone.minimum}"
     return f"{zone.mname} {rname(zone.email)} {zone.serial} {times}"
 
 
 class NewZone(msgspec.Struct, frozen=True, kw_only=True):
-    """A zone as asked for; central fills in the rest. `ttl` None takes the operator's default."""
+    """A zone as requested; central fills in the rest. `ttl` None takes the operator's default."""
 
     name: str
     type: ZoneType = ZoneType.PRIMARY
@@ -184,7 +184,7 @@ class NewZone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ZoneChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What a PATCH changes; what is UNSET stays."""
+    """The members that a PATCH changes; those that are UNSET stay."""
 
     email: str | UnsetType = UNSET
     ttl: int | UnsetType = UNSET
