@@ -76,7 +76,7 @@ class AmqpWake:
                 if zone_ids and self._broker.wait_up():
                     self._notifier.info({}, "zone.changed", {"zone_ids": zone_ids})
             except Exception:  # the loop of a service
-                log.exception("hints wait, for they could not be sent", zones=len(zone_ids))
+                log.exception("hints could not be sent and are retried", zones=len(zone_ids))
                 self._stopping.wait(self._pause_s)
                 self._pending.add(zone_ids)
 
@@ -150,7 +150,7 @@ class AmqpWorkSource:
         try:
             done = not zone_ids or self._work.run(zone_ids)
         except Exception:  # the loop of a service
-            log.exception("hints come back, for their handler failed", zones=len(zone_ids))
+            log.exception("the handler failed; its hints are retried", zones=len(zone_ids))
             done = False
         if not done:
             self._stopping.wait(self._pause_s)

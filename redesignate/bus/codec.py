@@ -130,7 +130,7 @@ def told(command: Command[R], body: bytes) -> R:
             reply: R = _replies[type(command)](heard.ok)
             return reply
     except msgspec.DecodeError as error:
-        raise Problem(f"Central's answer makes no sense ({error}); are all services of one version?") from error
+        raise Problem(f"Central's answer is not valid ({error}); are all services of one version?") from error
     if heard.late:
         raise TooLate(heard.problem.message)
     raise restore(heard.problem.kind, heard.problem.message, heard.problem.errors)
@@ -176,7 +176,7 @@ def serve_all(carry: Carry, together: Together, envelopes: Sequence[bytes]) -> l
     except (Unavailable, TimedOut) as problem:
         return [refusal(problem)] * len(envelopes)
     except Exception as error:  # noqa: BLE001  # carried out one by one, only the faulty question fails
-        log.debug("questions that came together are carried out one by one", why=str(error), questions=len(envelopes))
+        log.debug("questions of one message are carried out one by one", why=str(error), questions=len(envelopes))
         return [serve_question(carry, envelope) for envelope in envelopes]
     return [given if isinstance(given, Kept) else answer(given) for given in answers]
 

@@ -83,6 +83,6 @@ class InprocWorkSource:
                 if zone_ids:
                     handler(zone_ids)
             except Exception:  # the loop of a service
-                log.exception("hints come back, for their handler failed", zones=len(zone_ids))
+                log.exception("the handler failed; its hints are retried", zones=len(zone_ids))
                 self._stopping.wait(self._pause_s)
                 self._pending.add(zone_ids)

@@ -39,7 +39,7 @@ class Pending:
                     self.dropped += 1
             self._changed.notify()
         if before == 0 < self.dropped:
-            log.warning("more hints than anybody takes; the sweep finds the rest", bound=self._bound)
+            log.warning("too many hints wait; the sweep finds the zones that were dropped", bound=self._bound)
 
     def take(self, most: int, stop: threading.Event) -> tuple[str, ...]:
         """Wait for zones and take up to `most` of them, oldest first; none once `stop` is set (then `nudge`)."""

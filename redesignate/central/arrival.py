@@ -195,7 +195,7 @@ def _owner(labels: bytes, zone: str) -> str:
         raise Unacceptable(f"the name {head}{zone} came in upper case")
     name = head + zone
     if len(name) > _LONGEST:
-        raise Unacceptable(f"the name {name[:60]}… takes {len(name)} characters; {_LONGEST} are the most")
+        raise Unacceptable(f"the name {name[:60]}… has {len(name)} characters; at most {_LONGEST} are allowed")
     return name
 
 

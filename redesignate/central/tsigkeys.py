@@ -28,7 +28,7 @@ def create_tsigkey(rules: Rules, work: Work, command: CreateTSIGKey) -> TSIGKey:
     """Add a key. Raises Forbidden, InvalidObject, InvalidTSIGKey, DuplicateTSIGKey."""
     rules.policy.may("create_tsigkey", command.caller, {})
     if command.algorithm not in ALGORITHMS:
-        raise refused(ValueError(f"{command.algorithm} is no TSIG algorithm; known are {', '.join(ALGORITHMS)}"))
+        raise refused(ValueError(f"{command.algorithm} is not a TSIG algorithm; use one of {', '.join(ALGORITHMS)}"))
     if len(command.name) > 160 or len(command.secret) > 160:
         raise refused(ValueError("A key's name and secret hold at most 160 characters"))
     try:

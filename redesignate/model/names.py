@@ -196,7 +196,7 @@ def check_rrset_name(text: str, rrtype: str) -> str:
     _checked(name[2:] if wildcard else name)
     match rrtype:
         case "NS" if wildcard:
-            raise InvalidName(f"Domain {name} is a wildcard; an NS record set may not stand there")
+            raise InvalidName(f"Domain {name} is a wildcard; an NS record set is not allowed there")
         case "SRV" if not _SRV.match(name):
             raise InvalidName(f"Domain {name} is not a name for an SRV record set; write _service._proto.name.")
         case "TLSA":

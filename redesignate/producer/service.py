@@ -94,7 +94,7 @@ class Producer:
             thread = threading.Thread(target=self._loop, args=(periodic,), name=f"task-{periodic.name}", daemon=True)
             self._threads.append(thread)
             thread.start()
-        log.info("producer runs", tasks=" ".join(periodic.name for periodic in self.tasks))
+        log.info("producer started", tasks=" ".join(periodic.name for periodic in self.tasks))
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Start no further runs, wait for those that run, and leave the group."""

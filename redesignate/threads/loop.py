@@ -61,7 +61,7 @@ class LoopThread:
         try:
             loop.call_soon_threadsafe(stopping.set)
         except RuntimeError:  # the loop has ended by itself
-            log.debug("loop had ended", loop=self._name)
+            log.debug("event loop had ended already", loop=self._name)
 
     def stop(self, timeout_s: float | None = None) -> bool:
         """Make the loop run `end` and wait for the thread, at most `timeout_s`; return whether it has ended."""
@@ -70,7 +70,7 @@ class LoopThread:
         self.tell_to_stop()
         self._thread.join(timeout_s)
         if self._thread.is_alive():
-            log.warning("a loop does not end", loop=self._name, waited_s=timeout_s)
+            log.warning("an event loop did not stop in time", loop=self._name, waited_s=timeout_s)
             return False
         self._thread = None
         return True
@@ -82,7 +82,7 @@ class LoopThread:
             if not ready.done():
                 ready.set_exception(error)
                 return
-            log.exception("a loop ended by itself", loop=self._name)
+            log.exception("an event loop failed", loop=self._name)
         finally:
             self._loop = self._stopping = None
 

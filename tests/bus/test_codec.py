@@ -183,7 +183,7 @@ assert codec.asked(codec.question(command)) == command
 try:
     codec.told(command, b'{"ok": null}')
 except Exception as error:
-    assert "makes no sense" in str(error), error
+    assert "is not valid" in str(error), error
 """
 
 
