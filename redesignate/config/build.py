@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From options to the rooms' settings, and the rules that hold between options."""
+"""Builds the rooms' settings from the options, and checks the rules that hold between options."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ S = TypeVar("S")
 
 
 def settings(read: Reader) -> Settings:
-    """Everything, room by room, with what must hold between options checked.
+    """Return the settings of every room, after checking the rules between options.
 
     Raises Misconfigured.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An option in words: what it takes, what it is where nobody sets it. For errors, the sample and the page alike."""
+"""Describes an option in words: what it takes, and its default. Errors, the sample and the page use it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def takes(option: cfg.Opt) -> str:
 
 
 def default_text(option: cfg.Opt) -> str:
-    """What stands behind the `=` where nobody sets it; empty where nothing does."""
+    """The default as it is written after the `=`; empty where there is none."""
     value = option.default if option.sample_default is None else option.sample_default
     if value is None:
         return ""
@@ -45,7 +45,7 @@ def default_text(option: cfg.Opt) -> str:
 
 
 def old_spellings(option: cfg.Opt, section: str) -> list[str]:
-    """Names that are read as well, with their section where it is another one."""
+    """Older names that are also read, with their section where it differs."""
     return [
         f"[{old.group}] {old.name or option.dest}" if old.group and old.group != section else str(old.name)
         for old in option.deprecated_opts

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which configuration files there are, and which file says what (for messages that name it)."""
+"""Finds the configuration files, and the file that sets an option (for messages that name it)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDER_VARIABLES = ("OS_DESIGNATE_CONFIG_DIR", "OS_REDESIGNATE_CONFIG_DIR")
 
 
 def default_files(environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Files and drop-in folders that are read where the operator names none, in order: what comes later wins.
+    """Files and drop-in folders that are read where the operator names none, in order: later ones win.
 
     `OS_DESIGNATE_CONFIG_DIR` (what WSGI deployments set) replaces the folders that are searched.
     """
@@ -33,7 +33,7 @@ def default_files(environment: Mapping[str, str]) -> tuple[list[str], list[str]]
 
 
 class Sources:
-    """What stands in which file: the last file that sets a key is the one that counts."""
+    """The keys that each file sets: the last file that sets a key counts."""
 
     def __init__(self, files: Iterable[str]) -> None:
         self.files = tuple(files)
@@ -55,7 +55,7 @@ class Sources:
         return self.files[-1] if self.files else "the defaults"
 
     def unknown(self) -> list[str]:
-        """One line for each key that stands in a section of ours and means nothing, with the likely spelling.
+        """One line for each unknown key in a section of ours, with the likely spelling.
 
         `[DEFAULT]` and the sections of oslo's libraries are left out: other readers look there too.
         """

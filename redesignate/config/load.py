@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From an operator's files to `Settings`. A wrong value ends in one line that names file, key and mend."""
+"""Turns an operator's files into `Settings`. A wrong value gives one line that names file, key and fix."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from redesignate.model.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """What one process was told, and the oslo object that oslo's libraries register their own options on.
+    """One process's settings, and the oslo object that oslo's libraries register their own options on.
 
-    notes     one line for each key in the files that is old or means nothing, for the log
-    sources   what stands in which file
+    notes     one line for each old or unknown key in the files, for the log
+    sources   the keys that each file sets
     """
 
     settings: Settings
@@ -77,7 +77,7 @@ def read(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what oslo.config says of deprecated names: there is no log yet to say it to; `notes` has it."""
+    """Suppress oslo.config's warnings about deprecated names: there is no log yet, and `notes` lists them."""
     logger = logging.getLogger("oslo_config.cfg")
     logger.addFilter(_nothing)
     try:
@@ -100,20 +100,20 @@ def _parse(conf: cfg.ConfigOpts, argv: list[str], files: list[str], folders: lis
             default_config_dirs=folders,
         )
     except cfg.ConfigFilesNotFoundError as gone:
-        raise Misconfigured(f"{', '.join(gone.config_files)}: there is no such file; mend --config-file") from gone
+        raise Misconfigured(f"{', '.join(gone.config_files)}: there is no such file; correct --config-file") from gone
     except cfg.ConfigFilesPermissionDeniedError as closed:
         names = ", ".join(closed.config_files)
         raise Misconfigured(f"{names}: may not be read by this user; change its owner or mode") from closed
     except cfg.ConfigDirNotFoundError as gone:
-        raise Misconfigured(f"{gone.config_dir}: there is no such folder; mend --config-dir") from gone
+        raise Misconfigured(f"{gone.config_dir}: there is no such folder; correct --config-dir") from gone
     except UnicodeDecodeError as broken:
-        raise Misconfigured(f"{_not_text([*files, *argv])}: is not UTF-8 text; write it anew") from broken
+        raise Misconfigured(f"{_not_text([*files, *argv])}: is not UTF-8 text; save it as UTF-8") from broken
     except (cfg.ConfigFileParseError, cfg.ConfigSourceValueError) as broken:
         raise Misconfigured(f"{' '.join(str(broken).split())}; write it as `key = value` under a [section]") from broken
 
 
 def _not_text(words: list[str]) -> str:
-    """The first of the words that names a file which is no UTF-8."""
+    """The first of the words that names a file that is not UTF-8."""
     for file in (word.removeprefix("--config-file=") for word in words):
         if not Path(file).is_file():
             continue

@@ -27,7 +27,7 @@ OLD_SECTIONS = (
     "pool_nameserver:",
     "pool_target:",
 )
-"""Sections (or beginnings of their names) that stand in old files and mean nothing to us."""
+"""Sections (or beginnings of their names) that occur in old files and are ignored."""
 
 
 def sections() -> dict[str, list[cfg.Opt]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options read one by one, so that a wrong value ends in one line that names file, key and mend."""
+"""Reads options one by one, so that a wrong value gives one line that names file, key and fix."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Reader:
         return tuple(value) if isinstance(value, list) else value
 
     def wrong(self, section: str, key: str, mend: str) -> Misconfigured:
-        """The one line for a value that cannot be: file, key, mend."""
+        """The one-line error for an invalid value: file, key and fix."""
         option = self._options[section, key]
         old = [o.name for o in option.deprecated_opts if o.name]
         variable = f"OS_{section}__{key}".upper()

@@ -30,7 +30,7 @@ def _pool(threads: int, unused: str = "") -> list[cfg.Opt]:
     """`workers` and `threads`, which every service section has."""
     return [
         cfg.IntOpt("workers", min=1, help="Processes of this service on this host. Unset: one."),
-        cfg.IntOpt("threads", default=threads, min=1, help=unused or "Requests that each process works on at a time."),
+        cfg.IntOpt("threads", default=threads, min=1, help=unused or "Requests that each process handles at a time."),
     ]
 
 
@@ -43,18 +43,20 @@ API = [
         "auth_strategy",
         default=_api.auth_strategy,
         choices=["keystone", "token", "noauth"],
-        help="Who vouches for callers: keystone; tokens of our own (`redesignate manage token create`); or nobody "
-        "(noauth believes the headers, and serves loopback alone). `redesignate serve` takes noauth where it is unset.",
+        help="How callers log in: keystone; token, by the API's own tokens (`redesignate manage token create`); or "
+        "noauth, which trusts the headers and serves loopback only. If unset, `redesignate serve` uses noauth.",
     ),
     cfg.BoolOpt(
         "allow_noauth_beyond_loopback",
         default=_api.allow_noauth_beyond_loopback,
-        help="Let auth_strategy = noauth serve other machines as well: whoever reaches the API may do everything.",
+        help="Let auth_strategy = noauth serve other machines too: anybody who can reach the API may do everything.",
     ),
     cfg.BoolOpt("enable_host_header", default=_api.enable_host_header, help="Build links from the request's Host."),
-    cfg.URIOpt("api_base_uri", default=_api.api_base_uri, help="Base of links where enable_host_header is off."),
+    cfg.URIOpt("api_base_uri", default=_api.api_base_uri, help="Base URL of links if enable_host_header is off."),
     cfg.BoolOpt("enable_api_v2", default=_api.enable_api_v2, help="Serve /v2."),
-    cfg.IntOpt("default_limit_v2", default=_api.default_limit_v2, min=1, help="Items on a page without `limit`."),
+    cfg.IntOpt(
+        "default_limit_v2", default=_api.default_limit_v2, min=1, help="Items on a page if the request has no `limit`."
+    ),
     cfg.IntOpt(
         "max_limit_v2", default=_api.max_limit_v2, min=1, help="Most items on a page, and what limit=max means."
     ),
@@ -66,11 +68,13 @@ API = [
     cfg.BoolOpt(
         "allow_empty_secrets_for_tsig",
         default=True,
-        help=IGNORED + "keys are made at the command line alone, and have a secret.",
+        help=IGNORED + "keys are created by the command line only, and have a secret.",
     ),
     cfg.BoolOpt("maintenance_mode", default=_api.maintenance_mode, help="Answer 503 to all but one role."),
     cfg.StrOpt(
-        "maintenance_mode_role", default=_api.maintenance_mode_role, help="The role that maintenance mode lets in."
+        "maintenance_mode_role",
+        default=_api.maintenance_mode_role,
+        help="The role that is still served in maintenance mode.",
     ),
     cfg.StrOpt("api_paste_config", default="api-paste.ini", help=IGNORED + "the pipeline is fixed; see `[cors]`."),
     cfg.BoolOpt("enable_api_admin", default=False, help=IGNORED + "there is no /admin API."),
@@ -78,7 +82,7 @@ API = [
     cfg.IntOpt("default_limit_admin", default=20, help=IGNORED + "there is no /admin API."),
     cfg.IntOpt("max_limit_admin", default=1000, help=IGNORED + "there is no /admin API."),
     cfg.ListOpt("enabled_extensions_v2", default=[], help=IGNORED + "no extension was ever shipped."),
-    cfg.BoolOpt("pecan_debug", default=False, help=IGNORED + "the web framework is another one."),
+    cfg.BoolOpt("pecan_debug", default=False, help=IGNORED + "another web framework is used."),
 ]
 
 CENTRAL = [
@@ -101,12 +105,12 @@ CENTRAL = [
     cfg.StrOpt(
         "managed_resource_email",
         default=_central.managed_resource_email,
-        help="Mail address in the SOA of zones that we make ourselves, and of secondary zones made without one.",
+        help="Mail address in the SOA of zones that the service creates, and of secondary zones created without one.",
     ),
     cfg.StrOpt(
         "managed_resource_tenant_id",
         default="00000000-0000-0000-0000-000000000000",
-        help=IGNORED + "no reverse zones are made yet.",
+        help=IGNORED + "no reverse zones are created yet.",
     ),
     cfg.IntOpt(
         "min_ttl",
@@ -116,7 +120,9 @@ CENTRAL = [
         help="Lowest TTL, in seconds, that callers without the rule use_low_ttl may set.",
     ),
     cfg.StrOpt(
-        "default_pool_id", default=_central.default_pool_id, help="Pool of zones that no scheduler filter places."
+        "default_pool_id",
+        default=_central.default_pool_id,
+        help="Pool of zones for which no scheduler filter chooses one.",
     ),
     cfg.ListOpt(
         "scheduler_filters",
@@ -128,16 +134,16 @@ CENTRAL = [
         "journal_keep",
         default=7 * 86400,
         min=0,
-        help="Seconds for which the journal keeps a change (it feeds IXFR and history). 0: for ever.",
+        help="Seconds for which the journal keeps a change (for IXFR and history). 0: for ever.",
     ),
-    cfg.StrOpt("topic", default=_central.topic, help="Topic on the broker where central is asked."),
+    cfg.StrOpt("topic", default=_central.topic, help="Topic on the broker where central receives requests."),
 ]
 
 MDNS = [
     *_pool(
         _mdns.threads,
-        "TCP connections that each process holds open on an address; a further one takes the place of the one that is "
-        "idle for longest, else of the slowest, of the peer that holds most of them.",
+        "TCP connections that each process holds open on an address; one more replaces the connection that has been "
+        "idle longest, else the slowest, of the peer that holds most of them.",
     ),
     cfg.ListOpt(
         "listen",
@@ -157,7 +163,7 @@ MDNS = [
         "allow_transfer",
         default=list(_mdns.allow_transfer),
         help="Who may transfer zones (AXFR, IXFR): addresses, networks, `pool` (the nameservers, targets and "
-        "also_notifies of the zone's pool), `loopback`, `keys` (any TSIG key that opens the zone), `key:NAME`, `any`. "
+        "also_notifies of the zone's pool), `loopback`, `keys` (any TSIG key for the zone), `key:NAME`, `any`. "
         "A catalog zone with a TSIG key is sent to that key alone.",
     ),
     cfg.IntOpt(
@@ -178,28 +184,28 @@ MDNS = [
         "tcp_min_rate",
         default=_mdns.tcp_min_rate,
         min=0,
-        help="Bytes a second that a TCP peer has to read, over any ten seconds; a slower one is cut off.",
+        help="Bytes a second that a TCP peer must read, over any ten seconds; slower ones are disconnected.",
     ),
     cfg.IntOpt(
         "responses_per_second",
         default=_mdns.responses_per_second,
         min=0,
-        help="UDP answers of one kind (to one question, NXDOMAIN, no data, an error) that one network (IPv4 /24, IPv6 "
-        "/56) is sent in a second. Loopback, the pools' servers and the addresses of allow_transfer are not limited. "
-        "0: nobody is.",
+        help="UDP answers of one kind (to one question, NXDOMAIN, no data, an error) to one network (IPv4 /24, IPv6 "
+        "/56) in a second. Loopback, the pools' servers and the addresses of allow_transfer are not limited. "
+        "0: no network is.",
     ),
     cfg.IntOpt(
         "response_slip",
         default=_mdns.response_slip,
         min=0,
-        help="Which limited answer is sent truncated, so that a real peer asks again over TCP: 1 every one, 2 every "
+        help="Which limited answers are sent truncated, so that a real peer retries over TCP: 1 every one, 2 every "
         "second. 0: none.",
     ),
     cfg.IntOpt(
         "questions_per_second",
         default=_mdns.questions_per_second,
         min=0,
-        help="UDP questions of one such network that are looked at in a second; more are dropped. 0: all are.",
+        help="UDP questions of one such network that are handled in a second; more are dropped. 0: no limit.",
     ),
     cfg.IntOpt(
         "cache_bytes", default=_mdns.cache_bytes, min=0, help="Most memory, in bytes, that rendered zones may take."
@@ -207,7 +213,7 @@ MDNS = [
 ]
 
 WORKER = [
-    *_pool(200, IGNORED + "one event loop a process works on all zones."),
+    *_pool(200, IGNORED + "one event loop per process handles all zones."),
     cfg.IntOpt(
         "threshold_percentage",
         default=_central.threshold_percentage,
@@ -227,30 +233,33 @@ WORKER = [
         default=_central.poll_retry_interval,
         min=1,
         help="Most seconds before a server that failed is tried again: half a second after the first failure, twice as "
-        "long after each further one. Read by central.",
+        "long after each further failure. Read by central.",
     ),
     cfg.IntOpt(
         "poll_max_retries",
         default=_central.poll_max_retries,
         min=1,
-        help="Failures in a row after which a server counts as failed; the zone is in ERROR once too few are left "
-        "for the threshold. Trying goes on. Read by central.",
+        help="Failures in a row after which a server counts as failed; a zone is in ERROR if too few are left "
+        "for the threshold. Retries continue. Read by central.",
     ),
     cfg.IntOpt(
         "poll_delay",
         default=5,
         min=0,
-        help=IGNORED + "polling begins after 10 milliseconds, with growing pauses.",
+        help=IGNORED + "polling starts after 10 milliseconds, with growing pauses.",
     ),
     cfg.BoolOpt("all_tcp", default=_worker.all_tcp, help="Send NOTIFY and SOA questions over TCP."),
     cfg.FloatOpt(
         "find_interval",
         default=_worker.find_interval,
         min=0.05,
-        help="Seconds between looks into the outbox for work of which no hint came.",
+        help="Seconds between searches of the outbox for work that no hint announced.",
     ),
     cfg.FloatOpt(
-        "lease", default=_worker.lease, min=1, help="Seconds that a zone stays with a worker that has fallen silent."
+        "lease",
+        default=_worker.lease,
+        min=1,
+        help="Seconds that a zone stays with a worker that has stopped responding.",
     ),
     cfg.FloatOpt(
         "audit_interval",
@@ -262,7 +271,7 @@ WORKER = [
         "audit_rate",
         default=_worker.audit_rate,
         min=1,
-        help="Most questions a second that one worker asks for the audit; about 0.1 ms of CPU each. Where zones times "
+        help="Most questions a second that one worker sends for the audit; about 0.1 ms of CPU each. Where zones times "
         "nameservers are more than workers times audit_rate times audit_interval, the interval becomes longer, and a "
         "warning in the log says so.",
     ),
@@ -270,62 +279,63 @@ WORKER = [
         "xfr_timeout",
         default=_worker.xfr_timeout,
         min=1,
-        help="Seconds that a primary may take for a connection, and for each message of a zone that comes in.",
+        help="Seconds that a primary may take for a connection, and for each message of an incoming zone.",
     ),
     cfg.IntOpt(
-        "xfr_max_time", default=_worker.xfr_max_time, min=1, help="Seconds that a whole zone may take to come in."
+        "xfr_max_time",
+        default=_worker.xfr_max_time,
+        min=1,
+        help="Seconds that the transfer of a whole incoming zone may take.",
     ),
-    cfg.IntOpt("xfr_max_records", default=_worker.xfr_max_records, min=1, help="Most records of a zone that comes in."),
+    cfg.IntOpt("xfr_max_records", default=_worker.xfr_max_records, min=1, help="Most records of an incoming zone."),
     cfg.IntOpt(
         "xfr_max_bytes",
         default=_worker.xfr_max_bytes,
         min=1024,
-        help="Most bytes of records of a zone that comes in, names written out. Read by central too.",
+        help="Most bytes of records of an incoming zone, without name compression. Read by central too.",
     ),
     cfg.IntOpt(
         "xfr_max_compressed",
         default=_worker.xfr_max_compressed,
         min=1024,
-        help="Most bytes of a zone that comes in when packed for its way to central: one message on the broker, which "
+        help="Most bytes of an incoming zone when packed for central: it is one message on the broker, which "
         "has a limit of its own.",
     ),
     cfg.IntOpt(
         "xfr_slots",
         default=_worker.xfr_slots,
         min=1,
-        help="Zones that each worker lets come in at once; two of a host.",
+        help="Zones that each worker transfers in at once; at most two from one host.",
     ),
     cfg.ListOpt(
         "allowed_masters",
         default=list(_worker.allowed_masters),
-        help="Addresses that may be asked as masters of SECONDARY zones: addresses, networks, `any`, `private`, "
-        "`loopback`, `link-local`, `multicast`, `unspecified`. Host names count for what they resolve to.",
+        help="What may be a master of a SECONDARY zone: addresses, networks, `any`, `private`, "
+        "`loopback`, `link-local`, `multicast`, `unspecified`. Host names are judged by the addresses they resolve to.",
     ),
     cfg.ListOpt(
         "denied_masters",
         default=list(_worker.denied_masters),
-        help="Addresses that are never asked as masters, in the same words; empty: none. `redesignate serve` leaves "
+        help="Addresses that may never be masters, written the same way; empty: none. `redesignate serve` leaves "
         "`loopback` out.",
     ),
     cfg.IntOpt(
         "serial_max_retries",
         default=_worker.serial_max_retries,
         min=0,
-        help="How often a primary that is silent is asked for its serial once more.",
+        help="Retries when a primary does not answer the question for its serial.",
     ),
-    cfg.IntOpt(
-        "serial_retry_delay", default=_worker.serial_retry_delay, min=0, help="Seconds between two of these questions."
-    ),
+    cfg.IntOpt("serial_retry_delay", default=_worker.serial_retry_delay, min=0, help="Seconds between these retries."),
     cfg.IntOpt("serial_timeout", default=_worker.serial_timeout, min=1, help="Seconds to wait for a primary's serial."),
     cfg.BoolOpt("export_synchronous", default=True, help=IGNORED + "exports are always rendered on request."),
-    cfg.StrOpt("topic", default=_worker.topic, help="Topic on the broker where hints travel. Read by central."),
+    cfg.StrOpt("topic", default=_worker.topic, help="Topic on the broker for hints. Read by central."),
 ]
 
 PRODUCER = [
     *_pool(20, IGNORED + "every task has a thread of its own."),
     cfg.ListOpt("enabled_tasks", help="Periodic tasks to run, by name. Unset: all."),
     cfg.BoolOpt("export_synchronous", default=True, help=IGNORED + "the producer exports nothing."),
-    cfg.StrOpt("topic", default="producer", help=IGNORED + "the producer is asked nothing."),
+    cfg.StrOpt("topic", default="producer", help=IGNORED + "the producer receives no requests."),
 ]
 
 SINK = [
@@ -370,8 +380,8 @@ _IDLE = {
 }
 _AGES = {
     "zone_purge": "Seconds since its deletion after which a zone's rows are removed.",
-    "periodic_check_service_status": "Seconds of silence after which a service that is UP becomes DOWN.",
+    "periodic_check_service_status": "Seconds without a heartbeat after which a service that is UP becomes DOWN.",
     "periodic_cleanup_stopped_service_status": "Seconds after which a service that is DOWN is forgotten. 0: never.",
-    "questions_trim": "Seconds for which a change that was asked for over the broker is known by its id, so that it is "
-    "not made twice; more than rpc_response_timeout.",
+    "questions_trim": "Seconds for which a change requested over the broker is remembered by its id, so that it is "
+    "not made twice; must exceed rpc_response_timeout.",
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each room may be told, as frozen values with the contract's names and defaults.
+"""The settings of each room, as frozen values with the contract's names and defaults.
 
-`config/options.py` says how operators spell them, `config/load.py` makes one from the other. A room takes its own
+`config/options.py` says how operators spell them, `config/load.py` makes the settings. A room takes its own
 settings object as an argument; nothing here reads a file.
 """
 
@@ -26,7 +26,7 @@ class CentralSettings:
 
     supported_record_type   None: every type that `redesignate.model.rdata` supports by default
     scheduler_filters       names of pool filters, in the order they are asked
-    xfr_max_bytes           the worker section's: what a zone that comes in may be when unpacked
+    xfr_max_bytes           the worker section's: the largest size of an incoming zone when unpacked
     threshold_percentage, poll_retry_interval, poll_max_retries   the worker section's, for central judges by them
     """
 
@@ -80,7 +80,7 @@ class ApiSettings:
     """The HTTP door. `listen` holds (host, port); `max_request_body_size` counts bytes.
 
     auth_strategy              keystone, token or noauth
-    allow_noauth_beyond_loopback   noauth may serve other machines too: whoever reaches it may do everything
+    allow_noauth_beyond_loopback   noauth may serve other machines too: anybody who can reach it may do everything
     healthcheck_disable_file   while this file exists, /healthcheck answers 503; None: it never does
     """
 
@@ -109,13 +109,13 @@ class MdnsSettings:
     """The hidden primary.
 
     tcp_recv_timeout   seconds of silence after which a TCP connection is closed; 0: never
-    max_message_size   bytes, of what we send; room for TSIG is taken off it
+    max_message_size   bytes of a message that is sent; room for TSIG is subtracted
     allow_transfer     who may fetch zones, as `transfer_list` reads it
     cache_bytes        upper bound of memory for rendered zones
     tcp_per_address    TCP connections of one address, unless it may transfer zones
     tcp_min_rate       octets a second that a peer has to read
-    responses_per_second   datagrams a second: answers of one kind to one network; `questions_per_second`: what one
-                       network is looked at; `response_slip`: which limited answer is sent truncated; 0: none of these
+    responses_per_second   datagrams a second: answers of one kind to one network; `questions_per_second`: those
+                       of one network that are handled; `response_slip`: which limited answers are truncated; 0: none
     """
 
     listen: tuple[tuple[str, int], ...] = (("0.0.0.0", 5354),)
@@ -137,7 +137,7 @@ class MdnsSettings:
 
 
 def transfer_list(texts: tuple[str, ...]) -> AddressList:
-    """`allow_transfer` as it is meant. Raises ValueError that says how to write it."""
+    """`allow_transfer`, parsed. Raises ValueError with a text that says how to write it."""
     return address_list(texts, ("pool", "keys"), "key:")
 
 
@@ -148,14 +148,14 @@ class WorkerSettings:
     poll_timeout   how long one DNS question or backend call may take
     find_interval  how often a worker looks for overdue work where hints may be lost
     lease          how long a worker holds a zone before another may take it
-    audit_interval in which every zone is compared with what each nameserver serves; 0: never
-    audit_rate     questions a second that one worker asks for it at most
+    audit_interval the time in which every zone is compared with what each nameserver serves; 0: never
+    audit_rate     most questions a second that one worker sends for the audit
     xfr_timeout    from a primary: for the connection, and for each message; `xfr_max_time` for a whole zone
     xfr_max_…      what one zone may be: records, octets of them, and octets when packed for the way to central
-    xfr_slots      zones that come in at once
-    allowed_masters, denied_masters   which addresses tenants may name as primaries; denied wins
-    serial_…       questions for a primary's serial: how many more where it is silent, the pause between, the patience
-    topic          where hints travel on the broker; central's too
+    xfr_slots      zones that are transferred in at once
+    allowed_masters, denied_masters   the addresses that tenants may name as primaries; denied wins
+    serial_…       questions for a primary's serial: the retries if it does not answer, the pause between, the timeout
+    topic          the topic of hints on the broker; central's too
     """
 
     poll_timeout: int = 30
@@ -226,7 +226,7 @@ class StoreSettings:
     connection_recycle_time seconds after which a pooled connection is replaced
     pool_timeout            seconds to wait for a free connection
     max_retries             how often connecting at start is tried (-1: for ever), `retry_interval` seconds apart
-    conflict_retries        how often a deadlocked or serialisation-failed unit of work is run again
+    conflict_retries        how often a unit of work is retried after a deadlock or a serialisation failure
     """
 
     url: str | None = field(default=None, repr=False)
@@ -245,7 +245,7 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusSettings:
-    """The broker. `transport_url` None: there is none, and everything finds its work in the database."""
+    """The broker. `transport_url` None: there is none, and every service finds its work in the database."""
 
     transport_url: str | None = field(default=None, repr=False)
     control_exchange: str = "designate"
@@ -262,7 +262,7 @@ class CoordinationSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatSettings:
-    """How often a service says that it lives (seconds), and whether to central ("rpc") or to its log ("noop")."""
+    """How often a service sends its heartbeat (seconds), and whether to central ("rpc") or to its log ("noop")."""
 
     heartbeat_interval: float = 10.0
     emitter_type: str = "rpc"
@@ -277,13 +277,13 @@ class CentralAccess(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything one process was told.
+    """All the settings of one process.
 
     host             this node's name: message server, service status, producer member
-    state_path       folder for what must outlive the process (SQLite file, keys of the sandbox)
+    state_path       folder for files that must outlive the process (SQLite file, keys of the sandbox)
     central_access   "auto" already resolved: BUS where there is a broker and no database connection, else DIRECT
     files            the configuration files read, in order
-    graceful_shutdown_timeout   seconds that a stopping service waits for what it has begun; 0: until it is done
+    graceful_shutdown_timeout   seconds that a stopping service waits for the work it has begun; 0: until it is done
     """
 
     host: str = "localhost"

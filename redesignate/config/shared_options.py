@@ -44,11 +44,11 @@ DEFAULT = [
         help="How this process reaches central: in its own memory (direct, needs the database) or over the broker "
         "(bus). auto: bus where transport_url is set and no database connection is, else direct.",
     ),
-    _seconds("default_ttl", _central.default_ttl, "TTL of zones that are made without one, in seconds."),
+    _seconds("default_ttl", _central.default_ttl, "TTL of zones that are created without one, in seconds."),
     _seconds(
         "default_soa_refresh_min",
         _central.default_soa_refresh_min,
-        "Lowest SOA refresh of a new zone, in seconds; drawn between this and the max, so that servers spread.",
+        "Lowest SOA refresh of a new zone, in seconds; a random value between this and the max spreads the load.",
         old="default_soa_refresh",
     ),
     _seconds("default_soa_refresh_max", _central.default_soa_refresh_max, "Highest SOA refresh of a new zone."),
@@ -59,7 +59,7 @@ DEFAULT = [
     cfg.ListOpt(
         "additional_alpn_ids",
         default=[],
-        help="Protocol ids that the alpn of HTTPS and SVCB records may name besides the registered ones; * for any.",
+        help="Protocol ids that the alpn of HTTPS and SVCB records may use in addition to registered ones; * for any.",
     ),
     cfg.StrOpt(
         "quota_driver",
@@ -80,21 +80,21 @@ DEFAULT = [
         "executor_thread_pool_size",
         default=_bus.executor_thread_pool_size,
         min=1,
-        help="Questions from the broker that central works on at a time.",
+        help="Requests from the broker that central handles at a time.",
     ),
     cfg.IntOpt(
         "graceful_shutdown_timeout",
         default=int(_all.graceful_shutdown_timeout),
         min=0,
-        help="Seconds that a stopping service waits for what it has begun. 0: until it is done.",
+        help="Seconds that a stopping service waits for the work it has begun. 0: until it is done.",
     ),
     cfg.IntOpt("backlog", default=_api.backlog, min=1, help="HTTP connections that may wait to be accepted."),
-    cfg.StrOpt("pybasedir", help=IGNORED + "files are looked for as the page says."),
+    cfg.StrOpt("pybasedir", help=IGNORED + "see the documentation for the folders that are searched."),
     cfg.ListOpt(
         "allowed_remote_exmods",
         default=[],
         deprecated_name="allowed_rpc_exception_modules",
-        help=IGNORED + "failures cross the broker as published kinds.",
+        help=IGNORED + "errors are sent over the broker as published kinds.",
     ),
     cfg.StrOpt("root_helper", help=IGNORED + "BIND's control protocol is spoken directly, no rndc is started."),
     cfg.StrOpt("network_api", default="neutron", help=IGNORED + "there are no floating IPs yet."),
@@ -104,20 +104,23 @@ DEFAULT = [
 
 
 def _db(option: Callable[..., cfg.Opt], name: str, text: str, **more: Any) -> cfg.Opt:
-    """A database option; `[database]` is where other OpenStack services have it, and is read too."""
+    """A database option; `other OpenStack services use `[database]`, which is read too."""
     return option(name, deprecated_group="database", help=text, **more)
 
 
 STORE = [
     _db(cfg.StrOpt, "connection", "SQLAlchemy URL of the database (SQLite, PostgreSQL, MySQL, MariaDB).", secret=True),
     _db(
-        cfg.StrOpt, "slave_connection", "A replica that mdns may read from when the first does not answer.", secret=True
+        cfg.StrOpt,
+        "slave_connection",
+        "A replica that mdns may read from if `connection` does not answer.",
+        secret=True,
     ),
     _db(cfg.MultiStrOpt, "read_connection", "Further replicas; may be given several times.", default=[], secret=True),
     _db(
         cfg.BoolOpt,
         "sqlite_synchronous",
-        "SQLite waits for the disk at each commit. Off: a killed process loses nothing, a power cut the last moment.",
+        "SQLite waits for the disk at each commit. Off: a killed process loses nothing, a power cut the last commits.",
         default=_store.sqlite_full,
     ),
     _db(cfg.StrOpt, "mysql_sql_mode", "sql_mode of MySQL sessions.", default=_store.mysql_sql_mode),
@@ -130,16 +133,22 @@ STORE = [
         min=-1,
     ),
     _db(cfg.IntOpt, "max_pool_size", "Connections kept open. 0: no limit.", default=_store.max_pool_size, min=0),
-    _db(cfg.IntOpt, "max_overflow", "Connections beyond those. -1: no limit.", default=_store.max_overflow, min=-1),
+    _db(
+        cfg.IntOpt,
+        "max_overflow",
+        "Connections beyond max_pool_size. -1: no limit.",
+        default=_store.max_overflow,
+        min=-1,
+    ),
     _db(cfg.FloatOpt, "pool_timeout", "Seconds to wait for a free connection.", default=_store.pool_timeout, min=0),
     _db(
         cfg.IntOpt,
         "max_retries",
-        "Tries to connect at start. -1: until it works.",
+        "Attempts to connect at start. -1: until one succeeds.",
         default=_store.max_retries,
         min=-1,
     ),
-    _db(cfg.FloatOpt, "retry_interval", "Seconds between those tries.", default=_store.retry_interval, min=0),
+    _db(cfg.FloatOpt, "retry_interval", "Seconds between those attempts.", default=_store.retry_interval, min=0),
     _db(
         cfg.IntOpt,
         "db_max_retries",
@@ -156,7 +165,7 @@ STORE = [
         min=0,
         max=100,
     ),
-    _db(cfg.BoolOpt, "connection_trace", IGNORED + "statements are short enough to find.", default=False),
+    _db(cfg.BoolOpt, "connection_trace", IGNORED + "statements can be found without it.", default=False),
     _db(cfg.StrOpt, "backend", IGNORED + "there is one way to the database.", default="sqlalchemy"),
     _db(cfg.BoolOpt, "use_db_reconnect", IGNORED + "lost connections are always replaced.", default=False),
     _db(cfg.IntOpt, "db_retry_interval", IGNORED + "pauses grow from milliseconds.", default=1),
@@ -170,7 +179,7 @@ COORDINATION = [
         "backend_url", secret=True, help="tooz URL of the group store, such as kazoo://host:port. Unset: the database."
     ),
     *(
-        cfg.FloatOpt(name, default=default, min=0.1, help=IGNORED + "the producer renews its place itself.")
+        cfg.FloatOpt(name, default=default, min=0.1, help=IGNORED + "the producer renews its membership itself.")
         for name, default in (("heartbeat_interval", 5.0), ("run_watchers_interval", 10.0))
     ),
 ]
@@ -180,10 +189,13 @@ HEARTBEAT = [
         "heartbeat_interval",
         default=_heart.heartbeat_interval,
         min=0.1,
-        help="Seconds between the statuses that a service reports of itself.",
+        help="Seconds between the heartbeats of a service.",
     ),
     cfg.StrOpt(
-        "emitter_type", default=_heart.emitter_type, choices=["rpc", "noop"], help="rpc: central; noop: the log."
+        "emitter_type",
+        default=_heart.emitter_type,
+        choices=["rpc", "noop"],
+        help="Where heartbeats go. rpc: to central; noop: to the log.",
     ),
 ]
 
@@ -198,7 +210,7 @@ MIDDLEWARE = [
     cfg.BoolOpt(
         "enable_proxy_headers_parsing",
         default=_api.enable_proxy_headers_parsing,
-        help="Believe X-Forwarded-* and Forwarded: set it only behind a proxy that writes them.",
+        help="Trust X-Forwarded-* and Forwarded: set it only behind a proxy that writes them.",
     ),
 ]
 
@@ -212,7 +224,7 @@ CORS = [
 ]
 
 HEALTH = [
-    cfg.BoolOpt("detailed", default=False, help=IGNORED + "there is one check, and the answer says what it found."),
+    cfg.BoolOpt("detailed", default=False, help=IGNORED + "there is one check, and the answer states its result."),
     cfg.StrOpt(
         "disable_by_file_path",
         default=_api.healthcheck_disable_file,
@@ -237,17 +249,17 @@ SHARED: dict[str, list[cfg.Opt]] = {
         cfg.StrOpt("client_certificate_file", help=IGNORED + "there are no floating IPs yet."),
     ],
     "proxy": [
-        cfg.StrOpt("http_proxy", help=IGNORED + "no backend goes through a proxy yet."),
-        cfg.StrOpt("https_proxy", help=IGNORED + "no backend goes through a proxy yet."),
-        cfg.ListOpt("no_proxy", default=[], help=IGNORED + "no backend goes through a proxy yet."),
+        cfg.StrOpt("http_proxy", help=IGNORED + "no backend uses a proxy yet."),
+        cfg.StrOpt("https_proxy", help=IGNORED + "no backend uses a proxy yet."),
+        cfg.ListOpt("no_proxy", default=[], help=IGNORED + "no backend uses a proxy yet."),
     ],
     "pqc": [
-        cfg.StrOpt("check_mode", default="permissive", help=IGNORED + "certificates are not judged yet."),
+        cfg.StrOpt("check_mode", default="permissive", help=IGNORED + "certificates are not checked yet."),
         cfg.StrOpt("tls_minimum_version", help=IGNORED + "backends with TLS choose for themselves."),
     ],
 }
 
 
 def hostname() -> str:
-    """What `host` is where the operator says nothing."""
+    """The value of `host` if the operator sets none."""
     return socket.gethostname()

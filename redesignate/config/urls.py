@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses as operators write them, brought into the forms that the house uses. Errors never quote a URL."""
+"""Parses addresses as operators write them into the forms used here. Errors never quote a URL."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def database_urls(text: str, parameters: str = "") -> tuple[str, ...]:
 
 
 def _each_host(rest: str) -> list[str]:
-    """The part behind `//`, once for each of the hosts that stand in it separated by commas."""
+    """The part after `//`, once for each of its comma-separated hosts."""
     authority, slash, path = rest.partition("/")
     found = []
     for part in _NEXT_LOGIN.split(authority):
