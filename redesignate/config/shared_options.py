@@ -104,7 +104,7 @@ DEFAULT = [
 
 
 def _db(option: Callable[..., cfg.Opt], name: str, text: str, **more: Any) -> cfg.Opt:
-    """A database option; `other OpenStack services use `[database]`, which is read too."""
+    """A database option; other OpenStack services use `[database]`, which is read too."""
     return option(name, deprecated_group="database", help=text, **more)
 
 

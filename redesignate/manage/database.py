@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`database …`: the schema's revision, asked for and brought up to date."""
+"""`database …`: shows and upgrades the schema's revision."""
 
 from __future__ import annotations
 

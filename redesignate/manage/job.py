@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every command is given: its arguments, the settings, and central, each made when first asked for."""
+"""The argument of every command: its options, the settings, and central, each made on first use."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Job:
 
     @cached_property
     def settings(self) -> Settings:
-        """What the files say. Raises Misconfigured."""
+        """The settings that the files give. Raises Misconfigured."""
         return self.load()
 
     @cached_property
@@ -74,11 +74,11 @@ class Job:
         return self.settings.store.url
 
     def pools(self) -> list[Pool]:
-        """Every pool, oldest first. One question to central for each hundred."""
+        """Every pool, oldest first. One request to central for each hundred."""
         return list(self._pages(lambda query: ListPools(caller=self.caller, query=query)))
 
     def zones(self) -> Iterator[Zone]:
-        """Every zone. One question to central for each hundred."""
+        """Every zone. One request to central for each hundred."""
         return self._pages(lambda query: ListZones(caller=self.caller, query=query))
 
     def zones_named(self, name: str) -> list[Zone]:
@@ -96,4 +96,4 @@ class Job:
             yield from page.items
             if len(page.items) < PAGE:
                 return
-            marker = page.items[-1].id  # type: ignore[attr-defined]  # everything that is listed has an id
+            marker = page.items[-1].id  # type: ignore[attr-defined]  # every listed thing has an id

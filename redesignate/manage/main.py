@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`redesignate manage …`: the operator's commands, their arguments and what becomes of a failure.
+"""`redesignate manage …`: the operator's commands, their arguments and how a failure is reported.
 
 Exit codes: 0 done; 1 an expected failure, one line on standard error; 2 wrong arguments.
 """
@@ -61,7 +61,7 @@ def main(
         except Problem as problem:
             return _failed(err, problem)
         except BrokenPipeError:
-            return 0  # whoever read the output has seen enough
+            return 0  # the reader of the output has closed it
         except KeyboardInterrupt:
             print("interrupted", file=err)
             return 1
@@ -80,16 +80,20 @@ def _failed(err: TextIO, problem: Problem) -> int:
 
 
 def _faults(problem: Problem) -> str:
-    """The field errors of a refused value, where that is all there is."""
+    """The field errors of a refused value, for a problem that has no other text."""
     nested = (problem.errors or {}).get("errors", ())
     return "; ".join(f"{'.'.join(map(str, one.get('path', ())))}: {one.get('message')}" for one in nested)
 
 
 def parser() -> argparse.ArgumentParser:
     """Every command, with its help."""
-    top = argparse.ArgumentParser(prog="redesignate manage", description="Look after pools, keys and the database.")
-    top.add_argument("--config-file", action="append", metavar="FILE", help="instead of the usual files; repeatable")
-    top.add_argument("--config-dir", action="append", metavar="FOLDER", help="its *.conf too; repeatable")
+    top = argparse.ArgumentParser(prog="redesignate manage", description="Manage pools, keys and the database.")
+    top.add_argument(
+        "--config-file", action="append", metavar="FILE", help="read this file instead of the usual ones; repeatable"
+    )
+    top.add_argument(
+        "--config-dir", action="append", metavar="FOLDER", help="also read the *.conf files of this folder; repeatable"
+    )
     groups = top.add_subparsers(required=True, metavar="COMMAND", dest="group")
     for add in (_pool, _database, _tsigkey, _token, _service, _zone, _config):
         add(groups)
@@ -113,23 +117,23 @@ def _action(
 
 def _pool(groups: Groups) -> None:
     group = _group(groups, "pool", "Pools and pools.yaml.")
-    update = _action(group, "update", pools.update, "Make the stored pools as the file says.")
+    update = _action(group, "update", pools.update, "Change the stored pools to match the file.")
     update.add_argument("--file", help="pools.yaml (default: /etc/designate/pools.yaml)")
     update.add_argument("--delete", action="store_true", help="delete pools that the file does not name, if empty")
-    update.add_argument("--dry-run", "--dry_run", action="store_true", help="print what would change, change nothing")
+    update.add_argument("--dry-run", "--dry_run", action="store_true", help="print the changes without making them")
     update.add_argument(
         "--skip-verify-drivers",
         "--skip_verify_drivers",
         action="store_true",
         help="do not check backends' names and options (they may be installed on the worker's host alone)",
     )
-    show = _action(group, "show-config", pools.show, "Print a pool as the file would say it.", old=["show_config"])
+    show = _action(group, "show-config", pools.show, "Print a pool in the format of the file.", old=["show_config"])
     show.add_argument("--pool-id", "--pool_id", help="default: the default pool")
     show.add_argument("--all-pools", "--all_pools", "--all", action="store_true", help="every pool")
     generate = _action(
         group, "generate-file", pools.generate, "Write the stored pools to a file.", old=["generate_file"]
     )
-    generate.add_argument("--file", help="where to (default: /etc/designate/pools.yaml)")
+    generate.add_argument("--file", help="the file to write (default: /etc/designate/pools.yaml)")
 
 
 def _database(groups: Groups) -> None:
@@ -145,15 +149,15 @@ def _database(groups: Groups) -> None:
         group,
         "restored",
         restored.restored,
-        "After a backup was restored: move serials past what the nameservers hold, and queue every zone.",
+        "After a backup was restored: raise serials above those of the nameservers, and queue every zone.",
     )
-    after.add_argument("--dry-run", "--dry_run", action="store_true", help="compare only, change nothing")
+    after.add_argument("--dry-run", "--dry_run", action="store_true", help="compare only, without any change")
     after.add_argument("--rate", type=int, default=1000, metavar="N", help="questions a second (default: 1000)")
 
 
 def _tsigkey(groups: Groups) -> None:
     group = _group(groups, "tsigkey", "TSIG keys.")
-    create = _action(group, "create", tsigkeys.create, "Make a key.")
+    create = _action(group, "create", tsigkeys.create, "Create a key.")
     create.add_argument("name")
     create.add_argument("--algorithm", default="hmac-sha256", choices=ALGORITHMS)
     create.add_argument(
@@ -168,34 +172,36 @@ def _tsigkey(groups: Groups) -> None:
 
 
 def _token(groups: Groups) -> None:
-    group = _group(groups, "token", "Logins of the API's own, for [service:api] auth_strategy = token.")
-    create = _action(group, "create", tokens.create, "Make a token; its secret is printed once.")
-    create.add_argument("--project", required=True, metavar="ID", help="the project whose zones it works on: any word")
+    group = _group(groups, "token", "The API's own tokens, for [service:api] auth_strategy = token.")
+    create = _action(group, "create", tokens.create, "Create a token; its secret is printed once.")
+    create.add_argument("--project", required=True, metavar="ID", help="the project that it belongs to: any word")
     create.add_argument(
         "--role",
         action="append",
         metavar="ROLE",
-        help="reader (look), member (change, default), admin (all projects), or one that policy.yaml names; repeatable",
+        help="reader (read), member (change, default), admin (all projects), or one named in policy.yaml; repeatable",
     )
-    create.add_argument("--description", metavar="TEXT", help="what it is for")
+    create.add_argument("--description", metavar="TEXT", help="the purpose of the token")
     create.add_argument("--expires", metavar="WHEN", help="12h, 90d, 1y, or 2027-01-31; default: never")
-    create.add_argument("--quiet", action="store_true", help="print the secret alone, for scripts")
+    create.add_argument("--quiet", action="store_true", help="print only the secret, for scripts")
     _action(group, "list", tokens.show, "Print every token, without its secret.")
     _action(group, "revoke", tokens.revoke, "Remove tokens.").add_argument("token", metavar="ID", nargs="+")
 
 
 def _service(groups: Groups) -> None:
-    group = _group(groups, "service", "Services and their signs of life.")
+    group = _group(groups, "service", "Services and their heartbeats.")
     _action(group, "list", services.show, "Print every service.")
-    _action(group, "clean", services.clean, "Forget services that stopped or fell silent.")
+    _action(group, "clean", services.clean, "Remove services that stopped or no longer send heartbeats.")
 
 
 def _zone(groups: Groups) -> None:
     group = _group(groups, "zone", "Zones on their servers.")
-    status = _action(group, "status", zones.status, "Say on which server each zone is, and why not on the others.")
+    status = _action(
+        group, "status", zones.status, "Print the servers that each zone is on, and why it is missing on the others."
+    )
     status.add_argument("zone", metavar="NAME|ID", nargs="*", help="default: every zone; only those that lag are shown")
-    status.add_argument("--json", action="store_true", help="print one JSON list, a zone an object")
-    status.epilog = "Exit status: 0 where every zone is on every server, else 1."
+    status.add_argument("--json", action="store_true", help="print one JSON list with an object for each zone")
+    status.epilog = "Exit status: 0 if every zone is on every server, else 1."
 
 
 def _config(groups: Groups) -> None:

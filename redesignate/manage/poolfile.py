@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pools.yaml, read: each pool as a `PoolSpec`, or one line that names file, pool, key and mend."""
+"""Reads pools.yaml: each pool as a `PoolSpec`, or one line that names file, pool, key and fix."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ T = TypeVar("T")
 
 
 class _Wrong(Exception):
-    """Where in the pool, and how to mend it."""
+    """The place in the pool, and how to fix it."""
 
     def __init__(self, where: str, mend: str) -> None:
         super().__init__(f"{where}: {mend}" if where else mend)
 
 
 class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]  # either
-    """YAML without tags, which refuses a key that stands twice in one map (the second would win unseen)."""
+    """YAML without tags, which refuses a repeated key in a map (the second would silently win)."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
             seen.add(key.value)
         made: dict[Any, Any] = super().construct_mapping(node, deep)
         return made
@@ -82,7 +82,7 @@ def parse(text: str, file: str) -> tuple[PoolSpec, ...]:
     try:
         document = yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as broken:
-        raise Misconfigured(f"{file}: {_place(broken)}; mend the YAML") from broken
+        raise Misconfigured(f"{file}: {_place(broken)}; correct the YAML") from broken
     if not isinstance(document, list) or not document:
         raise Misconfigured(f"{file}: expected a list of pools, each beginning with `- name: …`")
     specs = []
@@ -145,7 +145,7 @@ def _each(
         first: dict[object, int] = {}
         for number, item in enumerate(made):
             if (twin := first.setdefault(same(item), number)) != number:
-                raise _Wrong(f"{key}[{number}]", f"is the same as {key}[{twin}]; take one out")
+                raise _Wrong(f"{key}[{number}]", f"is the same as {key}[{twin}]; remove one")
     return tuple(made)
 
 
@@ -174,7 +174,7 @@ def _text(given: object, where: str, longest: int, *, need: bool = False) -> str
     if not isinstance(given, str) or (need and not given):
         raise _Wrong(where, "expected text; put it in quotes" if given is not None else "is missing; add it")
     if len(given) > longest:
-        raise _Wrong(where, f"has {len(given)} characters; {longest} are the most")
+        raise _Wrong(where, f"has {len(given)} characters; at most {longest} are allowed")
     return given
 
 
@@ -182,10 +182,10 @@ def _scalar(given: object, where: str, longest: int) -> str:
     if isinstance(given, bool):
         return "true" if given else "false"
     if not isinstance(given, str | int | float):
-        raise _Wrong(where, "expected a text, a number, true or false")
+        raise _Wrong(where, "expected text, a number, true or false")
     text = str(given)
     if len(text) > longest:
-        raise _Wrong(where, f"has {len(text)} characters; {longest} are the most")
+        raise _Wrong(where, f"has {len(text)} characters; at most {longest} are allowed")
     return text
 
 
@@ -230,9 +230,9 @@ def _name(given: object, where: str, check: Callable[[str], str]) -> str:
 
 
 def _host(given: object, where: str) -> str:
-    """An address in its one form, or a host's name."""
+    """An address in its canonical form, or a host name."""
     if not isinstance(given, str) or not given:
-        raise _Wrong(where, "expected an address or a host's name, in quotes")
+        raise _Wrong(where, "expected an address or a host name, in quotes")
     try:
         return str(ipaddress.ip_address(given))
     except ValueError:
@@ -240,9 +240,9 @@ def _host(given: object, where: str) -> str:
     try:
         check_host(given if given.endswith(".") else given + ".")
     except InvalidName as wrong:
-        raise _Wrong(where, f"{given} is no address and no host's name; mend it") from wrong
+        raise _Wrong(where, f"{given} is not an address or a host name; correct it") from wrong
     if given.rstrip(".").rpartition(".")[2].isdecimal():
-        raise _Wrong(where, f"{given} looks like an address and is none; mend it")
+        raise _Wrong(where, f"{given} looks like an address but is not valid; correct it")
     return given
 
 
@@ -283,7 +283,7 @@ def _target(given: object, where: str) -> TargetSpec:
 
 
 def _catalog(given: object, where: str) -> CatalogSpec:
-    """The catalog zone; an empty map asks for none, where a key left out would keep the stored one."""
+    """The catalog zone; an empty map removes it, while a missing key keeps the stored one."""
     if given == {}:
         return CatalogSpec(name="")
     catalog = _map(given, where, CATALOG_KEYS, need=("catalog_zone_fqdn",))
@@ -297,7 +297,7 @@ def _catalog(given: object, where: str) -> CatalogSpec:
             raise _Wrong(f"{where}.catalog_zone_tsig_key", "expected base64, as tsig-keygen prints it") from wrong
         algorithm = algorithm or "hmac-sha256"
     elif algorithm is not None:
-        raise _Wrong(f"{where}.catalog_zone_tsig_key", "is missing; add it, or take the algorithm out")
+        raise _Wrong(f"{where}.catalog_zone_tsig_key", "is missing; add it, or remove the algorithm")
     if algorithm is not None and algorithm not in ALGORITHMS:
         raise _Wrong(f"{where}.catalog_zone_tsig_algorithm", f"expected one of {', '.join(ALGORITHMS)}")
     return CatalogSpec(

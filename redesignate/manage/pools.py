@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`pool update`, `pool show-config`, `pool generate-file`: pools.yaml against what is stored."""
+"""`pool update`, `pool show-config`, `pool generate-file`: exchange pools between pools.yaml and the database."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NONE_YET = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One pool of the file, beside what is stored of it."""
+    """One pool of the file, with the stored pool."""
 
     spec: PoolSpec
     stored: Pool | None
@@ -40,9 +40,9 @@ class Step:
 
 
 def update(job: Job) -> int:
-    """Make the stored pools as the file says; with `--dry-run`, say what that would change.
+    """Change the stored pools to match the file; with `--dry-run`, print what that would change.
 
-    Idempotent: a pool that is as the file says is left alone. Raises Misconfigured and central's Problems.
+    Idempotent: a pool that matches the file is left unchanged. Raises Misconfigured and central's Problems.
     Cost   one transaction a pool that changes; one for each hundred zones whose apex changes with it.
     """
     file = _default_file(job.args.file)
@@ -102,7 +102,7 @@ def _doomed(steps: Sequence[Step], stored: Sequence[Pool]) -> list[Pool]:
 
 
 def _check_backends(file: Path, specs: Sequence[PoolSpec]) -> None:
-    """Every target's type is a backend that is there, and its options are that backend's. Raises Misconfigured."""
+    """Check that every target's type is an installed backend with these options. Raises Misconfigured."""
     for spec in specs:
         pool = Pool(id=spec.id or "", name=spec.name, version=0, created_at=0)
         for given in spec.targets or ():
@@ -115,21 +115,21 @@ def _check_backends(file: Path, specs: Sequence[PoolSpec]) -> None:
 
 
 def _warn(job: Job, file: Path, step: Step) -> None:
-    """Say what a pool lacks to be of use; it may come later, so it is no error."""
+    """Warn of what a pool still lacks; it may be added later, so it is not an error."""
     stored = document(step.stored) if step.stored else {}
     for key, why in (
-        ("ns_records", "no zone can be made in it"),
+        ("ns_records", "no zone can be created in it"),
         ("nameservers", "its zones never become ACTIVE"),
-        ("targets", "no server is told of its zones"),
+        ("targets", "its zones are not created on any server"),
     ):
         if not (getattr(step.spec, key) or (getattr(step.spec, key) is None and stored.get(key))):
-            print(f"warning: {file}: pool {step.spec.name}: {key}: has none, {why}; add some", file=job.err)
+            print(f"warning: {file}: pool {step.spec.name}: {key}: there are none, so {why}; add some", file=job.err)
 
 
 def _preview(job: Job, steps: Sequence[Step], doomed: Sequence[Pool]) -> None:
     busy = [step for step in steps if step.lines or step.stored is None]
     if not busy and not doomed:
-        job.screen.line("No changes: every pool is as the file says.")
+        job.screen.line("No changes: every pool matches the file.")
         return
     job.screen.line("The following changes will occur:")
     job.screen.line("*" * 33)
@@ -166,7 +166,7 @@ def _remove(job: Job, pool: Pool) -> None:
 
 
 def _refresh_apexes(job: Job) -> None:
-    """Bring the apex of every zone to its pool's NS records. The producer would do it too, somewhat later."""
+    """Update the apex of every zone to its pool's NS records. The producer would do it too, somewhat later."""
     with Progress("zones with new NS records", stream=job.err, clock=job.seconds) as progress:
         while count := job.central.call(RefreshApexes(limit=APEXES_A_STEP)):
             progress(count)
@@ -175,7 +175,7 @@ def _refresh_apexes(job: Job) -> None:
 
 
 def show(job: Job) -> int:
-    """Print one pool, or all, as the file would say them, in the form that tools parse. Raises PoolNotFound."""
+    """Print one pool, or all, in the format of the file, which tools parse. Raises PoolNotFound."""
     pools = job.pools()
     if not job.args.all_pools:
         wanted = job.args.pool_id or job.settings.central.default_pool_id
@@ -195,9 +195,9 @@ def show(job: Job) -> int:
 
 
 def generate(job: Job) -> int:
-    """Write every pool into a file that `pool update` takes back. It holds secrets: only its owner may read it.
+    """Write every pool into a file that `pool update` can read. It holds secrets: only its owner may read it.
 
-    Raises Misconfigured where the file cannot be written; what was there before is then as it was.
+    Raises Misconfigured where the file cannot be written; an earlier file is then unchanged.
     """
     file = _default_file(job.args.file)
     text = dump(document(pool) for pool in job.pools())

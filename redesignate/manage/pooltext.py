@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pools as pools.yaml would say them, and what a file would change."""
+"""Writes pools in the format of pools.yaml, and lists the changes that a file would make."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECRET = re.compile(r"secret|passw|token|tsig_key$|private", re.IGNORECASE)
 
 
 def document(pool: Pool) -> Document:
-    """A stored pool, in the keys and the order of the file; what it lacks is left out."""
+    """A stored pool, with the keys and the order of the file; empty values are left out."""
     said: Document = {"id": pool.id, "name": pool.name, "description": pool.description}
     said["attributes"] = dict(pool.attributes)
     said["ns_records"] = [{"hostname": r.hostname, "priority": r.priority} for r in pool.ns_records]
@@ -42,7 +42,7 @@ def whole(pool: Pool) -> Document:
 
 
 def wanted(spec: PoolSpec) -> Document:
-    """What a file says of a pool, in the same form; what it leaves out is left out."""
+    """A pool of a file in the same form; keys that the file leaves out are left out."""
     said: Document = {"id": spec.id, "name": spec.name, "description": spec.description, "attributes": spec.attributes}
     if spec.ns_records is not None:
         said["ns_records"] = [{"hostname": r.hostname, "priority": r.priority} for r in spec.ns_records]
@@ -80,7 +80,7 @@ def _without_none(said: Mapping[str, Any]) -> Document:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes and escapes what a reader would take for the end of a line."""
+    """Quotes and escapes characters that a reader would take for the end of a line."""
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         style = None if text.isprintable() else '"'
@@ -97,9 +97,9 @@ def dump(documents: Iterable[Document], *, sort_keys: bool = False) -> str:
 
 
 def changes(stored: Pool | None, spec: PoolSpec) -> list[str]:
-    """What the file would change, a line each: `+` comes, `-` goes, `~` changes. Secrets are blotted out.
+    """The changes that the file would make, a line each: `+` added, `-` removed, `~` changed. Secrets are masked.
 
-    A key that the file leaves out keeps what is stored and is no change.
+    A key that the file leaves out keeps the stored value and is not a change.
     """
     before, after = document(stored) if stored else {}, wanted(spec)
     lines = []

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`database restored`: after a backup was put back, bring the servers and the database together again.
+"""`database restored`: after a backup was restored, make the servers and the database agree again.
 
-What was changed since the backup is lost to the database, not to the servers: they hold later serials, which they
-prefer to ours. So every nameserver is asked for every zone, serials move past what is foreign, and all zones are
+The database has lost the changes since the backup, the servers have not: they hold later serials, which they
+prefer to ours. So every nameserver is asked for every zone, serials are raised above foreign ones, and all zones are
 queued.
 """
 
@@ -40,11 +40,11 @@ class _Servers:
     keys: dict[str, TSIGKey]
     targets: dict[str, Endpoint | None]
     counts: dict[str, Counter[str]] = field(default_factory=dict)
-    """By nameserver: how many zones are in which state there."""
+    """By nameserver: the number of zones in each state there."""
 
 
 def restored(job: Job) -> int:
-    """Ask every nameserver for every zone; then, without `--dry-run`, move serials past foreign ones and queue all.
+    """Ask every nameserver for every zone; then, without `--dry-run`, raise serials above foreign ones and queue all.
 
     Raises Misconfigured and central's Problems. Cost  one question a zone and nameserver, six statements a zone
     """
@@ -63,10 +63,12 @@ def restored(job: Job) -> int:
     _show(job, list(pools.values()))
     later = sum(count["later"] for servers in pools.values() for count in servers.counts.values())
     if job.args.dry_run:
-        job.screen.line(f"{zones} zones were compared, and nothing was changed. {later} later serials would be passed.")
+        job.screen.line(
+            f"{zones} zones were compared, and nothing was changed. {later} serials would be raised above later ones on the servers."
+        )
     else:
-        job.screen.line(f"{queued} zones are queued; the serials of {moved} moved past later ones on the servers.")
-        job.screen.line("Start the services: the workers bring every server to these zones.")
+        job.screen.line(f"{queued} zones are queued; the serials of {moved} were raised above later ones.")
+        job.screen.line("Start the services: the workers update every server to these zones.")
     return 0
 
 
@@ -79,7 +81,7 @@ def _command(zones: Sequence[RestingZone], differences: Sequence[Difference]) ->
 
 
 def _servers(job: Job, pool: Pool) -> _Servers:
-    """Raises Misconfigured where a key of the pool cannot be used, for then its servers would refuse every question."""
+    """Raise Misconfigured if a key of the pool cannot be used, since its servers would refuse every question."""
     found = job.central.call(PoolForWork(pool_id=pool.id))
     keys = {key.id: key for key in found.keys}
     for key in keys.values():
@@ -91,7 +93,7 @@ def _servers(job: Job, pool: Pool) -> _Servers:
     for target in pool.targets:
         try:
             targets[target.id] = registry.parse_options(pool, target).notify
-        except Misconfigured:  # its backend is installed on the workers' hosts alone
+        except Misconfigured:  # its backend is installed on the workers' hosts only
             targets[target.id] = None
     return _Servers(found.pool, keys, targets)
 
@@ -156,7 +158,7 @@ def _kind(zone: RestingZone, answer: SOAAnswer | None) -> str:
 
 
 def _show(job: Job, pools: Sequence[_Servers]) -> None:
-    """What each nameserver holds, and what could not be looked at."""
+    """Print what each nameserver holds, and which targets could not be checked."""
     rows = [
         [servers.pool.name, at, *(counts[kind] for kind in KINDS)]
         for servers in pools

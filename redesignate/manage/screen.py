@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command prints: lines, aligned tables, colours on a terminal alone."""
+"""Prints a command's output: lines, aligned tables, colours on a terminal only."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Screen:
         self.line(f"  {text}", {"+": "green", "-": "red", "~": "yellow"}.get(text[:1]))
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Aligned columns; words that tell a state are coloured. Nothing but the heads where there are no rows."""
+        """Aligned columns; words for a state are coloured. Prints only the heads if there are no rows."""
         cells = [[_cell(value) for value in row] for row in rows]
         widths = [max(_width(line[n]) for line in [list(heads), *cells]) for n in range(len(heads))]
         self.line("  ".join(_padded(head, width) for head, width in zip(heads, widths, strict=True)).rstrip(), "dim")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`service …`: which services run where, and forgetting those that are gone."""
+"""`service …`: lists the services and their hosts, and removes those that no longer run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from redesignate.model.service import Service
 
 
 def show(job: Job) -> int:
-    """Print every service's status and when it was last heard of."""
+    """Print every service's status and the time of its last heartbeat."""
     rows = []
     for one in sorted(_all(job), key=lambda one: (one.service_name, one.hostname)):
         heard = one.heartbeated_at
@@ -24,7 +24,7 @@ def show(job: Job) -> int:
 
 
 def clean(job: Job) -> int:
-    """Forget services that stopped, and those silent for twice the heartbeat's interval."""
+    """Remove services that stopped, and those without a heartbeat for twice its interval."""
     silent = math.ceil(2 * job.settings.heartbeat.heartbeat_interval)
     before = {one.id for one in _all(job)}
     job.central.call(CheckServices(silent_s=silent, forget_s=silent))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`token …`: logins of the API's own, for installations without keystone."""
+"""`token …`: the API's own tokens, for installations without keystone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SPAN = re.compile(r"([1-9][0-9]{0,5})([hdwy])")
 
 
 def create(job: Job) -> int:
-    """Make a token and print its secret, once: only its digest is sent and stored. Raises BadInput."""
+    """Create a token and print its secret once: only its digest is sent and stored. Raises BadInput."""
     args = job.args
     secret = new_secret()
     made = job.central.call(
@@ -40,7 +40,7 @@ def create(job: Job) -> int:
     job.screen.line(f"roles    {', '.join(made.roles)}")
     job.screen.line(f"expires  {moment(made.expires_at) if made.expires_at else 'never'}")
     job.screen.line(f"token    {secret}")
-    job.screen.line("Keep the token now: it is not stored and cannot be shown again.", "yellow")
+    job.screen.line("Save the token now: it is not stored and cannot be shown again.", "yellow")
     return 0
 
 

@@ -14,7 +14,7 @@ from redesignate.model.tsigkey import Scope, TSIGKey
 
 
 def create(job: Job) -> int:
-    """Make a key. A secret that is not given is drawn, and printed once; `--secret -` reads it from standard input."""
+    """Create a key. If no secret is given, one is generated and printed once; `--secret -` reads standard input."""
     given = job.args.secret
     if given == "-":
         given = job.stdin.readline().strip()
@@ -39,7 +39,7 @@ def create(job: Job) -> int:
 
 
 def show(job: Job) -> int:
-    """Print every key; secrets only where asked for."""
+    """Print every key; secrets only on request."""
     keys = job.central.call(ListTSIGKeys(caller=job.caller))
     heads = ["id", "name", "algorithm", "scope", "of"]
     rows: list[list[object]] = [[k.id, k.name, k.algorithm, k.scope.value, k.resource_id] for k in keys]

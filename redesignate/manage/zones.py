@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`zone status`: on which server each zone is, which one lags, and why."""
+"""`zone status`: prints the servers that each zone is on, which of them lag, and why."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CURRENT = "current"
 def status(job: Job) -> int:
     """Print each zone and a line for each server of its pool; without names, only zones that lag, and a summary.
 
-    Returns 0 where every zone is on every server, else 1. Raises ZoneNotFound.
+    Returns 0 if every zone is on every server, else 1. Raises ZoneNotFound.
     """
     named = job.args.zone
     zones = [zone for name in named for zone in _found(job, name)] if named else job.zones()
@@ -70,7 +70,7 @@ def _address(peer: PeerView) -> str:
 
 
 def _since(zone: Zone, peer: PeerView) -> int | None:
-    """Since when a server is as it is. One that lags was current until the zone's last change, at least."""
+    """The time since which a server has its state. One that lags was current at least until the zone's last change."""
     if peer.state == CURRENT or peer.since is None or zone.updated_at is None:
         return peer.since
     return max(peer.since, zone.updated_at)

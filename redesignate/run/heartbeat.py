@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A service says that it lives, every few seconds, and that it stops, when it does."""
+"""Reports every few seconds that a service is up, and at its end that it stops."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = events(__name__)
 
 
 class Heart:
-    """Beats for one or more services of a process, on a thread of its own."""
+    """Sends the heartbeats of one or more services of a process, on a thread of its own."""
 
     def __init__(self, central: Central, settings: HeartbeatSettings, host: str, services: tuple[str, ...]) -> None:
         self._central = central
@@ -28,11 +28,11 @@ class Heart:
         self._silent = False
 
     def start(self) -> None:
-        """Beat at once, then at every interval."""
+        """Send a heartbeat at once, then at every interval."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Say that the services stop."""
+        """Report that the services stop."""
         self._stopping.set()
         self._thread.join(self._settings.heartbeat_interval)
         self._say(ServiceState.STOPPED)

@@ -13,13 +13,13 @@ from wsgiref.types import WSGIApplication
 from redesignate.config.settings import ApiSettings
 
 IN_PROCESS_THREADS = 3
-"""Requests that one process works on at a time. More would only wait for each other: Python runs one thread at once,
+"""Requests that one process works on at a time. More would only wait for each other: Python runs one thread at a time,
 and SQLite has one writer."""
 FOREVER_S = 365 * 86400
 
 
 def _dispatcher(threads: int) -> Any:
-    """waitress's threads, and one more for health checks: whatever else hangs, they are answered."""
+    """waitress's threads, and one more for health checks: they are answered even if all others hang."""
     from waitress.task import ThreadedTaskDispatcher
 
     express = ThreadedTaskDispatcher()
@@ -47,7 +47,7 @@ class Threaded:
     """A WSGI application on threads of this process."""
 
     def __init__(self, app: WSGIApplication, settings: ApiSettings, *, threads: int = IN_PROCESS_THREADS) -> None:
-        """Binds; raises OSError where an address is taken."""
+        """Bind the addresses; raises OSError if one is in use."""
         import waitress
 
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -55,10 +55,10 @@ class Threaded:
         self._server = waitress.create_server(
             app,
             listen=" ".join(f"{host}:{port}" for host, port in places),
-            server_name=places[0][0],  # for links, where a client names no host
+            server_name=places[0][0],  # for links, if a client sends no Host
             threads=threads,
             _dispatcher=_dispatcher(threads),
-            channel_request_lookahead=1,  # so that a client's hanging up is noticed
+            channel_request_lookahead=1,  # so that a closed connection is noticed
             backlog=settings.backlog,
             channel_timeout=60,
             connection_limit=1000,
@@ -78,12 +78,12 @@ class Threaded:
         return len(self._server.task_dispatcher.queue) > 0
 
     def stop(self) -> None:
-        """Finish the requests under way and close."""
+        """Finish the requests in progress and close."""
         self._server.close()
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=5)
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):  # its sockets were closed under it: that is how it is stopped
+        with contextlib.suppress(OSError):  # its sockets were closed while it used them: that is how it is stopped
             self._server.run()
 
 
@@ -96,7 +96,7 @@ def run_gunicorn(
 ) -> None:
     """Serve with gunicorn's threaded workers until stopped; `load` is called in each worker, after the fork.
 
-    patience_s   what requests under way may take to end at a stop; None: as long as they take
+    patience_s   the time that requests in progress may take to end at a stop; None: any time
     end          called in each worker when its last request is done
     """
     from gunicorn.app.base import BaseApplication

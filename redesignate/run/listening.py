@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ports before they are listened on: which one is taken is said in one line, and port 0 finds a free one."""
+"""Checks ports before a service listens: a port in use gives a one-line error, and port 0 finds a free one."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ATTEMPTS = 20
 
 
 def free_port(hosts: Sequence[str], *, udp: bool = False) -> int:
-    """A port that nobody listens on now, the same at each of our addresses; with UDP beside TCP where asked.
+    """A port that is free now at each of our addresses; for UDP as well as TCP if requested.
 
-    Raises Misconfigured where an address is not ours.
+    Raises Misconfigured if an address is not ours.
     """
     for left in range(ATTEMPTS, 0, -1):
         try:
@@ -35,7 +35,7 @@ def free_port(hosts: Sequence[str], *, udp: bool = False) -> int:
 
 @contextmanager
 def told(what: str, listen: Sequence[tuple[str, int]], fix: str) -> Iterator[None]:
-    """Turn the OSError of somebody who listens into one line: what cannot, where, why and the fix.
+    """Turn the OSError of a server that cannot listen into one line: the server, the address, the cause and the fix.
 
     Raises Misconfigured.
     """
@@ -47,7 +47,7 @@ def told(what: str, listen: Sequence[tuple[str, int]], fix: str) -> Iterator[Non
 
 
 def check_free(what: str, listen: Sequence[tuple[str, int]], fix: str) -> None:
-    """Raise Misconfigured where a TCP port is taken, or an address is not ours: for servers that only log it."""
+    """Raise Misconfigured if a TCP port is in use, or an address is not ours: for servers that only log it."""
     for place in listen:
         with told(what, [place], fix), ExitStack() as held:
             held.enter_context(_bound(*place, socket.SOCK_STREAM))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `redesignate` command: one word for the service, options of its own, one line for what goes wrong."""
+"""The `redesignate` command: a word for the service, its own options, and one line for an error."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from redesignate.model.errors import Problem
 
 SERVICES = {
     "api": "the HTTP API (by gunicorn; or any WSGI server with redesignate.wsgi:application)",
-    "central": "every rule and every commit, asked over RabbitMQ",
+    "central": "all rules and commits, requested over RabbitMQ",
     "mdns": "the hidden primary that nameservers transfer from",
     "worker": "makes the nameservers agree",
-    "producer": "periodic sweeps, shared out among producers",
+    "producer": "periodic tasks, divided among the producers",
 }
 
 
 _FILES = (
-    "Everything else stands in the configuration: designate.conf and redesignate.conf of ./, /etc/designate and "
+    "All other settings are in the configuration: designate.conf and redesignate.conf of ./, /etc/designate and "
     "/etc/redesignate, or the files named by --config-file before the command. `redesignate manage config sample` "
     "prints every option."
 )
@@ -37,13 +37,13 @@ def command_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"redesignate {__version__}")
     parser.add_argument(
-        "--config-file", action="append", default=[], metavar="FILE", help="read this instead of the usual places"
+        "--config-file", action="append", default=[], metavar="FILE", help="read this instead of the usual files"
     )
-    parser.add_argument("--config-dir", action="append", default=[], metavar="DIR", help="and every .conf file in here")
-    parser.add_argument("--debug", action="store_true", help="log more")
+    parser.add_argument("--config-dir", action="append", default=[], metavar="DIR", help="also read its .conf files")
+    parser.add_argument("--debug", action="store_true", help="log debug messages")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     text = "everything in one process: no other servers, no login, loopback only"
-    serve = commands.add_parser("serve", help=text, description=f"Run {text}; with --listen, for a network, by tokens.")
+    serve = commands.add_parser("serve", help=text, description=f"Run {text}; with --listen, on a network with tokens.")
     serve.add_argument("--port", type=_port, default=9001, help="port of the API (9001); 0 finds a free one")
     serve.add_argument(
         "--dns-port", type=_port, default=5354, metavar="PORT", help="port of the nameserver, UDP and TCP (5354)"
@@ -56,7 +56,7 @@ def command_parser() -> argparse.ArgumentParser:
         help="serve this address of the machine as well as loopback; callers then need a token. Repeatable",
     )
     serve.add_argument(
-        "--state-dir", type=Path, default=Path("state"), metavar="FOLDER", help="where database and keys are (./state)"
+        "--state-dir", type=Path, default=Path("state"), metavar="FOLDER", help="database and keys (./state)"
     )
     serve.add_argument("--database", metavar="URL", help="use this database instead of SQLite in the state folder")
     for name, text in SERVICES.items():
@@ -76,7 +76,7 @@ def _port(text: str) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code.
 
-    What goes wrong is one line on standard error, and status 1 (2: the command line itself); `--debug` adds the
+    An error is one line on standard error, and status 1 (2: the command line itself); `--debug` adds the
     traceback.
     """
     arguments, rest = command_parser().parse_known_args(argv)
@@ -88,21 +88,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(arguments, rest)
     except Problem as problem:
         return _failed(problem.message, debug=arguments.debug)
-    except Exception as error:  # noqa: BLE001  # nobody above us could say it in words
+    except Exception as error:  # noqa: BLE001  # no caller could report it in one line
         text = f"{type(error).__name__}: {' '.join(str(error).split()[:60])}"
-        return _failed(f"{text} (this is a fault of ours; --debug shows where)", debug=arguments.debug)
+        return _failed(f"{text} (this is a bug in Redesignate; --debug shows where)", debug=arguments.debug)
     except KeyboardInterrupt:
         return 130
 
 
 def designate() -> int:
-    """`designate-worker`, `designate-manage` and the like: what an operator's units call. The name says which."""
+    """`designate-worker`, `designate-manage` and the like, as operators' units call them. The name is the command."""
     name = Path(sys.argv[0]).name.removeprefix("designate-")
     return main(["manage", *sys.argv[1:]] if name == "manage" else [*sys.argv[1:], name])
 
 
 def _failed(text: str, *, debug: bool) -> int:
-    """Say what stopped us, from within its `except`; the exit code."""
+    """Print the error, from within its `except`; the exit code."""
     if debug:
         traceback.print_exc()
     print(f"redesignate: {' '.join(text.split())}", file=sys.stderr)
@@ -147,7 +147,7 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _sandboxed(arguments: argparse.Namespace) -> bool:
-    """`serve` takes no operator's file by surprise: only one that is named."""
+    """`serve` reads an operator's file only if it is named."""
     return arguments.command == "serve" and not (arguments.config_file or arguments.config_dir)
 
 

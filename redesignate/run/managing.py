@@ -16,7 +16,7 @@ from redesignate.store.migrate import require_head
 
 
 def manage(given: Sequence[str], argv: Sequence[str]) -> int:
-    """Run one command; its exit code. `given`: the --config-file and --config-dir that stood before `manage`.
+    """Run one command; its exit code. `given`: the --config-file and --config-dir that came before `manage`.
 
     Files are read and central is reached only by a command that needs them.
     """

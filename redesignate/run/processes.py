@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes: fork first, then threads, engines and connections; and waiting for the signal to stop.
+"""Forks processes before threads, engines and connections exist, and waits for the signal to stop.
 
 `workers` > 1 makes a parent that only watches: it starts that many children before anything else exists, starts a dead
-one anew, and hands SIGTERM and SIGINT on. A child is the service, as it would be alone.
+one again, and forwards SIGTERM and SIGINT. A child runs the service as a single process would.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def until_stopped() -> None:
-    """Block until SIGTERM or SIGINT. For the main thread. SIGHUP is noted only: files are read at start.
+    """Block until SIGTERM or SIGINT. For the main thread. SIGHUP is only logged: files are read at start.
 
     The signals are read from a pipe: the kernel may give one to any thread, and Python would then leave the main
-    thread where it waits.
+    thread waiting.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -43,7 +43,7 @@ def until_stopped() -> None:
 
 
 def run(serve: Callable[[], None], workers: int) -> int:
-    """Run `serve` in this process, or in `workers` children that are watched over; the exit code."""
+    """Run `serve` in this process, or in `workers` supervised children; the exit code."""
     if workers <= 1:
         serve()
         return 0
@@ -94,13 +94,13 @@ class _Parent:
             os._exit(self._live())
 
     def _live(self) -> int:
-        """Be the service, in a child; its exit code."""
+        """Run the service in a child; its exit code."""
         try:
             self._serve()
         except Problem as problem:
             log.error("cannot serve", why=problem.message)
             return 1
-        except BaseException:  # nobody above us says it: the child ends here
+        except BaseException:  # no caller reports it: the child ends here
             log.exception("cannot serve")
             return 1
         return 0

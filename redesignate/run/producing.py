@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The producer: periodic sweeps, shared out over a tooz group or, without a coordinator, over database leases."""
+"""The producer: periodic tasks, divided over a tooz group or, without a coordinator, by database leases."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from redesignate.run.wiring import at_end
 
 
 class OneMember:
-    """The group of a process that is alone: every shard is its own, and the database is not asked."""
+    """The group of a single process: every shard is its own, and the database is not queried."""
 
     def refresh(self) -> Place:
-        """The one place there is."""
+        """The only place."""
         return ALONE
 
     def leave(self) -> None:
-        """Nothing: there are no others."""
+        """Does nothing: there are no others."""
 
 
 def shared_out(central: Central, settings: Settings) -> Group:

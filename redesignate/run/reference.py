@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/commands.md, from the parsers themselves: `python -m redesignate.run.reference docs/commands.md` rewrites it."""
+"""Makes docs/commands.md from the parsers: `python -m redesignate.run.reference docs/commands.md` rewrites it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from redesignate.run.main import command_parser
 
 HEAD = """# Commands
 
-Every command, with what it takes; made by `python -m redesignate.run.reference docs/commands.md`. The names
+Every command and its arguments; made by `python -m redesignate.run.reference docs/commands.md`. The names
 `designate-api`, `designate-central`, `designate-manage`, `designate-mdns`, `designate-producer` and `designate-worker`
-run the command that they end in.
+run the command at their end.
 
-Exit status: 0 done; 1 it failed, for the reason in one line on standard error; 2 the command line is wrong.
+Exit status: 0 done; 1 failed, with the reason in one line on standard error; 2 the command line is wrong.
 `redesignate --debug …` adds the traceback to a failure.
 """
 
@@ -30,7 +30,7 @@ def page() -> str:
 
 def _sections(parser: argparse.ArgumentParser) -> Iterator[str]:
     if parser.prog == "redesignate manage" and not parser.description:
-        return  # its own parser says more
+        return  # its own parser describes it
     yield _section(parser)
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):

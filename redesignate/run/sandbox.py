@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`redesignate serve`: every service in one process, on SQLite, with a nameserver.
 
-It has no login and serves loopback alone, until it is told an address (`--listen`: tokens, then) or a login
-(`[service:api] auth_strategy = token` or `keystone` in a file that is named to it).
-The first start makes the database and a default pool whose one nameserver is our own mdns; a second start finds them
-again. A pool that the operator has since applied is left as it is.
+It has no login and serves loopback only, unless it is given an address (`--listen`: then with tokens) or a login
+(`[service:api] auth_strategy = token` or `keystone` in a configuration file named on the command line).
+The first start makes the database and a default pool whose only nameserver is our own mdns; later starts use them
+again. A pool that the operator has since applied is left unchanged.
 """
 
 from __future__ import annotations
@@ -48,16 +48,16 @@ from redesignate.worker.service import Worker
 LOOPBACK = "127.0.0.1"
 _OTHER_PORT = "choose another port with --port (make serve PORT=…)"
 BUSY, IDLE = 1, 8
-"""Zones that the worker has on their way at once while requests wait, and while none do. It shares Python's one
-running thread with the API: answers come first, and more at once would make both slower."""
+"""Zones that the worker handles at once while requests wait, and while none do. It shares Python's one
+running thread with the API: answers have priority, and more at once would make both slower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What `serve` may be told. `state` holds the database and the key of its secrets.
+    """The options of `serve`. `state` holds the database and the key of its secrets.
 
     port dns_port   0: a free one is found
-    listen          addresses beside loopback that API and nameserver are reached at
+    listen          addresses besides loopback on which API and nameserver listen
     """
 
     port: int = 9001
@@ -68,7 +68,7 @@ class Options:
 
 
 def serve(configuration: Configuration, options: Options) -> int:
-    """Start everything, say so in one line, run until Ctrl-C or SIGTERM. Raises Misconfigured."""
+    """Start everything, print one line, run until Ctrl-C or SIGTERM. Raises Misconfigured."""
     configuration = replace(configuration, settings=_settings(configuration, options))
     settings = configuration.settings
     check_listeners(settings.api)
@@ -109,12 +109,12 @@ def _settings(configuration: Configuration, options: Options) -> Settings:
 
 
 def _but_loopback(denied: tuple[str, ...]) -> tuple[str, ...]:
-    """Masters on this host may be tried out: nobody else's servers are on the loopback of one's own."""
+    """Allow masters on this host, for trials: only one's own servers listen on one's own loopback."""
     return tuple(word for word in denied if word != "loopback")
 
 
 def _database(options: Options) -> str | None:
-    """The database of the command line. Raises Misconfigured."""
+    """The database that the command line names. Raises Misconfigured."""
     if options.database is None:
         return None
     try:
@@ -138,7 +138,7 @@ def _hosts(listen: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _start(configuration: Configuration, end: ExitStack) -> Central:
-    """Start the services, those that are asked before those that ask; the central that they ask."""
+    """Start the services, each after those that it calls; returns the central that they call."""
     settings, hints = configuration.settings, Pending()
     store = make_store(settings, end)
     central = InprocCentral(make_service(configuration, store, InprocWake(hints)).dispatch)
@@ -150,7 +150,7 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
     login = authenticator(settings.api, configuration.conf, central)
     with told("The API", settings.api.listen, _OTHER_PORT):
         http = Threaded(build(central, settings.api, login), settings.api)
-    central.call(ReleaseWork())  # a worker that held something was ours, and is dead
+    central.call(ReleaseWork())  # a worker that held anything was ours, and is dead
     worker = Worker(
         central=central,
         source=InprocWorkSource(hints),
@@ -169,7 +169,7 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
 
 
 def _default_pool(central: Central, settings: Settings, dns_port: int) -> None:
-    """Make the default pool, or bring the built-in one to this start's port."""
+    """Create the default pool, or set the built-in one to this start's port."""
     caller = operator(f"req-{uuid.uuid4()}")
     pools = central.call(ListPools(caller=caller, query=ListQuery(limit=1000))).items
     default = next((pool for pool in pools if pool.id == settings.central.default_pool_id), None)
@@ -191,7 +191,7 @@ def _is_built_in(pool: Pool) -> bool:
 
 
 def _ready(settings: Settings, state: Path, central: Central) -> str:
-    """What a person needs to know now, and what to try first."""
+    """The addresses and the first commands to try."""
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     (_, port), (_, dns_port) = settings.api.listen[0], settings.mdns.listen[0]
     hosts = [f"[{host}]" if ":" in host else host for host, _ in settings.api.listen]
@@ -204,7 +204,7 @@ def _ready(settings: Settings, state: Path, central: Central) -> str:
     )
     if login == "token" and not central.call(ListTokens(caller=operator(f"req-{uuid.uuid4()}"))):
         manage = f"{Path(sys.argv[0]).name} --config-file {state / CONFIG} manage"
-        return f"{ready} There is no token yet; make one:\n  {manage} token create --project home --role admin"
+        return f"{ready} There is no token yet; create one:\n  {manage} token create --project home --role admin"
     token = "" if login == "noauth" else ' -H "X-Auth-Token: $OS_TOKEN"'
     return (
         f"{ready} Try:\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One service a process: api, central, mdns, worker, producer. Each function serves until it is told to stop."""
+"""One service a process: api, central, mdns, worker, producer. Each function serves until it is stopped."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def application(
 ) -> WSGIApplication:
     """The API for one worker process of any WSGI server, its heartbeat started.
 
-    finally_   takes what is to be called when the process has answered its last request
+    finally_   takes a function to call when the process has answered its last request
     """
     settings = configuration.settings
     end = ExitStack()
@@ -90,7 +90,7 @@ def api(configuration: Configuration) -> int:
 
 
 def central(configuration: Configuration) -> int:
-    """The rules and the database, asked over the bus."""
+    """Central: the rules and the database, called over the bus."""
     settings = configuration.settings
     if settings.bus.transport_url is None:
         raise Misconfigured(
@@ -141,7 +141,7 @@ def mdns(configuration: Configuration) -> int:
 
 
 def worker(configuration: Configuration) -> int:
-    """Makes nameservers agree."""
+    """The worker: makes nameservers agree."""
     from redesignate.worker.service import Worker
 
     settings = configuration.settings
@@ -160,7 +160,7 @@ def worker(configuration: Configuration) -> int:
 
 
 def producer(configuration: Configuration) -> int:
-    """Periodic sweeps."""
+    """The producer: runs periodic tasks."""
     from redesignate.run.producing import shared_out, start_producer
 
     settings = configuration.settings
@@ -176,12 +176,12 @@ def producer(configuration: Configuration) -> int:
 
 
 def patience(settings: Settings) -> float | None:
-    """Seconds that what is in flight may take to end; the outbox has the rest. None: as long as it takes."""
+    """Seconds that work in progress may take to end; the outbox keeps the rest. None: any time."""
     return settings.graceful_shutdown_timeout or None
 
 
 def _check_database(configuration: Configuration) -> None:
-    """Wait for the database, as long as the operator says, and see to it that its schema is this code's.
+    """Wait for the database, as long as the operator configured, and check that its schema is this code's.
 
     Raises Unavailable, Misconfigured.
     """
@@ -205,8 +205,8 @@ def _check_database(configuration: Configuration) -> None:
 def _run(service: str, configuration: Configuration, start: Callable[[ExitStack], Central], workers: int) -> int:
     """Serve in this process or in `workers` children; the exit code.
 
-    start   makes the service's parts and starts them, with what undoes each on the stack; returns the central that
-            hears the heartbeat
+    start   makes and starts the service's parts, and puts their stop functions on the stack; returns the central that
+            receives the heartbeat
     """
     settings = configuration.settings
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folder of `redesignate serve`: database, keys, lock, and a file that leads the command line to them."""
+"""The folder of `redesignate serve`: database, keys, lock, and a configuration file for the command line."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _OTHER = "choose another folder with --state-dir (make serve STATE=…)"
 
 
 def make_state(folder: Path) -> None:
-    """The folder, its owner's alone where it is new, and held until this process ends.
+    """The folder, for its owner only if it is new, and locked until this process ends.
 
-    Raises Misconfigured: it cannot be made or written, or another `serve` uses it.
+    Raises Misconfigured: it cannot be created or written, or another `serve` uses it.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def make_state(folder: Path) -> None:
 def write_config(folder: Path, settings: Settings) -> None:
     """A file for `redesignate --config-file … manage`, so that the command line works on the same database.
 
-    It may hold a password: only its owner may read it, also where an earlier file was everybody's.
+    It may hold a password: only its owner may read it, even if an earlier file was readable by all.
     Raises Misconfigured.
     """
     path = folder / CONFIG

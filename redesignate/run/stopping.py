@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Farewells that may not keep a process from ending: what leans on others, who may be gone already."""
+"""Bounds the last steps of a process that depend on others, which may be unavailable already."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ FAREWELL_S = 2.0
 
 
 def within(seconds: float | None, farewell: Callable[[], None]) -> Callable[[], None]:
-    """`farewell`, left alone on its thread when it is not done in time. None: it has all the time it takes.
+    """Run `farewell`, and abandon it on its thread if it is not done in time. None: it may take any time.
 
-    The thread is started here and waits: at the end of an interpreter (atexit) there are no new ones.
+    The thread is started here and waits: at the end of an interpreter (atexit) no new thread can start.
     """
     go = threading.Event()
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts that processes are made of, each made by a function that takes what it needs.
+"""Makes the parts of processes, each by a function that takes what it needs as arguments.
 
-`run/services.py` and `run/sandbox.py` call them from top to bottom, once a process and after its fork. What must be
-undone goes on the process's `ExitStack`, so that the way back is the way there, reversed. Whatever needs a broker
-imports its libraries only then.
+`run/services.py` and `run/sandbox.py` call them from top to bottom, once a process and after its fork. Functions that
+undo a step go on the process's `ExitStack`, so that a stop is the start reversed. A function that needs a broker
+imports its libraries only when it is called.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ log = events(__name__)
 
 
 class Unheard:
-    """No worker shares this process and there is no broker: workers find the work in the outbox."""
+    """Hints if no worker shares this process and there is no broker: workers find the work in the outbox."""
 
     def wake(self, zone_ids: Sequence[str]) -> None:
-        """Nothing: the row is there."""
+        """Does nothing: the row exists."""
 
 
 def at_end(end: ExitStack, closer: Callable[[], None]) -> None:
-    """Have something undone when the process ends. A failure is logged and does not keep the others from it."""
+    """Undo something when the process ends. A failure is logged and does not stop the others."""
     end.callback(_logged, closer)
 
 
@@ -55,7 +55,7 @@ def _logged(closer: Callable[[], None]) -> None:
 
 
 def engine_options(settings: StoreSettings) -> EngineOptions:
-    """The operator's settings in the store's terms."""
+    """The operator's settings as the store's options."""
     return EngineOptions(
         pool_size=settings.max_pool_size,
         max_overflow=settings.max_overflow,
@@ -68,7 +68,7 @@ def engine_options(settings: StoreSettings) -> EngineOptions:
 
 
 def make_store(settings: Settings, end: ExitStack) -> Store:
-    """The database. Raises Misconfigured where none is configured."""
+    """The database. Raises Misconfigured if none is configured."""
     if settings.store.url is None:
         raise Misconfigured(NO_DATABASE)
     made = Store(
@@ -83,7 +83,7 @@ def make_store(settings: Settings, end: ExitStack) -> Store:
 
 
 def make_broker(configuration: Configuration, end: ExitStack) -> Broker | None:
-    """RabbitMQ, where a transport_url is set."""
+    """RabbitMQ, if a transport_url is set."""
     if configuration.settings.bus.transport_url is None:
         return None
     from redesignate.bus.broker import Broker
@@ -94,7 +94,7 @@ def make_broker(configuration: Configuration, end: ExitStack) -> Broker | None:
 
 
 def make_wake(settings: Settings, broker: Broker | None, end: ExitStack) -> Wake:
-    """Where central's hints to workers of other processes go."""
+    """The sender of central's hints to workers of other processes."""
     if broker is None:
         return Unheard()
     from redesignate.bus.amqp_hints import AmqpWake
@@ -105,7 +105,7 @@ def make_wake(settings: Settings, broker: Broker | None, end: ExitStack) -> Wake
 
 
 def make_hints(settings: Settings, broker: Broker | None) -> WorkSource | None:
-    """Where a worker hears of work; None: it looks into the outbox."""
+    """The source of a worker's hints; None: it searches the outbox."""
     if broker is None:
         return None
     from redesignate.bus.amqp_hints import AmqpWorkSource
@@ -120,7 +120,7 @@ def make_service(configuration: Configuration, store: Store, wake: Wake) -> Cent
 
 
 def make_central(configuration: Configuration, broker: Broker | None, end: ExitStack) -> Central:
-    """Central as the configuration says that this process reaches it: in its own memory, or over the broker."""
+    """Central as the process reaches it by its configuration: in its own memory, or over the broker."""
     settings = configuration.settings
     if settings.central_access is CentralAccess.BUS:
         return make_central_over_bus(settings, broker, end)
@@ -143,7 +143,7 @@ def make_central_over_bus(settings: Settings, broker: Broker | None, end: ExitSt
 
 
 def make_herald(central: Central, end: ExitStack) -> Herald:
-    """What passes NOTIFYs from primaries on to central, started."""
+    """The service that forwards NOTIFYs from primaries to central, started."""
     made = Herald(central)
     made.start()
     at_end(end, made.stop)

@@ -94,7 +94,7 @@ def test_a_second_update_changes_nothing(operator: Operator, file: Path) -> None
     assert ran.lines[-1] == "Unchanged Pool: default"
     assert operator.central.call(GetPool(caller=admin("req-1"), pool_id=DEFAULT_POOL_ID)) == before
     dry = operator("pool", "update", "--file", str(file), "--dry-run")
-    assert dry.out == "No changes: every pool is as the file says.\n"
+    assert dry.out == "No changes: every pool matches the file.\n"
 
 
 def test_a_dry_run_prints_the_difference_and_changes_nothing(operator: Operator, file: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_written_file_is_taken_back_without_a_change(operator: Operator, file:
         assert operator("pool", spelling, "--file", str(copy)).code == 0
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
         assert operator("pool", "update", "--file", str(copy), "--dry-run").lines == [
-            "No changes: every pool is as the file says."
+            "No changes: every pool matches the file."
         ]
 
 

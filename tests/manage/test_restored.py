@@ -71,7 +71,7 @@ def test_a_dry_run_says_what_each_server_holds_and_changes_nothing(
     one, other = servers
     assert rows[f"127.0.0.1:{one.port}"] == ["1", "1", "1", "1", "0"]
     assert rows[f"127.0.0.1:{other.port}"] == ["4", "0", "0", "0", "0"]
-    assert "4 zones were compared, and nothing was changed. 1 later serials would be passed." in done.out
+    assert "4 zones were compared, and nothing was changed. 1 serials would be raised above later ones." in done.out
     assert [now(operator, zone).serial for zone in zones] == [zone.serial for zone in zones]
 
 
@@ -80,7 +80,7 @@ def test_serials_move_past_later_ones_and_all_zones_are_queued(
 ) -> None:
     done = operator("database", "restored")
     assert done.code == 0
-    assert "4 zones are queued; the serials of 1 moved past later ones on the servers." in done.out
+    assert "4 zones are queued; the serials of 1 were raised above later ones." in done.out
     assert "fake cannot list them" in done.out
     after = [now(operator, zone) for zone in zones]
     assert newer(after[2].serial, (zones[2].serial + 9) % SPACE)
