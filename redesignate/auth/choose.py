@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which way of authenticating the operator asked for, and where a login may be left out."""
+"""Chooses the authentication that the operator configured, and checks where a login is optional."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redesignate.model.errors import Misconfigured
 
 
 def authenticator(settings: ApiSettings, conf: Any, central: Asks) -> Authenticator:
-    """The way that `[service:api] auth_strategy` names. `conf` is the oslo.config object of keystone's options.
+    """The authentication that `[service:api] auth_strategy` names. `conf` is the oslo.config of keystone's options.
 
     Raises Misconfigured. The identity libraries are imported only where keystone is chosen.
     """
@@ -28,11 +28,11 @@ def authenticator(settings: ApiSettings, conf: Any, central: Asks) -> Authentica
 
             return Keystone(conf)
         case other:
-            raise Misconfigured(f"[service:api] auth_strategy: {other!r} is none of keystone, token and noauth")
+            raise Misconfigured(f"[service:api] auth_strategy: {other!r} is not one of keystone, token and noauth")
 
 
 def check_login(settings: ApiSettings, conf: Any) -> None:
-    """Raise Misconfigured where the login cannot work: keystone is chosen, and nothing says how to reach it."""
+    """Raise Misconfigured if the login cannot work: keystone is chosen, but its address is not configured."""
     if settings.auth_strategy == "keystone":
         from redesignate.auth.keystone import check
 
@@ -40,19 +40,19 @@ def check_login(settings: ApiSettings, conf: Any) -> None:
 
 
 def check_listeners(settings: ApiSettings) -> None:
-    """Raise Misconfigured where the API would serve other machines without a login."""
+    """Raise Misconfigured if the API would serve other machines without a login."""
     if settings.auth_strategy == "noauth" and not settings.allow_noauth_beyond_loopback:
         open_ones = [f"{host}:{port}" for host, port in settings.listen if not is_loopback(host)]
         if open_ones:
             raise Misconfigured(
-                f"auth_strategy = noauth lets everybody who reaches {', '.join(open_ones)} do everything: set "
-                "[service:api] auth_strategy = token or keystone, listen = 127.0.0.1:9001, or, where nobody else "
-                "reaches that address, allow_noauth_beyond_loopback = true."
+                f"auth_strategy = noauth lets anybody who can reach {', '.join(open_ones)} do everything: set "
+                "[service:api] auth_strategy = token or keystone, listen = 127.0.0.1:9001, or, if nobody else "
+                "can reach that address, allow_noauth_beyond_loopback = true."
             )
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address to listen on. A name other than localhost does not count."""
+    """Whether only this machine can reach an address to listen on. A name other than localhost does not count."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

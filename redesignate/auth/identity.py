@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an authenticated request says of its sender, and the shape that every way of authenticating has.
+"""Describes the sender of an authenticated request, and the interface of every kind of authentication.
 
-No rule lives here: what an identity may do is `auth/policy.py`'s, the switches of a request are the API's.
+It holds no rules: `auth/policy.py` decides what an identity may do, the API reads the switches of a request.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who sent a request, before any switch. Roles are lower case; a token may be without project."""
+    """The sender of a request, before any switch. Roles are lower case; a token may have no project."""
 
     user_id: str | None
     project_id: str | None
@@ -25,21 +25,21 @@ class Identity:
 
 
 class Authenticator(Protocol):
-    """One way to authenticate. `wrap` may answer in the application's place; behind it `identity` can be read."""
+    """One kind of authentication. `wrap` may answer instead of the application; after it `identity` can be read."""
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
-        """The application behind this authentication."""
+        """The application with this authentication in front of it."""
         ...
 
     def identity(self, environ: WSGIEnvironment) -> Identity:
         """The sender of a request that came through `wrap`.
 
-        Raises Problem when the request came through unauthenticated.
+        Raises Problem if the request is unauthenticated.
         """
         ...
 
     def check_project(self, environ: WSGIEnvironment, project_id: str) -> None:
-        """Return if a project of this id exists, as far as can be told with the sender's own token.
+        """Return if a project of this id exists, as far as the sender's own token can show.
 
         Raises InvalidProject, IdentityAway.
         """

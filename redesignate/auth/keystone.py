@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Authentication by keystone tokens: keystonemiddleware as operators configure it in `[keystone_authtoken]`.
 
-The middleware validates the token (cached in memcached where so configured), answers 401 itself, and hands the
-facts of the token on as headers that it has first removed from what the client sent.
+The middleware validates the token (cached in memcached where so configured), answers 401 itself, and passes the
+token's data on in headers that it has first removed from the client's request.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NEEDS = (
 
 
 def check(conf: Any) -> None:
-    """Raise Misconfigured where `[keystone_authtoken]` does not say how to log in to keystone."""
+    """Raise Misconfigured if `[keystone_authtoken]` does not configure how to log in to keystone."""
     loading.register_auth_conf_options(conf, TOKEN_GROUP)
     try:
         found = loading.load_auth_from_conf_options(conf, TOKEN_GROUP)
@@ -46,7 +46,7 @@ def check(conf: Any) -> None:
 
 
 class _Protocol(AuthProtocol):  # type: ignore[misc]  # the library ships no types
-    """The middleware, with keystone's absence told apart from a bad token."""
+    """The middleware, which distinguishes an unavailable keystone from a bad token."""
 
     def fetch_token(self, token: str, **kwargs: Any) -> Any:
         try:
@@ -56,7 +56,7 @@ class _Protocol(AuthProtocol):  # type: ignore[misc]  # the library ships no typ
 
 
 class Keystone:
-    """Tokens of keystone. `conf` is an oslo.config object that has read the operator's files."""
+    """Authenticates by keystone tokens. `conf` is an oslo.config object that has read the operator's files."""
 
     def __init__(self, conf: Any) -> None:
         self._conf = conf
@@ -66,12 +66,12 @@ class Keystone:
         conf.set_default("valid_interfaces", ["internal", "public"], GROUP)
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
-        """The application behind token validation.
+        """The application with token validation in front of it.
 
         Cost    one request to keystone for a token that is not in the cache.
-        Raises  Unavailable, from the returned application, when keystone cannot be asked.
+        Raises  Unavailable, from the returned application, if keystone is unavailable.
         """
-        # A decision put off to the application would be taken here anyway: nothing under /v2 is public.
+        # The application could only decide the same later: nothing under /v2 is public.
         protocol = _Protocol(app, {"oslo_config_config": self._conf, "delay_auth_decision": False})
 
         def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -85,14 +85,14 @@ class Keystone:
         return guarded
 
     def check_project(self, environ: WSGIEnvironment, project_id: str) -> None:
-        """Ask keystone, with the sender's token; what it does not let the sender see is taken to exist.
+        """Ask keystone, with the sender's token; a project that the sender may not see is assumed to exist.
 
         Cost    one request to keystone
         Raises  InvalidProject, IdentityAway
         """
         base = self._conf[GROUP].endpoint_override or self._endpoint(environ.get("HTTP_X_SERVICE_CATALOG", "[]"))
         if base is None:
-            raise IdentityAway("The token's catalog names no identity service.")
+            raise IdentityAway("The token's catalog has no identity service.")
         base = base.rstrip("/")
         url = f"{base if base.endswith('/v3') else base + '/v3'}/projects/{quote(project_id, safe='')}"
         try:
@@ -106,7 +106,7 @@ class Keystone:
             raise InvalidProject(f"{project_id} is not a valid project ID.")
 
     def _endpoint(self, catalog: str) -> str | None:
-        """The identity service's address in the catalog that the middleware hands on."""
+        """The identity service's address in the catalog that the middleware passes on."""
         wanted = self._conf[GROUP]
         for service in json.loads(catalog or "[]"):
             if service.get("type") != wanted.service_type:
@@ -119,7 +119,7 @@ class Keystone:
         return None
 
     def identity(self, environ: WSGIEnvironment) -> Identity:
-        """The token's facts. Raises MissingProject (401) where the middleware did not confirm the token."""
+        """The token's data. Raises MissingProject (401) if the middleware did not confirm the token."""
         if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
             raise MissingProject("The request carries no confirmed token.")
         return Identity(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No authentication: every header is believed. For tests, and for a sandbox on the loopback interface."""
+"""No authentication: every header is trusted. For tests, and for a sandbox on the loopback interface."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _REFUSED = (
 
 
 class NoAuth:
-    """Takes the sender from `X-Auth-User-ID`, `X-Auth-Project-ID` and `X-Roles`, with defaults that may do all."""
+    """Reads the sender from `X-Auth-User-ID`, `X-Auth-Project-ID` and `X-Roles`, by default one that may do all."""
 
     def __init__(self, *, local: bool = False) -> None:
-        """`local`: refuse requests from other machines, whatever address a WSGI server was told to listen on."""
+        """`local`: refuse requests from other machines, whatever address a WSGI server listens on."""
         self._local = local
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
-        """The application as it is."""
+        """The application, unchanged."""
         return app
 
     def check_project(self, environ: WSGIEnvironment, project_id: str) -> None:
         """Every project exists."""
 
     def identity(self, environ: WSGIEnvironment) -> Identity:
-        """What the headers claim. A header that is sent empty counts as not sent. Raises Forbidden where `local`."""
+        """The identity in the headers. An empty header counts as missing. Raises Forbidden if `local`."""
         peer = environ.get("REMOTE_ADDR", "")
         if self._local and peer not in _HERE and not _is_loopback(peer):
             raise Forbidden(_REFUSED)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a caller may: the built-in rules of `auth/rules.py`, overridden by policy.yaml and policy.d, by oslo.policy.
+"""Decides what a caller may do: the built-in rules of `auth/rules.py`, overridden by policy.yaml and policy.d.
 
-The files are looked at again at most once a second, and verdicts are kept until they change, so that a question
-costs a few microseconds. A file that turns bad while we run changes nothing and is logged; at start it is refused.
+oslo.policy evaluates them. The files are checked at most once a second, and verdicts kept until they change: one
+costs a few microseconds. A file that becomes invalid at run time changes nothing and is logged; at start it is refused.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _WHY = "reader and member roles stand beside the owning project"
 _ABSENT = object()
 
 Print = tuple[tuple[str, int, int], ...]
-"""What the policy files look like from outside: path, time of change in nanoseconds, size."""
+"""The state of the policy files: path, time of change in nanoseconds, size."""
 
 
 def list_rules() -> list[oslo.RuleDefault]:
@@ -61,7 +61,7 @@ def _default(rule: Rule) -> oslo.RuleDefault:
 def get_enforcer() -> oslo.Enforcer:
     """An enforcer over the operator's files (entry point `oslo.policy.enforcer`, for oslo's tools).
 
-    Of the tool's own command line, `--config-file` and `--config-dir` are ours as well.
+    `--config-file` and `--config-dir` of the tool's own command line are read too.
     """
     known = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     known.add_argument("--config-file", action="append", default=[])
@@ -86,7 +86,7 @@ class _Loaded:
     """The rules of one state of the files, and the verdicts given by them so far.
 
     reads   rule name to the target's members that its check looks at; None where a verdict must not be kept,
-            because it leans on more than caller and target (an `http:` check asks a server)
+            because it depends on more than caller and target (an `http:` check asks a server)
     """
 
     enforcer: oslo.Enforcer
@@ -97,12 +97,12 @@ class _Loaded:
 
 
 class Policy:
-    """Answers by the rules; safe to share between threads."""
+    """Decides by the rules; safe to share between threads."""
 
     def __init__(self, conf: cfg.ConfigOpts | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`conf` says where policy.yaml and policy.d are; None: the built-in rules alone.
+        """`conf` gives the paths of policy.yaml and policy.d; None: the built-in rules only.
 
-        Raises Misconfigured where a policy file cannot be understood.
+        Raises Misconfigured if a policy file cannot be parsed.
         """
         if conf is None:
             conf = cfg.ConfigOpts()
@@ -116,11 +116,11 @@ class Policy:
         self._now = self._load(_print(self._files()))
 
     def may(self, rule: str, caller: Caller, target: Mapping[str, object]) -> None:
-        """Return if the caller may.
+        """Return if the caller may do it.
 
-        target   facts of the thing acted on; `project_id` or `tenant_id` stand for each other
-        Raises InvalidTokenScope where the rule wants a project's token, Forbidden.
-        Cost   a few microseconds; once a second, a look at the policy files.
+        target   members of the object acted on; `project_id` and `tenant_id` are synonyms
+        Raises InvalidTokenScope if the rule needs a project's token, Forbidden.
+        Cost   a few microseconds; once a second, a check of the policy files.
         """
         if not self._in_scope(rule, caller):
             raise InvalidTokenScope("The token's scope does not fit; a project's is needed.")
@@ -128,7 +128,7 @@ class Policy:
             raise Forbidden()
 
     def allows(self, rule: str, caller: Caller, target: Mapping[str, object]) -> bool:
-        """Whether the caller may."""
+        """Whether the caller may do it."""
         now = self._current()
         if not self._in_scope(rule, caller):
             return False
@@ -182,7 +182,7 @@ class Policy:
             enforcer.check_rules(raise_on_violation=True)
         except oslo.InvalidDefinitionError as bad:
             files = ", ".join(path for path, *_ in seen)
-            raise Misconfigured(f"{files}: {bad}; mend the rule: names in these") from bad
+            raise Misconfigured(f"{files}: {bad}; correct the rule: names in these files") from bad
         return _Loaded(enforcer=enforcer, seen=seen, looked=self._clock())
 
 
@@ -191,7 +191,7 @@ _ANY_SCOPE = {rule.name for rule in RULES if rule.any_scope}
 
 
 def _policy_files(conf: cfg.ConfigOpts) -> tuple[str, ...]:
-    """The files that count, in the order they are read."""
+    """The policy files, in the order in which they are read."""
     if "oslo_policy" not in conf:
         oslo.Enforcer(conf)
     main = conf.find_file(conf.oslo_policy.policy_file)
@@ -209,14 +209,14 @@ def _print(files: tuple[str, ...]) -> Print:
 
 
 def _check_file(path: str) -> None:
-    """Refuse what oslo.policy would only log and then take as "nobody" or "everybody"."""
+    """Refuse rules that oslo.policy would only log and then take as "nobody" or "everybody"."""
     if path.endswith(".json"):
         raise Misconfigured(f"{path}: JSON policy files are not read; convert it with oslopolicy-convert-json-to-yaml")
     try:
         with open(path, encoding="utf-8") as file:
             rules = oslo.parse_file_contents(file.read())
     except (ValueError, OSError) as bad:
-        raise Misconfigured(f"{path}: {' '.join(str(bad).split())}; mend the YAML") from bad
+        raise Misconfigured(f"{path}: {' '.join(str(bad).split())}; correct the YAML") from bad
     if not isinstance(rules, dict):
         raise Misconfigured(f'{path}: expected lines of the form "rule": "check"')
     for name, text in rules.items():
@@ -224,13 +224,13 @@ def _check_file(path: str) -> None:
             raise Misconfigured(f'{path}: rule {name}: expected a check string in quotes, such as "role:admin"')
         (check,) = oslo.Rules.from_dict({name: text}).values()
         if type(check).__name__ == "FalseCheck" and text.strip() != "!":
-            raise Misconfigured(f"{path}: rule {name}: the check {text!r} cannot be understood; mend it")
+            raise Misconfigured(f"{path}: rule {name}: the check {text!r} cannot be parsed; correct it")
         if name not in _NAMES and (close := difflib.get_close_matches(name, _NAMES, 1, cutoff=0.85)):
-            log.warning("policy file has a rule that nothing asks for", file=path, rule=name, did_you_mean=close[0])
+            log.warning("policy file has a rule that is never used", file=path, rule=name, did_you_mean=close[0])
 
 
 def _built_in(enforcer: oslo.Enforcer) -> dict[str, Any]:
-    """The checks where no file overrides any; the older ones beside them where the operator asks for these."""
+    """The checks without any file; with the older ones OR-ed in if the operator configures them."""
     new_only = enforcer.conf.oslo_policy.enforce_new_defaults
     texts = {
         rule.name: rule.check if new_only or rule.legacy is None else f"({rule.check}) or ({rule.legacy})"
@@ -240,7 +240,7 @@ def _built_in(enforcer: oslo.Enforcer) -> dict[str, Any]:
 
 
 def _check_of(enforcer: oslo.Enforcer, rule: str) -> Any:
-    """The parsed check of a rule; of an unknown name, the default rule's; None where there is none either."""
+    """The parsed check of a rule; of an unknown name, the default rule's; None if there is none either."""
     try:
         return enforcer.rules[rule]
     except KeyError:
@@ -277,7 +277,7 @@ def _identity(caller: Caller) -> tuple[object, ...]:
 
 
 def _value(target: Mapping[str, object], name: str) -> object:
-    """A member of the target; `tenant_id` is how files of old spell `project_id`."""
+    """A member of the target; `tenant_id` is how older files spell `project_id`."""
     value = target.get(name, _ABSENT)
     if value is _ABSENT and name in _TWINS:
         value = target.get(_TWINS[name], _ABSENT)
@@ -300,7 +300,7 @@ def _decide(enforcer: oslo.Enforcer, rule: str, caller: Caller, target: Mapping[
 
 
 def _credentials(caller: Caller) -> dict[str, object]:
-    """What rules may ask of the caller. Absent rather than None, so that nobody's project matches nobody's zone."""
+    """The caller's data for rules. Absent rather than None: no project must not match a zone without a project."""
     known = {
         "user_id": caller.user_id,
         "user_domain_id": caller.user_domain_id,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policy rules as data: published names, built-in check strings, and what each guards.
+"""The policy rules as data: published names, built-in check strings, and the request that each guards.
 
-Nothing is decided here; `auth/policy.py` does that. docs/policy.md is written from this table.
+`auth/policy.py` decides by them. docs/policy.md is written from this table.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Rule:
     """One rule.
 
     check       oslo.policy's language
-    legacy      OR-ed in where `[oslo_policy] enforce_new_defaults` is off; None: there is none
-    guards      for a person: the request or the act
+    legacy      OR-ed in if `[oslo_policy] enforce_new_defaults` is off; None: there is none
+    guards      the request or the act, for people
     any_scope   open to tokens of every scope; otherwise a project's is needed
     """
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Authentication by the API's own tokens (`redesignate manage token create`): no identity service is needed.
 
-A token comes as `X-Auth-Token`, or as `Authorization: Bearer` (RFC 6750 §2.1). Central is asked for its digest, and
-the answer is believed for FRESH_S: after that a revoked token opens nothing.
+A token is sent as `X-Auth-Token`, or as `Authorization: Bearer` (RFC 6750 §2.1). Central looks up its digest, and
+the answer is kept for FRESH_S: after that a revoked token is refused.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from redesignate.model.token import Token, digest, implied
 from redesignate.observe.log import events
 
 FRESH_S = 3.0
-"""Seconds for which central's answer about a token is believed."""
+"""Seconds for which central's answer about a token is kept."""
 NOTE_EVERY_S = 3600.0
-"""Seconds after which central is told again that a token is in use."""
+"""Seconds after which the use of a token is reported to central again."""
 MOST = 10_000
 _HOLDER = "redesignate.token"
 R = TypeVar("R")
@@ -36,15 +36,15 @@ class Asks(Protocol):
     """Central, as far as a login needs it."""
 
     def call(self, command: Command[R]) -> R:
-        """Ask; returns the answer or raises its Problem."""
+        """Call central; returns the answer or raises its Problem."""
         ...
 
 
 class TokenLogin:
     """Tokens that central knows. Safe from any thread.
 
-    clock      wall clock, microseconds: for expiry
-    monotonic  seconds: for the age of what is remembered
+    clock      wall clock, microseconds: for the expiry
+    monotonic  seconds: for the age of the cached answers
     """
 
     def __init__(self, central: Asks, *, clock: Clock = now, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -54,9 +54,9 @@ class TokenLogin:
         self._lock = threading.Lock()
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
-        """The application behind the login.
+        """The application with the login in front of it.
 
-        Cost    one question to central for a token that was not seen for FRESH_S.
+        Cost    one request to central for a token that was not seen for FRESH_S.
         Raises  Unauthorized and Unavailable, from the returned application.
         """
 
@@ -67,14 +67,14 @@ class TokenLogin:
         return guarded
 
     def identity(self, environ: WSGIEnvironment) -> Identity:
-        """The token's project and roles; its id stands for the user. Raises Unauthorized where none was shown."""
+        """The token's project and roles; its id is the user. Raises Unauthorized if there is none."""
         token = environ.get(_HOLDER)
         if not isinstance(token, Token):
             raise Unauthorized("The request carries no token.")
         return Identity(user_id=token.id, project_id=token.project_id, roles=implied(token.roles))
 
     def check_project(self, environ: WSGIEnvironment, project_id: str) -> None:
-        """Every project exists: a token names it, and nothing else does."""
+        """Every project exists: only tokens name projects."""
 
     def _holder(self, secret: str | None) -> Token:
         if not secret:
@@ -89,7 +89,7 @@ class TokenLogin:
         return token
 
     def _found(self, key: str) -> Token | None:
-        """The token of a digest, from memory or from central. Unknown ones are not remembered."""
+        """The token of a digest, from memory or from central. Unknown ones are not cached."""
         at = self._monotonic()
         held = self._known.get(key)
         if held is not None and at - held[0] < FRESH_S:
@@ -104,7 +104,7 @@ class TokenLogin:
         return token
 
     def _note(self, token: Token) -> None:
-        """Tell central that the token is in use, where that was long ago. A failure costs nothing but the note."""
+        """Report the token's use to central, if the last report is old. A failure loses only this report."""
         at = self._monotonic()
         with self._lock:
             if at - self._noted.get(token.id, -NOTE_EVERY_S) < NOTE_EVERY_S:
@@ -121,7 +121,7 @@ class TokenLogin:
 
 
 def _presented(environ: WSGIEnvironment) -> str | None:
-    """The token that a request shows."""
+    """The token that a request carries."""
     if token := environ.get("HTTP_X_AUTH_TOKEN"):
         return str(token).strip()
     scheme, _, credentials = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""BIND 9, given its zones through its control channel (what `rndc addzone` and `delzone` use), over a kept connection.
+"""Controls BIND 9 through its control channel (as `rndc addzone` and `delzone` do), over a persistent connection.
 
-named does not mind who added a zone: `modzone` and `delzone` work on those of named.conf too. So a zone that is there
-already is looked at with `showzone` first, and left alone unless it is ours (`bind9_zone.ours`).
+named does not check the origin of a zone: `modzone` and `delzone` work on those of named.conf too. So a zone that
+exists is read with `showzone` first, and left unchanged unless it is ours (`bind9_zone.ours`).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ VIEW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class Bind9Options(TargetOptions, frozen=True, kw_only=True):
-    """The options of a target of type bind9. `rndc_bin_path` is read and not used: no process is started.
+    """The options of a target of type bind9. `rndc_bin_path` is read but not used: no process is started.
 
-    rndc_timeout   seconds for one command; 0 takes 5, for there is always a limit
+    rndc_timeout   seconds for one command; 0 means 5, since there is always a limit
     """
 
     rndc_host: str = "127.0.0.1"
@@ -42,7 +42,7 @@ class Bind9Options(TargetOptions, frozen=True, kw_only=True):
 
 
 class Bind9:
-    """One named. Raises Misconfigured when the key cannot be read, or a primary is not an IP address."""
+    """One named. Raises Misconfigured if the key cannot be read, or a primary is not an IP address."""
 
     def __init__(
         self, target: Target, options: Bind9Options, *, clock: Clock = now, rng: random.Random | None = None
@@ -60,7 +60,7 @@ class Bind9:
         self._channel = RndcChannel(server, key, options.rndc_timeout or DEFAULT_TIMEOUT_S, clock=clock)
 
     async def create(self, zone: BackendZone) -> None:
-        """addzone; where named has the zone with other primaries, modzone. One command; up to three where it exists.
+        """Send addzone; or modzone, if named has the zone with other primaries. One command; up to three if it exists.
 
         Raises NotOurs, BackendError.
         """
@@ -72,10 +72,10 @@ class Bind9:
             await self._agree(zone)
 
     async def update(self, zone: BackendZone) -> None:
-        """Nothing: the NOTIFY is enough. A named that lost the zone says so in its answer, and `create` follows."""
+        """Does nothing: the NOTIFY is enough. A named that lost the zone shows that in its answer; `create` follows."""
 
     async def delete(self, zone: BackendZone, hard: bool) -> None:
-        """delzone, with `-clean` where the option or the call wants it. Two commands. Raises NotOurs, BackendError."""
+        """Send delzone, with `-clean` if option or call asks for it. Two commands. Raises NotOurs, BackendError."""
         if await self._shown(zone) is None:
             return
         clean = "-clean " if hard or self._options.clean_zonefile else ""
@@ -86,7 +86,7 @@ class Bind9:
                 raise
 
     async def ping(self) -> None:
-        """One command that does nothing."""
+        """Send one command that does nothing."""
         await self._channel.command("null")
 
     async def close(self) -> None:
@@ -94,42 +94,42 @@ class Bind9:
         await self._channel.close()
 
     async def _agree(self, zone: BackendZone) -> None:
-        """Give an existing zone our primaries, unless it has them."""
+        """Set our primaries on an existing zone, unless it has them."""
         shown = await self._shown(zone)
         if shown is None or shown.primaries != set(self._primaries):
             await self._channel.command(f"modzone {self._operands(zone)} {self._clause(zone)}")
 
     async def _shown(self, zone: BackendZone) -> ShownZone | None:
-        """The zone as named has it, None where it has none. Raises NotOurs where it is not ours to touch."""
+        """The zone as named has it; None if it has none. Raises NotOurs if it is not ours to change."""
         try:
             shown = read_shown(await self._channel.command(f"showzone {self._operands(zone)}"))
         except CommandRefused as refused:
             if "not found" in refused.reason:
                 return None
-            shown = ShownZone()  # it has the zone and cannot show it: an automatic empty zone, for one
+            shown = ShownZone()  # it has the zone and cannot show it: an automatic empty zone, for example
         if not ours(shown, zone):
             raise NotOurs(self._channel.server, zone, shown.type)
         return shown
 
     def _operands(self, zone: BackendZone) -> str:
-        view = f" in {self._options.view}" if self._options.view else ""  # named takes no quotes here
+        view = f" in {self._options.view}" if self._options.view else ""  # named accepts no quotes here
         return quoted(zone.name) + view
 
     def _clause(self, zone: BackendZone) -> str:
-        """The zone's configuration. Each named asks the primaries in an order of its own, so load spreads."""
+        """The zone's configuration. Each named asks the primaries in its own order, which spreads the load."""
         return clause(zone, self._rng.sample(self._primaries, len(self._primaries)))
 
 
 def _checked_primaries(target: Target) -> tuple[Endpoint, ...]:
     if not target.primaries:
-        raise Misconfigured("key 'masters': empty; list the addresses of mdns as this server sees them")
+        raise Misconfigured("key 'masters': empty; list the addresses at which this server can reach mdns")
     checked = []
     for primary in target.primaries:
         try:
             checked.append(Endpoint(str(ipaddress.ip_address(primary.host)), primary.port))
         except ValueError:
             raise Misconfigured(
-                f"key 'masters': {primary.host!r} is not an IP address, and BIND accepts nothing else"
+                f"key 'masters': {primary.host!r} is not an IP address, and BIND accepts only those"
             ) from None
     return tuple(checked)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A zone in BIND's own words: the operand of a command, the clause that adds it, and what `showzone` says of it."""
+"""Writes and reads a zone in BIND's syntax: a command's operand, the clause that adds it, `showzone`'s answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDARY_TYPES = frozenset({"slave", "secondary"})
 
 @dataclass(frozen=True, slots=True)
 class ShownZone:
-    """A zone as named has it. `type` is named's word ("primary", "slave", …); empty where it does not say."""
+    """A zone as named has it. `type` is named's word ("primary", "slave", …); empty if it does not say."""
 
     type: str = ""
     file: str = ""
@@ -32,7 +32,7 @@ class ShownZone:
 def quoted(name: str) -> str:
     """A zone's name as an operand: quoted, without the final dot, everything unusual as \\DDD. Raises BackendError.
 
-    named reads the operands as configuration text; nothing in here can end the quotes.
+    named reads the operands as configuration text; no character of it can end the quotes.
     """
     bare = name.removesuffix(".")
     if not bare or len(name) > 1024:
@@ -50,12 +50,12 @@ def clause(zone: BackendZone, primaries: Iterable[Endpoint]) -> str:
 
 
 def file_name(zone: BackendZone) -> str:
-    """Where named keeps its copy: "slave.example.org.<id>"; what could leave the folder or be too long is left out."""
+    """Where named keeps its copy: "slave.example.org.<id>"; unsafe characters and excess length are left out."""
     return f"slave.{_in_file(zone.name, len(zone.id))}{re.sub(r'[^A-Za-z0-9_-]', '_', zone.id)}"
 
 
 def read_shown(shown: str) -> ShownZone:
-    """What `showzone` printed; an empty ShownZone where it cannot be read."""
+    """Parses the output of `showzone`; an empty ShownZone if it cannot be read."""
     try:
         found = statements(shown)
     except ValueError:
@@ -67,10 +67,10 @@ def read_shown(shown: str) -> ShownZone:
 
 
 def ours(shown: ShownZone, zone: BackendZone) -> bool:
-    """Whether a zone on the server was put there by us: a secondary whose file has the name that we give.
+    """Whether we created a zone on the server: a secondary whose file has the name that we give.
 
     That is "slave.", the zone's name and a UUID: the id of this zone, or of an earlier one of the same name. Designate
-    names its files so too, with the name in full and as it stands.
+    names its files so too, with the full, unchanged name.
     """
     if shown.type not in SECONDARY_TYPES or not UUID.fullmatch(shown.file[-UUID_LENGTH:]):
         return False

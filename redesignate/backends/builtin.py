@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The built-in nameserver: mdns serves every zone of the database by itself, so there is nothing to set up.
+"""The built-in nameserver: mdns serves every zone of the database, so there is nothing to set up.
 
-Nor can it hold a zone that is not ours: what it serves is what the database has.
+It cannot hold a zone that is not ours: it serves the zones of the database only.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A backend that remembers its calls and fails on demand: for tests, and for trying a pool out."""
+"""A backend that remembers its calls and fails on demand: for tests, and for trying out a pool."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FakeOptions(TargetOptions, frozen=True, kw_only=True):
 class Fake:
     """Remembers its zones (by name), and its last calls as (what, zone name). `failing` may be set at any time.
 
-    foreign   names of zones that somebody else put there
+    foreign   names of zones that were not created by us
     """
 
     def __init__(self, target: Target, options: FakeOptions) -> None:
@@ -47,12 +47,12 @@ class Fake:
         self.zones.pop(zone.name, None)
 
     async def ping(self) -> None:
-        """Fails as the other calls do."""
+        """Fails if the other calls do."""
         if self.failing is not None:
             raise BackendError(self.failing)
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Does nothing: there are no connections."""
 
     def _refuse_foreign(self, zone: BackendZone) -> None:
         if zone.name in self.foreign:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The syntax of BIND's configuration (named.conf, rndc.conf, what `showzone` prints): words, blocks, semicolons."""
+"""Parses BIND's configuration (named.conf, rndc.conf, the output of `showzone`): words, blocks, semicolons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Statement = tuple[tuple[str, ...], "list[Statement]"]
 
 
 def setting(block: list[Statement], name: str) -> str | None:
-    """The value of the first statement `name value;` of a block; None where there is none."""
+    """The value of the first statement `name value;` of a block; None if there is none."""
     for words, _ in block:
         if len(words) == 2 and words[0] == name:
             return words[1]
@@ -26,7 +26,7 @@ def setting(block: list[Statement], name: str) -> str | None:
 
 
 def statements(told: str) -> list[Statement]:
-    """The statements of a text. Raises ValueError, which says what is wrong and on which line."""
+    """The statements of a text. Raises ValueError, whose text names the fault and its line."""
     top: list[Statement] = []
     open_blocks = [top]
     words: list[str] = []
@@ -41,7 +41,7 @@ def statements(told: str) -> list[Statement]:
             words = []
         elif token == "}":
             if len(open_blocks) == 1:
-                raise ValueError("a '}' too many")
+                raise ValueError("there is one '}' too many")
             if words:
                 raise ValueError(
                     f"a ';' is missing after {words[-1]!r}" if words[0] != "secret" else "a ';' is missing"

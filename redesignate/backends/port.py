@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of a backend: how a zone is put on one target of a pool, and taken off it.
+"""The contract of a backend: it creates a zone on one target of a pool, and deletes it there.
 
 Backends move no data (that is mdns by AXFR and IXFR), send no NOTIFY, poll nothing and retry nothing: the worker does.
 Every method is idempotent. Everything runs on the worker's event loop and never blocks it.
-A zone that the target's own word does not prove to be ours (a file name, a template, an account) is neither changed
+A zone that the target's own data does not prove to be ours (a file name, a template, an account) is neither changed
 nor deleted.
 """
 
@@ -19,17 +19,17 @@ from redesignate.model.pool import Endpoint, Target
 
 
 class BackendError(Exception):
-    """The target could not be reached or did not do it; the text is one line for a person and names the server."""
+    """The target could not be reached or did not do it; the text is one line for people and names the server."""
 
 
 class BackendRefused(BackendError):
-    """The server was reached and said no: this zone's trouble, not the server's."""
+    """The server was reached and refused: the problem is the zone's, not the server's."""
 
 
 class NotOurs(BackendRefused):
-    """The server has a zone of this name that we did not put there, so it was left as it is.
+    """The server has a zone of this name that we did not create, so it was left unchanged.
 
-    what   the server's word for the zone's kind ("primary"); empty where it does not say
+    what   the server's word for the zone's kind ("primary"); empty if it does not say
     """
 
     def __init__(self, server: object, zone: BackendZone, what: str = "") -> None:
@@ -42,32 +42,32 @@ class NotOurs(BackendRefused):
 
 @dataclass(frozen=True, slots=True)
 class BackendZone:
-    """A zone, as far as a backend needs to know it. `name` is absolute: "example.org."."""
+    """The parts of a zone that a backend needs. `name` is absolute: "example.org."."""
 
     id: str
     name: str
 
 
 class TargetOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Options that every target has: where its NOTIFY goes. A backend's own options are a subclass."""
+    """Options that every target has: the address of its NOTIFY. A backend's own options are a subclass."""
 
     host: str = "127.0.0.1"
     port: int = 53
 
     @property
     def notify(self) -> Endpoint:
-        """Where the NOTIFY goes."""
+        """The address that the NOTIFY is sent to."""
         return Endpoint(self.host, self.port)
 
 
 class Backend(Protocol):
-    """One target, for as long as its pool stays as it is."""
+    """One target, for as long as its pool does not change."""
 
     async def create(self, zone: BackendZone) -> None:
-        """Bring about that the target has the zone as a secondary of the target's primaries.
+        """Make the target hold the zone as a secondary of the target's primaries.
 
-        A zone that we put there earlier is corrected, also one of another id (the name was deleted and made again). Any
-        other zone of this name stays as it is. Raises NotOurs, BackendError.
+        A zone that we created earlier is corrected, also one of another id (the name was deleted and made again). Any
+        other zone of this name stays unchanged. Raises NotOurs, BackendError.
         """
         ...
 
@@ -76,28 +76,28 @@ class Backend(Protocol):
         ...
 
     async def delete(self, zone: BackendZone, hard: bool) -> None:
-        """Bring about that the target has no such zone; with `hard`, nothing of its data on disk either.
+        """Delete the zone from the target, if it exists; with `hard`, all its data on disk too.
 
-        A zone of this name that is not provably ours stays as it is. Raises NotOurs, BackendError.
+        A zone of this name that is not provably ours stays unchanged. Raises NotOurs, BackendError.
         """
         ...
 
     async def ping(self) -> None:
-        """Find out whether the target can be told at all, changing nothing. Raises BackendError."""
+        """Check that the target accepts commands, without any change. Raises BackendError."""
         ...
 
     async def close(self) -> None:
-        """Let go of connections. The backend may be used again afterwards."""
+        """Close the connections. The backend may be used again afterwards."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BackendKind:
-    """What a target's `type` names: its options, and how to make one. `build` raises Misconfigured.
+    """The backend that a target's `type` names: its options, and how to make one. `build` raises Misconfigured.
 
     notified   whether the target gets a NOTIFY for every change
 
-    Third parties give one of these under the entry point group `redesignate.backend`.
+    Third parties register one of these under the entry point group `redesignate.backend`.
     """
 
     name: str

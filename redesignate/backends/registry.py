@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which backend a target's `type` names. Ours are written here; third parties register an entry point."""
+"""Finds the backend that a target's `type` names. Ours are listed here; third parties register an entry point."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MEND = "correct it in pools.yaml and run 'redesignate manage pool update'"
 
 
 def kind(name: str) -> BackendKind | None:
-    """The backend of this name, ours first; None where there is none. Cost: reads entry points for names not ours.
+    """The backend of this name, ours first; None if there is none. Cost: reads entry points for names not ours.
 
-    Raises Misconfigured when a third party's cannot be loaded.
+    Raises Misconfigured if a third party's cannot be loaded.
     """
     if name in KINDS:
         return KINDS[name]
@@ -34,7 +34,7 @@ def kind(name: str) -> BackendKind | None:
     found: object = plugin.driver
     if not isinstance(found, BackendKind):
         raise Misconfigured(
-            f"entry point {name!r} of group {ENTRY_POINTS} is not a BackendKind; ask the maker of the plug-in"
+            f"entry point {name!r} of group {ENTRY_POINTS} is not a BackendKind; ask the author of the plug-in"
         )
     return found
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A kept connection to a nameserver's control channel. One command in flight; reconnects when it is dropped."""
+"""Keeps a connection to a nameserver's control channel. One command in flight; reconnects if it is dropped."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from redesignate.model.clock import SECOND, Clock, now
 from redesignate.model.pool import Endpoint
 
 LIFE_S = 60
-"""How long a message counts after it was made; named refuses it later, against replay."""
+"""Seconds that a message is valid after it was made; named refuses it later, against replay."""
 
 
 class CommandRefused(BackendRefused):
-    """The server understood and said no; `reason` is its own text."""
+    """The server understood the command and refused it; `reason` is its own text."""
 
     def __init__(self, server: Endpoint, reason: str) -> None:
         super().__init__(f"rndc: {server} says: {reason}")
@@ -26,17 +26,17 @@ class CommandRefused(BackendRefused):
 
 
 class _Dropped(Exception):
-    """The connection ended before the answer was there."""
+    """The connection ended before the answer arrived."""
 
 
 class _KeyRefused(Exception):
-    """named closed the connection without a word: it does not like the signature, the address or the clock."""
+    """named closed the connection without an answer: it refuses the signature, the address or the clock."""
 
 
 class RndcChannel:
     """Speaks to one control channel. Belongs to the event loop that first uses it.
 
-    `timeout` (seconds) bounds connecting and each command; there is always one. Waiting for one's turn is not counted.
+    `timeout` (seconds) bounds connecting and each command; there is always one. The wait for a turn is not counted.
     """
 
     def __init__(self, server: Endpoint, key: KeySource, timeout: float, *, clock: Clock = now) -> None:
@@ -52,8 +52,8 @@ class RndcChannel:
     async def command(self, line: str) -> str:
         """Send one command and return its text. The line's operands must be safe: see `bind9_zone.quoted`.
 
-        A kept connection that turns out to be dropped is replaced and the command sent once more, so commands must be
-        idempotent to us. Raises CommandRefused, BackendError.
+        A kept connection that was dropped is replaced and the command sent once more, so commands must be
+        idempotent for us. Raises CommandRefused, BackendError.
         """
         async with self._lock:
             kept = self._streams is not None
@@ -92,12 +92,12 @@ class RndcChannel:
         except RndcFormatError as error:
             raise BackendError(f"rndc: {self.server}: {error}") from None
         finally:
-            if not answered:  # also when cancelled: an answer that comes later must not be taken for the next one's
+            if not answered:  # also if cancelled: a late answer must not be taken for the next command's
                 self._abort()
         return self._result(answer)
 
     async def _open(self) -> None:
-        """Connect. Where named refuses the key and the key's file has another by now, connect with that one."""
+        """Connect. If named refuses the key and its file has another one now, connect with that."""
         try:
             await self._greet()
         except _KeyRefused:
@@ -154,7 +154,7 @@ class RndcChannel:
         code = text(answer, "_data", "result") or "0"
         reason = text(answer, "_data", "err")
         if reason is not None or code != "0":
-            # `err` is the kind ("not found"), `text` tells more; both on one line
+            # `err` is the kind ("not found"), `text` has the details; both on one line
             told = "; ".join(dict.fromkeys(" ".join(part.split()) for part in (said, reason or "") if part))
             raise CommandRefused(self.server, told or f"result {code}")
         return said

@@ -14,7 +14,7 @@ USUAL_FILES = ("/etc/bind/rndc.conf", "/etc/rndc.conf", "/etc/bind/rndc.key", "/
 
 @dataclass
 class RndcFile:
-    """What an rndc file says: its keys, and which of them is for which server."""
+    """The contents of an rndc file: its keys, and the server of each."""
 
     keys: dict[str, RndcKey] = field(default_factory=dict)
     default_key: str | None = None
@@ -24,7 +24,7 @@ class RndcFile:
 def key_for(server: str, path: str | None) -> RndcKey:
     """The key to reach `server` with, from the file at `path`, or from the first of rndc's usual files that exists.
 
-    Raises ValueError (one line that names the file and the mend).
+    Raises ValueError (one line that names the file and the fix).
     """
     paths = [Path(path)] if path else [Path(usual) for usual in USUAL_FILES]
     for candidate in paths:
@@ -47,14 +47,14 @@ def choose(file: RndcFile, server: str) -> RndcKey:
     if name is None and len(file.keys) == 1:
         return next(iter(file.keys.values()))
     if name is None:
-        raise ValueError("it holds no key" if not file.keys else "it holds several keys and names no default-key")
+        raise ValueError("it holds no key" if not file.keys else "it holds several keys and no default-key")
     if name not in file.keys:
-        raise ValueError(f"key {name!r} is named and not defined")
+        raise ValueError(f"key {name!r} is used but not defined")
     return file.keys[name]
 
 
 def parse(told: str) -> RndcFile:
-    """The keys in a text of rndc.conf's syntax; what is not about keys is passed over. Raises ValueError."""
+    """The keys in a text of rndc.conf's syntax; statements other than keys are ignored. Raises ValueError."""
     file = RndcFile()
     for words, block in statements(told):
         match words:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A control channel's key, and when its file is read again: after a refusal, and not too often."""
+"""Holds a control channel's key, and reads its file again after a refusal, but not too often."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 4.0
 
 
 class KeySource:
-    """A key that `read` reads. `read` raises ValueError; the first reading is done here, and raises it too.
+    """A key that `read` reads. `read` raises ValueError; the key is first read here, which raises it too.
 
     Times are the loop's seconds.
     """
@@ -24,9 +24,9 @@ class KeySource:
         self._next = 0.0
 
     async def renewed(self) -> bool:
-        """Read the key again, for the server has refused it. Whether there is another one now.
+        """Read the key again after the server has refused it. Returns whether it has changed.
 
-        Between two readings there is a pause, which doubles while the file stays as it is. Raises ValueError.
+        Between two readings there is a pause, which doubles while the file is unchanged. Raises ValueError.
         """
         time = asyncio.get_running_loop().time()
         if time < self._next:
@@ -37,5 +37,5 @@ class KeySource:
         return changed
 
     def accepted(self) -> None:
-        """The server takes the key: its next refusal is looked into at once."""
+        """Note that the server accepts the key: after its next refusal the file is read at once."""
         self._pause, self._next = FIRST_PAUSE_S, 0.0

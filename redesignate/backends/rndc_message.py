@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of rndc's control protocol, version 1, as bytes. No sockets, no clock.
+"""Encodes and decodes messages of rndc's control protocol, version 1. It uses no sockets and no clock.
 
 A message is a four-byte length, a four-byte version, and a table. A table is entries one after another: a length byte
 and the key, a type byte, a four-byte length and the value. `_auth` comes first and signs all that follows it.
@@ -34,7 +34,7 @@ MD5_ROOM, SHA_ROOM = 22, 88
 
 
 class RndcFormatError(ValueError):
-    """Bytes that are no message of this protocol, or one that another key signed."""
+    """Bytes that are not a message of this protocol, or a message that another key signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def decode(key: RndcKey, message: bytes) -> Table:
 
 
 def text(table: Table, *path: str) -> str | None:
-    """The text at a path of keys, None where there is none."""
+    """The text at a path of keys, None if there is none."""
     value: Value | None = table
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
@@ -112,7 +112,7 @@ def _table(data: bytes, at: int, end: int, depth: int) -> Table:
     while at < end:
         name, value, at = _entry(data, at, end, depth)
         if name in table:
-            raise RndcFormatError("a key comes twice")
+            raise RndcFormatError("a key is given twice")
         table[name] = value
     return table
 
@@ -151,7 +151,7 @@ def _value(data: bytes, at: int, end: int, depth: int) -> tuple[Value, int]:
 
 
 def secret_bytes(secret: str) -> bytes:
-    """A base64 secret decoded. Raises ValueError."""
+    """A base64 secret, decoded. Raises ValueError."""
     try:
         return base64.b64decode(secret, validate=True)
     except binascii.Error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which kind of group the operator asked for."""
+"""Chooses the kind of group that the operator configured."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from redesignate.coord.port import Group
 
 
 def choose_group(settings: CoordinationSettings, hold: Hold, *, group: str, member: str) -> Group:
-    """A tooz group where there is a `backend_url`, with leases to fall back on; leases alone where there is none.
+    """A tooz group if there is a `backend_url`, with leases as the fallback; otherwise leases only.
 
-    member   unlike any other's, over restarts too: "<host>:<uuid>"
+    member   unique, across restarts too: "<host>:<uuid>"
     """
     leases = LeaseGroup(hold, group=group, member=member)
     if settings.backend_url is None:

@@ -11,14 +11,14 @@ from redesignate.observe.log import events
 
 log = events(__name__)
 Hold = Callable[[str, str, float], Place]
-"""Says that `member` of `group` lives for so many seconds more (central's HoldPartition); returns its place."""
+"""Renews `member` of `group` for so many more seconds (central's HoldPartition); returns its place."""
 
 LEASE_S = 10.0
 FAREWELL_S = 1.0
 
 
 class LeaseGroup:
-    """Membership that ends by itself `LEASE_S` after the last `refresh`; time is the database's side's."""
+    """Membership that ends by itself `LEASE_S` after the last `refresh`; the time is the database's."""
 
     def __init__(self, hold: Hold, *, group: str, member: str) -> None:
         self._hold = hold

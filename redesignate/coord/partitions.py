@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shards over members: every shard has exactly one, however many members there are."""
+"""Divides shards over members: every shard has exactly one member, however many members there are."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ SHARDS = 4096
 
 
 def shards(place: Place, total: int = SHARDS) -> range:
-    """The shards of one member: a run without gaps, sizes differing by one at most; empty for some of too many."""
+    """The shards of one member: a run without gaps, sizes differing by one at most; empty for surplus members."""
     return range(place.index * total // place.count, (place.index + 1) * total // place.count)

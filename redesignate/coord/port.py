@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who shares a piece of work: a group's living members, each of which knows its place among them.
+"""The members that share a piece of work: a group's live members, each of which knows its place among them.
 
-Nothing here is needed for correctness: two members that both believe a shard theirs do the same idempotent work
-twice. So a group answers with what it knows, and a member that learns of a change late does no harm.
+Nothing here is needed for correctness: two members that both assume a shard do the same idempotent work
+twice. So a group answers with its latest state, and a member that sees a change late does no harm.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class Group(Protocol):
     """Membership of one process in one group. Used by one thread."""
 
     def refresh(self) -> Place:
-        """Say that we live (joining on the first call) and hear our place. To be called every few seconds.
+        """Renew the membership (joining on the first call) and return our place. To be called every few seconds.
 
-        Raises Unavailable when what keeps the group cannot be reached.
+        Raises Unavailable if the service that keeps the group is unavailable.
         Cost   one round trip.
         """
         ...
 
     def leave(self) -> None:
-        """Tell the others that we are gone, if that can be told; never raises."""
+        """Leave the group, if it can be reached; never raises."""
         ...

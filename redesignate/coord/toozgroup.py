@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A group kept by a coordination service, through whichever tooz driver `[coordination] backend_url` names.
 
-While the service is away the group falls back on database leases: members that can reach it and members that cannot
-may overlap, which is harmless, and leave no shard alone.
+While the service is down the group falls back on database leases: members that can reach it and members that cannot
+may overlap, which is harmless, and every shard keeps a member.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from redesignate.model.errors import Misconfigured, Unavailable
 from redesignate.observe.log import events
 
 with warnings.catch_warnings():
-    # The library still imports eventlet where it is installed. Nothing here uses it, nothing is patched.
+    # The library still imports eventlet where it is installed. This module does not use it, and nothing is patched.
     warnings.simplefilter("ignore")
     from tooz import NotImplemented as ToozNotImplemented
     from tooz import coordination
@@ -25,14 +25,14 @@ with warnings.catch_warnings():
 log = events(__name__)
 ANSWER_S = 10.0
 MEMBERSHIP_S = 12
-"""How long a silent member counts where the driver leaves it open: shards have a new owner within 15 seconds."""
+"""Seconds that a silent member counts if the driver sets no limit: shards have a new owner within 15 seconds."""
 
 
 class ToozGroup:
-    """Membership in one tooz group. A lost connection is made anew by the next `refresh`."""
+    """Membership in one tooz group. A lost connection is replaced by the next `refresh`."""
 
     def __init__(self, url: str, *, group: str, member: str) -> None:
-        """Raises Misconfigured when tooz knows no such driver."""
+        """Raises Misconfigured if tooz has no such driver."""
         self._url = url
         self._group = group.encode()
         self._member = member.encode()
@@ -40,15 +40,15 @@ class ToozGroup:
         self._service_at(url)
 
     def refresh(self) -> Place:
-        """Hear who lives; our own heart beats in a thread of tooz's.
+        """List the live members; a thread of tooz sends our own heartbeat.
 
-        Raises Unavailable when the service is away, Misconfigured when the driver has no groups.
+        Raises Unavailable if the service is down, Misconfigured if the driver has no groups.
         """
         try:
             if self._service is None:
                 self._join()
             members = sorted(self._service.get_members(self._group).get(timeout=ANSWER_S))
-            if self._member not in members:  # we were silent for too long, or the service was started anew
+            if self._member not in members:  # we were silent for too long, or the service was restarted
                 raise coordination.MemberNotJoined(self._group, self._member)
         except ToozNotImplemented as error:
             raise Misconfigured("[coordination] backend_url: this driver has no groups; name one that has") from error
@@ -58,7 +58,7 @@ class ToozGroup:
         return Place(members.index(self._member), len(members))
 
     def leave(self) -> None:
-        """Leave the group and hang up; whatever fails, the others see us gone when our heart is silent."""
+        """Leave the group and disconnect; if that fails, the others drop us when our heartbeat ends."""
         service, self._service = self._service, None
         if service is None:
             return
@@ -84,7 +84,7 @@ class ToozGroup:
 
 
 class Fallback:
-    """The first group for as long as it can be reached, else the second."""
+    """The first group while it can be reached, else the second."""
 
     def __init__(self, first: Group, second: Group) -> None:
         self._first = first
@@ -92,12 +92,12 @@ class Fallback:
         self._on_second = False
 
     def refresh(self) -> Place:
-        """Our place in whichever group there is. Raises Unavailable when there is neither."""
+        """Our place in the group that can be reached. Raises Unavailable if neither can."""
         try:
             place = self._first.refresh()
         except Unavailable as away:
             if not self._on_second:
-                log.warning("coordination service is away; sharing the work by database leases", why=away.message)
+                log.warning("coordination service is down; sharing the work by database leases", why=away.message)
             self._on_second = True
             return self._second.refresh()
         if self._on_second:

@@ -70,7 +70,7 @@ def _address(peer: PeerView) -> str:
 
 
 def _since(zone: Zone, peer: PeerView) -> int | None:
-    """The time since which a server has its state. One that lags was current at least until the zone's last change."""
+    """Since when a server has its state. One that lags was current at least until the zone's last change."""
     if peer.state == CURRENT or peer.since is None or zone.updated_at is None:
         return peer.since
     return max(peer.since, zone.updated_at)

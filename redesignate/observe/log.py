@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logs as events: a fixed lower-case message and fields, `log.info("zone confirmed", zone=zone.id, serial=5)`.
 
-What stands in `bound(request_id=…)` goes with every event inside it. How events look is `observe/setup.py`'s.
+The fields of `bound(request_id=…)` are added to every event inside it. `observe/setup.py` formats events.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextvars import ContextVar
 
 _AROUND: ContextVar[Mapping[str, object]] = ContextVar("redesignate.log.fields", default={})  # noqa: B039  # never changed
 _CALLER = 3
-"""How far up the caller of `info()` stands, so that file and line are its own."""
+"""The stack level of the caller of `info()`, so that file and line are its own."""
 
 
 @contextmanager
@@ -40,23 +40,23 @@ class EventLog:
         self._log = logging.getLogger(name)
 
     def debug(self, event: str, **fields: object) -> None:
-        """For a developer who looks for something."""
+        """Log for developers."""
         self._emit(logging.DEBUG, event, fields)
 
     def info(self, event: str, **fields: object) -> None:
-        """What an operator would want to read later."""
+        """Log for operators."""
         self._emit(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Something is off; we go on."""
+        """Log a problem that does not stop the work."""
         self._emit(logging.WARNING, event, fields)
 
     def error(self, event: str, **fields: object) -> None:
-        """Something failed and a person should look."""
+        """Log a failure that an operator should look into."""
         self._emit(logging.ERROR, event, fields)
 
     def exception(self, event: str, **fields: object) -> None:
-        """As error, with the traceback of the exception being handled."""
+        """Log as `error`, with the traceback of the exception being handled."""
         self._emit(logging.ERROR, event, fields, exc_info=True)
 
     def _emit(self, level: int, event: str, fields: dict[str, object], *, exc_info: bool = False) -> None:
@@ -66,7 +66,7 @@ class EventLog:
 
 
 class Seldom:
-    """Whether an event that anybody may cause as often as they like is logged: once a pause, the others are counted.
+    """Limits the log of an event that anybody can cause without limit: once a pause, the others are counted.
 
     Safe from any thread. `pause_s` in seconds.
     """
@@ -79,7 +79,7 @@ class Seldom:
         self._suppressed = 0
 
     def turn(self) -> dict[str, int] | None:
-        """None: count this one only. Else log it, with these fields: how many were not logged since the last one."""
+        """None: only count this one. Else log it, with these fields: the number not logged since the last one."""
         with self._lock:
             now = self._clock()
             if now < self._next:

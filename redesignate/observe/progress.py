@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress of long work: a line that is rewritten on a terminal, an event every few seconds elsewhere."""
+"""Shows progress of long work: a line that is rewritten on a terminal, an event every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _WIDTH = 24
 
 
 class Progress:
-    """`with Progress("import", total=n) as step: … step(10)`: count, rate, and how long it will take.
+    """`with Progress("import", total=n) as step: … step(10)`: count, rate and remaining time.
 
-    total        None where nobody knows
+    total        None if it is unknown
     paint_every  seconds between paintings on a terminal
-    tell_every   seconds between events elsewhere; work shorter than this says nothing
+    tell_every   seconds between events elsewhere; shorter work logs nothing
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Progress:
         return self
 
     def __call__(self, more: int = 1) -> None:
-        """So many more are done."""
+        """Count so many more as done."""
         self.count += more
         now = self._clock()
         if now - self._last >= self._every:
@@ -56,7 +56,7 @@ class Progress:
             self._show(now)
 
     def each(self, items: Iterable[T]) -> Iterator[T]:
-        """The items, counted as they are done with."""
+        """The items, each counted when it is done."""
         for item in items:
             yield item
             self()
@@ -64,7 +64,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the line as it last was, so that what follows begins on a fresh one."""
+        """Keep the line as it last was, so that later output begins on a new one."""
         if self._painted:
             self._show(self._clock())
             self._stream.write("\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where events go: to the terminal in our own form, or through oslo.log to what the operator's options name."""
+"""Directs events to the terminal in our own format, or through oslo.log to the outputs that options name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _IDENTITY = {
 
 
 def register_log_options(conf: cfg.ConfigOpts) -> None:
-    """Make oslo.log's options known, those of the command line included; to be called before the files are read."""
+    """Register oslo.log's options, including the command line's; to be called before the files are read."""
     from oslo_log import log as oslo
 
     oslo.register_options(conf)
@@ -40,11 +40,11 @@ def register_log_options(conf: cfg.ConfigOpts) -> None:
 def setup_logging(
     conf: cfg.ConfigOpts | None = None, *, debug: bool = False, stream: TextIO | None = None, service: str = PRODUCT
 ) -> None:
-    """Send events to where they belong; to be called once, at start.
+    """Set up the outputs of events; to be called once, at start.
 
     conf     with oslo.log's options; None, or none of its sinks set: `stream` (standard error), coloured on a terminal
     service  the name in every line
-    Raises Misconfigured: a file that cannot be written, a journal that is not there.
+    Raises Misconfigured: a file that cannot be written, a missing journal.
     """
     _forget_handlers()
     logging.captureWarnings(True)
@@ -59,7 +59,7 @@ def setup_logging(
 
 
 def coloured(stream: TextIO) -> bool:
-    """Whether to colour: only on a terminal that can, and not where NO_COLOR is set (no-color.org)."""
+    """Whether to colour: only on a terminal with colours, and not if NO_COLOR is set (no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -81,7 +81,7 @@ def _by_oslo(conf: cfg.ConfigOpts, service: str) -> None:
     except (OSError, RuntimeError, TypeError, ValueError, oslo.LogConfigError) as wrong:
         reason = " ".join(str(wrong).split())
         raise Misconfigured(
-            f"the log cannot be opened: {reason}; mend log_file, log_dir, use_journal or log_config_append"
+            f"the log cannot be opened: {reason}; correct log_file, log_dir, use_journal or log_config_append"
         ) from wrong
     loggers = [logging.getLogger(), *(one for one in logging.root.manager.loggerDict.values())]
     for logger in loggers:
@@ -91,7 +91,7 @@ def _by_oslo(conf: cfg.ConfigOpts, service: str) -> None:
 
 
 def _levels(conf: cfg.ConfigOpts | None, *, debug: bool) -> None:
-    """The root's level, and that other people's libraries speak of trouble alone; the operator's word counts last."""
+    """Set the root's level, and higher levels for libraries; the operator's options take precedence."""
     logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
     for pair in (*_QUIET, *(conf.default_log_levels if conf is not None else ())):
         name, _, level = pair.partition("=")
@@ -118,8 +118,8 @@ _QUIET = (
 
 
 class FieldsFormatter(logging.Formatter):
-    """Around oslo.log's formatters: fields at the end of the text, in `extra` of the JSON; request and user as its
-    context, which its formats name; secrets blotted out."""
+    """Wraps oslo.log's formatters: fields at the end of the text, in `extra` of the JSON; request and user as its
+    context, which its formats name; secrets masked."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()

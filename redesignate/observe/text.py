@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events as lines of text, with secrets blotted out."""
+"""Formats events as lines of text, with secrets masked."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _DIM, _PLAIN_AGAIN = "\x1b[2m", "\x1b[0m"
 
 
 def without_logins(text: str) -> str:
-    """The text with user and password of every URL in it blotted out: "rabbit://***@broker:5672/"."""
+    """The text with user and password of every URL in it masked: "rabbit://***@broker:5672/"."""
     return _LOGIN.sub(f"://{BLOT}@", text) if "://" in text else text
 
 
 def without_secrets(text: str) -> str:
-    """As `without_logins`, and what is said to be a password or a key as well."""
-    if ":" not in text and "=" not in text:  # most texts say nothing of anything
+    """As `without_logins`, with values named as a password or a key masked too."""
+    if ":" not in text and "=" not in text:  # most texts have no values
         return text
     return _SAID.sub(rf"\1\2{BLOT}", without_logins(text))
 
 
 def safe_fields(fields: Mapping[str, object]) -> dict[str, object]:
-    """The fields as text, numbers, booleans and lists of these; secrets blotted out by their names and their looks."""
+    """The fields as text, numbers, booleans and lists of these; secrets masked by their names and their form."""
     return {name: BLOT if _is_secret(name) else _safe(value) for name, value in fields.items()}
 
 
@@ -61,7 +61,7 @@ def _safe(value: object) -> object:
 
 
 def rendered(fields: Mapping[str, object]) -> str:
-    """`key=value key="two words"`, on one line whatever the values hold."""
+    """`key=value key="two words"`, on one line whatever the values contain."""
     return " ".join(f"{name}={_value(value)}" for name, value in safe_fields(fields).items())
 
 
@@ -81,12 +81,12 @@ def _value(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    """In double quotes, with everything escaped that could end the line or steer a terminal."""
+    """In double quotes, with every character escaped that could end the line or control a terminal."""
     return json.dumps(text, ensure_ascii=not text.isprintable()).replace("\x7f", "\\u007f")
 
 
 class TextFormatter(logging.Formatter):
-    """Lines for a person: "2026-11-21 12:03:04.512 info    api[4711] zone confirmed zone=… serial=5".
+    """Lines for people: "2026-11-21 12:03:04.512 info    api[4711] zone confirmed zone=… serial=5".
 
     Time is local. Libraries' lines have the same form, with the library's name before their text.
     """
@@ -97,7 +97,7 @@ class TextFormatter(logging.Formatter):
         self._second, self._text = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and the traceback below it where there is one."""
+        """One line, and the traceback below it if there is one."""
         if int(record.created) != self._second:  # strftime costs as much as all the rest
             self._second = int(record.created)
             self._text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
