@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database's clock: the one clock that every host asks, as an expression of each dialect.
+"""The database's clock, the one that all hosts share, as an expression of each dialect.
 
 Microseconds since 1970. It is read while the statement runs, so that a statement that waited for a lock does not
-answer with the time of its start. SQLite has none of its own: it is this machine's, in milliseconds.
+answer with the time of its start. SQLite has no clock of its own: it uses this machine's, in milliseconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class database_now(FunctionElement[int]):  # an SQL function, named as SQLAlchemy names them
-    """The moment, by the database's clock (µs)."""
+    """The present time, by the database's clock (µs)."""
 
     name = "database_now"
     type = BigInteger()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a transaction writes at its end, in one statement a table however many changes it holds.
+"""Writes rows at the end of a transaction, in one statement a table however many changes it holds.
 
-Journal rows, the texts that filters look in, and the outbox: nobody reads them in the transaction that changes them,
-so they wait here, and the last word on a row is the one that is written. Everything else is written at once.
+No code reads journal rows, the texts that filters search, and the outbox in the transaction that changes them,
+so they wait here, and only the last state of a row is written. All other rows are written at once.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from redesignate.store.journal import Entry, Journal
 from redesignate.store.outbox import Outbox
 
 MOST = 2000
-"""Texts that are kept waiting: beyond, they are written at once, so that memory does not grow with an import."""
+"""Most texts that wait: further ones are written at once, so that memory does not grow with an import."""
 MOST_OCTETS = 16 * 2**20
-"""Octets of journal rows that are kept waiting."""
+"""Most octets of journal rows that wait."""
 
 
 class Ending:
     """The end of one transaction.
 
-    queued  zones whose servers are to be brought to their newest revision, by id
+    queued  zones whose servers need their newest revision, by id
     """
 
     def __init__(self, connection: Connection, journal: Journal, outbox: Outbox) -> None:
@@ -41,7 +41,7 @@ class Ending:
         self.queued: dict[str, Zone] = {}
 
     def texts(self, *, gone: Collection[str], come: Sequence[Held]) -> None:
-        """RRsets whose texts are taken away (those that are replaced too), and such as have texts now."""
+        """RRsets whose texts are deleted (also replaced ones), and RRsets that have texts now."""
         for ident in gone:
             if self._texts.pop(ident, None) is None:
                 self._gone.add(ident)
@@ -51,14 +51,14 @@ class Ending:
             self._write_rows()
 
     def journal(self, entry: Entry, caller: Caller | None) -> None:
-        """One revision of a zone, and who made it."""
+        """One revision of a zone, and its author."""
         self._entries.append((entry, caller))
         self._octets += len(entry.removed) + len(entry.added)
         if self._octets > MOST_OCTETS:
             self._write_rows()
 
     def write(self, now: int) -> list[str]:
-        """Write it all; the zones that workers are to be hinted at. At most six statements. Raises Stale."""
+        """Write everything; returns the zones that workers get a hint for. At most six statements. Raises Stale."""
         self._write_rows()
         queued, self.queued = self.queued, {}
         return self._outbox.enqueue(queued.values(), now) if queued else []

@@ -48,7 +48,7 @@ def normalised(url: str | URL) -> URL:
     """
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:  # whose text may hold a password
+    except (ArgumentError, ValueError) as error:  # its text may contain a password
         raise Misconfigured(f"[storage:sqlalchemy] connection is not a database URL; write {_FORMS}.") from error
     match parsed.get_backend_name():
         case "mysql" | "mariadb":
@@ -68,17 +68,17 @@ def normalised(url: str | URL) -> URL:
 
 @functools.cache
 def say_charset(given: object) -> None:
-    """Say once, and not for each engine, that the operator's character set is not used."""
+    """Log once, not for each engine, that the operator's character set is not used."""
     if given is not None:
         log.warning("the database URL's charset is replaced: the tables are utf8mb4", given=given, used=CHARSET)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
-    """Connections and sessions, as the operator wants them. Times in seconds.
+    """The operator's options for connections and sessions. Times in seconds.
 
     lock_wait_s   how long a statement waits for a row, a table, or SQLite's write lock
-    idle_s        after which the server ends a transaction whose process froze with its locks
+    idle_s        time after which the server ends a transaction whose process stopped while holding locks
     statement_s   the longest a statement may take; 0: any time
     sqlite_full   survive a power cut, not just a killed process (synchronous=FULL)
     mysql_sql_mode mysql_wsrep_sync_wait   set for each session; None: the server's own
@@ -126,7 +126,7 @@ def _made(url: URL, **settings: Any) -> Engine:
         return create_engine(url, **settings)
     except (NoSuchModuleError, ImportError) as error:
         raise Misconfigured(
-            f"[storage:sqlalchemy] connection: there is no driver for {url.drivername} here; write {_FORMS}."
+            f"[storage:sqlalchemy] connection: no driver for {url.drivername} is installed; write {_FORMS}."
         ) from error
 
 
@@ -143,14 +143,14 @@ def _postgresql(made: Engine, options: EngineOptions) -> None:
     def prepare(connection: Any, _record: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute(setting)
-        connection.commit()  # what is set in a transaction that is undone is undone too
+        connection.commit()  # a setting made in a transaction is undone if that is rolled back
 
 
 def _mysql(made: Engine, options: EngineOptions) -> None:
     settings: dict[str, str | int] = {
         "innodb_lock_wait_timeout": options.lock_wait_s,
         "lock_wait_timeout": options.lock_wait_s,
-        "time_zone": "+00:00",  # so that no hour comes twice to the clock that leases are compared with
+        "time_zone": "+00:00",  # so that the clock that leases are compared with repeats no hour
     }
     if options.mysql_sql_mode is not None:
         settings["sql_mode"] = options.mysql_sql_mode
@@ -191,16 +191,16 @@ def _sqlite(made: Engine, *, writes: bool, synchronous: str) -> None:
 
 
 def _private(file: str | None) -> None:
-    """Make a file that is not there for its owner alone: it holds sealed secrets and everybody's zones. SQLite gives
+    """Create a missing file for its owner only: it holds sealed secrets and everybody's zones. SQLite gives
     the files beside it the same rights."""
     if file and file != ":memory:":
-        with contextlib.suppress(OSError):  # it is there, or SQLite says better what is wrong
+        with contextlib.suppress(OSError):  # the file exists, or SQLite's own error is clearer
             os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def wal_pages(file: str | None) -> int:
-    """After how many pages the write-ahead log is written back: at most an eighth of the disk's free space, for the
-    log goes on growing while a reader or the rest of a transaction needs it."""
+    """Pages after which the write-ahead log is written back: at most an eighth of the disk's free space, since the
+    log keeps growing while a reader or the rest of a transaction needs it."""
     if not file or file == ":memory:":
         return WAL_PAGES
     try:
@@ -211,8 +211,8 @@ def wal_pages(file: str | None) -> int:
 
 
 def make_room(made: Engine) -> None:
-    """Write SQLite's log back and give its space to the disk, after that was full. Its connections are made anew, for
-    they measure the space; whatever cannot be done now is done by the next."""
+    """Write SQLite's log back and free its space, after the disk was full. Its connections are replaced, since
+    they measure the space; a later call does what cannot be done now."""
     with contextlib.suppress(DBAPIError), made.connect() as connection:
         driver: Any = connection.connection.dbapi_connection
         with contextlib.suppress(sqlite3.Error):

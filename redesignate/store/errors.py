@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an error of the database means: run the transaction again, say 503, or a fault of ours (500).
+"""Classifies errors of the database: run the transaction again, answer 503, or a bug in this code (500).
 
-One table a database, by the number or code that its server sends. What none of them names is a fault of ours, unless
-the connection was refused or lost. Texts are for API users: what is the matter, never a server's own words.
+One table a database, by the number or code that its server sends. Any other error is a bug in this code, unless
+the connection was refused or lost. Texts are for API users: they state the problem, never a server's own words.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ log = events(__name__)
 
 
 class Meaning(Enum):
-    """What is to be done about an error.
+    """The reaction to an error.
 
     AGAIN    the transaction lost a race and was undone: run it again
-    BROKEN   the connection is lost, or leads to a server that takes no work: run it again on a new one
+    BROKEN   the connection is lost, or leads to a server that accepts no work: run it again on a new one
     NOT_NOW  waiting, or the operator, helps: 503
-    OURS     a fault of ours: 500
+    OURS     a bug in this code: 500
     """
 
     AGAIN = "again"
@@ -38,7 +38,7 @@ class Meaning(Enum):
 
 CROWDED = "The zone is being changed by too many requests at once; retry."
 AGAIN = frozenset({Meaning.AGAIN, Meaning.BROKEN})
-"""What running the transaction again may help."""
+"""The meanings for which running the transaction again may help."""
 Said = tuple[Meaning, str]
 _RACE = (Meaning.AGAIN, "too many changes at once")
 _LOST = (Meaning.BROKEN, "the connection was lost")
@@ -132,11 +132,11 @@ POSTGRES: Mapping[str, Said] = {
     "57P05": _LOST,  # idle_session_timeout
     "58": _STORAGE,  # system error: I/O
 }
-"""PostgreSQL's SQLSTATEs; two characters stand for a class, where no code of it is named."""
+"""PostgreSQL's SQLSTATEs; two characters stand for a class, if no code of it is listed."""
 
 SQLITE: Mapping[int, Said] = {
     sqlite3.SQLITE_PERM: (Meaning.NOT_NOW, "its file may not be opened"),
-    sqlite3.SQLITE_BUSY: _LOCKED,  # whoever hears so has waited for `lock_wait_s`
+    sqlite3.SQLITE_BUSY: _LOCKED,  # the statement has waited for `lock_wait_s`
     sqlite3.SQLITE_BUSY_SNAPSHOT: _RACE,
     sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_NOMEM: _MEMORY,
@@ -147,7 +147,7 @@ SQLITE: Mapping[int, Said] = {
     sqlite3.SQLITE_CANTOPEN: (Meaning.NOT_NOW, "its file cannot be opened"),
     sqlite3.SQLITE_PROTOCOL: _LOCKED,
 }
-"""SQLite's result codes; a primary code stands for its extended ones, where none of them is named."""
+"""SQLite's result codes; a primary code stands for its extended ones, if none of them is listed."""
 
 _OF_FILE = frozenset(
     {
@@ -163,7 +163,7 @@ _OURS: Said = (Meaning.OURS, "")
 
 
 def said(error: DBAPIError) -> Said:
-    """What an error means, and in words what is the matter."""
+    """The meaning of an error, and the problem in words."""
     found = _named(error.orig)
     if found is not None:
         return found
@@ -176,7 +176,7 @@ def said(error: DBAPIError) -> Said:
 def _named(original: BaseException | None) -> Said | None:
     """The table's line for a driver's error."""
     if isinstance(original, sqlite3.Error):
-        code = getattr(original, "sqlite_errorcode", 0)  # none where the error is the driver's own
+        code = getattr(original, "sqlite_errorcode", 0)  # none if the error is the driver's own
         return SQLITE.get(code) or SQLITE.get(code & 0xFF)
     number = original.args[0] if original is not None and original.args else None
     if isinstance(number, int):  # PyMySQL; its newer versions know SQLSTATEs too, but 1205's is that of any error
@@ -186,7 +186,7 @@ def _named(original: BaseException | None) -> Said | None:
 
 
 def reconnects(original: BaseException) -> bool:
-    """Whether a new connection may lead to a server that takes the work: Galera's next node, the new primary."""
+    """Whether a new connection may reach a server that accepts work: Galera's next node, the new primary."""
     found = _named(original)
     return found is not None and (found[0] is Meaning.BROKEN or found is _READ_ONLY)
 
@@ -208,7 +208,7 @@ def is_full(error: DBAPIError) -> bool:
 
 
 def problem(error: DBAPIError | PoolTimeout) -> Problem | None:
-    """The 503 that an error is to the caller; None for a fault of ours."""
+    """The 503 that the caller gets for an error; None for a bug in this code."""
     if isinstance(error, PoolTimeout):
         return Unavailable("The database is unavailable: all connections to it are in use; retry.")
     found = said(error)
@@ -218,7 +218,7 @@ def problem(error: DBAPIError | PoolTimeout) -> Problem | None:
 
 
 def refuse(error: DBAPIError | PoolTimeout) -> NoReturn:
-    """Raise the Problem that an error is to the caller, and log the server's own words; a fault of ours as itself."""
+    """Raise the Problem for the caller and log the server's own words; raise a bug in this code unchanged."""
     found = problem(error)
     if found is None:
         raise error
@@ -227,6 +227,6 @@ def refuse(error: DBAPIError | PoolTimeout) -> NoReturn:
 
 
 def disconnected(context: Any) -> None:
-    """For SQLAlchemy's `handle_error`: throw away connections to a server that takes no work at present."""
+    """For SQLAlchemy's `handle_error`: drop connections to a server that accepts no work at present."""
     if context.connection is not None and reconnects(context.original_exception):
         context.is_disconnect = True

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements of the hot path, straight to SQLite's driver.
+"""Runs statements of the hot path directly in SQLite's driver.
 
-On SQLite a statement runs in a few microseconds, and SQLAlchemy's way to it takes ten times as long. A statement that
-is built once (see `store.zones`) is compiled once here and given to the driver as text; its rows are named tuples.
-Over a network the difference does not count, so every other database goes SQLAlchemy's way, with the same statement
+On SQLite a statement runs in a few microseconds, and SQLAlchemy takes ten times as long. A statement that
+is built once (see `store.zones`) is compiled once here and passed to the driver as text; its rows are named tuples.
+Over a network the difference does not matter, so every other database uses SQLAlchemy, with the same statement
 and the same result.
 """
 
@@ -31,7 +31,7 @@ class Module:
 
 
 class Rows:
-    """What a statement gave: the part of SQLAlchemy's result that the store uses."""
+    """The result of a statement: the part of SQLAlchemy's result that the store uses."""
 
     __slots__ = ("_cursor", "_make", "rowcount")
 
@@ -83,7 +83,7 @@ class _Prepared:
             self._make = made._make
 
     def run(self, conn: Connection, parameters: Parameters) -> Rows:
-        """Execute with one set of parameters, or with a list of sets. Listeners of the engine hear of it."""
+        """Execute with one set of parameters, or with a list of sets. It notifies listeners of the engine."""
         driver: Any = conn.connection.dbapi_connection
         heard = conn.engine.dispatch.before_cursor_execute
         if not isinstance(parameters, Mapping):
@@ -115,9 +115,9 @@ _prepared: dict[Executable, _Prepared] = {}
 
 
 def run(conn: Connection, statement: Executable, parameters: Parameters) -> Any:
-    """Execute a statement that is kept by its module, every bind given by name. Raises as SQLAlchemy would.
+    """Execute a statement that its module keeps, with every bind given by name. Raises as SQLAlchemy would.
 
-    Answers SQLAlchemy's result, or on SQLite `Rows`.
+    Returns SQLAlchemy's result, or on SQLite `Rows`.
     """
     if conn.dialect.name != "sqlite":
         return conn.execute(statement, parameters)
@@ -133,5 +133,5 @@ def run(conn: Connection, statement: Executable, parameters: Parameters) -> Any:
 
 
 def as_sqlalchemy(error: sqlite3.Error) -> Exception:
-    """An error of SQLite's driver, as SQLAlchemy would raise it: for whatever goes straight to the driver."""
+    """An error of SQLite's driver, as SQLAlchemy would raise it: for statements run directly in the driver."""
     return DBAPIError.instance(None, None, error, sqlite3.Error, dialect=_DIALECT)

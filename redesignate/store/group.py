@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Group commit for SQLite: writers that wait for the one write lock share one transaction.
 
-SQLite has one writer at a time, and a commit costs as much as a use-case. So whoever gets the turn runs what all the
-others wait for as well, each in a savepoint of its own, and commits once. A use-case that fails is rolled back to its
-savepoint and fails alone; each sees what those before it did, just as if it had waited. Nobody hears of success
+SQLite has one writer at a time, and a commit costs as much as a use-case. So the writer whose turn it is also runs
+those of all waiting ones, each in a savepoint of its own, and commits once. A use-case that fails is rolled back to its
+savepoint and fails alone; each sees the changes of those before it, as if it had waited. No caller gets a success
 before the commit.
 """
 
@@ -53,7 +53,7 @@ class GroupCommit:
         return job.result
 
     def _lead(self) -> None:
-        """Run the first who wait, oneself among them sooner or later."""
+        """Run the first waiting jobs, which at some point include the caller's own."""
         with self._queue:
             jobs, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         try:
@@ -76,7 +76,7 @@ def _attempt(job: _Job, connection: Connection) -> None:
         job.result = job.do(connection)
     except BaseException as error:  # it is raised again on the thread that asked
         job.error = error
-        if not driver.in_transaction:  # SQLite has undone everything by itself
+        if not driver.in_transaction:  # SQLite has rolled back everything by itself
             raise
         _tell(driver, "ROLLBACK TO job")
     _tell(driver, "RELEASE job")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When each SECONDARY zone's primaries are asked, and who is at it. Leases are conditional updates by the
-database's clock, as the outbox's.
+"""When each SECONDARY zone's primaries are asked, and by which worker. Leases are conditional updates by the
+database's clock, as in the outbox.
 
-Whoever changes a row because of what a zone is holds the zone's row first; whoever wishes for a look does not.
+A change of a row that depends on the zone locks the zone's row first; a request to look at the zone does not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LEASE = (
 _LEASED = select(inbound).where(_MINE, inbound.c.lease_owner == bindparam("w"))
 _ONE = select(inbound).where(inbound.c.zone_id == bindparam("z"))
 LONGEST_WAIT = 40 * 86400 * 1_000_000
-"""µs: no row is ever due later than this; one that is was written by a clock that has been set back since."""
+"""µs: no row is ever due later than this; a later one was written by a clock that has been set back since."""
 
 
 class InboundRows(Module):
@@ -51,11 +51,11 @@ class InboundRows(Module):
         return _inbound(row) if row else None
 
     def due(self, now: int, limit: int) -> tuple[str, ...]:
-        """Zones that are due and that nobody holds, the longest due first. One query on due_at."""
+        """Zones that are due and that no worker holds, the longest due first. One query on due_at."""
         return tuple(run(self._conn, _DUE, _times(now) | {"most": limit}).scalars())
 
     def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> dict[str, Inbound]:
-        """Take those of these zones that are due and free, or keep what `worker` holds, for as long as from `now` to
+        """Lease those of these zones that are due and free, or renew those of `worker`, for the time from `now` to
         `until`. Two statements."""
         given = {"zones": list(zone_ids), "w": worker}
         if not run(self._conn, _LEASE, given | _times(now) | {"length": until - now}).rowcount:
@@ -63,7 +63,7 @@ class InboundRows(Module):
         return {row.zone_id: _inbound(row) for row in run(self._conn, _LEASED, given)}
 
     def wish(self, zone_ids: Collection[str], now: int, *, forced: bool = False, notified_by: str | None = None) -> int:
-        """Have these zones looked at now, also those that somebody is looking at already. One statement; how many."""
+        """Have these zones checked now, also those that are being checked already. One statement; how many."""
         changed: dict[str, Any] = {"due_at": now, "asked": inbound.c.asked + 1, "notified_by": notified_by}
         if forced:
             changed["forced"] = true()
@@ -71,12 +71,12 @@ class InboundRows(Module):
         return self._conn.execute(wanted.values(changed)).rowcount
 
     def revoke(self, zone_id: str) -> None:
-        """Whoever looks at the zone now has looked at the wrong primaries. One statement."""
+        """Void a check of the zone that is under way, since it asks the wrong primaries. One statement."""
         mine = inbound.update().where(inbound.c.zone_id == zone_id)
         self._conn.execute(mine.values(lease_owner=None, lease_until=NEVER))
 
     def save(self, before: Inbound, after: Inbound) -> None:
-        """Write what a report changed. Raises Stale where somebody else was given the zone, or wishes came, meanwhile.
+        """Write a report's changes. Raises Stale if another worker got the zone, or new requests came, meanwhile.
 
         One statement. The caller holds the zone's row.
         """
@@ -89,14 +89,14 @@ class InboundRows(Module):
             raise Stale
 
     def expired(self, now: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
-        """Zones whose copy is too old and is served still. One query that reads the table: it holds SECONDARY zones."""
+        """Zones whose copy has expired but is still served. One query that reads the table of SECONDARY zones."""
         query = select(inbound.c.zone_id).where(
             inbound.c.loaded, inbound.c.expires_at <= now, inbound.c.shard.between(first_shard, last_shard)
         )
         return tuple(self._conn.execute(query.limit(limit)).scalars())
 
     def release(self) -> int:
-        """Take every zone from whoever looks at it. One statement; how many."""
+        """Release every zone from its worker. One statement; how many."""
         held = inbound.update().where(inbound.c.lease_until > NEVER)
         return self._conn.execute(held.values(lease_owner=None, lease_until=NEVER)).rowcount
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The journal: what each revision of a zone removed and added, who did it, when, under which request."""
+"""The journal: the RRs that each revision of a zone removed and added, with author, time and request."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from redesignate.store.schema import journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One revision. `removed` and `added` are RRs with their TTLs, without the SOAs, which stand apart.
+    """One revision. `removed` and `added` are RRs with their TTLs, without the SOAs, which are separate.
 
-    full   the difference is not kept (the zone's first revision): whoever is older needs the whole zone
+    full   the difference is not kept (the zone's first revision): older copies need the whole zone
     """
 
     zone_id: str
@@ -40,7 +40,7 @@ class Journal(Module):
     """The journal of one transaction."""
 
     def add(self, entries: Sequence[tuple[Entry, Caller | None]]) -> None:
-        """Insert revisions, each with who made it. One statement."""
+        """Insert revisions, each with its author. One statement."""
         rows = [
             {
                 "zone_id": entry.zone_id,

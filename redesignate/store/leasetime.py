@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clock that leases are compared with: the database's, which all hosts share, in the statement that compares.
+"""The clock that leases are compared with: the database's, which all hosts share, read by the comparing statement.
 
-A central whose own clock is minutes off then grants no lease that is longer or shorter than others see it. µs since
-1970. SQLite has no hosts to share it with, and takes the unit of work's: `now` is bound in every statement.
+So a central whose own clock is minutes wrong still grants leases of the same length as the others. µs since
+1970. SQLite has only one host, and uses the unit of work's clock: `now` is bound in every statement.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from redesignate.store.clock import database_now
 
 
 class lease_now(FunctionElement[int]):  # an SQL function, named as SQLAlchemy names them
-    """The moment by the clock of leases. Statements that hold it are given `now` (µs), which SQLite takes."""
+    """The present time by the clock of leases. Statements with it need the bind `now` (µs), which SQLite uses."""
 
     name = "lease_now"
     type = BigInteger()

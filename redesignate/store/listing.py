@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Typed conditions and keyset pages as SQL. A page is found by its index: the last costs what the first does.
+"""Typed conditions and keyset pages as SQL. An index finds each page: the last costs as much as the first.
 
-The order is (column, id), both in one direction. NULLs stand where the database's index has them (first in SQLite
-and MySQL, last in PostgreSQL), so that the order needs no sort; a marker carries over either way.
+The order is (column, id), both in one direction. NULLs sort where the database's index has them (first in SQLite
+and MySQL, last in PostgreSQL), so that the order needs no sort; a marker works either way.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from sqlalchemy.types import Integer
 from redesignate.model.paging import Condition, Op
 
 _LONGEST = 1000
-"""Characters; no column that is asked about by a pattern holds as many."""
+"""Characters; no column that is searched by a pattern holds as many."""
 _WIDEST = 2**63 - 1
-"""What every database can compare with; no column holds it."""
+"""A value that every database can compare with; no column holds it."""
 
 
 def where(condition: Condition, column: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The condition on a column. A text that is no number, on a numeric column, matches nothing."""
+    """The condition on a column. On a numeric column a text that is not a number matches no row."""
     low: Any = condition.value
     high: Any = condition.upper
-    if "\0" in f"{low}{high}":  # PostgreSQL cannot be asked about it, and no column holds it
+    if "\0" in f"{low}{high}":  # PostgreSQL cannot compare with it, and no column holds it
         return column.is_not(None) if condition.op in (Op.NE, Op.GT, Op.GE) else false()
     if isinstance(column.type, Integer):
         low, high = _number(condition.value), _number(condition.upper)
         if low is None or (condition.op is Op.BETWEEN and high is None):
             return false()
-        low, high = (literal(number, BigInteger) for number in (low, high))  # PostgreSQL takes no more for an INTEGER
+        low, high = (literal(number, BigInteger) for number in (low, high))  # PostgreSQL accepts no more for an INTEGER
     elif condition.op is Op.LIKE:
         return like(column, condition.value)
     compared: ColumnElement[bool] = _compare(condition.op, column, low, high)
@@ -39,7 +39,7 @@ def where(condition: Condition, column: ColumnElement[Any]) -> ColumnElement[boo
 
 
 def like(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
-    """`*` stands for any run of characters. What stands before the first `*` becomes a range, which an index serves."""
+    """`*` stands for any run of characters. The text before the first `*` becomes a range, which an index serves."""
     parts = pattern.split("*")
     if len(parts) == 1:
         return column == pattern
@@ -64,7 +64,7 @@ def _beginning(column: ColumnElement[Any], prefix: str) -> ColumnElement[bool]:
 
 
 def following(prefix: str) -> str:
-    """The least text that comes after every text with this prefix, octet by octet; empty where there is none."""
+    """The least text that sorts after every text with this prefix, by octets; empty if there is none."""
     while prefix and prefix[-1] == "\U0010ffff":
         prefix = prefix[:-1]
     if not prefix:
@@ -74,7 +74,7 @@ def following(prefix: str) -> str:
 
 
 def matches(condition: Condition, text: str) -> bool:  # noqa: PLR0911  # one arm an operator
-    """The condition on a text at hand, for a value that is computed and not stored."""
+    """Whether a text meets the condition, for a value that is computed and not stored."""
     low, high = condition.value, condition.upper or ""
     match condition.op:
         case Op.EQ:
@@ -96,7 +96,7 @@ def matches(condition: Condition, text: str) -> bool:  # noqa: PLR0911  # one ar
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """Whether the whole text follows a pattern with `*` in it.
+    """Whether the whole text matches a pattern with `*` in it.
 
     Not by a regular expression: that tries every way to share the text among the stars, which sixty of them make last
     for ever.
@@ -125,7 +125,7 @@ def page(
     limit: int,
     after: Mapping[str, Any] | None,
 ) -> Select[Any]:
-    """`query` in the order of `order` (column, id), from behind the row `after`, at most `limit` rows."""
+    """`query` in the order of `order` (column, id), from the row after `after`, at most `limit` rows."""
     column, ident = order
     if after is not None:
         query = query.where(_behind(conn.dialect.name, column, ident, after, descending=descending))
@@ -143,7 +143,7 @@ def _behind(
     if value is None:
         rest = and_(column.is_(None), past_id)
         return or_(rest, column.is_not(None)) if nulls_first else rest
-    if dialect in ("mysql", "mariadb"):  # its optimiser makes ranges of the OR, not of the row comparison
+    if dialect in ("mysql", "mariadb"):  # its optimiser uses ranges for the OR, not for the row comparison
         past = column < value if descending else column > value
         behind = or_(past, and_(column == value, past_id))
     else:
@@ -170,7 +170,7 @@ def _compare(op: Op, column: Any, value: Any, upper: Any) -> Any:  # noqa: PLR09
             return column >= value
         case Op.BETWEEN:
             return column.between(value, upper)
-        case Op.LIKE:  # on a number: only "any at all" has a meaning
+        case Op.LIKE:  # on a number: only "any value" has a meaning
             return false()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who shares a piece of work, by lease: membership for set-ups without a tooz coordinator."""
+"""The members that share a piece of work, by lease: for installations without a tooz coordinator."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Members(Module):
     """Group membership of one transaction."""
 
     def hold(self, group: str, member: str, now: int, until: int) -> tuple[str, ...]:
-        """Renew a member's lease for as long as from `now` to `until`, drop those that ran out; who is left, sorted.
+        """Renew a member's lease for the time from `now` to `until`, drop expired ones; the others, sorted.
 
         Three or four statements. Raises Stale.
         """
         mine = (members.c.group_name == group, members.c.member == member)
-        # no lease ends so late: one that does was written by a clock that has been set back
+        # no lease ends so late: a later one was written by a clock that has been set back
         length, at = until - now, {"now": now}
         over = or_(members.c.lease_until < NOW, members.c.lease_until > NOW + 10 * length)
         self._conn.execute(members.delete().where(members.c.group_name == group, over), at)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bringing a database to the schema this code needs, by Alembic; and asking where it stands."""
+"""Upgrades a database to the schema that this code needs, by Alembic, and reads its revision."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from redesignate.store.schema import metadata
 
 _LOCK_KEY = 0x7265646573696700
 _PATIENT = EngineOptions(lock_wait_s=300, idle_s=300, statement_s=0)
-"""An upgrade waits for whoever upgrades already, and may take its time over a large table."""
+"""An upgrade waits for another that is running, and may take long on a large table."""
 _HERE = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database to a revision. Idempotent; the first call makes every table.
+    """Upgrade the database to a revision. Idempotent; the first call creates every table.
 
     Raises Misconfigured, Unavailable.
     """
@@ -45,7 +45,7 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 def current(url: str) -> str | None:
-    """The revision that the database is at; None where it has no tables of ours. Raises Misconfigured, Unavailable."""
+    """The revision that the database is at; None if it has no tables of ours. Raises Misconfigured, Unavailable."""
     with _connected(url) as connection:
         return _ours(connection)
 
@@ -63,7 +63,7 @@ def history() -> tuple[str, ...]:
 
 
 def require_head(url: str) -> None:
-    """Raise Misconfigured, with the command that fixes it, where the database is not at this code's revision.
+    """Raise Misconfigured, with the command that fixes it, if the database is not at this code's revision.
 
     Raises Unavailable too.
     """
@@ -93,7 +93,7 @@ def _ours(connection: Connection) -> str | None:
             "or it belongs to another program. See [storage:sqlalchemy] connection."
         )
     taken = sorted(tables & set(metadata.tables))
-    if taken and "alembic_version" not in tables:  # which is there first: an upgrade was broken off, or is under way
+    if taken and "alembic_version" not in tables:  # which is made first: an upgrade was interrupted, or is running
         raise Misconfigured(
             f"The database holds tables of another program ({', '.join(taken[:3])}): name an empty database in "
             "[storage:sqlalchemy] connection."
@@ -109,9 +109,9 @@ def _config() -> Config:
 
 
 def _queue(connection: Connection) -> None:
-    """Wait until nobody else upgrades this database. SQLite has waited already: its transactions begin IMMEDIATE.
+    """Wait until no other process upgrades this database. SQLite has waited already: its transactions begin IMMEDIATE.
 
-    The lock is the session's and ends with the connection, because migrations commit on their way.
+    The lock is the session's and ends with the connection, because migrations commit in between.
     """
     match connection.dialect.name:
         case "postgresql":
@@ -124,7 +124,7 @@ def _queue(connection: Connection) -> None:
 
 @contextmanager
 def _connected(url: str) -> Iterator[Connection]:
-    """A connection of an engine of its own, gone with the block. Raises Misconfigured, Unavailable."""
+    """A connection of an engine of its own, closed with the block. Raises Misconfigured, Unavailable."""
     made = engine(url, writes=True, options=_PATIENT)
     try:
         with made.connect() as connection:
@@ -136,8 +136,8 @@ def _connected(url: str) -> Iterator[Connection]:
 
 
 def _say(url: URL, error: DBAPIError) -> NoReturn:
-    """An error of the database as one line for the operator, with its server's own words and without the password; a
-    fault of ours as itself."""
+    """An error of the database as one line for the operator, with its server's own words, without the password; a bug
+    in this code unchanged."""
     of_file = url.get_backend_name() == "sqlite" and is_of_file(error)
     if not of_file and problem(error) is None:
         raise error

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outbox: one row for each zone that some peer has yet to agree on. Leases are conditional updates, so that of
+"""The outbox: one row for each zone on which not all peers agree yet. Leases are conditional updates, so that of
 two workers one gets a row, on every database and on every Galera node. Times in µs; leases are by the database's
 clock (`store/leasetime.py`).
 
-generation  rises when a change of the pool has overtaken whoever works on the row: what they report is not written
-waiting     the worker that holds the row waits for a slow server, and a change of the zone is to wake it
+generation  rises when a change of the pool overtakes the worker that holds the row: its report is not written
+waiting     the worker that holds the row waits for a slow server, and a change of the zone must wake it
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from redesignate.store.zones import LIVE, Stale
 
 NEVER = 0
 JUST_TAKEN = 300_000
-"""µs since a lease was taken; a worker that waits for a slow server asks again by itself within 0.4 s."""
+"""µs since a lease was taken; a worker that waits for a slow server polls again by itself within 0.4 s."""
 FAR = 600 * SECOND
 """Longer than any lease: a time further ahead was written by a clock that has been set back."""
 # Built once, as in store.zones.
@@ -58,7 +58,7 @@ _RAISE = (
 _WAITING = and_(
     zones.c.type == ZoneType.SECONDARY.value, zones.c.transferred_at.is_(None), zones.c.action != Action.DELETE.value
 )
-"""As `Zone.waiting`: nothing is there that a server could be told of."""
+"""As `Zone.waiting`: the zone has no content that a server could be given."""
 _MINE = outbox.c.zone_id.in_(bindparam("zones", expanding=True))
 _HELD = select(outbox.c.zone_id, _TAKEN).where(_MINE)
 _FREE = or_(
@@ -87,14 +87,14 @@ _LET_GO = _GUARDED.values(_TRIED | {"lease_owner": null(), "lease_until": litera
 
 
 def releaser(zone_id: str, worker: str | None) -> str:
-    """Who releases a zone that waits for an earlier one of its name: the worker that holds the earlier one, by letting
-    go of it. Stands where a lease's owner does, and is no worker's name."""
+    """The releaser of a zone that waits for an earlier one of its name: the worker with the earlier one, by letting
+    go of it. It takes the place of a lease's owner, and is not a worker's name."""
     return f"after {zone_id} of {worker}"[:128]
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A row that stays, as it was read, and when it is looked at again. `waiting` as the column."""
+    """A row that stays, as it was read, and the time when it is due again. `waiting` as the column."""
 
     row: Row[Any]
     next_try: int
@@ -102,7 +102,7 @@ class Later:
     waiting: bool = False
 
     def bound(self) -> dict[str, Any]:
-        """What the statements compare and write."""
+        """The binds that the statements compare and write."""
         row = self.row
         guard = {"z": row.zone_id, "w": row.lease_owner, "g": row.generation}
         return guard | {"t": self.next_try, "a": self.attempts}
@@ -112,10 +112,10 @@ class Outbox(Module):
     """The outbox of one transaction."""
 
     def enqueue(self, queued: Collection[Zone], now: int) -> list[str]:
-        """Have zones brought to their revisions. Call under the zones' locks. At most three statements. Raises Stale.
+        """Queue zones for their revisions. Call under the zones' locks. At most three statements. Raises Stale.
 
-        Returns the zones that a hint is wanted for: not those whose row a worker has just taken, for its report will
-        see the new revision. One that has held it for longer, or has said so, waits for a slow server.
+        Returns the zones that need a hint: not those whose row a worker has just taken, since its report will
+        see the new revision. A worker that has held it for longer, or has reported so, waits for a slow server.
         """
         held = {row.zone_id: row for row in run(self._conn, _HELD, {"zones": [zone.id for zone in queued], "now": now})}
         new = [zone for zone in queued if zone.id not in held]
@@ -128,14 +128,14 @@ class Outbox(Module):
         return [zone.id for zone in new] + [zone.id for zone in again if not held[zone.id].just_taken]
 
     def enqueue_after(self, zone: Zone, now: int, *, until: int, released_by: str | None) -> None:
-        """Queue a zone that nobody may begin before `until`, or before `release_after` with the same `released_by`.
+        """Queue a zone that no worker may begin before `until`, or before `release_after` with the same `released_by`.
 
         One statement. Raises Stale.
         """
         self._add([zone], now, lease_until=until, leased_at=now, lease_owner=released_by)
 
     def take(self, zone_ids: Collection[str], now: int) -> list[tuple[str, str | None, int]]:
-        """Remove these zones' rows, whatever they ask for; the leases (zone, owner, until) that some worker still has
+        """Remove these zones' rows, whatever they request; the leases (zone, owner, until) that any worker still has
         on them. Two statements."""
         mine = outbox.c.zone_id.in_(list(zone_ids))
         held = (outbox.c.lease_until > NOW).label("held")
@@ -145,7 +145,7 @@ class Outbox(Module):
         return [(row.zone_id, row.lease_owner, row.lease_until) for row in rows if row.held]
 
     def release_after(self, zone_ids: Collection[str], released_by: str, now: int) -> list[str]:
-        """Let those of these zones begin that wait for `released_by`; which. Two statements."""
+        """Release those of these zones that wait for `released_by`; which. Two statements."""
         waiting = and_(outbox.c.zone_id.in_(list(zone_ids)), outbox.c.lease_owner == released_by)
         found = list(self._conn.execute(select(outbox.c.zone_id).where(waiting).with_for_update()).scalars())
         if found:
@@ -154,7 +154,7 @@ class Outbox(Module):
         return found
 
     def _add(self, queued: Collection[Zone], now: int, **more: Any) -> None:
-        """Insert rows. Raises Stale where a change of the pool has just made one."""
+        """Insert rows. Raises Stale if a change of the pool has just made one."""
         rows = [
             {
                 "zone_id": zone.id,
@@ -179,11 +179,11 @@ class Outbox(Module):
             raise Stale from error
 
     def enqueue_pool(self, pool_id: str, now: int) -> None:
-        """Have every zone of a pool looked at again (its peers changed). Two statements.
+        """Queue every zone of a pool again (its peers changed). Two statements.
 
-        A worker that holds a row loses it, for it works by what the pool said before; nobody else may begin until its
-        lease ends. The generation rises, so that a report that is being heard at this moment cannot finish the row.
-        A zone that is queued meanwhile is no obstacle: its row is taken over as it is.
+        A worker that holds a row loses it, since it uses the pool's earlier state; no other may begin until its
+        lease ends. The generation rises, so that a report that is being handled at this moment cannot finish the row.
+        A zone that is queued meanwhile is not an obstacle: its row is taken over unchanged.
         """
         again = {"next_try": now, "generation": outbox.c.generation + 1, "lease_owner": None}
         self._conn.execute(outbox.update().where(outbox.c.pool_id == pool_id).values(again))
@@ -196,7 +196,7 @@ class Outbox(Module):
         self._conn.execute(_upsert(self._conn.dialect.name, columns, living, again))
 
     def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> dict[str, Row[Any]]:
-        """Take the rows of these zones that nobody holds (or that `worker` does), for as long as from `now` to `until`.
+        """Lease the rows of these zones that no worker (or `worker`) holds, for the time from `now` to `until`.
 
         Two statements; the rows, by zone.
         """
@@ -212,18 +212,18 @@ class Outbox(Module):
     def finish(self, done: Sequence[tuple[str, int, int]]) -> None:
         """Remove the rows (zone, revision, generation) of zones whose every peer agrees. One statement.
 
-        A row that asks for something newer, or was queued anew since it was read, stays.
+        A row for something newer, or queued again since it was read, stays.
         """
         if done:
             given = [{"z": zone_id, "r": revision, "g": generation} for zone_id, revision, generation in done]
             run(self._conn, _FINISH, given)
 
     def keep(self, rows: Sequence[Later], now: int, until: int) -> None:
-        """Go on holding rows, for as long as from `now` to `until`. One statement. Raises Stale as `let_go`."""
+        """Renew leases of rows, for the time from `now` to `until`. One statement. Raises Stale as `let_go`."""
         self._write(_KEEP, [row.bound() | {"now": now, "length": until - now, "s": row.waiting} for row in rows])
 
     def let_go(self, rows: Sequence[Later]) -> None:
-        """Let others take rows. One statement. Raises Stale where another worker, or a generation, has come between."""
+        """Release rows. One statement. Raises Stale if another worker, or a new generation, has intervened."""
         self._write(_LET_GO, [row.bound() for row in rows])
 
     def _write(self, statement: Update, given: list[dict[str, Any]]) -> None:
@@ -231,7 +231,7 @@ class Outbox(Module):
             raise Stale
 
     def overdue(self, now: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
-        """Zones due before `now` that nobody holds, oldest first. One query on next_try."""
+        """Zones due before `now` that no worker holds, oldest first. One query on next_try."""
         query = (
             select(outbox.c.zone_id)
             .where(
@@ -264,17 +264,17 @@ class Outbox(Module):
         return self._conn.execute(outbox.update().where(late).values(next_try=now)).rowcount
 
     def release(self) -> int:
-        """Take every row from whoever holds it. One statement; how many."""
+        """Release every row from its worker. One statement; how many."""
         held = outbox.update().where(outbox.c.lease_until > NEVER)
         return self._conn.execute(held.values(lease_owner=None, lease_until=NEVER, waiting=False)).rowcount
 
     def forget(self, zone_id: str) -> None:
-        """Remove a zone's row, whatever it asks for."""
+        """Remove a zone's row, whatever it requests."""
         self._conn.execute(outbox.delete().where(outbox.c.zone_id == zone_id))
 
 
 def _upsert(dialect: str, columns: list[str], rows: Select[Any], again: dict[str, Any]) -> Insert:
-    """Insert rows; those that are there already are changed as `again` says."""
+    """Insert rows; existing ones are changed as `again` says."""
     match dialect:
         case "postgresql":
             insert = postgresql.insert(outbox).from_select(columns, rows)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each target and nameserver is known to hold of each zone."""
+"""The known state of each zone on each target and nameserver."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Peers(Module):
         return found
 
     def save(self, before: Mapping[str, Mapping[str, PeerState]], after: Mapping[str, Mapping[str, PeerState]]) -> None:
-        """Write what changed. At most two statements, whatever the number of zones."""
+        """Write the changed states. At most two statements, whatever the number of zones."""
         new: list[dict[str, Any]] = []
         changed: list[dict[str, Any]] = []
         for zone_id, states in after.items():
@@ -54,11 +54,11 @@ class Peers(Module):
             run(self._conn, _CHANGE, changed)
 
     def forget(self, zone_ids: Collection[str]) -> None:
-        """Remove all that is known of zones that are purged or leave their pool."""
+        """Remove the states of zones that are purged or leave their pool."""
         self._conn.execute(peer_states.delete().where(peer_states.c.zone_id.in_(list(zone_ids))))
 
     def forget_peers(self, peer_ids: Collection[str]) -> None:
-        """Remove all that is known of peers that left their pool."""
+        """Remove the states of peers that left their pool."""
         self._conn.execute(peer_states.delete().where(peer_states.c.peer_id.in_(list(peer_ids))))
 
 

@@ -62,9 +62,9 @@ class Pools:
         return [self._pool(row) for row in run(self._conn, _ALL, {})]
 
     def hold(self, pool_id: str) -> tuple[Pool, int] | None:
-        """A pool and how often its NS records have changed, both as they stay until this transaction ends. One query.
+        """A pool and the number of changes of its NS records, both locked until this transaction ends. One query.
 
-        Many may hold a pool at once; only who changes it waits for them.
+        Many transactions may hold a pool at once; only a change of it waits for them.
         """
         row = run(self._conn, _HOLD, {"i": pool_id}).first()
         return (self._pool(row), row.apex_version) if row else None
@@ -74,7 +74,7 @@ class Pools:
         return {row.id: row.apex_version for row in self._conn.execute(select(pools.c.id, pools.c.apex_version))}
 
     def add(self, pool: Pool) -> None:
-        """Insert a pool. Raises IntegrityError where the name is taken."""
+        """Insert a pool. Raises IntegrityError if the name is taken."""
         self._conn.execute(pools.insert().values(self._row(pool) | {"id": pool.id, "apex_version": 1}))
 
     def change(self, pool: Pool, *, apex: bool) -> None:
@@ -89,7 +89,7 @@ class Pools:
         self._conn.execute(pools.delete().where(pools.c.id == pool_id))
 
     def listed(self, query: ListQuery) -> Page[Pool] | None:
-        """A page of pools. None where the marker is unknown."""
+        """A page of pools. None if the marker is unknown."""
         scope = [where(condition, pools.c[condition.field]) for condition in query.conditions]
         order = (pools.c[query.sort_key], pools.c.id)
         after: Mapping[str, Any] | None = None

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes that were asked for over the broker: the question's id and its answer, kept in the change's transaction.
+"""Changes that were requested over the broker: the request's id and its answer, stored in the change's transaction.
 
-The row is written last, right before the commit, and brings the database's clock along. So one statement does three
-things: a question that comes twice is carried out once (its id is the key), the second asking finds the first one's
-answer, and a transaction that is later than its question allows is undone.
+The row is written last, right before the commit, and returns the database's clock. So one statement does three
+things: a request that comes twice is carried out once (its id is the key), the second one finds the first one's
+answer, and a transaction that is later than its request allows is undone.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _CLOCK = select(database_now())
 
 
 class Repeated(Exception):
-    """One of the questions of this transaction is carried out already; nothing of the transaction stays."""
+    """One of the requests of this transaction is carried out already; the whole transaction is undone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A question that was carried out, and its answer as it travels; it may be committed until then (µs)."""
+    """A request that was carried out, and its encoded answer; it may be committed until then (µs)."""
 
     id: str
     answer: bytes
@@ -43,9 +43,9 @@ class Questions:
         self._conn = conn
 
     def keep(self, made: Sequence[Kept]) -> int:
-        """Write questions, the last thing before the commit; the database's clock (µs).
+        """Write requests, as the last statement before the commit; the database's clock (µs).
 
-        Raises Repeated; TooLate where that clock is beyond what one of them allows.
+        Raises Repeated; TooLate if that clock is later than one of them allows.
         Cost   one statement for all (two on MySQL).
         """
         rows = [{"id": one.id, "answer": one.answer} for one in made]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quota overrides, the count of zones a project holds, and the rows that creators of kindred names queue on."""
+"""Quota overrides, the count of zones a project holds, and the rows that serialise creation of related names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Quotas:
         self._overrides: dict[str, dict[str, int]] = {}
 
     def overrides(self, project_id: str) -> dict[str, int]:
-        """What the operator set for the project. One query, the first time in a transaction."""
+        """The overrides that the operator set for the project. One query, the first time in a transaction."""
         known = self._overrides.get(project_id)
         if known is None:
             known = {row.resource: row.hard_limit for row in run(self._conn, _OVERRIDES, {"p": project_id})}
@@ -59,18 +59,18 @@ class Quotas:
         return int(run(self._conn, _COUNTED, {"p": project_id}).scalar_one())
 
     def zones_of(self, project_id: str) -> int:
-        """How many zones the project holds. One query."""
+        """The number of zones that the project holds. One query."""
         held = self._conn.execute(select(usage.c.zones).where(usage.c.project_id == project_id)).scalar()
         return int(held or 0)
 
     def queue_on(self, family: str) -> None:
-        """Wait for whoever else creates a zone below these two labels. One statement, two the first time."""
+        """Wait for other creations of a zone below these two labels. One statement, two the first time."""
         if run(self._conn, _QUEUE, {"n": family}).rowcount == 0:
             self._insert_missing(families, {"name": family, "version": 0})
             run(self._conn, _QUEUE, {"n": family})
 
     def _insert_missing(self, table: Table, row: Mapping[str, object]) -> None:
-        """Insert a row unless another transaction just did."""
+        """Insert a row unless another transaction has just inserted it."""
         match self._conn.dialect.name:
             case "mysql" | "mariadb":
                 self._conn.execute(mysql.insert(table).values(row).prefix_with("IGNORE"))

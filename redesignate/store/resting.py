@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zones at rest: those that nobody has to work on, for the audit of what servers serve."""
+"""Zones at rest: those without work in the outbox, for the audit of what servers serve."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from redesignate.store.zones import LIVE
 def at_rest(
     conn: Connection, after: str, *, first_shard: int, last_shard: int, pool_id: str | None, busy: bool, limit: int
 ) -> tuple[RestingZone, ...]:
-    """A page of living zones that servers are to have, by id; without `busy` only those without work in the outbox.
+    """A page of live zones that servers must have, by id; without `busy` only those without work in the outbox.
 
     One query on the id's index.
     """

@@ -12,7 +12,7 @@ from redesignate.store.fast import run
 from redesignate.store.schema import rrset_data
 
 DATA_PREFIX = 255
-"""How much of a record's text the filter by data sees."""
+"""Characters of a record's text that the filter by data sees."""
 _BULK = 1000
 # Built once, as in store.zones.
 _ADD = rrset_data.insert()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RRsets: rows and back. Status and action are computed from the zone's confirmed revision, never written.
+"""Maps RRsets to rows and back. Status and action are computed from the zone's confirmed revision, never written.
 
-The texts that filters look in stand apart (`store/rrsetdata.py`)."""
+The texts that filters search are stored separately (`store/rrsetdata.py`)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from redesignate.store.zones import LIVE
 
 AT_ONCE = 100
 PAGE_OCTETS = 2 * 2**20
-"""A page ends after so much text of records, at the next multiple of AT_ONCE."""
+"""Characters of record text after which a page ends, at the next multiple of AT_ONCE."""
 
 _SOA = rrsets.c.type == "SOA"
 _REVISION = case((_SOA, zones.c.revision), else_=rrsets.c.revision)
@@ -84,14 +84,14 @@ _CHANGE = (
 BULK = 1000
 """Rows of one statement."""
 _FEW = 20
-"""Rows that are changed one by one; more are taken out and put in, which every database does in bulk."""
+"""Rows that are changed one by one; more are deleted and inserted, which every database does in bulk."""
 
 
 class RRsets(Module):
     """The RRsets of one transaction. A deleted RRset's row is gone; the journal remembers it."""
 
     def get(self, rrset_id: str, *, zone_id: str | None = None) -> RRset | None:
-        """One RRset of a living zone. One query."""
+        """One RRset of a live zone. One query."""
         query, given = (_ONE, {"i": rrset_id}) if zone_id is None else (_ONE_OF_ZONE, {"i": rrset_id, "z": zone_id})
         row = self._conn.execute(query, given).first()
         return _rrset(row) if row else None
@@ -111,8 +111,8 @@ class RRsets(Module):
         return _held(row) if row else None
 
     def walk(self, zone_id: str) -> Iterator[Held]:
-        """Every RRset of a zone by name and type, in the order of their octets. A query a thousand, when it is reached:
-        what was written meanwhile further on is seen, and memory does not grow with the zone."""
+        """Every RRset of a zone by name and type, in the order of their octets. A query per thousand, when reached:
+        rows written meanwhile further on are seen, and memory does not grow with the zone."""
         given: dict[str, Any] = {"z": zone_id, "most": BULK}
         rows = run(self._conn, _FIRST, given)
         while True:
@@ -123,7 +123,7 @@ class RRsets(Module):
             rows = run(self._conn, _NEXT, given | {"n": some[-1].name, "t": some[-1].type})
 
     def untimed(self, zone_id: str) -> Iterator[Held]:
-        """Each RRset that takes the zone's TTL. A query a thousand, when it is reached."""
+        """Each RRset that uses the zone's TTL. A query for each thousand, when it is reached."""
         last = ""
         while True:
             some = [_held(row) for row in run(self._conn, _UNTIMED, {"z": zone_id, "i": last, "most": BULK})]
@@ -133,12 +133,12 @@ class RRsets(Module):
             last = some[-1].id
 
     def add(self, new: Sequence[Held]) -> None:
-        """Insert RRsets. One statement. Raises IntegrityError where name and type are taken."""
+        """Insert RRsets. One statement. Raises IntegrityError if name and type are taken."""
         rows = [held._asdict() | {"records": _encode_records(held.records).decode()} for held in new]
         run(self._conn, _ADD, rows)
 
     def change(self, changed: Sequence[Held]) -> None:
-        """Write RRsets over their rows: what an edit may change of them. One statement, two for many."""
+        """Update the rows of RRsets: the columns that an edit may change. One statement, two for many."""
         if len(changed) > _FEW:
             self.remove([held.id for held in changed])
             self.add(changed)
@@ -158,7 +158,7 @@ class RRsets(Module):
     def listed(self, query: ListQuery, *, zone_id: str | None, project_id: str | None) -> Page[RRset] | None:
         """A page of one zone's RRsets, of one project's, or of all. None: unknown marker. 2 or 3 queries,
         one more for each AT_ONCE of the limit."""
-        # COALESCE keeps SQLite from beginning with the zones, which would read and sort every RRset for one page
+        # COALESCE keeps SQLite from starting with the zones, which would read and sort every RRset for one page
         living = func.coalesce(zones.c.deleted, "") == LIVE
         scope: list[ColumnElement[bool]] = [_where(condition) for condition in query.conditions]
         if zone_id is not None:
@@ -209,7 +209,7 @@ class RRsets(Module):
         return dict(found._mapping) if found else None
 
     def _count(self, scope: Sequence[ColumnElement[bool]], *, joined: bool, over_zones: bool) -> int:
-        """How many there are. Zones that are deleted and not yet purged are few: theirs are counted and taken off, so
+        """The number of RRsets. Zones deleted and not yet purged are few: theirs are counted and subtracted, so
         that the count of the rest needs an index of RRsets alone."""
         counting: Select[Any] = select(func.count()).select_from(rrsets)
         with_zones = counting.join(zones, rrsets.c.zone_id == zones.c.id)
@@ -239,7 +239,7 @@ def _with_status(condition: Condition) -> ColumnElement[bool]:
 
 
 class _Zone(NamedTuple):
-    """The zone that an RRset is listed with."""
+    """The zone of a listed RRset."""
 
     shown_name: str
     revision: int

@@ -99,7 +99,7 @@ for _column in ZONE_ORDERS:
 Index("ix_zones_owner", zones.c.deleted, zones.c.project_id, zones.c.id)
 Index("ix_zones_id", zones.c.deleted, zones.c.id)
 
-# `order_key`: where the name stands in canonical order (`names.order_key`); NULL where the RRset holds no records, for
+# `order_key`: the name's place in canonical order (`names.order_key`); NULL if the RRset holds no records, because
 # such a name does not exist in DNS.
 rrsets = Table(
     "rrsets",
@@ -148,7 +148,7 @@ rrset_data = Table(
     **_MYSQL,
 )
 
-# What each revision removed and added: IXFR now, history and undo later. `full`: the difference is the whole zone.
+# RRs that each revision removed and added: IXFR now, history and undo later. `full`: the difference is the whole zone.
 journal = Table(
     "journal",
     metadata,
@@ -170,7 +170,7 @@ journal = Table(
     **_MYSQL,
 )
 
-# One row a zone that some peer has yet to agree on. The row is the truth, the message only wakes.
+# One row for each zone on which not all peers agree yet. The row is the truth, the message only wakes a worker.
 outbox = Table(
     "outbox",
     metadata,
@@ -191,7 +191,7 @@ outbox = Table(
     **_MYSQL,
 )
 
-# When each living SECONDARY zone's primaries are asked next, who is at it, and what came of the last time.
+# When each live SECONDARY zone's primaries are asked next, by which worker, and the result of the last time.
 inbound = Table(
     "inbound",
     metadata,
@@ -213,7 +213,7 @@ inbound = Table(
     **_MYSQL,
 )
 
-# Desired beside actual: what each target and nameserver is known to hold of each zone.
+# The actual state beside the desired one: what each target and nameserver is known to hold of each zone.
 peer_states = Table(
     "peer_states",
     metadata,
@@ -266,7 +266,7 @@ usage = Table(
     **_MYSQL,
 )
 
-# One row per last two labels of a zone name: whoever creates a zone below them writes it first, so that two
+# One row per last two labels of a zone name: the creation of a zone below them writes it first, so that two
 # projects cannot create a parent and its child at the same time (also on two Galera nodes: the write is certified).
 families = Table(
     "zone_families",
@@ -306,7 +306,7 @@ tsigkeys = Table(
     **_MYSQL,
 )
 
-# Logins of the API's own. `digest`: SHA-256 of the secret, which is not stored. `roles`: a JSON list.
+# The API's own tokens. `digest`: SHA-256 of the secret, which is not stored. `roles`: a JSON list.
 tokens = Table(
     "tokens",
     metadata,
@@ -322,7 +322,7 @@ tokens = Table(
     **_MYSQL,
 )
 
-# Who shares a piece of work, by lease, where no tooz coordinator is configured.
+# The members that share a piece of work, by lease, if no tooz coordinator is configured.
 members = Table(
     "members",
     metadata,
@@ -332,7 +332,7 @@ members = Table(
     **_MYSQL,
 )
 
-# What was asked over the broker and carried out, for some minutes: a question that comes twice is done once.
+# The requests of the broker that were carried out, for some minutes: a request that comes twice is done once.
 questions = Table(
     "questions",
     metadata,

@@ -14,7 +14,7 @@ from redesignate.model.errors import Misconfigured
 
 
 class Secrets:
-    """Seals and opens short texts. Without a key file they are stored as they are (tests, throw-away set-ups)."""
+    """Seals and opens short texts. Without a key file they are stored unsealed (tests, temporary installations)."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -27,20 +27,20 @@ class Secrets:
         return "sealed:" + self._key().encrypt(text.encode()).decode()
 
     def open(self, stored: str) -> str:
-        """The text again. Raises Misconfigured where the key file is not the one it was sealed with."""
+        """The text again. Raises Misconfigured if the key file is not the one it was sealed with."""
         if not stored.startswith("sealed:"):
             return stored
         if self._path is None:
-            raise Misconfigured("A secret in the database is sealed, and this process was given no key to open it.")
+            raise Misconfigured("A secret in the database is sealed, but this process has no key to open it.")
         try:
             return self._key().decrypt(stored.removeprefix("sealed:").encode()).decode()
         except InvalidToken as error:
             raise Misconfigured(
-                f"{self._path} is not the key that the database's secrets were sealed with; put the right one there."
+                f"{self._path} is not the key that the database's secrets were sealed with; restore the right one."
             ) from error
 
     def _key(self) -> Fernet:
-        """The box, made on first use: most processes never see a secret."""
+        """The Fernet object, made on first use: most processes never see a secret."""
         if self._box is None:
             assert self._path is not None
             self._box = Fernet(_read_or_make(self._path))
@@ -48,10 +48,10 @@ class Secrets:
 
 
 def _read_or_make(path: Path) -> bytes:
-    """The key in the file; a new one, readable by its owner alone, where there is no file yet."""
+    """The key in the file; a new one, readable only by its owner, if there is no file yet."""
     with contextlib.suppress(FileNotFoundError):
         return path.read_bytes().strip()
-    # written whole beside its place first: nobody ever reads a part of it, and of two makers one wins
+    # written to a temporary file first: no process ever reads a part of it, and of two writers one wins
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

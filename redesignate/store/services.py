@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What running services last said of themselves: one row per service name and host."""
+"""The last heartbeats of services: one row per service name and host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Services(Module):
         return _service(row) if row else None
 
     def beat(self, service_name: str, hostname: str, status: ServiceState, now: int) -> None:
-        """Write what a service says. One statement, two the first time. Raises Stale where two first times meet."""
+        """Write a heartbeat. One statement, two the first time. Raises Stale if two first times coincide."""
         mine = (services.c.service_name == service_name, services.c.hostname == hostname)
         said = {"status": status.value, "heartbeated_at": now, "updated_at": now}
         if self._conn.execute(services.update().where(*mine).values(said)).rowcount == 0:
@@ -46,20 +46,20 @@ class Services(Module):
                 raise Stale from error
 
     def silence(self, before: int, now: int) -> int:
-        """UP and not heard of since `before` becomes DOWN; how many."""
+        """Set services that are UP without a heartbeat since `before` to DOWN; how many."""
         silent = (services.c.status == ServiceState.UP.value, services.c.heartbeated_at < before)
         down = services.update().where(*silent).values(status=ServiceState.DOWN.value, updated_at=now)
         return self._conn.execute(down).rowcount
 
     def clean(self, before: int | None) -> int:
-        """Remove STOPPED rows, and DOWN ones not heard of since `before` (None: none of those); how many."""
+        """Remove STOPPED rows, and DOWN ones without a heartbeat since `before` (None: none of those); how many."""
         gone = services.c.status == ServiceState.STOPPED.value
         if before is not None:
             gone = or_(gone, (services.c.status == ServiceState.DOWN.value) & (services.c.heartbeated_at < before))
         return self._conn.execute(services.delete().where(gone)).rowcount
 
     def listed(self, query: ListQuery) -> Page[Service] | None:
-        """A page of rows. None where the marker is unknown."""
+        """A page of rows. None if the marker is unknown."""
         scope = [where(condition, services.c[condition.field]) for condition in query.conditions]
         order = (services.c[query.sort_key], services.c.id)
         after: Mapping[str, Any] | None = None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the hidden primary reads: zones by name, RRsets as wire blobs, the journal. Reads only, nothing parsed.
+"""The hidden primary's reads: zones by name, RRsets as wire blobs, the journal. It parses nothing.
 
 Each question is one query on an index; whole zones come as a stream of bare rows, because a transfer that is
-not rendered yet pays for every object that is made for a row.
+not rendered yet pays for every object made for a row.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _BATCH = 2000
 _WHOLE_ZONE = "SELECT ttl, wire FROM rrsets WHERE zone_id = ? ORDER BY revision, rowid"
 
 Blobs = Iterable[tuple[int | None, bytes]]
-"""RRsets of a zone: own TTL (None: the zone's) and wire blob (`wire/rrset.py` says its form)."""
+"""RRsets of a zone: own TTL (None: the zone's) and wire blob (see `wire/rrset.py` for its form)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedZone:
-    """What of a zone's row is seen in DNS. Times in seconds; (id, revision) names one version of its content.
+    """The columns of a zone that DNS shows. Times in seconds; (id, revision) names one version of its content.
 
     The fields are the columns that are asked for, in this order.
 
-    loaded   False: a SECONDARY zone that was never fetched, or has expired; nothing may be said of it (SERVFAIL)
+    loaded   False: a SECONDARY zone that was never fetched, or has expired; it must not be answered (SERVFAIL)
     """
 
     id: str
@@ -57,7 +57,7 @@ class ServedZone:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What one revision of the journal spans, and how many octets of RRs it holds."""
+    """The serials that one revision of the journal spans, and its octets of RRs."""
 
     revision: int
     serial_from: int
@@ -78,7 +78,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Which zones an asker may see: those of a pool, or one alone."""
+    """The zones that a client may see: those of a pool, or only one."""
 
     scope: Scope
     resource_id: str
@@ -100,7 +100,7 @@ _NEXT_TO = "(SELECT order_key FROM rrsets{by} WHERE zone_id = ? AND order_key {s
 _BEFORE, _AFTER = "< ? ORDER BY order_key DESC", "> ? ORDER BY order_key"
 _BY_NAME, _BY_ORDER = " FORCE INDEX (uq_rrsets_name_type)", " FORCE INDEX (ix_rrsets_order)"
 _OCTETS = "SELECT COALESCE(SUM(LENGTH(wire)), 0) FROM rrsets WHERE zone_id = ?"
-# FULL is a keyword of PostgreSQL, and quoting it would make it a text to MySQL: the table before it tells both.
+# FULL is a keyword of PostgreSQL, and quoting it would make it a text in MySQL: the table before it works in both.
 _MARKS = (
     "SELECT revision, serial_from, serial_to, journal.full, LENGTH(removed) + LENGTH(added) FROM journal"
     " WHERE zone_id = ? AND revision < ? ORDER BY revision DESC LIMIT ?"
@@ -114,7 +114,7 @@ _CHANGES = (
 class Snapshot:
     """One consistent view of the database.
 
-    Statements are written out and go to the driver as they are: building them from SQLAlchemy's expressions took
+    Statements are written out and go to the driver unchanged: building them from SQLAlchemy's expressions took
     nine tenths of the time of a query.
     """
 
@@ -143,7 +143,7 @@ class Snapshot:
             return self._work.pools.all()
 
     def nearest_zone(self, names: Sequence[str], reach: Reach) -> ServedZone | None:
-        """The zone with the longest of `names` that lives, is not being deleted, and is within reach. One query, two
+        """The live zone with the longest of `names` that is not being deleted and is within reach. One query, two
         for a SECONDARY zone."""
         where = f"name IN ({', '.join('?' * len(names))})" + _REACH[reach.scope] + _SERVED + _BY_LENGTH
         return self._zone(_ZONE + where, (*names, reach.resource_id))
@@ -153,7 +153,7 @@ class Snapshot:
         return self._zone(_ZONE + "id = ?" + _SERVED, (zone_id,))
 
     def secondaries(self, name: str) -> list[tuple[str, tuple[str, ...]]]:
-        """Id and primaries of each SECONDARY zone of this name, in whatever pool. One query."""
+        """Id and primaries of each SECONDARY zone of this name, in any pool. One query."""
         rows = self._run(_SECONDARIES, (name,))
         return [(ident, msgspec.json.decode(primaries, type=tuple[str, ...])) for ident, primaries in rows]
 
@@ -170,7 +170,7 @@ class Snapshot:
 
     def neighbours(self, zone_id: str, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """For each order key (`model.names.order_key`) the last of the zone's names before it and the first after it,
-        in canonical order; empty where there is none. Names without records do not count.
+        in canonical order; empty if there is none. Names without records do not count.
 
         Cost  one query: two probes of an index for each key, however large the zone.
         """
@@ -182,7 +182,7 @@ class Snapshot:
         return list(zip(found[::2], found[1::2], strict=True))
 
     def whole_zone(self, zone_id: str) -> Iterator[Blobs]:
-        """All RRsets of a zone in batches, in a settled order; those without records have an empty blob. One query."""
+        """All RRsets of a zone in batches, in a fixed order; those without records have an empty blob. One query."""
         if self._driver is not None:
             yield from self._from_driver(zone_id)
             return
@@ -203,11 +203,11 @@ class Snapshot:
                 yield batch
 
     def octets(self, zone_id: str) -> int:
-        """How long the zone's blobs are together. One query that reads them all."""
+        """The total length of the zone's blobs. One query that reads them all."""
         return int(self._run(_OCTETS, (zone_id,))[0][0])
 
     def marks(self, zone_id: str, *, before: int, limit: int) -> list[Mark]:
-        """What up to `limit` revisions below `before` span and weigh, newest first. One query, no blob is read."""
+        """The spans and sizes of up to `limit` revisions below `before`, newest first. One query, no blob is read."""
         return [Mark(*row) for row in self._run(_MARKS, (zone_id, before, limit))]
 
     def changes(self, zone_id: str, first: int, last: int) -> list[Change]:
@@ -215,13 +215,13 @@ class Snapshot:
         return [Change(*map(bytes, row)) for row in self._run(_CHANGES, (zone_id, first, last))]
 
     def _hint(self, index: str) -> str:
-        """The hint, on databases that know such a thing."""
+        """The hint, on databases that support it."""
         return index if self._conn.dialect.name in {"mysql", "mariadb"} else ""
 
     def _run(self, statement: str, values: tuple[object, ...]) -> Sequence[Any]:
         if (
             self._driver is not None
-        ):  # a file does not become unreachable: nothing that SQLAlchemy would have to translate
+        ):  # a file does not become unreachable: there is no error for SQLAlchemy to translate
             with closing(self._driver.execute(statement, values)) as cursor:
                 return cursor.fetchall()  # type: ignore[no-any-return]
         with _translating():
@@ -238,7 +238,7 @@ class Snapshot:
 
 @contextmanager
 def _translating() -> Iterator[None]:
-    """A connection that breaks under a view is `Unavailable`, as one that cannot be had is."""
+    """Raise `Unavailable` for a connection that breaks during a view, as for one that cannot be opened."""
     try:
         yield
     except DBAPIError as error:
@@ -253,6 +253,6 @@ class Serving:
 
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
-        """A consistent view, for as long as it is held. Raises Unavailable."""
+        """A consistent view, while it is held. Raises Unavailable."""
         with self._store.read() as work:
             yield Snapshot(work)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""API tokens, by their digest; the secret itself is never here."""
+"""API tokens, by their digest; the secret itself is never stored."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Tokens:
         return tuple(_token(row) for row in self._conn.execute(query))
 
     def add(self, token: Token, digest: str) -> None:
-        """Insert a token. Raises IntegrityError where there is one of this digest."""
+        """Insert a token. Raises IntegrityError if there is one with this digest."""
         row = {
             "id": token.id,
             "digest": digest,
@@ -48,7 +48,7 @@ class Tokens:
         self._conn.execute(tokens.insert().values(row))
 
     def used(self, token_id: str, now: int, *, grain: int) -> None:
-        """Set when a token was last used, unless what is stored is less than `grain` microseconds old."""
+        """Set when a token was last used, unless the stored time is less than `grain` microseconds old."""
         old = or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at <= now - grain)
         self._conn.execute(tokens.update().where(tokens.c.id == token_id, old).values(last_used_at=now))
 

@@ -51,7 +51,7 @@ class TSIGKeys:
         return tuple(self._key(row) for row in self._conn.execute(select(tsigkeys).order_by(tsigkeys.c.name)))
 
     def add(self, key: TSIGKey) -> None:
-        """Insert a key. Raises IntegrityError where the name is taken."""
+        """Insert a key. Raises IntegrityError if the name is taken."""
         row = {
             "id": key.id,
             "name": key.name,

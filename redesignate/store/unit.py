@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The unit of work: one transaction, the modules bound to it, and the one place where lost races are retried.
+"""The unit of work: one transaction, the modules bound to it, and the only place that retries lost races.
 
-`Store.transact` runs a use-case in a transaction of its own. Leaving it well commits, leaving it by an exception
-rolls back. A deadlock, a serialisation failure, a certification failure of Galera, a lock that was not to be had or
-a stale zone row (`Stale`) throws the attempt away whole and runs the use-case again, with growing, jittered pauses;
-that is safe because nothing of the attempt was committed. A connection that breaks before the commit is retried
-too; one that breaks *during* it is not, because the change may have been made: the caller hears `Unavailable`.
+`Store.transact` runs a use-case in a transaction of its own. A normal return commits, an exception
+rolls back. A deadlock, a serialisation failure, a certification failure of Galera, a lock that was not granted or
+a stale zone row (`Stale`) rolls the whole attempt back and runs the use-case again, with growing, jittered pauses;
+that is safe because no part of the attempt was committed. A connection that breaks before the commit is retried
+too; one that breaks *during* it is not, because the change may have been made: the caller gets `Unavailable`.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ _UNSURE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
-    """How a use-case that lost a race is run again. Times in seconds.
+    """The retries of a use-case that lost a race. Times in seconds.
 
-    attempts    runs of one use-case before its caller hears 503; their pauses add up to about two seconds
-    patience_s  no run begins later than this after the first, however few they were: locks are waited for in each
-    ticks sleep uniform   the clock of deadlines, the wait and the chance; tests give their own
+    attempts    runs of one use-case before its caller gets a 503; their pauses add up to about two seconds
+    patience_s  no run begins later than this after the first, however few there were: each run waits for locks
+    ticks sleep uniform   the clock of deadlines, the wait and the random source; tests pass their own
     """
 
     attempts: int = 12
@@ -112,7 +112,7 @@ class Store:
         read_urls: Sequence[str] = (),
         retries: Retries = Retries(),  # frozen
     ) -> None:
-        """`read_urls`: further hosts to read from, in order, where the first cannot be reached."""
+        """`read_urls`: further hosts to read from, in order, if the first cannot be reached."""
         self.url = url
         self.clock = clock
         self._secrets = secrets or Secrets(None)
@@ -132,9 +132,9 @@ class Store:
     ) -> T:
         """Run `do` in a transaction and commit it; retried as the module says. `then` runs after the commit, once.
 
-        deadline   on the clock of `Retries.ticks`: from then on nothing is begun or committed
+        deadline   on the clock of `Retries.ticks`: after it no run begins or commits
 
-        Raises whatever `do` raises; Unavailable when the database is unavailable, the race was lost too often, or the
+        Raises the exceptions of `do`; Unavailable if the database is unavailable, the race was lost too often, or the
         deadline passes.
         """
         retries = self._retries
@@ -164,7 +164,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Work]:
-        """A consistent snapshot for reading; whatever is written in it is thrown away. Raises Unavailable."""
+        """A consistent snapshot for reading; writes in it are discarded. Raises Unavailable."""
         try:
             with self._reading() as connection:
                 yield Work(connection, self.clock, self._secrets)
@@ -172,7 +172,7 @@ class Store:
             refuse(error)
 
     def look(self, ask: Callable[[Work], T]) -> tuple[Work, T]:
-        """Ask in a snapshot; once more where the connection was lost, or a standby gave up. Raises Unavailable."""
+        """Read in a snapshot; retried once if the connection was lost, or a standby gave up. Raises Unavailable."""
         try:
             return self._look(ask)
         except PoolTimeout as error:
@@ -191,7 +191,7 @@ class Store:
             return work, ask(work)
 
     def close(self) -> None:
-        """Give every connection back to the database."""
+        """Close every connection to the database."""
         self._writer.dispose()
         for reader in self._readers:
             reader.dispose()
@@ -213,7 +213,7 @@ class Store:
             work = Work(connection, self.clock, self._secrets)
             result = do(work)
             work.hints += work.ending.write(work.now)
-            self._in_time(deadline)  # whoever slept for minutes must not undo what others did meanwhile
+            self._in_time(deadline)  # a process that was suspended for minutes must not undo changes made meanwhile
             return work, result
 
         if self._group is not None:
@@ -235,7 +235,7 @@ class Store:
             return done
 
     def _may_try_again(self, error: DBAPIError) -> None:
-        """Raise what the caller hears of an error that another run would meet too."""
+        """Raise the caller's Problem for an error that another run would meet too."""
         if self._group is not None and is_full(error):
             make_room(self._writer)
         if said(error)[0] not in AGAIN:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zones: rows and back, the lock, the compare, and the questions that rules ask about neighbours."""
+"""Maps zones to rows and back, locks and compares them, and answers the rules' queries about neighbours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from redesignate.store.listing import following, page, where
 from redesignate.store.schema import outbox, zones
 
 LIVE = ""
-"""`deleted` of a zone that lives; a deleted one holds its own id there, so that its name is free again."""
+"""`deleted` of a live zone; a deleted one holds its own id there, so that its name is free again."""
 
 
 # The statements on the path of every change are built once: building and hashing them costs more than running them.
@@ -51,7 +51,7 @@ _ADVANCE = (
         }
     )
 )
-# Functions around what is equal for most zones: SQLite without statistics takes an index of it before the range of
+# Functions around columns that are equal for most zones: SQLite without statistics prefers their index to the range of
 # reversed names, and reads every zone.
 _UNDER = and_(
     zones.c.reverse_key > bindparam("low"),
@@ -73,28 +73,28 @@ _SETTLE = zones.update().where(_ONE_REVISION).values({name: bindparam(f"v_{name}
 
 
 _resting = attrgetter(*[one.name for one in fields(Zone) if one.name not in (*_MOVING, "shared")])
-"""Members of a zone that a change of its RRsets leaves as they are."""
+"""Members of a zone that a change of its RRsets leaves unchanged."""
 
 
 class Stale(Exception):
-    """The zone's row moved on between reading and writing it; the unit of work runs the use-case again."""
+    """The zone's row changed between reading and writing it; the unit of work runs the use-case again."""
 
 
 class Zones(Module):
     """The zones of one transaction."""
 
     def get(self, zone_id: str) -> Zone | None:
-        """A living zone. One query."""
+        """A live zone. One query."""
         row = run(self._conn, _LIVING, {"z": zone_id}).first()
         return _zone(row) if row else None
 
     def lock(self, zone_id: str) -> tuple[Zone, Counts] | None:
-        """A living zone, its row held until the transaction ends, so that writers of one zone queue. One query."""
+        """A live zone, its row locked until the transaction ends, so that writers of one zone queue. One query."""
         row = run(self._conn, _LOCK, {"z": zone_id}).first()
         return (_zone(row), Counts(row.rrset_count, row.record_count)) if row else None
 
     def lock_many(self, zone_ids: Iterable[str]) -> dict[str, Zone]:
-        """Zones by id, deleted ones too, held in the order of their ids. One query."""
+        """Zones by id, deleted ones too, locked in the order of their ids. One query."""
         return {row.id: _zone(row) for row in run(self._conn, _LOCK_MANY, {"ids": list(zone_ids)})}
 
     def many(self, zone_ids: Iterable[str]) -> dict[str, Zone]:
@@ -102,12 +102,12 @@ class Zones(Module):
         return {row.id: _zone(row) for row in run(self._conn, _MANY, {"ids": list(zone_ids)})}
 
     def hard_deletes(self, zone_ids: Iterable[str]) -> set[str]:
-        """Which of the zones are to be deleted with their files. One query."""
+        """The zones among these that are to be deleted with their files. One query."""
         query = select(zones.c.id).where(zones.c.id.in_(list(zone_ids)), zones.c.hard_delete)
         return set(self._conn.execute(query).scalars())
 
     def add(self, zone: Zone, *, apex_version: int, rrsets: int, records: int = 0) -> None:
-        """Insert a zone that holds so much. One statement. Raises IntegrityError where the pool has one of the name."""
+        """Insert a zone with these counts. One statement. Raises IntegrityError if the pool has one of this name."""
         row = _row(zone) | {
             "shard": shard_of(zone.id),
             "reverse_key": reverse_key(zone.name),
@@ -122,7 +122,7 @@ class Zones(Module):
     def advance(self, before: Zone, after: Zone, *, rrsets: int = 0, records: int = 0, **more: Any) -> None:
         """Write `after` over `before` if the row is still `before`; raises Stale if not. One statement.
 
-        The comparison counts even under the row lock: a Galera node certifies the write, not the lock.
+        The comparison matters even under the row lock: a Galera node certifies the write, not the lock.
         """
         given = {"z": before.id, "r": before.revision, "more_rrsets": rrsets, "more_records": records}
         if not more and _resting(before) == _resting(after):
@@ -147,7 +147,7 @@ class Zones(Module):
             raise Stale
 
     def settle(self, before: Zone, after: Zone) -> None:
-        """Write what a report changed (confirmed, status, action); raises Stale where the revision moved on."""
+        """Write a report's changes (confirmed, status, action); raises Stale if the revision has changed."""
         changed = _difference(_row(before), _row(after))
         if after.deleted_at is not None:
             changed["deleted"] = after.id
@@ -163,16 +163,16 @@ class Zones(Module):
             raise Stale
 
     def named(self, names: Sequence[str]) -> list[Zone]:
-        """Living zones of these names, of every pool. One query on the name's index."""
+        """Live zones of these names, of every pool. One query on the name's index."""
         return [_zone(row) for row in run(self._conn, _NAMED, {"names": list(names)})]
 
     def one_of(self, names: Sequence[str], pool_id: str) -> str | None:
-        """Some name of these that is a living zone's of the pool. One query on the name's index."""
+        """Any of these names that is a live zone's of the pool. One query on the name's index."""
         found: str | None = run(self._conn, _NAME_IN_POOL, {"names": list(names), "p": pool_id}).scalar()
         return found
 
     def foreign_below(self, name: str, project_id: str | None) -> bool:
-        """Whether another project owns a zone below `name`, in whatever pool. One query on the reversed name."""
+        """Whether another project owns a zone below `name`, in any pool. One query on the reversed name."""
         return run(self._conn, _FOREIGN, _range(name) | {"p": project_id or ""}).first() is not None
 
     def departed(self, name: str, pool_id: str) -> list[Zone]:
@@ -180,7 +180,7 @@ class Zones(Module):
         return [_zone(row) for row in run(self._conn, _DEPARTED, {"n": name, "p": pool_id})]
 
     def has_children(self, zone_id: str) -> bool:
-        """Whether a living zone has this one as its parent. One query."""
+        """Whether a live zone has this one as its parent. One query."""
         query = select(zones.c.id).where(zones.c.parent_id == zone_id, zones.c.deleted == LIVE).limit(1)
         return self._conn.execute(query).first() is not None
 
@@ -190,7 +190,7 @@ class Zones(Module):
         return int(run(self._conn, _ADOPT, given).rowcount)
 
     def disown(self, zone: Zone) -> None:
-        """Hand the zone's children, if any are left, to its parent. One statement."""
+        """Give the zone's children, if any are left, to its parent. One statement."""
         self._conn.execute(zones.update().where(zones.c.parent_id == zone.id).values(parent_id=zone.parent_id))
 
     def catalog_of(self, pool_ids: Iterable[str], *, lock: bool = False) -> dict[str, Zone]:
@@ -203,14 +203,14 @@ class Zones(Module):
         return {row.pool_id: _zone(row) for row in self._conn.execute(query)}
 
     def in_pool(self, pool_id: str) -> bool:
-        """Whether the pool holds a living zone that is not its catalog. One query."""
+        """Whether the pool holds a live zone that is not its catalog. One query."""
         query = select(zones.c.id).where(
             zones.c.pool_id == pool_id, zones.c.deleted == LIVE, zones.c.type != ZoneType.CATALOG.value
         )
         return self._conn.execute(query.limit(1)).first() is not None
 
     def members(self, pool_id: str) -> list[tuple[str, str]]:
-        """Id and name of each zone that the pool's catalog lists. Grows with the pool: for making a catalog only."""
+        """Id and name of each zone that the pool's catalog lists. Grows with the pool: only for making a catalog."""
         query = select(zones.c.id, zones.c.name).where(
             zones.c.pool_id == pool_id,
             zones.c.deleted == LIVE,
@@ -227,7 +227,7 @@ class Zones(Module):
         return list(self._conn.execute(query.limit(limit)).scalars())
 
     def listed(self, query: ListQuery, *, project_id: str | None, catalogs: bool) -> Page[Zone] | None:
-        """A page of the living zones of one project, or of all. None: unknown marker. 2 or 3 queries."""
+        """A page of the live zones of one project, or of all. None: unknown marker. 2 or 3 queries."""
         seen: list[ColumnElement[bool]] = [zones.c.deleted == LIVE]
         if project_id is not None:
             seen.append(zones.c.project_id == project_id)
@@ -237,7 +237,7 @@ class Zones(Module):
         order = (zones.c[query.sort_key], zones.c.id)
         after: Mapping[str, Any] | None = None
         if query.marker is not None:
-            # a marker that has left the selection since (its status changed) still has its place in the order
+            # a marker that has left the selection since (its status changed) keeps its place in the order
             marker = select(*dict.fromkeys(order)).where(*seen, zones.c.id == query.marker)
             found = self._conn.execute(marker).first()
             if found is None:
@@ -260,7 +260,7 @@ class Zones(Module):
         return Page(items, total)
 
     def purgeable(self, before: int, first_shard: int, last_shard: int, limit: int) -> list[str]:
-        """Zones deleted before a time (µs) that no peer owes a deletion any longer. One query."""
+        """Zones deleted before a time (µs) whose deletion is pending on no peer. One query."""
         query = (
             select(zones.c.id)
             .outerjoin(outbox, outbox.c.zone_id == zones.c.id)
@@ -274,12 +274,12 @@ class Zones(Module):
         return list(self._conn.execute(query).scalars())
 
     def forget(self, zone_ids: Sequence[str]) -> None:
-        """Remove the rows of deleted zones for good."""
+        """Remove the rows of deleted zones permanently."""
         self._conn.execute(zones.delete().where(zones.c.id.in_(zone_ids), zones.c.deleted != LIVE))
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How much a zone holds: RRsets with SOA and NS, and records of RRsets that are not managed."""
+    """The counts of a zone: RRsets with SOA and NS, and records of RRsets that are not managed."""
 
     rrsets: int
     records: int
@@ -297,7 +297,7 @@ def _range(name: str) -> dict[str, str]:
 
 
 def _where(condition: Condition) -> ColumnElement[bool]:
-    """As everywhere, but "*.example.org." is a range of the reversed names."""
+    """The usual condition, but "*.example.org." is a range of the reversed names."""
     suffix = condition.value[2:]
     whole = condition.value.startswith("*.") and suffix.endswith(".") and not suffix.startswith(".")
     if condition.field == "name" and condition.op is Op.LIKE and whole and not {"*", "\\", "\0"} & set(suffix):

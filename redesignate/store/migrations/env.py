@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alembic's door: runs the versions on the connection that `store.migrate` hands over."""
+"""Alembic's entry point: runs the versions on the connection that `store.migrate` passes."""
 
 from alembic import context
 
