@@ -78,7 +78,7 @@ class Keystone:
             try:
                 answer: Iterable[bytes] = protocol(environ, start_response)
             except ClientException as gone:  # no identity endpoint in the catalog, discovery that fails, …
-                log.error("identity service cannot be asked", why=str(gone))
+                log.error("identity service unavailable", why=str(gone))
                 raise Unavailable(AWAY) from gone
             return answer
 
@@ -100,7 +100,7 @@ class Keystone:
             token = {"X-Auth-Token": environ.get("HTTP_X_AUTH_TOKEN", "")}
             status = session.get(url, headers=token, authenticated=False, raise_exc=False).status_code
         except ClientException as gone:
-            log.error("identity service cannot be asked", why=str(gone))
+            log.error("identity service unavailable", why=str(gone))
             raise IdentityAway(AWAY) from gone
         if status == HTTPStatus.NOT_FOUND:
             raise InvalidProject(f"{project_id} is not a valid project ID.")

@@ -40,7 +40,7 @@ def kind(name: str) -> BackendKind | None:
 
 
 def parse_options(pool: Pool, target: Target) -> TargetOptions:
-    """The target's options, typed. Raises Misconfigured: one line with pool, key and mend."""
+    """The target's options, typed. Raises Misconfigured: one line with pool, key and fix."""
     found = kind(target.type)
     if found is None:
         known = ", ".join(sorted(KINDS))
@@ -53,7 +53,7 @@ def parse_options(pool: Pool, target: Target) -> TargetOptions:
 
 
 def build(pool: Pool, target: Target) -> Backend:
-    """The backend of one target. Raises Misconfigured: one line with pool, key and mend."""
+    """The backend of one target. Raises Misconfigured: one line with pool, key and fix."""
     options = parse_options(pool, target)
     found = kind(target.type)
     assert found is not None  # parse_options refused otherwise

@@ -63,7 +63,7 @@ def restored(job: Job) -> int:
     _show(job, list(pools.values()))
     later = sum(count["later"] for servers in pools.values() for count in servers.counts.values())
     if job.args.dry_run:
-        job.screen.line(f"{zones} zones were compared, and nothing was changed. {later} serials would be raised.")
+        job.screen.line(f"{zones} zones were compared, and no zone was changed. {later} serials would be raised.")
     else:
         job.screen.line(f"{queued} zones are queued; the serials of {moved} were raised above later ones.")
         job.screen.line("Start the services: the workers update every server to these zones.")

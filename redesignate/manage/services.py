@@ -19,7 +19,7 @@ def show(job: Job) -> int:
         heard = one.heartbeated_at
         ago = "-" if heard is None else f"{moment(heard)} ({span(job.clock() - heard)})"
         rows.append([one.service_name, one.hostname, one.status.value, ago])
-    job.screen.table(["service", "host", "status", "last heard of"], rows)
+    job.screen.table(["service", "host", "status", "last heartbeat"], rows)
     return 0
 
 
@@ -29,7 +29,7 @@ def clean(job: Job) -> int:
     before = {one.id for one in _all(job)}
     job.central.call(CheckServices(silent_s=silent, forget_s=silent))
     gone = before - {one.id for one in _all(job)}
-    job.screen.line(f"{len(gone)} forgotten")
+    job.screen.line(f"{len(gone)} removed")
     return 0
 
 

@@ -53,7 +53,7 @@ class Heart:
             self._silent = False
         except Problem as problem:
             if not self._silent:
-                log.warning("heartbeat not heard", why=problem.message)
+                log.warning("heartbeat not delivered", why=problem.message)
             self._silent = True
         except Exception:  # the loop of a service
             log.exception("heartbeat failed")

@@ -213,9 +213,9 @@ def test_services_are_listed_and_silent_ones_forgotten(operator: Operator) -> No
     assert [line.split()[0] for line in lines] == ["service", "api", "mdns", "worker"]
     assert [line.split()[2] for line in lines[1:]] == ["STOPPED", "UP", "UP"]
     assert lines[3].endswith("1970-01-01 00:16:40Z (19 s)")
-    assert operator("service", "clean").out == "1 forgotten\n"
+    assert operator("service", "clean").out == "1 removed\n"
     operator.clock = lambda: 1_021 * SECOND
-    assert operator("service", "clean").out == "1 forgotten\n"
+    assert operator("service", "clean").out == "1 removed\n"
     assert [line.split()[0] for line in operator("service", "list").lines] == ["service", "mdns"]
 
 

@@ -71,7 +71,7 @@ def test_a_dry_run_says_what_each_server_holds_and_changes_nothing(
     one, other = servers
     assert rows[f"127.0.0.1:{one.port}"] == ["1", "1", "1", "1", "0"]
     assert rows[f"127.0.0.1:{other.port}"] == ["4", "0", "0", "0", "0"]
-    assert "4 zones were compared, and nothing was changed. 1 serials would be raised." in done.out
+    assert "4 zones were compared, and no zone was changed. 1 serials would be raised." in done.out
     assert [now(operator, zone).serial for zone in zones] == [zone.serial for zone in zones]
 
 
