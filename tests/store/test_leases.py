@@ -83,7 +83,8 @@ def test_times_are_whole_microseconds_of_the_databases_clock(shared_url: str, st
     of = zone()
     store.transact(lambda work: work.outbox.enqueue([of], work.now))
     row = store.transact(lambda work: work.outbox.lease("w", [of.id], work.now, work.now + 7 * SECOND))[of.id]
-    assert row.lease_until - row.leased_at in range(7 * SECOND, 7 * SECOND + 10_000)
+    # PostgreSQL reads its clock once for each of the two
+    assert abs(row.lease_until - row.leased_at - 7 * SECOND) < 10_000
     assert abs(row.leased_at - now()) < 60 * SECOND
 
 
