@@ -285,10 +285,10 @@ def test_a_file_that_turns_bad_leaves_the_rules_as_they_were(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('"create_tld": ["role:admin"\n', "mend the YAML"),
+        ('"create_tld": ["role:admin"\n', "correct the YAML"),
         ('"create_tld":\n', "rule create_tld"),
         ("- create_tld\n", "expected lines of the form"),
-        ('"create_tld": "role:admin and"\n', "cannot be understood"),
+        ('"create_tld": "role:admin and"\n', "cannot be parsed"),
         ('"create_tld": "rule:nosuch"\n', "nosuch|create_tld"),
         ('"a": "rule:b"\n"b": "rule:a"\n', "a|b"),
     ],

@@ -223,7 +223,7 @@ def test_a_log_that_cannot_be_opened_is_one_line(tmp_path: Path, text: str) -> N
     with pytest.raises(Misconfigured, match="nosuch") as refusal:
         setup_logging(_conf(tmp_path, text))
     assert "\n" not in refusal.value.message
-    assert "mend" in refusal.value.message
+    assert "correct log_file" in refusal.value.message
 
 
 def test_other_peoples_formatters_are_wrapped_once(tmp_path: Path) -> None:
