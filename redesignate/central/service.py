@@ -110,6 +110,7 @@ class CentralService:
         def all_of_them(unit: Work) -> list[Any]:
             answers = [ANSWERS[type(given)](self._rules, unit, given) for given in todo]
             if keep is not None:
+                unit.hints += unit.ending.write(unit.now)  # so that nothing is written after the last step
                 keep(unit, answers)
             return answers
 

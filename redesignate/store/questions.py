@@ -19,6 +19,7 @@ from redesignate.store.schema import questions
 from redesignate.threads.deadline import TooLate
 
 _KEEP = questions.insert().values(at=database_now())
+_KEEP_RETURNING = _KEEP.returning(questions.c.at)
 _FIND = select(questions.c.answer)
 _CLOCK = select(database_now())
 
@@ -51,7 +52,7 @@ class Questions:
         rows = [{"id": one.id, "answer": one.answer} for one in made]
         try:
             if self._conn.dialect.insert_returning:
-                clock = int(max(self._conn.execute(_KEEP.returning(questions.c.at), rows).scalars()))
+                clock = int(max(self._conn.execute(_KEEP_RETURNING, rows).scalars()))
             else:
                 self._conn.execute(_KEEP, rows)
                 clock = self.now()

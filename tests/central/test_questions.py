@@ -232,6 +232,13 @@ def test_a_question_costs_one_statement_more_than_the_change(central: CentralDri
     assert len(kept) == len(plain) + 1
 
 
+def test_nothing_is_written_after_the_comparison_with_the_deadline(central: CentralDriver) -> None:
+    questions, zone = desk(central), central.zone()
+    with central.counted() as statements:
+        questions.carry(create(zone), asked(questions))
+    assert "questions" in statements[-1], statements[-1]
+
+
 def test_the_clock_is_the_databases(anywhere: Build) -> None:
     central = anywhere()
     questions = desk(central)
