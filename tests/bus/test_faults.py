@@ -411,17 +411,35 @@ def test_a_malformed_hint_is_dropped_and_those_behind_it_are_heard(
     assert "come back" not in caplog.text
 
 
-def test_the_queue_manager_gets_its_lock_path_or_says_that_it_needs_one(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
-    def configured(more: str) -> cfg.ConfigOpts:
-        file = tmp_path / "designate.conf"
-        file.write_text(f"[oslo_messaging_rabbit]\nuse_queue_manager = true\n{more}")
-        conf = cfg.ConfigOpts()
-        conf([], default_config_files=[str(file)], default_config_dirs=[])
-        return conf
+def managed(folder: Path, more: str) -> cfg.ConfigOpts:
+    """An operator's configuration with the queue manager."""
+    file = folder / "designate.conf"
+    file.write_text(f"[oslo_messaging_rabbit]\nuse_queue_manager = true\n{more}")
+    conf = cfg.ConfigOpts()
+    conf([], default_config_files=[str(file)], default_config_dirs=[])
+    return conf
 
-    url = rabbitmq.transport_url()
+
+def test_the_queue_manager_says_that_it_needs_a_lock_path(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"set \[oslo_concurrency\] lock_path"):
-        Broker(configured(""), BusSettings(transport_url=url))
-    with ExitStack() as stack:
-        bus = AmqpBus(url, stack, configured(f"[oslo_concurrency]\nlock_path = {tmp_path}\n"))
-        assert bus.central(lambda _: {"zones": 1}).call(QUESTION) == {"zones": 1}
+        Broker(managed(tmp_path, ""), BusSettings(transport_url=rabbitmq.transport_url()))
+
+
+MANAGED = """
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from tests.bus.conftest import AmqpBus
+from tests.bus.test_faults import QUESTION, managed
+folder = Path(sys.argv[2])
+with ExitStack() as stack:
+    bus = AmqpBus(sys.argv[1], stack, managed(folder, f"[oslo_concurrency]\\nlock_path = {folder}\\n"))
+    assert bus.central(lambda _: {"zones": 1}).call(QUESTION) == {"zones": 1}
+"""
+
+
+def test_the_queue_manager_gets_its_lock_path(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
+    """In a process of its own, for the library reads the path from oslo.config's global object."""
+    command = [sys.executable, "-c", MANAGED, rabbitmq.transport_url(), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

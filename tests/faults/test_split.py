@@ -74,8 +74,9 @@ def test_both_workers_freeze_with_their_leases(stage: Stage) -> None:
 
 def test_one_central_freezes_for_longer_than_anybody_waits_and_undoes_nothing_when_it_wakes(stage: Stage) -> None:
     with stage.struck() as began, drills.frozen(stage.processes("central")[0].pid):
-        stage.wait_unanswered(time.monotonic(), deadline_s=40)
-        stage.wait_acknowledged(began, stage.ledger.acknowledged(began) + 20)
+        clock = time.monotonic() + 12  # longer than a client waits before the other central is asked again
+        while time.monotonic() < clock:
+            stage.wait_acknowledged(began, stage.ledger.acknowledged(began) + 5)
 
 
 def test_one_nameserver_is_killed_and_the_other_freezes(stage: Stage) -> None:
