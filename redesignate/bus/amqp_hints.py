@@ -8,7 +8,7 @@ once. If a hint is lost all the same, its work is still in the outbox.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,23 +19,50 @@ from redesignate.bus.ends import Farewell, Listening
 from redesignate.bus.lanes import Lanes
 from redesignate.bus.pending import Pending
 from redesignate.bus.port import Handler
+from redesignate.commands.hint import Hint, Kind
 from redesignate.observe.log import events
 
 log = events(__name__)
 
 WORK_TOPIC = "work"
+_OLD_INBOUND = "inbound:"
 
 
-class _Hints(msgspec.Struct, frozen=True):
-    """The payload of a message."""
+class ZoneChanged(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The payload of a message.
+
+    zone_ids   zones with work in the outbox. An older central puts INBOUND hints here too, as "inbound:" and a zone id
+    inbound    SECONDARY zones whose primaries are to be queried. An older worker ignores them; some worker finds the
+               zones within a second or two all the same (`inbound.due`)
+    """
 
     zone_ids: tuple[str, ...]
+    inbound: tuple[str, ...] = ()
+
+
+def written(hints: Iterable[Hint]) -> dict[str, Any]:
+    """The hints as a message's payload."""
+    ids: dict[Kind, list[str]] = {kind: [] for kind in Kind}
+    for hint in hints:
+        ids[hint.kind].append(hint.zone_id)
+    payload: dict[str, Any] = msgspec.to_builtins(ZoneChanged(tuple(ids[Kind.OUTBOUND]), tuple(ids[Kind.INBOUND])))
+    return payload
+
+
+def read(payload: object) -> tuple[Hint, ...]:
+    """The hints of a message's payload, from a central of this or an older version. Raises msgspec.ValidationError."""
+    found = msgspec.convert(payload, ZoneChanged)
+    old = [zone_id for zone_id in found.zone_ids if zone_id.startswith(_OLD_INBOUND)]
+    return (
+        *(Hint(Kind.OUTBOUND, zone_id) for zone_id in found.zone_ids if not zone_id.startswith(_OLD_INBOUND)),
+        *(Hint(Kind.INBOUND, zone_id.removeprefix(_OLD_INBOUND)) for zone_id in (*old, *found.inbound)),
+    )
 
 
 class AmqpWake:
-    """Sends hints to whichever worker is free, from a thread of its own; under load, many zones share one message.
+    """Sends hints to whichever worker is free, from a thread of its own; under load, many hints share one message.
 
-    most     the most zones in one message: one worker gets them together
+    most     the most hints in one message: one worker gets them together
     pause_s  how long the thread pauses when a message could not be sent though the broker is available
     """
 
@@ -54,12 +81,12 @@ class AmqpWake:
         self._thread = threading.Thread(target=self._send, name="hints-send", daemon=True)
         self._thread.start()
 
-    def wake(self, zone_ids: Sequence[str]) -> None:
-        """Send some worker the hint that these zones have work. Never waits for the broker."""
-        self._pending.add(zone_ids)
+    def wake(self, hints: Sequence[Hint]) -> None:
+        """Send these hints to some worker. Never waits for the broker."""
+        self._pending.add(hints)
 
     def waiting(self) -> int:
-        """Return the number of zones whose hints are not sent yet."""
+        """Return the number of hints that are not sent yet."""
         return len(self._pending)
 
     def close(self, timeout_s: float = 2.0) -> None:
@@ -71,14 +98,14 @@ class AmqpWake:
 
     def _send(self) -> None:
         while not self._stopping.is_set():
-            zone_ids = self._pending.take(self._most, self._stopping)
+            hints = self._pending.take(self._most, self._stopping)
             try:
-                if zone_ids and self._broker.wait_up():
-                    self._notifier.info({}, "zone.changed", {"zone_ids": zone_ids})
+                if hints and self._broker.wait_up():
+                    self._notifier.info({}, "zone.changed", written(hints))
             except Exception:  # the loop of a service
-                log.exception("hints could not be sent and are retried", zones=len(zone_ids))
+                log.exception("hints could not be sent and are retried", hints=len(hints))
                 self._stopping.wait(self._pause_s)
-                self._pending.add(zone_ids)
+                self._pending.add(hints)
 
 
 class _Ear:
@@ -95,7 +122,7 @@ class AmqpWorkSource:
     """Receives hints for a worker; all workers share one queue.
 
     lanes     the most calls of the handler at a time; messages that come while all are busy are handled together
-    most      the most zones in one call of the handler
+    most      the most hints in one call of the handler
     prefetch  the most messages that this worker holds, the others are left to other workers ([oslo_messaging_rabbit]
               rabbit_qos_prefetch_count where the operator sets it)
     pause_s   how long a message whose handler raised is held before it is returned to the queue
@@ -142,15 +169,15 @@ class AmqpWorkSource:
         """
         assert self._work is not None
         try:
-            zone_ids = msgspec.convert(payload, _Hints).zone_ids
+            hints = read(payload)
         except msgspec.ValidationError as error:
             codec.cannot_read("hint", len(repr(payload)), error)
             handled: str = messaging.NotificationResult.HANDLED
             return handled
         try:
-            done = not zone_ids or self._work.run(zone_ids)
+            done = not hints or self._work.run(hints)
         except Exception:  # the loop of a service
-            log.exception("the handler failed; its hints are retried", zones=len(zone_ids))
+            log.exception("the handler failed; its hints are retried", hints=len(hints))
             done = False
         if not done:
             self._stopping.wait(self._pause_s)

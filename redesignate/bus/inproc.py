@@ -16,6 +16,7 @@ from redesignate.bus import codec
 from redesignate.bus.pending import Pending
 from redesignate.bus.port import Handler
 from redesignate.commands.base import Command
+from redesignate.commands.hint import Hint
 from redesignate.observe.log import events
 
 R = TypeVar("R")
@@ -42,13 +43,13 @@ class InprocWake:
     def __init__(self, pending: Pending) -> None:
         self._pending = pending
 
-    def wake(self, zone_ids: Sequence[str]) -> None:
-        """Send some worker the hint that these zones have work. Never blocks; the sweep finds what does not fit."""
-        self._pending.add(zone_ids)
+    def wake(self, hints: Sequence[Hint]) -> None:
+        """Send these hints to some worker. Never blocks; the sweep finds what does not fit."""
+        self._pending.add(hints)
 
 
 class InprocWorkSource:
-    """Passes hinted zones to a worker, up to `most` at once, on up to `threads` threads at a time.
+    """Passes hints to a worker, up to `most` at once, on up to `threads` threads at a time.
 
     pause_s   how long a batch whose handler raised waits
     """
@@ -78,11 +79,11 @@ class InprocWorkSource:
 
     def _deliver(self, handler: Handler) -> None:
         while not self._stopping.is_set():
-            zone_ids = self._pending.take(self._most, self._stopping)
+            hints = self._pending.take(self._most, self._stopping)
             try:
-                if zone_ids:
-                    handler(zone_ids)
+                if hints:
+                    handler(hints)
             except Exception:  # the loop of a service
-                log.exception("the handler failed; its hints are retried", zones=len(zone_ids))
+                log.exception("the handler failed; its hints are retried", hints=len(hints))
                 self._stopping.wait(self._pause_s)
-                self._pending.add(zone_ids)
+                self._pending.add(hints)

@@ -2,7 +2,7 @@
 """Joins messages into few calls: those that arrive while every lane is busy are handled together by the next free one.
 
 A quiet system handles each message at once; a busy one sends central one question about many zones. The thread of each
-message waits until its zones are handled, because only then may it acknowledge.
+message waits until its hints are handled, because only then may it acknowledge.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ import threading
 from collections import deque
 
 from redesignate.bus.port import Handler
+from redesignate.commands.hint import Hint
 
 
 class _Entry:
-    __slots__ = ("done", "failed", "zone_ids")
+    __slots__ = ("done", "failed", "hints")
 
-    def __init__(self, zone_ids: tuple[str, ...]) -> None:
-        self.zone_ids = zone_ids
+    def __init__(self, hints: tuple[Hint, ...]) -> None:
+        self.hints = hints
         self.done = False
         self.failed = False
 
 
 class Lanes:
-    """At most `lanes` calls of `handler` at a time, each with the zones of as many waiting messages as make `most`."""
+    """At most `lanes` calls of `handler` at a time, each with the hints of as many waiting messages as make `most`."""
 
     def __init__(self, handler: Handler, *, lanes: int, most: int) -> None:
         self._handler = handler
@@ -33,12 +34,12 @@ class Lanes:
         self._changed = threading.Condition()
         self._closed = False
 
-    def run(self, zone_ids: tuple[str, ...]) -> bool:
-        """Handle the zones, on this thread or together with others'. False: the handler raised, or `close` was called.
+    def run(self, hints: tuple[Hint, ...]) -> bool:
+        """Handle the hints, on this thread or together with others'. False: the handler raised, or `close` was called.
 
         Raises whatever the handler raised, but only in the thread that called it.
         """
-        mine = _Entry(zone_ids)
+        mine = _Entry(hints)
         with self._changed:
             self._waiting.append(mine)
             while not mine.done:
@@ -60,12 +61,12 @@ class Lanes:
     def _lead(self) -> None:
         """Handle one batch; called, and returns, with the lock held."""
         batch = self._take()
-        zone_ids = tuple(dict.fromkeys(zone_id for entry in batch for zone_id in entry.zone_ids))
+        hints = tuple(dict.fromkeys(hint for entry in batch for hint in entry.hints))
         self._free -= 1
         self._changed.release()
         failed = True
         try:
-            self._handler(zone_ids)
+            self._handler(hints)
             failed = False
         finally:
             self._changed.acquire()
@@ -76,8 +77,8 @@ class Lanes:
 
     def _take(self) -> list[_Entry]:
         batch = [self._waiting.popleft()]
-        zones = len(batch[0].zone_ids)
-        while self._waiting and zones + len(self._waiting[0].zone_ids) <= self._most:
+        hints = len(batch[0].hints)
+        while self._waiting and hints + len(self._waiting[0].hints) <= self._most:
             batch.append(self._waiting.popleft())
-            zones += len(batch[-1].zone_ids)
+            hints += len(batch[-1].hints)
         return batch

@@ -2,7 +2,7 @@
 """The two ports of the bus.
 
 `Central.call` sends central one question, a `Command` (room `commands/`) that names its reply, and waits for the
-answer. `Wake` carries hints (zone ids) to the workers; a lost hint costs only seconds, because the outbox row decides.
+answer. `Wake` carries hints to the workers; a lost hint costs only seconds, because the row in the database decides.
 Both have two implementations that pass the same tests: `inproc` and `amqp`. A failure is raised as the `Problem` that
 central raised.
 """
@@ -14,22 +14,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from redesignate.commands.base import Command
+from redesignate.commands.hint import Hint
 from redesignate.threads.deadline import Deadline
 
 R = TypeVar("R")
-
-_INBOUND = "inbound:"
-
-
-def inbound_hint(zone_id: str) -> str:
-    """The hint to query a SECONDARY zone's primaries; a bare zone id hints at work in the outbox."""
-    return _INBOUND + zone_id
-
-
-def sorted_hints(hints: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Divide hints into zones with work in the outbox and zones whose primaries are to be queried."""
-    inbound = [hint.removeprefix(_INBOUND) for hint in hints if hint.startswith(_INBOUND)]
-    return [hint for hint in hints if not hint.startswith(_INBOUND)], inbound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +51,12 @@ class Central(Protocol):
 class Wake(Protocol):
     """Sends hints. Never blocks for long and never raises: the sweep finds the work of lost hints."""
 
-    def wake(self, zone_ids: Sequence[str]) -> None:
-        """Send some worker the hint that these zones have work."""
+    def wake(self, hints: Sequence[Hint]) -> None:
+        """Send these hints to some worker."""
         ...
 
 
-Handler = Callable[[tuple[str, ...]], None]
+Handler = Callable[[tuple[Hint, ...]], None]
 """Works on the hinted zones and returns when they are done or the message need not be held any longer; only then is it
 acknowledged. If the handler raises, the message is returned to the queue."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from redesignate.central.edit import Change, Edit
+from redesignate.commands.hint import Hint, Kind
 from redesignate.model.caller import Caller
 from redesignate.model.clock import SECOND
 from redesignate.model.rrset import Held
@@ -188,4 +189,4 @@ def queue(work: Work, zone: Zone, earlier: Sequence[Zone] = ()) -> None:
     one = releaser(held[0][0], held[0][1]) if len(held) == 1 else None
     until = max(lease_until for _, _, lease_until in held)
     work.outbox.enqueue_after(zone, work.now, until=until, released_by=one)
-    work.hints.extend(zone_id for zone_id, _, _ in held)
+    work.hints += [Hint(Kind.OUTBOUND, zone_id) for zone_id, _, _ in held]

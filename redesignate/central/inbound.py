@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from redesignate.bus.port import inbound_hint
 from redesignate.central.arrival import Unacceptable, Unpacked
 from redesignate.central.change import queue
 from redesignate.central.rules import Answers, Rules, locked, target_of
 from redesignate.central.takeover import replaced
+from redesignate.commands.hint import Hint, Kind
 from redesignate.commands.inbound import BeginInbound, DueInbound, NotifiedInbound, SweepInbound, TransferZone
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import BadInput
@@ -50,20 +50,20 @@ def transfer_zone(rules: Rules, work: Work, command: TransferZone) -> None:
     rested = (zone.transferred_at or 0) + counts.rrsets // RRSETS_A_SECOND * SECOND
     work.inbound.wish([zone.id], max(work.now, rested), forced=True)
     if rested <= work.now:
-        work.hints.append(inbound_hint(zone.id))
+        work.hints.append(Hint(Kind.INBOUND, zone.id))
 
 
 def begin_watch(work: Work, zone: Zone) -> None:
     """Schedule a new SECONDARY zone, whose primaries are queried at once. One statement."""
     work.inbound.add(zone.id, work.now)
-    work.hints.append(inbound_hint(zone.id))
+    work.hints.append(Hint(Kind.INBOUND, zone.id))
 
 
 def primaries_changed(work: Work, zone: Zone) -> None:
     """Query the new primaries at once; a running transfer from the former ones no longer counts. Two statements."""
     work.inbound.revoke(zone.id)
     work.inbound.wish([zone.id], work.now, forced=True)
-    work.hints.append(inbound_hint(zone.id))
+    work.hints.append(Hint(Kind.INBOUND, zone.id))
 
 
 def notified(_rules: Rules, work: Work, command: NotifiedInbound) -> int:
@@ -71,7 +71,7 @@ def notified(_rules: Rules, work: Work, command: NotifiedInbound) -> int:
     by_address: dict[str, list[str]] = {}
     for zone_id, address in command.zones:
         by_address.setdefault(address[:64], []).append(zone_id)
-    work.hints.extend(inbound_hint(zone_id) for zone_id, _ in command.zones)
+    work.hints += [Hint(Kind.INBOUND, zone_id) for zone_id, _ in command.zones]
     return sum(work.inbound.wish(found, work.now, notified_by=address) for address, found in by_address.items())
 
 
@@ -123,7 +123,7 @@ def report(rules: Rules, work: Work, command: Unpacked) -> None:
             after = replace(after, due_at=row.due_at, forced=row.forced)
     work.inbound.save(row, after)
     if after.due_at <= work.now:
-        work.hints.append(inbound_hint(zone.id))
+        work.hints.append(Hint(Kind.INBOUND, zone.id))
 
 
 def _judged(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, heard: Unpacked) -> Inbound:
@@ -195,7 +195,7 @@ def sweep(_rules: Rules, work: Work, command: SweepInbound) -> int:
         late = row.error or "no worker has asked the primaries"
         work.inbound.save(row, _expired(work, found[0], replace(row, error=late)))
     due = work.inbound.due(work.now, command.limit)
-    work.hints.extend(inbound_hint(zone_id) for zone_id in due)
+    work.hints += [Hint(Kind.INBOUND, zone_id) for zone_id in due]
     return len(old) + len(due)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from redesignate.central import apex
 from redesignate.central.rules import Answers, Rules
+from redesignate.commands.hint import Hint, Kind
 from redesignate.commands.upkeep import ForgetQuestions, PurgeZones, RefreshApexes, TrimJournal
 from redesignate.commands.work import Overdue, PeerReturned
 from redesignate.model.clock import SECOND
@@ -26,7 +27,7 @@ def overdue(rules: Rules, work: Work, command: Overdue) -> tuple[str, ...]:
         longest = 2 * rules.settings.poll_retry_interval * SECOND
         room = command.limit - len(found)
         found += work.outbox.stranded(work.now, longest, command.first_shard, command.last_shard, room)
-        work.hints.extend(found)
+        work.hints += [Hint(Kind.OUTBOUND, zone_id) for zone_id in found]
     return found
 
 
@@ -37,7 +38,8 @@ def peer_returned(_rules: Rules, work: Work, command: PeerReturned) -> int:
     """
     count = work.outbox.hurry(command.pool_id, command.peer_id, work.now)
     if count:
-        work.hints.extend(work.outbox.overdue(work.now, 0, SHARDS - 1, HINTS))
+        overdue_now = work.outbox.overdue(work.now, 0, SHARDS - 1, HINTS)
+        work.hints += [Hint(Kind.OUTBOUND, zone_id) for zone_id in overdue_now]
     return count
 
 

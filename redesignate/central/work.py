@@ -16,6 +16,7 @@ from typing import Any
 from redesignate.central.foreign import jump, unknown
 from redesignate.central.rules import Answers, Rules
 from redesignate.central.rules.agreement import Verdict, heard, judge, missing, pause
+from redesignate.commands.hint import Hint, Kind
 from redesignate.commands.work import BeginWork, PoolForWork, ReleaseWork, Report, WorkPool
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import PoolNotFound
@@ -229,7 +230,8 @@ def _let_go(work: Work, worker: str, outcomes: Sequence[Outcome], *, gone: Seque
         if not mine:
             continue
         if outcome.final:
-            work.hints.extend(work.outbox.release_after(mine, releaser(outcome.zone_id, worker), work.now))
+            freed = work.outbox.release_after(mine, releaser(outcome.zone_id, worker), work.now)
+            work.hints += [Hint(Kind.OUTBOUND, zone_id) for zone_id in freed]
         else:
             stop.append(outcome.zone_id)
     return stop

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A command: a question to central, as a struct that names the type of its answer.
 
-This room holds only structs, one file for each noun, and the table of them all (`table.py`). A new operation is a
-struct here, its line in that table, a use-case of the same noun in `central/`, and its line in that file's answers.
+This room holds only structs, one file for each noun, and the table of them all (`table.py`); `hint.py` is what central
+sends to workers without being asked. A new operation is a struct here, its line in that table, a use-case of the same
+noun in `central/`, and its line in that file's answers.
 """
 
 from __future__ import annotations

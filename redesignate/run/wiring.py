@@ -18,6 +18,7 @@ from redesignate.bus.inproc import InprocCentral
 from redesignate.bus.port import Central, Wake, WorkSource
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
+from redesignate.commands.hint import Hint
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings, StoreSettings
 from redesignate.mdns.notify import Herald
@@ -38,7 +39,7 @@ log = events(__name__)
 class Unheard:
     """Hints if no worker shares this process and there is no broker: workers find the work in the outbox."""
 
-    def wake(self, zone_ids: Sequence[str]) -> None:
+    def wake(self, hints: Sequence[Hint]) -> None:
         """Does nothing: the row exists."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
+from redesignate.commands.hint import Hint, Kind
 from redesignate.model.caller import Caller
 from redesignate.model.rrset import Held
 from redesignate.model.zone import Zone
@@ -57,11 +58,12 @@ class Ending:
         if self._octets > MOST_OCTETS:
             self._write_rows()
 
-    def write(self, now: int) -> list[str]:
-        """Write everything; returns the zones that workers get a hint for. At most six statements. Raises Stale."""
+    def write(self, now: int) -> list[Hint]:
+        """Write everything; returns the hints for workers. At most six statements. Raises Stale."""
         self._write_rows()
         queued, self.queued = self.queued, {}
-        return self._outbox.enqueue(queued.values(), now) if queued else []
+        hinted = self._outbox.enqueue(queued.values(), now) if queued else ()
+        return [Hint(Kind.OUTBOUND, zone_id) for zone_id in hinted]
 
     def _write_rows(self) -> None:
         if self._gone:

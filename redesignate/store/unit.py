@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from redesignate.commands.hint import Hint
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
 from redesignate.observe.log import events
@@ -77,7 +78,7 @@ class Retries:
 class Work:
     """One transaction, with the store's modules bound to its connection.
 
-    hints events   zone ids for workers, and lines for the log: sent and written once the transaction is committed
+    hints events   for workers, and lines for the log: sent and written once the transaction is committed
     """
 
     def __init__(self, connection: Connection, clock: Clock, secrets: Secrets) -> None:
@@ -95,7 +96,7 @@ class Work:
         self.services = Services(connection)
         self.tsigkeys = TSIGKeys(connection, secrets)
         self.members = Members(connection)
-        self.hints: list[str] = []
+        self.hints: list[Hint] = []
         self.events: list[tuple[str, dict[str, object]]] = []
 
 

@@ -13,7 +13,8 @@ import uuid
 from dataclasses import dataclass
 
 from redesignate.backends import registry
-from redesignate.bus.port import Central, WorkSource, sorted_hints
+from redesignate.bus.port import Central, WorkSource
+from redesignate.commands.hint import Hint, Kind
 from redesignate.commands.work import Overdue, PeerReturned
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.clock import Clock, now
@@ -114,33 +115,33 @@ class Worker:
 
     # -- in the threads of the source
 
-    def _hinted(self, zone_ids: tuple[str, ...]) -> None:
-        """Hand zones to the loop and wait, at most HOLD_S, for a first report. Raises TimeoutError after TAKEN_S."""
+    def _hinted(self, hints: tuple[Hint, ...]) -> None:
+        """Hand hints to the loop and wait, at most HOLD_S, for a first report. Raises TimeoutError after TAKEN_S."""
         if self._loop is None or self._stopping is None or self._stopping.is_set():
             raise RuntimeError("the worker is stopping")
-        taken = asyncio.run_coroutine_threadsafe(self._take(zone_ids), self._loop)
+        taken = asyncio.run_coroutine_threadsafe(self._take(hints), self._loop)
         try:
             with contextlib.suppress(concurrent.futures.CancelledError):
                 taken.result(TAKEN_S)
         except TimeoutError:
             taken.cancel()
-            raise TimeoutError(f"the worker's loop took no zones for {TAKEN_S:.0f} s") from None
+            raise TimeoutError(f"the worker's loop took no hints for {TAKEN_S:.0f} s") from None
 
     # -- on the loop
 
-    async def _take(self, hints: tuple[str, ...]) -> None:
+    async def _take(self, hints: tuple[Hint, ...]) -> None:
         assert self._held is not None
         assert self._inbound is not None
-        zone_ids, inbound = sorted_hints(hints)
-        for zone_id in inbound:
-            self._inbound.hint(zone_id)
-        if not zone_ids:
-            return
-        loop = asyncio.get_running_loop()
-        reports: list[asyncio.Future[None]] = [loop.create_future() for _ in zone_ids]
-        for zone_id, heard in zip(zone_ids, reports, strict=True):
-            self._held.hint(zone_id, heard=heard)
-        await asyncio.wait(reports, timeout=HOLD_S)
+        reports: list[asyncio.Future[None]] = []
+        for hint in hints:
+            match hint.kind:
+                case Kind.INBOUND:
+                    self._inbound.hint(hint.zone_id)
+                case Kind.OUTBOUND:
+                    reports.append(asyncio.get_running_loop().create_future())
+                    self._held.hint(hint.zone_id, heard=reports[-1])
+        if reports:
+            await asyncio.wait(reports, timeout=HOLD_S)
 
     async def _main(self, ready: concurrent.futures.Future[None]) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()

@@ -16,6 +16,7 @@ from redesignate.auth.policy import Policy
 from redesignate.bus.inproc import InprocCentral
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
+from redesignate.commands.hint import Hint
 from redesignate.commands.pools import ApplyPool
 from redesignate.commands.work import BeginWork, PoolForWork, Report
 from redesignate.config.settings import QUOTAS, ApiSettings, CentralSettings
@@ -35,8 +36,8 @@ class Hints:
 
     zone_ids: list[str] = field(default_factory=list)
 
-    def wake(self, zone_ids: Sequence[str]) -> None:
-        self.zone_ids += zone_ids
+    def wake(self, hints: Sequence[Hint]) -> None:
+        self.zone_ids += [hint.zone_id for hint in hints]
 
 
 class System:

@@ -25,6 +25,7 @@ from redesignate.bus.amqp_hints import AmqpWake
 from redesignate.bus.broker import Broker
 from redesignate.bus.port import Asked
 from redesignate.commands.base import Command
+from redesignate.commands.hint import Hint
 from redesignate.commands.quotas import GetQuotas, ResetQuotas
 from redesignate.config.settings import BusSettings
 from redesignate.model.caller import operator
@@ -32,6 +33,7 @@ from redesignate.model.clock import SECOND, now
 from redesignate.model.errors import Misconfigured, TimedOut, Unavailable
 from redesignate.threads.deadline import Deadline, TooLate, asking
 from tests.bus.conftest import AmqpBus, options
+from tests.bus.hints import ids, into, outbound
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.servers import until
 
@@ -49,8 +51,8 @@ from tests.bus.conftest import AmqpBus
 from contextlib import ExitStack
 with ExitStack() as stack:
     source = AmqpBus(sys.argv[1], stack).source()
-    def hold(zone_ids):
-        print(*zone_ids, flush=True)
+    def hold(hints):
+        print(*(hint.zone_id for hint in hints), flush=True)
         time.sleep(600)
     source.start(hold)
     time.sleep(600)
@@ -115,11 +117,11 @@ def test_hints_go_on_after_the_library_failed(rabbitmq: RabbitMQ, amqp: Buses, m
     monkeypatch.setattr(wake._notifier, "info", fail_once)
     heard: Counter[str] = Counter()
     source = bus.source()
-    source.start(heard.update)
+    source.start(into(heard))
     assert source.wait_ready(20)
-    wake.wake(["a"])
+    wake.wake(outbound("a"))
     assert failed.wait(10)
-    wake.wake(["b"])
+    wake.wake(outbound("b"))
     until(lambda: heard == {"a": 1, "b": 1}, deadline_s=10)
     source.stop()
 
@@ -129,11 +131,11 @@ def test_a_killed_workers_hints_go_to_another_at_once(
 ) -> None:
     url = rabbitmq.transport_url()
     holder = spawn(HOLDER, url)
-    amqp(url).wake().wake(["a", "b", "c"])
+    amqp(url).wake().wake(outbound("a", "b", "c"))
     assert set(_line(holder).split()) == {"a", "b", "c"}
     heard: Counter[str] = Counter()
     source = amqp(url).source()
-    source.start(heard.update)
+    source.start(into(heard))
     assert source.wait_ready(20)
     assert not heard
     os.kill(holder.pid, signal.SIGKILL)
@@ -147,8 +149,8 @@ def test_an_acknowledged_hint_is_gone(rabbitmq: RabbitMQ, amqp: Buses) -> None:
     url = rabbitmq.transport_url()
     bus, heard = amqp(url), Counter[str]()
     source = bus.source()
-    source.start(heard.update)
-    bus.wake().wake(["a"])
+    source.start(into(heard))
+    bus.wake().wake(outbound("a"))
     until(lambda: bool(heard), deadline_s=20)
     until(lambda: rabbitmq.queues(url).get("redesignate_work.info") == 0, deadline_s=20)
     source.stop()
@@ -159,17 +161,17 @@ def test_one_worker_does_not_hold_everything(rabbitmq: RabbitMQ, amqp: Buses) ->
     bus, held, free = amqp(url), Counter[str](), Counter[str]()
     slow, quick = bus.source(), bus.source()
 
-    def hold(zone_ids: tuple[str, ...]) -> None:
-        held.update(zone_ids)
+    def hold(hints: tuple[Hint, ...]) -> None:
+        held.update(ids(hints))
         go_on.wait(60)
 
     slow.start(hold)
     assert slow.wait_ready(20)
     wake = AmqpWake(bus.broker, publisher="test", most=1)
-    wake.wake([f"z{n}" for n in range(300)])
+    wake.wake(outbound(*(f"z{n}" for n in range(300))))
     until(lambda: not wake.waiting(), deadline_s=20)
     wake.close()
-    quick.start(free.update)
+    quick.start(into(free))
     until(lambda: len(free) >= 300 - 64, deadline_s=30)
     assert len(held) <= 64
     go_on.set()
@@ -284,7 +286,7 @@ def test_without_a_broker_questions_fail_at_once_and_waking_does_not_wait(amqp: 
     started_at = time.monotonic()
     with pytest.raises(Unavailable, match="broker"):
         central.call(QUESTION)
-    wake.wake([f"z{n}" for n in range(1000)])
+    wake.wake(outbound(*(f"z{n}" for n in range(1000))))
     assert time.monotonic() - started_at < 0.5
     assert not bus.broker.up()
 
@@ -297,8 +299,8 @@ def test_a_wrong_transport_url_names_the_option() -> None:
 def test_everything_goes_on_by_itself_after_a_restart_of_the_broker(own_rabbitmq: RabbitMQ, amqp: Buses) -> None:
     bus, heard = amqp(own_rabbitmq.transport_url()), Counter[str]()
     central, source, wake = bus.central(lambda _: {"zones": 1}), bus.source(), bus.wake()
-    source.start(heard.update)
-    wake.wake(["before"])
+    source.start(into(heard))
+    wake.wake(outbound("before"))
     until(lambda: heard["before"] == 1, deadline_s=20)
     for brutally in (False, True):
         heard.clear()
@@ -308,7 +310,7 @@ def test_everything_goes_on_by_itself_after_a_restart_of_the_broker(own_rabbitmq
         until(lambda: not bus.broker.up(), deadline_s=10)
         with pytest.raises(Unavailable):
             central.call(QUESTION)
-        wake.wake(["during"])
+        wake.wake(outbound("during"))
         own_rabbitmq.start()
         until(lambda: _answers(central.call), deadline_s=10)
         until(lambda: heard["during"] >= 1, deadline_s=10)
@@ -320,8 +322,8 @@ def test_services_can_be_stopped_while_the_broker_is_away(own_rabbitmq: RabbitMQ
     bus, heard = amqp(own_rabbitmq.transport_url()), Counter[str]()
     server = bus.serve(lambda _: {"zones": 1})
     central, source, wake = bus.ask(), bus.source(), bus.wake()
-    source.start(heard.update)
-    wake.wake(["a"])
+    source.start(into(heard))
+    wake.wake(outbound("a"))
     assert central.call(QUESTION) == {"zones": 1}
     until(lambda: heard["a"] == 1, deadline_s=20)
     own_rabbitmq.kill()
@@ -347,8 +349,8 @@ def test_services_may_start_before_their_broker(own_rabbitmq: RabbitMQ, amqp: Bu
     server_ready = threading.Thread(target=bus.serve, args=(lambda _: {"zones": 1},))
     server_ready.start()
     central, source = bus.ask(), bus.source()
-    source.start(heard.update)
-    bus.wake().wake(["early"])
+    source.start(into(heard))
+    bus.wake().wake(outbound("early"))
     own_rabbitmq.start()
     until(lambda: _answers(central.call), deadline_s=20)
     until(lambda: heard["early"] == 1, deadline_s=20)
@@ -361,14 +363,14 @@ def test_services_that_were_refused_get_in_as_soon_as_they_may(rabbitmq: RabbitM
     name = f"late{uuid.uuid4().hex[:6]}"
     bus, heard = amqp(url.replace("guest:guest@", f"{name}:secret@")), Counter[str]()
     central, source = bus.ask(), bus.source()
-    source.start(heard.update)
+    source.start(into(heard))
     starting = threading.Thread(target=bus.serve, args=(lambda _: {"zones": 1},))
     starting.start()
     with pytest.raises(Unavailable):
         central.call(QUESTION)
     rabbitmq.add_user(name, "secret", url)
     until(lambda: _answers(central.call), deadline_s=30)
-    bus.wake().wake(["a"])
+    bus.wake().wake(outbound("a"))
     until(lambda: heard["a"] == 1, deadline_s=20)
     starting.join()
     source.stop()
@@ -384,8 +386,8 @@ def test_the_operators_queue_options_are_kept(rabbitmq: RabbitMQ, tmp_path: Path
         bus, heard = AmqpBus(url, stack, conf), Counter[str]()
         assert bus.central(lambda _: {"zones": 1}).call(QUESTION) == {"zones": 1}
         source = bus.source()
-        source.start(heard.update)
-        bus.wake().wake(["a"])
+        source.start(into(heard))
+        bus.wake().wake(outbound("a"))
         until(lambda: heard["a"] == 1, deadline_s=20)
         source.stop()
         vhost = url.rpartition("/")[2]
@@ -403,8 +405,8 @@ def test_a_malformed_hint_is_dropped_and_those_behind_it_are_heard(
     assert isinstance(wake, AmqpWake)
     with caplog.at_level(logging.WARNING):
         wake._notifier.info({}, "zone.changed", payload)
-        wake.wake(["a"])
-        source.start(heard.update)
+        wake.wake(outbound("a"))
+        source.start(into(heard))
         until(lambda: heard == {"a": 1}, deadline_s=20)
         until(lambda: rabbitmq.queues(url).get("redesignate_work.info") == 0, deadline_s=20)
     source.stop()

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from redesignate.bus.inproc import InprocWake
 from redesignate.bus.lanes import Lanes
 from redesignate.bus.pending import Pending
+from redesignate.commands.hint import Hint
+from tests.bus.hints import ids, inbound, outbound
 from tests.support.servers import until
 
 GO = threading.Event()  # never set: nobody is to stop
@@ -20,24 +22,30 @@ GO = threading.Event()  # never set: nobody is to stop
 
 def test_a_zone_waits_once_and_keeps_its_place() -> None:
     pending = Pending()
-    pending.add(["a", "b", "a"])
-    pending.add(["c", "a"])
-    assert pending.take(10, GO) == ("a", "b", "c")
+    pending.add(outbound("a", "b", "a"))
+    pending.add(outbound("c", "a"))
+    assert pending.take(10, GO) == outbound("a", "b", "c")
+
+
+def test_a_zone_with_both_kinds_of_work_waits_for_each() -> None:
+    pending = Pending()
+    pending.add([*outbound("a"), *inbound("a"), *outbound("a")])
+    assert pending.take(10, GO) == (*outbound("a"), *inbound("a"))
 
 
 def test_a_zone_that_was_taken_may_wait_again() -> None:
     pending = Pending()
-    pending.add(["a"])
+    pending.add(outbound("a"))
     pending.take(1, GO)
-    pending.add(["a"])
-    assert pending.take(1, GO) == ("a",)
+    pending.add(outbound("a"))
+    assert pending.take(1, GO) == outbound("a")
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"))), st.integers(1, 8))
 def test_no_more_wait_than_the_bound_and_the_rest_is_counted(batches: list[list[str]], bound: int) -> None:
     pending = Pending(bound)
     for batch in batches:
-        pending.add(batch)
+        pending.add(outbound(*batch))
     asked = [zone for batch in batches for zone in batch]
     assert len(pending) == min(bound, len(set(asked)))
     assert (pending.dropped > 0) == (len(set(asked)) > bound)
@@ -45,7 +53,7 @@ def test_no_more_wait_than_the_bound_and_the_rest_is_counted(batches: list[list[
 
 def test_a_full_queue_never_blocks_who_wakes() -> None:
     pending = Pending(10)
-    InprocWake(pending).wake([f"z{n}" for n in range(100_000)])
+    InprocWake(pending).wake(outbound(*(f"z{n}" for n in range(100_000))))
     assert len(pending) == 10
     assert pending.dropped == 99_990
 
@@ -56,13 +64,13 @@ def test_every_zone_is_taken_by_exactly_one_taker() -> None:
     def take() -> list[str]:
         taken: list[str] = []
         while batch := pending.take(7, stop):
-            taken += batch
+            taken += ids(batch)
         return taken
 
     with ThreadPoolExecutor(4) as pool:
         takers = [pool.submit(take) for _ in range(4)]
         for n in range(1000):
-            pending.add([f"z{n}"])
+            pending.add(outbound(f"z{n}"))
         until(lambda: not len(pending))
         stop.set()
         pending.nudge()
@@ -74,16 +82,16 @@ def test_what_comes_while_the_lane_is_busy_is_one_call() -> None:
     calls: list[tuple[str, ...]] = []
     first, go_on = threading.Event(), threading.Event()
 
-    def handler(zone_ids: tuple[str, ...]) -> None:
-        calls.append(zone_ids)
+    def handler(hints: tuple[Hint, ...]) -> None:
+        calls.append(ids(hints))
         first.set()
         go_on.wait(10)
 
     lanes = Lanes(handler, lanes=1, most=100)
     with ThreadPoolExecutor(6) as pool:
-        runs = [pool.submit(lanes.run, ("a",))]
+        runs = [pool.submit(lanes.run, outbound("a"))]
         assert first.wait(10)
-        runs += [pool.submit(lanes.run, (zone, "x")) for zone in "bcd"]
+        runs += [pool.submit(lanes.run, outbound(zone, "x")) for zone in "bcd"]
         until(lambda: len(lanes._waiting) == 3)
         go_on.set()
         assert all(run.result(10) for run in runs)
@@ -95,17 +103,17 @@ def test_no_call_gets_more_zones_than_allowed_unless_one_message_has_them() -> N
     calls: list[tuple[str, ...]] = []
     first, go_on = threading.Event(), threading.Event()
 
-    def handler(zone_ids: tuple[str, ...]) -> None:
-        calls.append(zone_ids)
+    def handler(hints: tuple[Hint, ...]) -> None:
+        calls.append(ids(hints))
         first.set()
         go_on.wait(10)
 
     lanes = Lanes(handler, lanes=1, most=3)
     with ThreadPoolExecutor(6) as pool:
-        runs = [pool.submit(lanes.run, ("a",))]
+        runs = [pool.submit(lanes.run, outbound("a"))]
         assert first.wait(10)
         for waiting, message in enumerate((("b", "c"), ("d", "e"), ("f",), ("1", "2", "3", "4", "5"))):
-            runs.append(pool.submit(lanes.run, message))
+            runs.append(pool.submit(lanes.run, outbound(*message)))
             until(lambda: len(lanes._waiting) == waiting + 1)  # noqa: B023  # is over before the next round
         go_on.set()
         assert all(run.result(10) for run in runs)
@@ -115,17 +123,17 @@ def test_no_call_gets_more_zones_than_allowed_unless_one_message_has_them() -> N
 def test_a_failure_gives_back_every_message_of_the_batch() -> None:
     first, go_on, failures = threading.Event(), threading.Event(), []
 
-    def handler(zone_ids: tuple[str, ...]) -> None:
+    def handler(hints: tuple[Hint, ...]) -> None:
         first.set()
         go_on.wait(10)
-        if "bad" in zone_ids:
+        if "bad" in ids(hints):
             raise ConnectionError
 
     lanes = Lanes(handler, lanes=1, most=100)
 
     def run(zone: str) -> bool:
         try:
-            return lanes.run((zone,))
+            return lanes.run(outbound(zone))
         except ConnectionError:
             failures.append(zone)
             return False
@@ -139,28 +147,28 @@ def test_a_failure_gives_back_every_message_of_the_batch() -> None:
         assert good.result(10)
         assert [run.result(10) for run in bad] == [False, False]
     assert len(failures) == 1
-    assert lanes.run(("next",))
+    assert lanes.run(outbound("next"))
 
 
 def test_closing_lets_the_waiting_go_unhandled() -> None:
     first, go_on, calls = threading.Event(), threading.Event(), []
 
-    def handler(zone_ids: tuple[str, ...]) -> None:
-        calls.append(zone_ids)
+    def handler(hints: tuple[Hint, ...]) -> None:
+        calls.append(ids(hints))
         first.set()
         go_on.wait(10)
 
     lanes = Lanes(handler, lanes=1, most=100)
     with ThreadPoolExecutor(4) as pool:
-        running = pool.submit(lanes.run, ("a",))
+        running = pool.submit(lanes.run, outbound("a"))
         assert first.wait(10)
-        waiting = pool.submit(lanes.run, ("b",))
+        waiting = pool.submit(lanes.run, outbound("b"))
         until(lambda: len(lanes._waiting) == 1)
         lanes.close()
         assert waiting.result(10) is False
         go_on.set()
         assert running.result(10) is True
-    assert lanes.run(("c",)) is False
+    assert lanes.run(outbound("c")) is False
     assert calls == [("a",)]
 
 
@@ -168,7 +176,7 @@ def test_closing_lets_the_waiting_go_unhandled() -> None:
 def test_no_more_calls_run_than_there_are_lanes(lanes: int) -> None:
     lock, running, most = threading.Lock(), 0, 0
 
-    def handler(_: tuple[str, ...]) -> None:
+    def handler(_: tuple[Hint, ...]) -> None:
         nonlocal running, most
         with lock:
             running += 1
@@ -179,5 +187,5 @@ def test_no_more_calls_run_than_there_are_lanes(lanes: int) -> None:
 
     shared = Lanes(handler, lanes=lanes, most=1)
     with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(lambda n: shared.run((str(n),)), range(100)))
+        assert all(pool.map(lambda n: shared.run(outbound(str(n))), range(100)))
     assert most <= lanes

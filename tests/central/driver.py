@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from sqlalchemy import event, select
 
 from redesignate.auth.policy import Policy
-from redesignate.bus.port import sorted_hints
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
 from redesignate.commands.base import Command
+from redesignate.commands.hint import Hint, Kind
 from redesignate.commands.pools import ApplyPool
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
 from redesignate.commands.tsigkeys import CreateTSIGKey
@@ -69,10 +69,9 @@ class CentralDriver:
             self.store, Rules(settings=self.settings, policy=POLICY, random=random.Random(7)), self
         )
 
-    def wake(self, zone_ids: Sequence[str]) -> None:
-        outgoing, incoming = sorted_hints(zone_ids)
-        self.hints += outgoing
-        self.inbound_hints += incoming
+    def wake(self, hints: Sequence[Hint]) -> None:
+        self.hints += [hint.zone_id for hint in hints if hint.kind is Kind.OUTBOUND]
+        self.inbound_hints += [hint.zone_id for hint in hints if hint.kind is Kind.INBOUND]
 
     def call(self, command: Command[R]) -> R:
         return self.service.dispatch(command)

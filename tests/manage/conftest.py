@@ -17,6 +17,7 @@ from redesignate.bus.inproc import InprocCentral
 from redesignate.bus.port import Central
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
+from redesignate.commands.hint import Hint
 from redesignate.config.settings import CentralSettings, Settings, StoreSettings
 from redesignate.manage.main import main
 from redesignate.model.clock import Clock, now
@@ -40,7 +41,7 @@ class Run:
 class Nobody:
     """Hints that no worker hears."""
 
-    def wake(self, zone_ids: Sequence[str]) -> None:
+    def wake(self, hints: Sequence[Hint]) -> None:
         return
 
 

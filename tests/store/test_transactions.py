@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from redesignate.commands.hint import Hint, Kind
 from redesignate.model.errors import Unavailable
 from redesignate.model.paging import ListQuery
 from redesignate.model.zone import Zone
@@ -56,6 +57,7 @@ def test_what_is_left_well_is_committed_and_what_is_left_by_an_exception_is_not(
 
 def test_then_runs_once_after_the_commit(store: Store) -> None:
     one, seen = zone(), []
+    hint = Hint(Kind.OUTBOUND, one.id)
 
     def then(work: Work) -> None:
         with store.read() as reading:
@@ -63,10 +65,10 @@ def test_then_runs_once_after_the_commit(store: Store) -> None:
 
     def do(work: Work) -> None:
         work.zones.add(one, apex_version=1, rrsets=0)
-        work.hints.append(one.id)
+        work.hints.append(hint)
 
     store.transact(do, then=then)
-    assert seen == [([one.id], one)]
+    assert seen == [([hint], one)]
 
 
 def test_a_stale_row_is_read_again(store: Store) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from redesignate.commands.hint import Hint, Kind
 from redesignate.config.settings import WorkerSettings
 from redesignate.worker import service
 from tests.worker.conftest import Plane
@@ -28,6 +29,6 @@ def test_a_hint_that_a_stuck_worker_does_not_take_goes_back(plane: Plane, monkey
     worker._loop.call_soon_threadsafe(free.wait, 5)
     try:
         with pytest.raises(TimeoutError):
-            worker._hinted(("zone",))
+            worker._hinted((Hint(Kind.OUTBOUND, "zone"),))
     finally:
         free.set()
