@@ -105,16 +105,15 @@ def secured(
         options=options,
         unready=(401,),
     )
-    keystone.catalogue(system.api.url)
     with RealBind(tmp_path / "bind") as bind, system:
         system.use_binds(bind)
         yield system, bind
 
 
 def test_with_keystone_and_the_split_system(secured: tuple[Split, RealBind], keystone: Keystone) -> None:
-    _, bind = secured
+    system, bind = secured
     alice = keystone.add_user("dns-alice", project="dns-alpha")
-    at = with_keystone(keystone, alice)
+    at = with_keystone(keystone, alice, keystone.catalogue(system.api.url))
 
     by_command_line(at, bind, "alpha.example.")
     by_sdk(at, bind, "beta.example.")
@@ -132,9 +131,10 @@ def test_quotas_are_set_for_projects_that_keystone_knows(secured: tuple[Split, R
 
 
 def test_with_keystone_a_project_sees_its_own_alone(secured: tuple[Split, RealBind], keystone: Keystone) -> None:
-    alice = with_keystone(keystone, keystone.add_user("own-alice", project="own-alpha"))
-    bob = with_keystone(keystone, keystone.add_user("own-bob", project="own-beta"))
-    reader = with_keystone(keystone, keystone.add_user("own-reader", project="own-alpha", role="reader"))
+    region = keystone.catalogue(secured[0].api.url)
+    alice = with_keystone(keystone, keystone.add_user("own-alice", project="own-alpha"), region)
+    bob = with_keystone(keystone, keystone.add_user("own-bob", project="own-beta"), region)
+    reader = with_keystone(keystone, keystone.add_user("own-reader", project="own-alpha", role="reader"), region)
     openstack(alice, "zone", "create", "--email", "a@example.org", "mine.example.")
 
     assert openstack(bob, "zone", "list") == []

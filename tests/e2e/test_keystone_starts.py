@@ -40,11 +40,22 @@ def test_the_service_user_may_ask_about_tokens(keystone: Keystone) -> None:
 
 
 def test_the_catalogue_names_the_dns_api_once(keystone: Keystone) -> None:
-    keystone.catalogue("http://127.0.0.1:1", service="designate-old", kind="dns-test")
-    keystone.catalogue("http://127.0.0.1:2", service="designate-old", kind="dns-test")
+    for url in ("http://127.0.0.1:1", "http://127.0.0.1:2"):
+        assert keystone.catalogue(url, service="designate-old", kind="dns-test", region="old") == "old"
     services = keystone.request("GET", "/auth/catalog")["catalog"]
     (entry,) = (service for service in services if service["type"] == "dns-test")
     assert {endpoint["url"] for endpoint in entry["endpoints"]} == {"http://127.0.0.1:2"}
+
+
+def test_two_dns_apis_stand_in_the_catalogue_side_by_side(keystone: Keystone) -> None:
+    """Tests that run at the same time share one keystone: none may lead another's clients astray."""
+    urls = {
+        keystone.catalogue(url, service="designate-two", kind="dns-two"): url
+        for url in ("http://127.0.0.1:1", "http://127.0.0.1:2")
+    }
+    services = keystone.request("GET", "/auth/catalog")["catalog"]
+    (entry,) = (service for service in services if service["type"] == "dns-two")
+    assert {each["region_id"]: each["url"] for each in entry["endpoints"]} == urls
 
 
 def test_the_command_line_logs_in(keystone: Keystone) -> None:

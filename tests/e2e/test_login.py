@@ -82,5 +82,5 @@ def test_serve_asks_keystone_where_a_file_says_so(tmp_path: Path, keystone: Keys
         assert (status, zone["project_id"]) == (202, alice.project_id)
         other = {"X-Auth-Token": keystone.token(bob)}
         assert system.api.ask("GET", "/v2/zones", headers=other)[1]["zones"] == []
-        keystone.catalogue(system.api.url)
-        assert [one["name"] for one in openstack(with_keystone(keystone, alice), "zone", "list")] == ["example.org."]
+        at = with_keystone(keystone, alice, keystone.catalogue(system.api.url))
+        assert [one["name"] for one in openstack(at, "zone", "list")] == ["example.org."]

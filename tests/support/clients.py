@@ -5,7 +5,7 @@ They live in .venv-openstack and see nothing of this machine but what is said he
 
     at = without_login(url)              # `make serve`, or any service with auth_strategy = noauth
     at = with_token(url, token)          # auth_strategy = token
-    at = with_keystone(keystone, user)   # finds the DNS service in keystone's catalogue
+    at = with_keystone(keystone, user, keystone.catalogue(url))   # finds the DNS service in keystone's catalogue
     openstack(at, "zone", "create", "--email", "me@example.org", "example.org.")   -> the decoded JSON
     sdk(at, "print(json.dumps([z.name for z in dns.zones()]))")                    -> the decoded JSON
 """
@@ -55,7 +55,7 @@ def with_token(url: str, token: str) -> dict[str, str]:
     }
 
 
-def with_keystone(keystone: Keystone, user: User) -> dict[str, str]:
+def with_keystone(keystone: Keystone, user: User, region: str = REGION) -> dict[str, str]:
     """The settings of a user in its project (or on the system, where it has no project)."""
     scope = {"OS_PROJECT_NAME": user.project, "OS_PROJECT_DOMAIN_ID": "default"}
     return {
@@ -65,7 +65,7 @@ def with_keystone(keystone: Keystone, user: User) -> dict[str, str]:
         "OS_USERNAME": user.name,
         "OS_PASSWORD": user.password,
         "OS_USER_DOMAIN_ID": "default",
-        "OS_REGION_NAME": REGION,
+        "OS_REGION_NAME": region,
         **({"OS_SYSTEM_SCOPE": "all"} if user.project is None else {k: v or "" for k, v in scope.items()}),
     }
 

@@ -148,14 +148,21 @@ class Keystone(Server):
         """The user that keystonemiddleware validates tokens as: `admin` in the project `service`."""
         return self.add_user(name, project="service", role="admin")
 
-    def catalogue(self, url: str, *, service: str = "designate", kind: str = "dns") -> None:
-        """Say in the catalogue where the DNS API is: its endpoint is the root, without /v2."""
+    def catalogue(self, url: str, *, service: str = "designate", kind: str = "dns", region: str | None = None) -> str:
+        """Say in the catalogue where a DNS API is (its root, without /v2); returns the region, for `with_keystone`.
+
+        Each API has a region of its own: the catalogue belongs to all tests of a run, and several run at a time.
+        """
+        region = region or f"region-of-{url.rpartition(':')[2].rstrip('/')}"
+        if all(known["id"] != region for known in self.request("GET", "/regions")["regions"]):
+            self.request("PUT", f"/regions/{region}", {"region": {}})
         service_id = self._ensure("service", service, type=kind)
-        for old in self.request("GET", f"/endpoints?service_id={service_id}")["endpoints"]:
+        for old in self.request("GET", f"/endpoints?service_id={service_id}&region_id={region}")["endpoints"]:
             self.request("DELETE", f"/endpoints/{old['id']}")
         for interface in ("public", "internal", "admin"):
-            endpoint = {"service_id": service_id, "interface": interface, "url": url, "region_id": REGION}
+            endpoint = {"service_id": service_id, "interface": interface, "url": url, "region_id": region}
             self.request("POST", "/endpoints", {"endpoint": endpoint})
+        return region
 
     def middleware(self, user: User) -> dict[str, str]:
         """The options of [keystone_authtoken] with which a service validates tokens here."""
@@ -189,7 +196,12 @@ class Keystone(Server):
     def _ensure(self, kind: str, name: str, **more: str) -> str:
         found = self.request("GET", f"/{kind}s?name={name}")[f"{kind}s"]
         if not found:
-            found = [self.request("POST", f"/{kind}s", {kind: {"name": name, **more}})[kind]]
+            try:
+                found = [self.request("POST", f"/{kind}s", {kind: {"name": name, **more}})[kind]]
+            except KeystoneRefused as refused:
+                if ": 409 " not in str(refused):
+                    raise
+                return self._ensure(kind, name, **more)  # another test has just made it
         return str(found[0]["id"])
 
     def _open(
