@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import TextIO, TypeAlias
 
+from redesignate import __version__
 from redesignate.bus.port import Central
+from redesignate.config.arguments import add_arguments, oslo_words
 from redesignate.config.sample import sample
 from redesignate.config.settings import Settings
 from redesignate.manage import database, pools, restored, services, tokens, tsigkeys, zones
@@ -23,7 +25,7 @@ from redesignate.model.tsigkey import ALGORITHMS
 from redesignate.observe.setup import coloured
 
 Load = Callable[[Sequence[str]], Settings]
-"""From `--config-file` and `--config-dir` arguments to settings; `redesignate.config.load.load` is one."""
+"""From the arguments that precede the command (`redesignate.config.arguments`) to settings."""
 Connect = Callable[[Settings], AbstractContextManager[Central]]
 """Central for the time of one command."""
 
@@ -47,7 +49,7 @@ def main(
     with ExitStack() as stack:
         job = Job(
             args=args,
-            load=lambda: load(_config_args(args)),
+            load=lambda: load(oslo_words(args)),
             connect=connect,
             out=out,
             err=err,
@@ -67,11 +69,6 @@ def main(
             return 1
 
 
-def _config_args(args: argparse.Namespace) -> list[str]:
-    files = [word for file in args.config_file or () for word in ("--config-file", file)]
-    return files + [word for folder in args.config_dir or () for word in ("--config-dir", folder)]
-
-
 def _failed(err: TextIO, problem: Problem) -> int:
     text = " ".join((problem.message or _faults(problem) or problem.kind).split())
     red, plain = ("\x1b[31m", "\x1b[0m") if coloured(err) else ("", "")
@@ -88,12 +85,8 @@ def _faults(problem: Problem) -> str:
 def parser() -> argparse.ArgumentParser:
     """Every command, with its help."""
     top = argparse.ArgumentParser(prog="redesignate manage", description="Manage pools, keys and the database.")
-    top.add_argument(
-        "--config-file", action="append", metavar="FILE", help="read this file instead of the usual ones; repeatable"
-    )
-    top.add_argument(
-        "--config-dir", action="append", metavar="FOLDER", help="also read the *.conf files of this folder; repeatable"
-    )
+    top.add_argument("--version", action="version", version=f"redesignate {__version__}")
+    add_arguments(top)
     groups = top.add_subparsers(required=True, metavar="COMMAND", dest="group")
     for add in (_pool, _database, _tsigkey, _token, _service, _zone, _config):
         add(groups)

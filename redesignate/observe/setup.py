@@ -43,7 +43,7 @@ def setup_logging(
     """Set up the outputs of events; to be called once, at start.
 
     conf     with oslo.log's options; None, or none of its sinks set: `stream` (standard error), coloured on a terminal
-    service  the name in every line
+    service  "redesignate-worker": its last word is in every line, all of it names the file in log_dir
     Raises Misconfigured: a file that cannot be written, a missing journal.
     """
     _forget_handlers()
@@ -53,7 +53,8 @@ def setup_logging(
         return
     out = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(out)
-    handler.setFormatter(TextFormatter(colour=coloured(out), service=service.removeprefix(f"{PRODUCT}-")))
+    date = conf.log_date_format if conf is not None else None
+    handler.setFormatter(TextFormatter(colour=coloured(out), service=service.rpartition("-")[2], date=date))
     logging.getLogger().addHandler(handler)
     _levels(conf, debug=debug or bool(conf is not None and conf.debug))
 
@@ -76,6 +77,8 @@ def _by_oslo(conf: cfg.ConfigOpts, service: str) -> None:
 
     for name, _, level in (pair.partition("=") for pair in _QUIET):
         logging.getLogger(name).setLevel(level)
+    if conf.log_dir and not conf.log_file:
+        conf.set_override("log_file", f"{service}.log")  # oslo.log's own choice is one file for all that run as one
     try:
         oslo.setup(conf, service)
     except (OSError, RuntimeError, TypeError, ValueError, oslo.LogConfigError) as wrong:

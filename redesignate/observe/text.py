@@ -89,18 +89,20 @@ class TextFormatter(logging.Formatter):
     """Lines for people: "2026-11-21 12:03:04.512 info    api[4711] zone confirmed zone=… serial=5".
 
     Time is local. Libraries' lines have the same form, with the library's name before their text.
+
+    date   strftime format of the time, to the second; milliseconds follow it
     """
 
-    def __init__(self, *, colour: bool, service: str = "") -> None:
+    def __init__(self, *, colour: bool, service: str = "", date: str | None = None) -> None:
         super().__init__()
-        self._colour, self._service = colour, service
+        self._colour, self._service, self._date = colour, service, date or "%Y-%m-%d %H:%M:%S"
         self._second, self._text = 0, ""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback below it if there is one."""
         if int(record.created) != self._second:  # strftime costs as much as all the rest
             self._second = int(record.created)
-            self._text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+            self._text = time.strftime(self._date, time.localtime(record.created))
         clock = f"{self._text}.{int(record.msecs):03d}"
         fields = rendered(getattr(record, "fields", {}))
         message = without_secrets(record.getMessage())

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from redesignate import __version__
+from redesignate.config.arguments import add_arguments, oslo_words
 from redesignate.model.errors import Problem
 
 SERVICES = {
@@ -36,11 +37,7 @@ def command_parser() -> argparse.ArgumentParser:
         epilog="`redesignate serve` runs everything in one process; `redesignate COMMAND --help` says more.",
     )
     parser.add_argument("--version", action="version", version=f"redesignate {__version__}")
-    parser.add_argument(
-        "--config-file", action="append", default=[], metavar="FILE", help="read this instead of the usual files"
-    )
-    parser.add_argument("--config-dir", action="append", default=[], metavar="DIR", help="also read its .conf files")
-    parser.add_argument("--debug", action="store_true", help="log debug messages")
+    add_arguments(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     text = "everything in one process: no other servers, no login, loopback only"
     serve = commands.add_parser("serve", help=text, description=f"Run {text}; with --listen, on a network with tokens.")
@@ -73,9 +70,10 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, product: str = "redesignate") -> int:
     """Run a command; the exit code.
 
+    product   what the command's log files are named after: redesignate-worker.log
     An error is one line on standard error, and status 1 (2: the command line itself); `--debug` adds the
     traceback.
     """
@@ -85,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"unrecognised arguments: {' '.join(rest)} (--config-file and the like precede the command)"
         )
     try:
-        return _run(arguments, rest)
+        return _run(arguments, rest, product)
     except Problem as problem:
         return _failed(problem.message, debug=arguments.debug)
     except Exception as error:  # noqa: BLE001  # no caller could report it in one line
@@ -98,7 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def designate() -> int:
     """`designate-worker`, `designate-manage` and the like, as operators' units call them. The name is the command."""
     name = Path(sys.argv[0]).name.removeprefix("designate-")
-    return main(["manage", *sys.argv[1:]] if name == "manage" else [*sys.argv[1:], name])
+    words = ["manage", *sys.argv[1:]] if name == "manage" else [*sys.argv[1:], name]
+    return main(words, product="designate")
 
 
 def _failed(text: str, *, debug: bool) -> int:
@@ -109,23 +108,21 @@ def _failed(text: str, *, debug: bool) -> int:
     return 1
 
 
-def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
+def _run(arguments: argparse.Namespace, rest: list[str], product: str) -> int:
     from redesignate.config.load import read
     from redesignate.observe.log import events
     from redesignate.observe.setup import register_log_options, setup_logging
 
-    given = [part for name in arguments.config_file for part in ("--config-file", name)]
-    given += [part for name in arguments.config_dir for part in ("--config-dir", name)]
+    service = f"{product}-{arguments.command}"
     if arguments.command == "manage":
         from redesignate.run.managing import manage
 
-        setup_logging(debug=arguments.debug, service="redesignate-manage")
-        return manage(given, rest)
-    logs = register_log_options if arguments.command in SERVICES else None
+        setup_logging(debug=bool(arguments.debug), service=service)
+        return manage(oslo_words(arguments), rest, service=service)
+    logs = register_log_options if arguments.command in SERVICES or arguments.log_words else None
+    given = oslo_words(arguments) if logs else arguments.file_words
     configuration = read(given, files=[] if _sandboxed(arguments) else None, register=logs)
-    setup_logging(
-        configuration.conf if logs else None, debug=arguments.debug, service=f"redesignate-{arguments.command}"
-    )
+    setup_logging(configuration.conf if logs else None, debug=bool(arguments.debug), service=service)
     for note in configuration.notes:
         events("redesignate.config").warning("configuration", note=note)
     match arguments.command:
@@ -148,7 +145,7 @@ def _run(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 def _sandboxed(arguments: argparse.Namespace) -> bool:
     """`serve` reads an operator's file only if it is named."""
-    return arguments.command == "serve" and not (arguments.config_file or arguments.config_dir)
+    return arguments.command == "serve" and not arguments.file_words
 
 
 if __name__ == "__main__":

@@ -11,19 +11,25 @@ from redesignate.config.load import Configuration, read
 from redesignate.config.settings import CentralAccess, Settings
 from redesignate.manage.main import main
 from redesignate.model.errors import Misconfigured
+from redesignate.observe.setup import register_log_options, setup_logging
 from redesignate.run.wiring import make_broker, make_central
 from redesignate.store.migrate import require_head
 
 
-def manage(given: Sequence[str], argv: Sequence[str]) -> int:
-    """Run one command; its exit code. `given`: the --config-file and --config-dir that came before `manage`.
+def manage(given: Sequence[str], argv: Sequence[str], *, service: str) -> int:
+    """Run one command; its exit code. `given`: the arguments that preceded `manage`.
 
-    Files are read and central is reached only by a command that needs them.
+    Files are read and central is reached only by a command that needs them. The log goes to standard error; log
+    options in the files count only beside one on the command line.
     """
     configurations: list[Configuration] = []
 
     def load(more: Sequence[str]) -> Settings:
-        configurations.append(read([*given, *more]))
+        words = [*given, *more]
+        logs = any(not word.startswith("--config-") for word in words)
+        configurations.append(read(words, register=register_log_options if logs else None))
+        if logs:
+            setup_logging(configurations[-1].conf, service=service)
         return configurations[-1].settings
 
     @contextmanager

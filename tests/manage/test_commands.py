@@ -268,7 +268,7 @@ def test_the_sample_needs_no_configuration_and_no_central(operator: Operator) ->
 
 def test_configuration_files_are_handed_on(operator: Operator) -> None:
     operator("--config-file", "/a", "--config-dir", "/d", "--config-file", "/b", "service", "list")
-    assert operator.loaded == [["--config-file", "/a", "--config-file", "/b", "--config-dir", "/d"]]
+    assert operator.loaded == [["--config-file=/a", "--config-dir=/d", "--config-file=/b"]]
     assert operator.connected == 0
 
 
