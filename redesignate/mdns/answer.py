@@ -58,15 +58,15 @@ class Answerer:
         self,
         settings: MdnsSettings,
         clock: Clock = now,
-        passed: notify.Pass = notify.unheard,
+        forward: notify.Forward = notify.drop,
         access: Access | None = None,
     ) -> None:
-        """`passed` is called with zones whose primary has sent NOTIFY; `access` is made of the settings where None."""
+        """`forward` is called with zones whose primary has sent NOTIFY; `access` is made of the settings where None."""
         self._settings = settings
         self._access = access or Access(transfer_list(settings.allow_transfer), Servers())
         self._refused = {"tsig": Seldom(), "transfer": Seldom()}
         self._clock = clock
-        self._passed = passed
+        self._forward = forward
         self._room = room_of(settings.max_message_size)
 
     def answer(self, view: View, packet: bytes, *, tcp: bool, peer: str) -> bytes | Transfer | None:
@@ -104,7 +104,7 @@ class Answerer:
         if question is None or fault is not None:
             return respond(asker, fault or Rcode.FORMERR)
         if query.opcode == NOTIFY:
-            return respond(asker, notify.judge(view, question, asker.peer, self._passed), flags=AA)
+            return respond(asker, notify.judge(view, question, asker.peer, self._forward), flags=AA)
         if question.type in {AXFR, IXFR}:
             return self._transfer(view, asker)
         return self._lookup(view, asker)

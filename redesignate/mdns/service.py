@@ -13,7 +13,7 @@ from redesignate.config.settings import MdnsSettings, transfer_list
 from redesignate.mdns.access import Access, Servers
 from redesignate.mdns.answer import Answerer, Transfer
 from redesignate.mdns.limits import RateLimiter, RateLimits
-from redesignate.mdns.notify import Pass, unheard
+from redesignate.mdns.notify import Forward, drop
 from redesignate.mdns.render import Rendered, Versions, render, room_of
 from redesignate.mdns.reply import error
 from redesignate.mdns.source import Source
@@ -49,16 +49,16 @@ class DNSService:
         *,
         clock: Clock = now,
         shared: bool = True,
-        passed: Pass = unheard,
+        forward: Forward = drop,
     ) -> None:
-        """`shared`: further processes may listen on the same port. `passed`: called with NOTIFYs from primaries."""
+        """`shared`: further processes may listen on the same port. `forward`: called with NOTIFYs from primaries."""
         self._source = source
         self._settings = settings
         self._shared = shared
         self._clock = clock
         self._servers = Servers()
         self._access = Access(transfer_list(settings.allow_transfer), self._servers)
-        self._answerer = Answerer(settings, clock, passed, self._access)
+        self._answerer = Answerer(settings, clock, forward, self._access)
         self._room = room_of(settings.max_message_size)
         self._versions = Versions(settings.cache_bytes)
         self._queries = {

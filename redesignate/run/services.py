@@ -31,7 +31,7 @@ from redesignate.run.wiring import (
     make_broker,
     make_central,
     make_central_over_bus,
-    make_herald,
+    make_forwarder,
     make_hints,
     make_service,
     make_store,
@@ -130,8 +130,8 @@ def mdns(configuration: Configuration) -> int:
     def start(end: ExitStack) -> Central:
         store, broker = make_store(settings, end), make_broker(configuration, end)
         direct = InprocCentral(make_service(configuration, store, make_wake(settings, broker, end)).dispatch)
-        herald = make_herald(direct if broker is None else make_central_over_bus(settings, broker, end), end)
-        server = DNSService(Serving(store), settings.mdns, passed=herald.tell)
+        forwarder = make_forwarder(direct if broker is None else make_central_over_bus(settings, broker, end), end)
+        server = DNSService(Serving(store), settings.mdns, forward=forwarder.add)
         with told("mdns", settings.mdns.listen, "set [service:mdns] listen to a free one"):
             server.run_in_thread()
         at_end(end, server.stop_thread)

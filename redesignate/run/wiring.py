@@ -21,7 +21,7 @@ from redesignate.central.service import CentralService
 from redesignate.commands.hint import Hint
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings, StoreSettings
-from redesignate.mdns.notify import Herald
+from redesignate.mdns.notify import Forwarder
 from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
 from redesignate.store.engine import EngineOptions
@@ -143,9 +143,9 @@ def make_central_over_bus(settings: Settings, broker: Broker | None, end: ExitSt
     return made
 
 
-def make_herald(central: Central, end: ExitStack) -> Herald:
+def make_forwarder(central: Central, end: ExitStack) -> Forwarder:
     """The service that forwards NOTIFYs from primaries to central, started."""
-    made = Herald(central)
+    made = Forwarder(central)
     made.start()
     at_end(end, made.stop)
     return made

@@ -28,6 +28,7 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Start the thread; returns when `begin` has. Raises what `begin` raised. May be called again after `stop`."""
@@ -48,10 +49,11 @@ class LoopThread:
 
     def submit(self, work: Coroutine[Any, Any, R]) -> concurrent.futures.Future[R]:
         """Run a coroutine on the loop, from any thread. Raises RuntimeError where the loop does not run."""
-        if self._loop is None or not self.running:
-            work.close()
-            raise RuntimeError(f"{self._name} is not running")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:  # the loop does not end between the check and the submission, which would be lost
+            if self._loop is not None and self.running:
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        raise RuntimeError(f"{self._name} is not running")
 
     def tell_to_stop(self) -> None:
         """Make the loop run `end`; returns at once. `stop` waits for it."""
@@ -92,4 +94,6 @@ class LoopThread:
         await self._begin()
         ready.set_result(None)
         await self._stopping.wait()
+        with self._lock:
+            self._loop = None
         await self._end()

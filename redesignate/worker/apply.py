@@ -181,7 +181,7 @@ class _TargetWork:
         attempt, at = self.attempt, self.target.notify
         assert at is not None
         signals, health = attempt.signals, attempt.context.health
-        served = signals.served(at)
+        served = signals.served[at]
         self.doing = f"no answer to NOTIFY from {at}"
         may_create = Step.UPDATE in steps
         while True:
@@ -217,7 +217,7 @@ async def _notify(
     loop = asyncio.get_running_loop()
     health = attempt.context.health.of(attempt.task.pool_id, NOTIFY_HEALTH + target.target.id)
     key = key or attempt.pool.key(target.target.tsigkey_id)
-    served = attempt.signals.served(at)
+    served = attempt.signals.served[at]
     started, moments = loop.time(), plan.notify_moments()
     next(moments)
     while not served.done():

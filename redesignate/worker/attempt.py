@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One attempt at one zone: the facts that `apply` (targets) and `poll` (nameservers) work from, side by side.
-
-What happens when is the business of `zonework`.
+"""One attempt at one zone: the facts that `apply` (targets) and `poll` (nameservers) work from, side by side, and the
+signals by which they wait for each other. What happens when is the business of `zonework`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +16,70 @@ from redesignate.wire.client import Exchanger
 from redesignate.worker.health import HealthTable, PeerHealth
 from redesignate.worker.plan import Selection, select
 from redesignate.worker.pools import PoolConnections
-from redesignate.worker.signals import Signals
+
+Signal = asyncio.Future[None]
+"""Set once. Several of them can be waited for without a task for each. Wait with `asyncio.wait`, never with `await`: a
+cancelled waiter would cancel the signal for all others."""
+
+
+class Signals:
+    """What the tasks of one attempt let each other know.
+
+    notified     by nameserver: the target at its address was notified; where there is none, any target was
+    served       by target: the nameserver at its address serves the zone; where there is none, all nameservers do
+    all_served   every nameserver of the pool serves the zone as wanted
+    polls_over   no nameserver is being polled any more
+    failed       targets that could not be notified in this attempt
+    not_ours     targets that have a zone of this name which is not ours, and why: the serial served there says nothing
+    """
+
+    def __init__(
+        self, *, everyone: set[Endpoint], polled: set[Endpoint], current: set[Endpoint], targets: set[Endpoint]
+    ) -> None:
+        """Which nameservers there are, which are polled in this attempt, which were right before, and which targets
+        are going to be notified.
+
+        A nameserver that is neither polled nor current is left alone (its back-off): it counts as not serving.
+        No targets: polling may begin at once.
+        """
+        signal = asyncio.get_running_loop().create_future
+        self.all_served: Signal = signal()
+        self.polls_over: Signal = signal()
+        self.failed: set[Endpoint] = set()
+        self.not_ours: dict[Endpoint, str] = {}
+        self._polling = set(polled)
+        self._incomplete = bool(everyone - polled - current)
+        self._any_notified: Signal = signal()
+        self._by_target: dict[Endpoint, Signal] = {at: signal() for at in targets}
+        self._by_server: dict[Endpoint, Signal] = {at: signal() for at in everyone}
+        self.notified = {at: self._by_target.get(at, self._any_notified) for at in everyone}
+        self.served = {at: self._by_server.get(at, self.all_served) for at in targets}
+        for at in current - polled:
+            self._by_server[at].set_result(None)
+        if not polled:
+            self.polls_over.set_result(None)
+        if not targets:
+            self._any_notified.set_result(None)
+
+    def mark_notified(self, at: Endpoint | None, *, ok: bool = True) -> None:
+        """A target was notified; or, not `ok`, will not be in this attempt."""
+        if not ok and at is not None:
+            self.failed.add(at)
+        for signal in (self._by_target.get(at) if at else None, self._any_notified):
+            if signal is not None and not signal.done():
+                signal.set_result(None)
+
+    def mark_polled(self, at: Endpoint, *, ok: bool) -> None:
+        """The outcome of a nameserver is known."""
+        self._polling.discard(at)
+        if not ok:
+            self._incomplete = True
+        elif not self._by_server[at].done():
+            self._by_server[at].set_result(None)
+        if not self._polling and not self.polls_over.done():
+            self.polls_over.set_result(None)
+            if not self._incomplete:
+                self.all_served.set_result(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ from redesignate.commands.work import BeginWork, Report
 from redesignate.model.errors import Problem
 from redesignate.model.work import Outcome, Task
 from redesignate.observe.log import events
+from redesignate.threads.gather import Gather
 from redesignate.worker.attempt import WorkerContext
-from redesignate.worker.link import Batch, Link
+from redesignate.worker.link import Link
 from redesignate.worker.pools import PoolCache
 from redesignate.worker.zonework import Leased, State, ZoneWork
 
@@ -52,13 +53,13 @@ class HeldZones:
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self._begin: Batch[str] = (
-            Batch(self._send_begin, most=BATCH)
+        self._begin: Gather[str] = (
+            Gather(self._send_begin, most=BATCH)
             if pace is None
-            else Batch(self._send_paced, most=PACE_BATCH, at_once=1, patience_s=PACE_S)
+            else Gather(self._send_paced, most=PACE_BATCH, at_once=1, patience_s=PACE_S)
         )
-        self._begin_found: Batch[str] = Batch(self._send_begin, most=BATCH, at_once=1)
-        self._reports: Batch[tuple[Outcome, asyncio.Future[Leased | None]]] = Batch(
+        self._begin_found: Gather[str] = Gather(self._send_begin, most=BATCH, at_once=1)
+        self._reports: Gather[tuple[Outcome, asyncio.Future[Leased | None]]] = Gather(
             self._send_reports, most=BATCH, moment_s=REPORT_MOMENT_S
         )
 

@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The worker's questions to central: off the loop, many zones in one, patient while central is unavailable."""
+"""The worker's questions to central: off the loop, and repeated while central is unavailable."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from redesignate.bus.port import Central
 from redesignate.commands.base import Command
-from redesignate.model.errors import Problem, TimedOut, Unavailable
+from redesignate.model.errors import TimedOut, Unavailable
 from redesignate.observe.log import events
 
 R = TypeVar("R")
-T = TypeVar("T")
 log = events(__name__)
 
 THREADS = 2
@@ -63,73 +61,3 @@ class Link:
     def close(self) -> None:
         """Wait for no question any more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-class Batch(Generic[T]):
-    """Items that come one by one and are sent together: after a moment, or as soon as the send before is done.
-
-    send     gets a list of at most `most`; what it raises is logged, so it must itself release whoever waits
-    at_once  how many sends may be under way; another one begins only where those have taken `patience_s`, so that
-             a busy central gets few big questions, and one that waits for a lock does not delay all zones
-    """
-
-    def __init__(
-        self,
-        send: Callable[[list[T]], Awaitable[None]],
-        *,
-        most: int = 200,
-        moment_s: float = 0.001,
-        at_once: int = 4,
-        patience_s: float = 0.1,
-    ) -> None:
-        self._send = send
-        self._most = most
-        self._moment_s = moment_s
-        self._at_once = at_once
-        self._patience_s = patience_s
-        self._items: list[T] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self._sending: dict[asyncio.Task[None], float] = {}
-
-    def add(self, item: T) -> None:
-        """Queue one item. On the event loop."""
-        self._items.append(item)
-        self._arm()
-
-    def _arm(self) -> None:
-        """Send in a moment, or when those under way end or run out of patience.
-
-        Where no further send may begin, the next one that ends sends the rest.
-        """
-        if self._timer is not None or len(self._sending) >= self._at_once:
-            return
-        loop = asyncio.get_running_loop()
-        pause = self._moment_s
-        if self._sending:
-            pause = max(max(self._sending.values()) + self._patience_s - loop.time(), pause)
-        self._timer = loop.call_later(pause, self._flush)
-
-    def _flush(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._items and len(self._sending) < self._at_once:
-            batch, self._items = self._items[: self._most], self._items[self._most :]
-            task = asyncio.create_task(self._run(batch))
-            self._sending[task] = asyncio.get_running_loop().time()
-        if self._items:
-            self._arm()
-
-    async def _run(self, batch: list[T]) -> None:
-        try:
-            await self._send(batch)
-        except Problem as problem:
-            log.error("a batch of questions to central failed", why=problem.message or problem.kind)
-        except Exception:  # the loop of a service
-            log.exception("a batch of questions to central failed")
-        finally:
-            task = asyncio.current_task()
-            assert task is not None
-            del self._sending[task]
-            if self._items:
-                self._flush()

@@ -82,7 +82,7 @@ class _Asking:
         why: str | None = None
         try:
             async with asyncio.timeout_at(self.deadline) as limit:
-                await asyncio.wait([signals.notified(self.at)])
+                await asyncio.wait([signals.notified[self.at]])
                 if not_ours := signals.not_ours.get(self.at):
                     return _failed(server, not_ours, None)
                 if self.at in signals.failed:

@@ -8,7 +8,6 @@ import concurrent.futures
 import contextlib
 import os
 import socket
-import threading
 import uuid
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from redesignate.config.settings import WorkerSettings
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Problem
 from redesignate.observe.log import events
+from redesignate.threads.loop import LoopThread
 from redesignate.wire.client import Exchanger
 from redesignate.worker.attempt import WorkerContext
 from redesignate.worker.audit import Audit
@@ -45,13 +45,16 @@ log = events(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What a worker's loop runs."""
+    """What a worker's loop runs. `due`: set when zones that waited for a peer may be tried again."""
 
+    link: Link
+    due: asyncio.Event
     pools: PoolCache
     probes: Probes
     context: WorkerContext
     audit: Audit
     held: HeldZones
+    inbound: Inbound
 
 
 class Worker:
@@ -79,47 +82,28 @@ class Worker:
         self._build = build
         self._clock = clock
         self._pace = pace
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping: asyncio.Event | None = None
-        self._held: HeldZones | None = None
-        self._inbound: Inbound | None = None
+        self._loop = LoopThread("worker", begin=self._begin, end=self._end)
+        self._parts: _Parts | None = None
+        self._finder: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Start; returns once hints are taken. Raises what keeps it from working."""
-        ready: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._thread = threading.Thread(target=self._run, args=(ready,), name="worker", daemon=True)
-        self._thread.start()
-        ready.result()
+        self._loop.start()
         if self._source is not None:
             self._source.start(self._hinted)
 
     def stop(self) -> None:
         """Take no more hints, give held zones a moment to end, and stop."""
-        if self._loop is not None and self._stopping is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-                self._loop.call_soon_threadsafe(self._stopping.set)
+        self._loop.tell_to_stop()
         if self._source is not None:
             self._source.stop()
-        if self._thread is not None:
-            self._thread.join()
-        self._thread = self._loop = self._stopping = self._held = self._inbound = None
-
-    def _run(self, ready: concurrent.futures.Future[None]) -> None:
-        try:
-            asyncio.run(self._main(ready))
-        except BaseException as error:  # `start` waits for it, and raises it
-            if ready.done():
-                raise
-            ready.set_exception(error)
+        self._loop.stop()
 
     # -- in the threads of the source
 
     def _hinted(self, hints: tuple[Hint, ...]) -> None:
         """Hand hints to the loop and wait, at most HOLD_S, for a first report. Raises TimeoutError after TAKEN_S."""
-        if self._loop is None or self._stopping is None or self._stopping.is_set():
-            raise RuntimeError("the worker is stopping")
-        taken = asyncio.run_coroutine_threadsafe(self._take(hints), self._loop)
+        taken = self._loop.submit(self._take(hints))
         try:
             with contextlib.suppress(concurrent.futures.CancelledError):
                 taken.result(TAKEN_S)
@@ -130,48 +114,38 @@ class Worker:
     # -- on the loop
 
     async def _take(self, hints: tuple[Hint, ...]) -> None:
-        assert self._held is not None
-        assert self._inbound is not None
+        parts = self._parts
+        assert parts is not None
         reports: list[asyncio.Future[None]] = []
         for hint in hints:
             match hint.kind:
                 case Kind.INBOUND:
-                    self._inbound.hint(hint.zone_id)
+                    parts.inbound.hint(hint.zone_id)
                 case Kind.OUTBOUND:
                     reports.append(asyncio.get_running_loop().create_future())
-                    self._held.hint(hint.zone_id, heard=reports[-1])
+                    parts.held.hint(hint.zone_id, heard=reports[-1])
         if reports:
             await asyncio.wait(reports, timeout=HOLD_S)
 
-    async def _main(self, ready: concurrent.futures.Future[None]) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        link, due = Link(self._central), asyncio.Event()
-        parts = self._parts(link, due)
-        self._held = parts.held
-        self._inbound = inbound = Inbound(
-            name=self.name,
-            central=self._central,
-            settings=self._settings,
-            exchanger=parts.context.exchanger,
-            clock=self._clock,
-        )
-        inbound.start()
+    async def _begin(self) -> None:
+        self._parts = parts = self._make()
+        parts.inbound.start()
         parts.audit.start()
-        finder = asyncio.create_task(self._find(link, parts.held, due))
-        ready.set_result(None)
-        try:
-            await self._stopping.wait()
-        finally:
-            finder.cancel()
-            parts.probes.stop()
-            parts.audit.stop()
-            await asyncio.gather(parts.held.stop(STOP_GRACE_S), inbound.stop(STOP_GRACE_S))
-            await parts.pools.close()
-            await parts.context.exchanger.close()
-            link.close()
+        self._finder = asyncio.create_task(self._find(parts))
 
-    def _parts(self, link: Link, due: asyncio.Event) -> _Parts:
-        """What the worker is made of. `due`: set when zones that waited for a peer may be tried again."""
+    async def _end(self) -> None:
+        parts = self._parts
+        assert parts is not None
+        assert self._finder is not None
+        self._finder.cancel()
+        parts.probes.stop()
+        parts.audit.stop()
+        await asyncio.gather(parts.held.stop(STOP_GRACE_S), parts.inbound.stop(STOP_GRACE_S))
+        await parts.pools.close()
+        await parts.context.exchanger.close()
+        parts.link.close()
+
+    def _make(self) -> _Parts:
 
         async def returned(health: PeerHealth) -> None:
             with contextlib.suppress(Problem):
@@ -180,7 +154,7 @@ class Worker:
                     log.info("zones that waited for a nameserver are due", peer=health.key[1], zones=count)
                 due.set()
 
-        settings = self._settings
+        settings, link, due = self._settings, Link(self._central), asyncio.Event()
         pools = PoolCache(link.ask, build=self._build, changed=lambda pool: _forget_gone(context.health, pool))
         probes = Probes(pools, returned)
         context = WorkerContext(
@@ -207,17 +181,25 @@ class Worker:
         held = HeldZones(
             name=self.name, lease_s=settings.lease, link=link, pools=pools, context=context, pace=self._pace
         )
-        return _Parts(pools, probes, context, audit, held)
+        inbound = Inbound(
+            name=self.name,
+            central=self._central,
+            settings=settings,
+            exchanger=context.exchanger,
+            clock=self._clock,
+        )
+        return _Parts(link, due, pools, probes, context, audit, held, inbound)
 
-    async def _find(self, link: Link, held: HeldZones, due: asyncio.Event) -> None:
-        """Look for work without a hint: the hint was lost, a back-off is over, or (`due`) a nameserver is back."""
+    async def _find(self, parts: _Parts) -> None:
+        """Look for work without a hint: the hint was lost, a back-off is over, or a nameserver is back."""
+        due, held = parts.due, parts.held
         while True:
             grace_s = 0.0 if self._source is None or due.is_set() else FIND_GRACE_S
             found: tuple[str, ...] = ()
             due.clear()
             try:
                 if limit := min(FIND_LIMIT, held.room):
-                    found = await link.ask(Overdue(limit=limit, grace_s=grace_s))
+                    found = await parts.link.ask(Overdue(limit=limit, grace_s=grace_s))
                 for zone_id in found:
                     held.hint(zone_id, urgent=False)
             except Problem as problem:

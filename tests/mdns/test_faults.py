@@ -227,7 +227,7 @@ def test_a_notify_is_taken_from_a_primary_of_a_secondary_zone_alone(
     primaries = ("192.0.2.1:53", "[2001:db8::1]:5353")
     planted = nursery.plant("secondary.org.", kind=ZoneType.SECONDARY, pool_id="another", primaries=primaries)
     passed: list[tuple[str, str]] = []
-    brain = Answerer(MdnsSettings(), passed=lambda zone_id, address: passed.append((zone_id, address)))
+    brain = Answerer(MdnsSettings(), forward=lambda zone_id, address: passed.append((zone_id, address)))
     with nursery.source.read() as view:
         answer = brain.answer(view, ask.notify_message(name, 7, 3), tcp=False, peer=peer)
     assert isinstance(answer, bytes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
@@ -82,3 +83,24 @@ def test_it_can_be_started_and_stopped_often_and_leaves_no_thread() -> None:
         loop.start()
         assert loop.stop(WAIT_S)
     assert threading.active_count() <= before
+
+
+def test_work_that_is_handed_over_during_a_stop_ends_or_is_refused() -> None:
+    async def quick() -> None:
+        await asyncio.sleep(0)
+
+    def submit(loop: LoopThread) -> None:
+        while True:
+            try:
+                loop.submit(quick()).result(WAIT_S)  # TimeoutError: the work was accepted, and lost
+            except (RuntimeError, CancelledError):
+                return
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(200):
+            loop = LoopThread("test", begin=nothing, end=nothing)
+            loop.start()
+            submitting = [pool.submit(submit, loop) for _ in range(4)]
+            loop.stop(WAIT_S)
+            for one in submitting:
+                one.result(WAIT_S)

@@ -55,5 +55,5 @@ def test_a_server_that_is_right_already_is_neither_polled_nor_waited_for() -> No
     current = PeerState(peer_id="n", role=Role.NAMESERVER, present=True, revision=7, serial=107)
     attempt = prepared(current)
     assert attempt.selection.polled == ("m",)
-    assert attempt.signals.served(AT).done()
+    assert attempt.signals.served[AT].done()
     assert set(attempt.health) == {"t", "n", "m"}

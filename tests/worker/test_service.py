@@ -25,8 +25,11 @@ def test_what_keeps_a_worker_from_starting_is_raised_by_start(plane: Plane) -> N
 def test_a_hint_that_a_stuck_worker_does_not_take_goes_back(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "TAKEN_S", 0.05, raising=False)
     worker, free = plane.start(), threading.Event()
-    assert worker._loop is not None
-    worker._loop.call_soon_threadsafe(free.wait, 5)
+
+    async def stuck() -> None:
+        free.wait(5)
+
+    worker._loop.submit(stuck())
     try:
         with pytest.raises(TimeoutError):
             worker._hinted((Hint(Kind.OUTBOUND, "zone"),))
