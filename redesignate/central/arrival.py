@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from redesignate.central.edit import Change, Edit, Key, difference
+from redesignate.central.edit import Change, Edit, Key, Stored, difference
 from redesignate.central.quotas import limits
 from redesignate.central.rules import Rules
 from redesignate.commands.inbound import ReportInbound
@@ -90,12 +90,16 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unpacked:
-    """A report and the zone in it; where the zone is unacceptable, `why` has the reason instead."""
+    """A report and the zone in it; where the zone is unacceptable, `why` has the reason instead.
+
+    stored   what of it is stored already
+    """
 
     worker: str
     said: ReportInbound
     content: Content | None = None
     why: str | None = None
+    stored: Stored | None = None
 
 
 def check_quota(rules: Rules, work: Work, zone: Zone, counts: Counts, content: Content) -> None:

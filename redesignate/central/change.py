@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from redesignate.central.edit import Change, Edit
+from redesignate.central.edit import Change, Edit, Stored
 from redesignate.commands.hint import Hint, Kind
 from redesignate.model.caller import Caller
 from redesignate.model.clock import SECOND
@@ -44,6 +44,12 @@ class _Sum:
     octets: int = 0
     untimed: set[str] = field(default_factory=set)
     """Ids of RRsets that take the zone's TTL and are counted already."""
+
+    def take(self, stored: Stored) -> None:
+        """Begin with what was stored ahead: it is counted already, and belongs to the journal's row."""
+        self.full = self.full or stored.full
+        if not self.full:
+            self.removed, self.added, self.octets = [*stored.removed], [*stored.added], stored.octets
 
     def count(self, change: Change) -> None:
         """Add one change to the sum."""
@@ -82,6 +88,9 @@ def apply(work: Work, caller: Caller | None, *edits: Edit) -> tuple[Zone, ...]:
     Cost   two to four statements, two for each zone, three at the end of the transaction
     """
     sums = [_Sum(edit, full=edit.is_new or edit.zone.waiting) for edit in edits]
+    for one in sums:
+        if one.edit.stored is not None:
+            one.take(one.edit.stored)
     _write(work, [(one, change) for one in sums for change in one.edit.changes.values()])
     for one in sums:
         more = iter(one.edit.more)

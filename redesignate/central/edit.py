@@ -29,6 +29,32 @@ class Change(NamedTuple):
 
 
 @dataclass(slots=True)
+class Stored:
+    """What one run stored ahead of the edit that publishes it: its part of the journal's row.
+
+    run      the run's id
+    full     not all that was stored is known, or it is too much to keep
+    removed added octets   RRs, and how long they are
+    """
+
+    run: str | None
+    full: bool = False
+    removed: list[bytes] = field(default_factory=list)
+    added: list[bytes] = field(default_factory=list)
+    octets: int = 0
+
+    def note(self, changes: Sequence[Change], most: int) -> None:
+        """Add what a step stored, RRsets with a TTL of their own; beyond `most` octets nothing is kept."""
+        for before, after in changes:
+            for held, blobs in ((before, self.removed), (after, self.added)):
+                if held is not None and not self.full:
+                    blobs.append(held.wire)
+                    self.octets += len(held.wire)
+                    if self.octets > most:
+                        self.full, self.removed, self.added = True, [], []
+
+
+@dataclass(slots=True)
 class Edit:
     """The changes of one zone, whose row is locked.
 
@@ -42,7 +68,9 @@ class Edit:
     touched  the zone gets a new revision even if nothing that changes is visible in DNS
     apex_version  version of the pool's NS records that the zone has after this edit; None where it stays
     earlier  zones of the name that the pool had before, where the servers do not know of this one yet
-    ahead    the RRsets are stored and counted, and a later edit publishes them: for a zone that no server has yet
+    ahead    the RRsets are stored and counted, and a later edit publishes them: for a zone that no server has yet, or
+             of which DNS serves a copy meanwhile
+    stored   what was stored ahead of this edit, which publishes it
     """
 
     zone: Zone
@@ -53,6 +81,7 @@ class Edit:
     apex_version: int | None = None
     earlier: Sequence[Zone] = ()
     ahead: bool = False
+    stored: Stored | None = None
     more: Iterable[Change] = ()
     changes: dict[str, Change] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)

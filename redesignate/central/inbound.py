@@ -15,13 +15,21 @@ from redesignate.central.change import queue
 from redesignate.central.rules import Answers, Rules, locked, target_of
 from redesignate.central.takeover import replaced
 from redesignate.commands.hint import Hint, Kind
-from redesignate.commands.inbound import BeginInbound, DueInbound, NotifiedInbound, SweepInbound, TransferZone
+from redesignate.commands.inbound import (
+    BeginInbound,
+    DueInbound,
+    ForgetCopies,
+    NotifiedInbound,
+    SweepInbound,
+    TransferZone,
+)
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import BadInput
 from redesignate.model.inbound import Inbound, InboundTask, Result
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.observe.log import events
+from redesignate.store.kept import Kept
 from redesignate.store.outbox import NEVER
 from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
@@ -37,6 +45,9 @@ WORDS = 255
 RRSETS_A_SECOND = 1000
 """The highest rate of repeated transfers that users request: a zone of 60,000 RRsets is fetched once a minute at most,
 a tiny one as often as they ask."""
+
+COPIES = 100
+"""The number of left-over copies that are looked at for one that may be deleted."""
 
 
 def transfer_zone(rules: Rules, work: Work, command: TransferZone) -> None:
@@ -94,7 +105,8 @@ def begin(_rules: Rules, work: Work, command: BeginInbound) -> tuple[InboundTask
             name=zone.name,
             primaries=zone.primaries,
             serial=rows[zone.id].serial,
-            forced=rows[zone.id].forced,
+            # a zone of which DNS serves a copy is fetched anew, so that its RRsets are whole again
+            forced=rows[zone.id].forced or rows[zone.id].kept_rrsets is not None,
             asked=rows[zone.id].asked,
             notified_by=rows[zone.id].notified_by,
             key=keys.get(zone.id),
@@ -121,7 +133,7 @@ def report(rules: Rules, work: Work, command: Unpacked) -> None:
             after = replace(after, notified_by=None)
         else:  # another query was requested since this one began
             after = replace(after, due_at=row.due_at, forced=row.forced)
-    work.inbound.save(row, after)
+    work.inbound.save(row, replace(after, loader=None))
     if after.due_at <= work.now:
         work.hints.append(Hint(Kind.INBOUND, zone.id))
 
@@ -135,13 +147,14 @@ def _judged(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, 
     if outcome.result is Result.FAILED or heard.content is None:
         return _failed(rules, work, zone, row, heard.why or outcome.why)
     try:
-        after, serial = replaced(rules, work, found, row, heard.content)
+        after, serial = replaced(rules, work, found, row, heard)
     except Unacceptable as fault:
         return _failed(rules, work, zone, row, str(fault))
     log.info("zone fetched", zone=zone.id, name=zone.name, primary=outcome.primary, serial=serial,
              published=after.serial, revision=after.revision)  # fmt: skip
     moved = after.revision != zone.revision
-    row = replace(row, serial=serial, attempts=0, error=_words(outcome.why), forced=False, loaded=row.loaded or moved)
+    row = replace(row, serial=serial, attempts=0, error=_words(outcome.why), forced=False, loaded=row.loaded or moved,
+                  kept_rrsets=None, kept_records=None)  # fmt: skip
     return _in_touch(rules, work, after, row)
 
 
@@ -199,6 +212,17 @@ def sweep(_rules: Rules, work: Work, command: SweepInbound) -> int:
     return len(old) + len(due)
 
 
+def forget_copies(_rules: Rules, work: Work, _command: ForgetCopies) -> int:
+    """Delete some rows of one copy that DNS served while a zone was changed; return 1, or 0 where none is left over."""
+    kept = Kept(work.conn)
+    for zone_id in kept.left_over(COPIES):
+        found, row = work.zones.lock(zone_id), work.inbound.get(zone_id)
+        if found is None or row is None or (row.kept_rrsets is None and row.loader is None):
+            kept.drop(zone_id)
+            return 1
+    return 0
+
+
 def _within(seconds: int, limits: tuple[int, int]) -> int:
     return min(max(seconds, limits[0]), limits[1])
 
@@ -215,4 +239,5 @@ ANSWERS: Answers = {
     NotifiedInbound: notified,
     Unpacked: report,
     SweepInbound: sweep,
+    ForgetCopies: forget_copies,
 }

@@ -1,42 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prepares the zone in a worker's report before the transaction that publishes it, so that the transaction is short.
 
-The zone is unpacked and its new records are parsed outside of any transaction. A large zone that no server has yet is
-stored a few RRsets at a time, so that other writers get their turn in between (SQLite has one writer at a time).
+The zone is unpacked and its new records are parsed outside of any transaction. What differs of a large zone is stored
+a few RRsets at a time, so that other writers get their turn in between (SQLite has one writer at a time):
+
+    no server has the zone    its RRsets are stored, and it is published last
+    the zone is served        it is copied (`store/kept.py`) · from one short transaction on DNS serves the copy · the
+                              RRsets are changed · the transaction that publishes them ends the copy
+
+A run may end at any point. What it stored stays, the copy is served, and the next transfer stores what still differs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
-from redesignate.central.arrival import (
-    Content,
-    Pair,
-    Unacceptable,
-    Unpacked,
-    changes,
-    check_quota,
-    differing,
-    inflate,
-    read,
-)
-from redesignate.central.change import apply
-from redesignate.central.edit import Edit
+from redesignate.central.arrival import Content, Pair, Unacceptable, Unpacked, changes, differing, inflate, read
+from redesignate.central.change import JOURNAL_ENTRY_MAX, apply
+from redesignate.central.edit import Change, Edit, Stored
 from redesignate.central.rules import Rules
+from redesignate.central.takeover import check
 from redesignate.commands.inbound import ReportInbound
-from redesignate.model.inbound import Result
+from redesignate.model.errors import Unavailable
+from redesignate.model.ids import new_id
+from redesignate.model.inbound import Inbound, Result
+from redesignate.model.zone import Action, Zone
+from redesignate.store.kept import START, Kept, Place
 from redesignate.store.unit import Store, Work
 from redesignate.store.zones import Counts
+from redesignate.threads.deadline import ASKING
 
 AHEAD = 500
 """The number of RRsets that one transaction stores before the zone is published."""
+AT_ONCE = 2000
+"""The largest difference of a served zone that is stored in the one transaction that publishes it: the copy that steps
+need costs as much as the zone is large."""
+T = TypeVar("T")
+
+
+class _Ousted(Exception):
+    """The worker does not hold the zone any more: nothing else of its report is stored."""
 
 
 def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
-    """Unpack the zone in a report and parse what is new in it.
+    """Unpack the zone in a report, parse what is new in it, and store a large difference but for its end.
 
-    Cost  two queries; 20 µs for each new record, 3 µs for each known one. For a zone of more than AHEAD RRsets that was
-          never fetched: a transaction of nine statements for each AHEAD
+    Cost  three queries; 20 µs for each new record, 3 µs for each known one. For a large difference a transaction of
+          nine statements for each AHEAD RRsets, and one of four for each 2,000 that the zone has
+    Raises Unavailable where another report of this zone is being stored, or the deadline passes.
     """
     outcome = said.outcome
     if outcome.result is not Result.FETCHED:
@@ -46,34 +59,103 @@ def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
         return Unpacked(worker=said.worker, said=said, why="the zone is deleted")
     try:
         content = read(zone.name, inflate(outcome.content, rules.settings.xfr_max_bytes))
-        _, pairs = store.look(lambda work: list(differing(work.rrsets.walk(outcome.zone_id), content)))
+        pairs = _differing(store, zone, content)
         for _, wanted in pairs:
             if wanted is not None:
                 content.text(wanted[0])
-        if zone.waiting and len(pairs) > AHEAD:
-            store.look(lambda work: check_quota(rules, work, zone, Counts(0, 0), content))
-            _load(store, said, content, pairs)
+        stored = None
+        if len(pairs) > (AHEAD if zone.waiting else AT_ONCE):
+            del pairs
+            stored = _Loader(rules, store, said, content).run()
     except Unacceptable as fault:
         return Unpacked(worker=said.worker, said=said, why=str(fault))
-    return Unpacked(worker=said.worker, said=said, content=content)
+    except _Ousted:
+        return Unpacked(worker=said.worker, said=said, why="the zone is no longer this worker's")
+    return Unpacked(worker=said.worker, said=said, content=content, stored=stored)
 
 
-def _load(store: Store, said: ReportInbound, content: Content, pairs: Sequence[Pair]) -> None:
-    """Store all but the last AHEAD pairs; the transaction that publishes the zone writes what still differs then.
+def _differing(store: Store, zone: Zone, content: Content) -> list[Pair]:
+    _, pairs = store.look(lambda work: list(differing(work.rrsets.walk(zone.id), content)))
+    return pairs
 
-    Only the holder of the zone's lease changes its content, so the pairs stay valid while the lease is held.
-    """
-    for at in range(0, len(pairs) - AHEAD, AHEAD):
-        some = pairs[at : at + AHEAD]
 
-        def store_some(work: Work, some: Sequence[Pair] = some) -> bool:
-            found, row = work.zones.lock(said.outcome.zone_id), work.inbound.get(said.outcome.zone_id)
-            if found is None or row is None or row.lease_owner != said.worker or not found[0].waiting:
-                return False
-            edit = Edit(found[0], work.now, ahead=True)
-            edit.more = changes(edit, content, some)
-            apply(work, None, edit)
-            return True
+class _Loader:
+    """One run that stores a large difference. A later run for the zone ends it."""
 
-        if not store.transact(store_some):
-            return
+    def __init__(self, rules: Rules, store: Store, said: ReportInbound, content: Content) -> None:
+        self._rules = rules
+        self._store = store
+        self._said = said
+        self._content = content
+        self._id = new_id()
+
+    def run(self) -> Stored:
+        """Store all but the last AHEAD RRsets that differ. Raises Unacceptable, and then nothing was stored; _Ousted,
+        Unavailable."""
+
+        def begin(work: Work) -> tuple[Zone, bool]:
+            zone, counts, row = self._held(work)
+            check(self._rules, work, (zone, counts), row, self._content)
+            work.inbound.save(row, replace(row, loader=self._id))
+            return zone, row.kept_rrsets is not None
+
+        zone, kept = self._store.transact(begin, deadline=ASKING.at)
+        if not kept and not zone.waiting:
+            self._keep()
+        # read again: what another run stored until this one began is no difference any more
+        return self._store_pairs(_differing(self._store, zone, self._content), Stored(run=self._id, full=kept))
+
+    def _keep(self) -> None:
+        """Copy the zone, and have the copy served."""
+        zone_id = self._said.outcome.zone_id
+        while self._step(lambda work, *_: Kept(work.conn).drop(zone_id)):
+            pass
+        last: Place | None = START
+        while last is not None:
+            after = last
+            last = self._step(lambda work, *_, after=after: Kept(work.conn).copy(zone_id, after))
+
+        def serve(work: Work, _zone: Zone, counts: Counts, row: Inbound) -> None:
+            work.inbound.save(row, replace(row, kept_rrsets=counts.rrsets, kept_records=counts.records))
+
+        self._step(serve)
+
+    def _store_pairs(self, pairs: Sequence[Pair], stored: Stored) -> Stored:
+        for at in range(0, len(pairs) - AHEAD, AHEAD):
+            some = pairs[at : at + AHEAD]
+
+            def store_some(work: Work, zone: Zone, *_: object, some: Sequence[Pair] = some) -> list[Change]:
+                edit, done = Edit(zone, work.now, ahead=True), list[Change]()
+                edit.more = _noted(changes(edit, self._content, some), done)
+                apply(work, None, edit)
+                return done
+
+            stored.note(self._step(store_some), JOURNAL_ENTRY_MAX)
+        return stored
+
+    def _step(self, do: Callable[[Work, Zone, Counts, Inbound], T]) -> T:
+        """One transaction of this run. Raises _Ousted, Unavailable."""
+
+        def one(work: Work) -> T:
+            zone, counts, row = self._held(work)
+            if row.loader != self._id:
+                raise Unavailable("Another report of this zone is being stored; retry.")
+            return do(work, zone, counts, row)
+
+        return self._store.transact(one, deadline=ASKING.at)
+
+    def _held(self, work: Work) -> tuple[Zone, Counts, Inbound]:
+        """The zone, locked. Raises _Ousted where the worker does not hold it any more."""
+        outcome = self._said.outcome
+        found, row = work.zones.lock(outcome.zone_id), work.inbound.get(outcome.zone_id)
+        if found is None or row is None or row.lease_owner != self._said.worker or row.serial != outcome.since:
+            raise _Ousted
+        if found[0].action is Action.DELETE:
+            raise _Ousted
+        return *found, row
+
+
+def _noted(some: Iterator[Change], done: list[Change]) -> Iterator[Change]:
+    for change in some:
+        done.append(change)
+        yield change

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from redesignate.central.arrival import Content, Unacceptable, changes, check_quota, differing
+from redesignate.central.arrival import Content, Unacceptable, Unpacked, changes, check_quota, differing
 from redesignate.central.change import apply
-from redesignate.central.edit import Edit
+from redesignate.central.edit import Edit, Stored
 from redesignate.central.rules import Rules
 from redesignate.model.inbound import Inbound
 from redesignate.model.serial import following, newer
@@ -16,30 +16,46 @@ from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
 
 
-def replaced(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, content: Content) -> tuple[Zone, int]:
+def check(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, content: Content) -> Zone:
+    """The zone with the primary's SOA. Raises Unacceptable where the content cannot be published. At most one query."""
+    zone, counts = found
+    if row.kept_rrsets is not None and row.kept_records is not None:
+        counts = Counts(row.kept_rrsets, row.kept_records)
+    check_quota(rules, work, zone, counts, content)
+    return replace(_taken(rules, work, zone, content), serial=_serial(zone, content))
+
+
+def replaced(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, heard: Unpacked) -> tuple[Zone, int]:
     """Replace the zone's content by its primary's and queue it; return the zone as it is now, and the primary's serial.
 
     RRsets that stay keep their ids, also where they change. The records count against the project's quota as those of
     any zone, within the operator's `xfr_max_…`. Raises Unacceptable, and then nothing is written.
+
+    heard    with its content, and what of it was stored ahead
     Cost  one query for each thousand RRsets of the zone; six statements and some for each thousand that differ.
     """
-    zone, counts = found
+    zone, content = found[0], heard.content
+    assert content is not None
     pairs = list(differing(work.rrsets.walk(zone.id), content))
     for _, wanted in pairs:
         if wanted is not None:
             content.text(wanted[0])
-    check_quota(rules, work, zone, counts, content)
     start = content.start
     taken = _taken(rules, work, zone, content)
     same = taken == replace(zone, transferred_at=work.now)
-    if not pairs and same and start.serial in (zone.serial, row.serial) and not zone.waiting:
+    kept = row.kept_rrsets is not None
+    if not pairs and same and start.serial in (zone.serial, row.serial) and not zone.waiting and not kept:
         work.zones.advance(zone, taken)
         return taken, start.serial
+    taken = check(rules, work, found, row, content)
     edit = Edit(zone, work.now)
+    if kept:
+        ours = heard.stored is not None and heard.stored.run == row.loader
+        edit.stored = heard.stored if ours else Stored(run=None, full=True)
     if zone.waiting:
         edit.earlier = work.zones.departed(zone.name, zone.pool_id)
     edit.set(
-        serial=_serial(zone, content),
+        serial=taken.serial,
         action=Action.CREATE if zone.confirmed == 0 else Action.UPDATE,
         mname=taken.mname,
         email=taken.email,

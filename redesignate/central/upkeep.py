@@ -9,6 +9,7 @@ from redesignate.commands.hint import Hint, Kind
 from redesignate.commands.upkeep import ForgetQuestions, PurgeZones, RefreshApexes, TrimJournal
 from redesignate.commands.work import Overdue, PeerReturned
 from redesignate.model.clock import SECOND
+from redesignate.store.kept import Kept
 from redesignate.store.questions import Questions
 from redesignate.store.unit import Work
 
@@ -52,6 +53,7 @@ def purge_zones(_rules: Rules, work: Work, command: PurgeZones) -> int:
         work.rrsets.forget(found)
         work.journal.forget(found)
         work.peers.forget(found)
+        Kept(work.conn).forget(found)
         work.zones.forget(found)
     return len(found)
 

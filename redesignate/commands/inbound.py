@@ -52,3 +52,10 @@ class SweepInbound(Command[int], tag="inbound.sweep", frozen=True):
     first_shard: int
     last_shard: int
     limit: int
+
+
+class ForgetCopies(Command[int], tag="inbound.forget_copies", frozen=True):
+    """Delete some rows of one copy of a SECONDARY zone that DNS does not serve any more. Returns 1; 0 if none is left.
+
+    Idempotent.
+    """

@@ -71,6 +71,7 @@ ALL: tuple[type[Command[Any]], ...] = (
     inbound.ReportInbound,
     inbound.NotifiedInbound,
     inbound.SweepInbound,
+    inbound.ForgetCopies,
     upkeep.PurgeZones,
     upkeep.TrimJournal,
     upkeep.RefreshApexes,

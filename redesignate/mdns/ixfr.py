@@ -53,7 +53,7 @@ def _chain(view: View, zone: ServedZone, since: int) -> list[Mark] | None:
                 return None
             found.append(mark)
             octets += mark.octets + _SOAS
-            if octets > SMALL and octets > (most := most or view.octets(zone.id)):
+            if octets > SMALL and octets > (most := most or view.octets(zone)):
                 return None
             if mark.serial_from == since:
                 return found

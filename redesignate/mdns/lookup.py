@@ -123,7 +123,7 @@ class _Search:
         return self._missing(name, lineage)
 
     def _load(self, wanted: Sequence[str]) -> None:
-        for name, ttl, blob in self._view.at_names(self._zone.id, wanted):
+        for name, ttl, blob in self._view.at_names(self._zone, wanted):
             try:
                 rrtype, found = rrset.bodies(blob, self._zone.ttl if ttl is None else None)
             except Malformed as error:
@@ -186,13 +186,13 @@ class _Search:
         zone = self._zone
         known = next(at for at, above in enumerate(lineage) if above in self._nodes)
         key, star = (names.order_key(one, zone.name) for one in (name, "*." + lineage[known]))
-        around, (_, after_star) = self._view.neighbours(zone.id, [key, star])
+        around, (_, after_star) = self._view.neighbours(zone, [key, star])
         at = 0
         while at < known and not (around[0].startswith(key) or around[1].startswith(key)):
             at, key = at + 1, key[: key.rfind(b"\0", 0, -1) + 1]
         if 0 < at < known:
             star = names.order_key("*." + lineage[at], zone.name)
-            ((_, after_star),) = self._view.neighbours(zone.id, [star])
+            ((_, after_star),) = self._view.neighbours(zone, [star])
         return lineage[at], after_star.startswith(star)
 
     def _refer(self, cut: str, node: Node) -> None:

@@ -26,5 +26,5 @@ def before(view: View, zone: ServedZone, name: str) -> str:
 
     It may be glue, which has no NSEC record; then the delegation above it has the one that covers the gap.
     """
-    ((found, _),) = view.neighbours(zone.id, [names.order_key(name, zone.name)])
+    ((found, _),) = view.neighbours(zone, [names.order_key(name, zone.name)])
     return names.from_order_key(found, zone.name)

@@ -86,7 +86,7 @@ def render(view: View, zone: ServedZone, room: int) -> Rendered:
     soa, chunker = rrset.soa(zone), Chunker(room)
     chunker.add(1, soa)
     ttl, ready, add, longest = zone.ttl, rrset.ready, chunker.add, rrset.MAX_RR
-    for batch in view.whole_zone(zone.id):
+    for batch in view.whole_zone(zone):
         for own_ttl, blob in batch:
             if not blob:  # the SOA, which stands in the zone's row, or an RRset without records
                 continue

@@ -85,6 +85,9 @@ class Inbound:
     serial      the primary's serial of the copy; None: none was ever fetched
     expires_at  when the copy expires, unless a primary answers before
     primary     the primary that answered, or was queried, last
+    loader      the run that may store parts of a transfer now; a later one takes its place
+    kept_rrsets kept_records   the counts of the copy that is served while the zone's RRsets are changed in steps; None
+                while the RRsets themselves are served
     """
 
     zone_id: str
@@ -100,6 +103,9 @@ class Inbound:
     error: str | None = None
     lease_owner: str | None = None
     lease_until: int = 0
+    loader: str | None = None
+    kept_rrsets: int | None = None
+    kept_records: int | None = None
 
 
 def endpoint(text: str) -> Endpoint:

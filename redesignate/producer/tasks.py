@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from redesignate.bus.port import Central
-from redesignate.commands.inbound import SweepInbound
+from redesignate.commands.inbound import ForgetCopies, SweepInbound
 from redesignate.commands.services import CheckServices
 from redesignate.commands.upkeep import ForgetQuestions, PurgeZones, RefreshApexes, TrimJournal
 from redesignate.commands.work import Overdue
@@ -130,10 +130,13 @@ def trim_questions(central: Central, mine: range, settings: TaskSettings) -> int
 def refresh_secondaries(central: Central, mine: range, settings: TaskSettings) -> int:
     """Expire copies of SECONDARY zones that no worker could refresh, and hint at due zones that no worker took.
 
-    Workers look for due zones by themselves; this finds those that they missed.
+    Workers look for due zones by themselves; this finds those that they missed. The first member also deletes the
+    copies that were served while large zones were changed.
     """
     if not mine:
         return 0
+    if _first(mine):
+        _until_short(lambda: central.call(ForgetCopies()), 1)
     return central.call(SweepInbound(first_shard=mine.start, last_shard=mine.stop - 1, limit=settings.batch_size))
 
 

@@ -209,7 +209,25 @@ inbound = Table(
     Column("error", _name()),
     Column("lease_owner", _name(128)),
     Column("lease_until", BigInteger, nullable=False),
+    Column("loader", _name(36)),
+    Column("kept_rrsets", Integer),
+    Column("kept_records", Integer),
     Index("ix_inbound_due_at", "due_at"),
+    **_MYSQL,
+)
+
+# What DNS serves of a SECONDARY zone while its rows in `rrsets` are changed in steps, if `inbound.kept_rrsets` is not
+# NULL.
+kept_rrsets = Table(
+    "kept_rrsets",
+    metadata,
+    Column("zone_id", _name(36), primary_key=True),
+    Column("name", _name(), primary_key=True),
+    Column("type", _name(16), primary_key=True),
+    Column("ttl", Integer),
+    Column("wire", _BLOB, nullable=False),
+    Column("order_key", _KEY),
+    Index("ix_kept_rrsets_order", "zone_id", "order_key"),
     **_MYSQL,
 )
 

@@ -7,7 +7,7 @@ not rendered yet pays for every object made for a row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +20,15 @@ from redesignate.model.pool import Pool
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.zone import ZoneType
 from redesignate.store.errors import refuse
-from redesignate.store.schema import rrsets
+from redesignate.store.schema import kept_rrsets, rrsets
 from redesignate.store.unit import Store, Work
 
 _BATCH = 2000
 # In the order of ix_rrsets_revision and so nearly of the table itself: three times as fast as by name, and as settled.
-_WHOLE_ZONE = "SELECT ttl, wire FROM rrsets WHERE zone_id = ? ORDER BY revision, rowid"
+_WHOLE_ZONE = {
+    False: "SELECT ttl, wire FROM rrsets WHERE zone_id = ? ORDER BY revision, rowid",
+    True: "SELECT ttl, wire FROM kept_rrsets WHERE zone_id = ? ORDER BY name, type",
+}
 
 Blobs = Iterable[tuple[int | None, bytes]]
 """RRsets of a zone: own TTL (None: the zone's) and wire blob (see `wire/rrset.py` for its form)."""
@@ -38,6 +41,7 @@ class ServedZone:
     The fields are the columns that are asked for, in this order.
 
     loaded   False: a SECONDARY zone that was never fetched, or has expired; it must not be answered (SERVFAIL)
+    kept     its content is the copy in `kept_rrsets`, because its RRsets are being changed in steps
     """
 
     id: str
@@ -53,6 +57,7 @@ class ServedZone:
     expire: int
     minimum: int
     loaded: bool = True
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +89,25 @@ class Reach:
     resource_id: str
 
 
-_ASKED = [name if name != "loaded" else "type" for name in ServedZone.__dataclass_fields__]
+_OF_INBOUND = ("loaded", "kept")
+_ASKED = [name for name in ServedZone.__dataclass_fields__ if name not in _OF_INBOUND] + ["type"]
 _ZONE = "SELECT " + ", ".join(_ASKED) + " FROM zones WHERE "
-_LOADED = "SELECT 1 FROM inbound WHERE zone_id = ? AND loaded"
+_LOADED = "SELECT kept_rrsets IS NOT NULL FROM inbound WHERE zone_id = ? AND loaded"
 _SERVED = " AND deleted = '' AND action <> 'DELETE'"
 _BY_LENGTH = " ORDER BY LENGTH(name) DESC LIMIT 1"
 _REACH = {Scope.POOL: " AND pool_id = ?", Scope.ZONE: " AND id = ?"}
 _POOL_VERSIONS = "SELECT id, version FROM pools"
 _SECONDARIES = "SELECT id, primaries FROM zones WHERE name = ? AND type = 'SECONDARY' AND deleted = ''"
-_AT_NAMES = "SELECT name, ttl, wire FROM rrsets WHERE zone_id = ? AND name IN "
+_AT_NAMES = "SELECT name, ttl, wire FROM {rows} WHERE zone_id = ? AND name IN "
 # PostgreSQL and MariaDB would read a whole zone for a list of names where their statistics say that it is small: one
 # name each, and MariaDB is given the index too.
-_AT_NAME = "SELECT name, ttl, wire FROM rrsets{by} WHERE zone_id = ? AND name = ?"
-_NEXT_TO = "(SELECT order_key FROM rrsets{by} WHERE zone_id = ? AND order_key {side} LIMIT 1)"
+_AT_NAME = "SELECT name, ttl, wire FROM {rows} WHERE zone_id = ? AND name = ?"
+_NEXT_TO = "(SELECT order_key FROM {rows} WHERE zone_id = ? AND order_key {side} LIMIT 1)"
 _BEFORE, _AFTER = "< ? ORDER BY order_key DESC", "> ? ORDER BY order_key"
-_BY_NAME, _BY_ORDER = " FORCE INDEX (uq_rrsets_name_type)", " FORCE INDEX (ix_rrsets_order)"
-_OCTETS = "SELECT COALESCE(SUM(LENGTH(wire)), 0) FROM rrsets WHERE zone_id = ?"
+_TABLE = {False: rrsets, True: kept_rrsets}
+_BY_NAME = {False: "rrsets FORCE INDEX (uq_rrsets_name_type)", True: "kept_rrsets FORCE INDEX (PRIMARY)"}
+_BY_ORDER = {False: "rrsets FORCE INDEX (ix_rrsets_order)", True: "kept_rrsets FORCE INDEX (ix_kept_rrsets_order)"}
+_OCTETS = "SELECT COALESCE(SUM(LENGTH(wire)), 0) FROM {rows} WHERE zone_id = ?"
 # FULL is a keyword of PostgreSQL, and quoting it would make it a text in MySQL: the table before it works in both.
 _MARKS = (
     "SELECT revision, serial_from, serial_to, journal.full, LENGTH(removed) + LENGTH(added) FROM journal"
@@ -157,54 +165,57 @@ class Snapshot:
         rows = self._run(_SECONDARIES, (name,))
         return [(ident, msgspec.json.decode(primaries, type=tuple[str, ...])) for ident, primaries in rows]
 
-    def at_names(self, zone_id: str, names: Sequence[str]) -> list[tuple[str, int | None, bytes]]:
+    def at_names(self, zone: ServedZone, names: Sequence[str]) -> list[tuple[str, int | None, bytes]]:
         """Name, TTL and blob of every RRset at these names that holds records. At most one query."""
         if not names:
             return []
         if self._driver is not None:
-            rows = self._run(_AT_NAMES + f"({', '.join('?' * len(names))})", (zone_id, *names))
+            some = _AT_NAMES.format(rows=_TABLE[zone.kept].name) + f"({', '.join('?' * len(names))})"
+            rows = self._run(some, (zone.id, *names))
         else:
-            each = tuple(value for name in names for value in (zone_id, name))
-            rows = self._run(" UNION ALL ".join([_AT_NAME.format(by=self._hint(_BY_NAME))] * len(names)), each)
+            each = tuple(value for name in names for value in (zone.id, name))
+            one = _AT_NAME.format(rows=self._hinted(zone, _BY_NAME))
+            rows = self._run(" UNION ALL ".join([one] * len(names)), each)
         return [(name, ttl, bytes(wire)) for name, ttl, wire in rows if wire]
 
-    def neighbours(self, zone_id: str, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    def neighbours(self, zone: ServedZone, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """For each order key (`model.names.order_key`) the last of the zone's names before it and the first after it,
         in canonical order; empty if there is none. Names without records do not count.
 
         Cost  one query: two probes of an index for each key, however large the zone.
         """
-        by = self._hint(_BY_ORDER)
-        probes = [_NEXT_TO.format(by=by, side=side) for _ in keys for side in (_BEFORE, _AFTER)]
-        values = [value for key in keys for value in (zone_id, key) * 2]
+        rows = self._hinted(zone, _BY_ORDER)
+        probes = [_NEXT_TO.format(rows=rows, side=side) for _ in keys for side in (_BEFORE, _AFTER)]
+        values = [value for key in keys for value in (zone.id, key) * 2]
         (row,) = self._run("SELECT " + ", ".join(probes), tuple(values))
         found = [bytes(key or b"") for key in row]
         return list(zip(found[::2], found[1::2], strict=True))
 
-    def whole_zone(self, zone_id: str) -> Iterator[Blobs]:
+    def whole_zone(self, zone: ServedZone) -> Iterator[Blobs]:
         """All RRsets of a zone in batches, in a fixed order; those without records have an empty blob. One query."""
         if self._driver is not None:
-            yield from self._from_driver(zone_id)
+            yield from self._from_driver(zone)
             return
+        table = _TABLE[zone.kept]
         query = (
-            select(rrsets.c.ttl, rrsets.c.wire)
-            .where(rrsets.c.zone_id == zone_id)
-            .order_by(rrsets.c.name, rrsets.c.type)
+            select(table.c.ttl, table.c.wire)
+            .where(table.c.zone_id == zone.id)
+            .order_by(table.c.name, table.c.type)
             .execution_options(stream_results=True, max_row_buffer=_BATCH)
         )
         with _translating(), self._conn.execute(query) as result:
             for batch in result.partitions(_BATCH):
                 yield [(ttl, bytes(wire)) for ttl, wire in batch]
 
-    def _from_driver(self, zone_id: str) -> Iterator[Blobs]:
+    def _from_driver(self, zone: ServedZone) -> Iterator[Blobs]:
         """sqlite3's own rows: half the time of SQLAlchemy's."""
-        with closing(self._driver.execute(_WHOLE_ZONE, (zone_id,))) as cursor:
+        with closing(self._driver.execute(_WHOLE_ZONE[zone.kept], (zone.id,))) as cursor:
             while batch := cursor.fetchmany(_BATCH):
                 yield batch
 
-    def octets(self, zone_id: str) -> int:
+    def octets(self, zone: ServedZone) -> int:
         """The total length of the zone's blobs. One query that reads them all."""
-        return int(self._run(_OCTETS, (zone_id,))[0][0])
+        return int(self._run(_OCTETS.format(rows=_TABLE[zone.kept].name), (zone.id,))[0][0])
 
     def marks(self, zone_id: str, *, before: int, limit: int) -> list[Mark]:
         """The spans and sizes of up to `limit` revisions below `before`, newest first. One query, no blob is read."""
@@ -214,9 +225,10 @@ class Snapshot:
         """The journal's blobs of revisions `first` to `last`, oldest first. One query."""
         return [Change(*map(bytes, row)) for row in self._run(_CHANGES, (zone_id, first, last))]
 
-    def _hint(self, index: str) -> str:
-        """The hint, on databases that support it."""
-        return index if self._conn.dialect.name in {"mysql", "mariadb"} else ""
+    def _hinted(self, zone: ServedZone, index: Mapping[bool, str]) -> str:
+        """The table of the zone's RRsets, with the index to use on databases that take such a hint."""
+        hinted = self._conn.dialect.name in {"mysql", "mariadb"}
+        return index[zone.kept] if hinted else _TABLE[zone.kept].name
 
     def _run(self, statement: str, values: tuple[object, ...]) -> Sequence[Any]:
         if (
@@ -232,8 +244,8 @@ class Snapshot:
         if not rows:
             return None
         *found, kind = rows[0]
-        loaded = kind != ZoneType.SECONDARY.value or bool(self._run(_LOADED, (found[0],)))
-        return ServedZone(*[*found, loaded])
+        loaded = [(False,)] if kind != ZoneType.SECONDARY.value else self._run(_LOADED, (found[0],))
+        return ServedZone(*[*found, bool(loaded), bool(loaded and loaded[0][0])])
 
 
 @contextmanager

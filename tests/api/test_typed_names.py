@@ -133,6 +133,6 @@ def test_the_name_that_was_typed_is_not_seen_in_dns(system: System, recordset: d
         served = snapshot.zone(recordset["zone_id"])
         assert served is not None
         assert served.name == "example.org."
-        assert [name for name, _, _ in snapshot.at_names(served.id, ["www.example.org.", WWW])] == ["www.example.org."]
+        assert [name for name, _, _ in snapshot.at_names(served, ["www.example.org.", WWW])] == ["www.example.org."]
     tasks = system.central.call(BeginWork(worker="w", zone_ids=(recordset["zone_id"],)))
     assert [task.name for task in tasks] == ["example.org."]

@@ -21,7 +21,7 @@ from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.journal import Entry
 from redesignate.store.schema import metadata, rrsets, zones
-from redesignate.store.serving import Serving
+from redesignate.store.serving import ServedZone, Serving, Snapshot
 from redesignate.store.unit import Store, Work
 from redesignate.wire import rrset
 
@@ -58,6 +58,13 @@ def blob(zone: Zone, name: str, rrtype: str, ttl: int | None, texts: Iterable[st
     """An RRset's wire form, by way of dnspython's parser."""
     rdatas = [dns.rdata.from_text("IN", rrtype, text, relativize=False).to_wire() for text in texts]
     return rrset.pack(zone.name, name, rrtype, ttl, [rdata for rdata in rdatas if rdata is not None])
+
+
+def served(view: Snapshot, zone: Zone) -> ServedZone:
+    """The zone as a view shows it; it is there."""
+    found = view.zone(zone.id)
+    assert found is not None
+    return found
 
 
 @functools.cache

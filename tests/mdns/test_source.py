@@ -17,7 +17,7 @@ from redesignate.store.schema import metadata
 from redesignate.store.serving import Blobs, Mark, Reach, Snapshot
 from redesignate.store.unit import Work
 from redesignate.wire import rrset
-from tests.mdns.nursery import POOL, Nursery, Planted
+from tests.mdns.nursery import POOL, Nursery, Planted, served
 from tests.mdns.test_lookup import RECORDS
 from tests.support.postgres import Postgres
 
@@ -76,9 +76,10 @@ def test_rrsets_are_found_by_name(garden: Nursery, planted: Planted) -> None:
     with garden.source.read() as view:
         names = ["www.example.org.", ZONE, "empty.example.org.", "nothing.example.org.", "timed.example.org."]
         found = sorted(
-            (name, ttl, rrset.bodies(blob, None)[0]) for name, ttl, blob in view.at_names(planted.zone.id, names)
+            (name, ttl, rrset.bodies(blob, None)[0])
+            for name, ttl, blob in view.at_names(served(view, planted.zone), names)
         )
-        assert view.at_names(planted.zone.id, []) == []
+        assert view.at_names(served(view, planted.zone), []) == []
     assert found == [
         (ZONE, None, 2),
         ("timed.example.org.", 5, 1),
@@ -97,7 +98,7 @@ def test_the_names_around_a_missing_one_are_found_in_canonical_order(garden: Nur
                 "a.z.": ("*.z.", "\\200.z."), "\\001.z.": ("\\000.z.", "*.z."), "zz.": ("\\200.z.", "")}  # fmt: skip
     keys = [order_key(name + "sub.example.org.", "sub.example.org.") for name in expected]
     with garden.source.read() as view:
-        found = view.neighbours(below.zone.id, keys)
+        found = view.neighbours(served(view, below.zone), keys)
     text = [
         tuple(from_order_key(key, "sub.example.org.").removesuffix("sub.example.org.") for key in pair)
         for pair in found
@@ -111,27 +112,30 @@ def joined(batches: Iterator[Blobs]) -> list[tuple[int | None, bytes]]:
 
 def test_the_whole_zone_is_read_in_a_settled_order(garden: Nursery, planted: Planted) -> None:
     with garden.source.read() as view:
-        once, again = list(view.whole_zone(planted.zone.id)), list(view.whole_zone(planted.zone.id))
+        once, again = (
+            list(view.whole_zone(served(view, planted.zone))),
+            list(view.whole_zone(served(view, planted.zone))),
+        )
         assert [list(batch) for batch in once] == [list(batch) for batch in again]
         found = joined(iter(once))
         assert len(found) == len(planted.content) + 1
-        assert view.octets(planted.zone.id) == sum(len(blob) for _, blob in found)
+        assert view.octets(served(view, planted.zone)) == sum(len(blob) for _, blob in found)
 
 
 def test_a_view_does_not_move_while_the_zone_does(garden: Nursery, planted: Planted) -> None:
     with garden.source.read() as view:
         before = view.zone(planted.zone.id)
-        blobs = joined(view.whole_zone(planted.zone.id))
+        blobs = joined(view.whole_zone(served(view, planted.zone)))
         garden.edit(planted, {("new.example.org.", "A"): (None, ("192.0.2.1",)), ("www.example.org.", "A"): None})
         assert view.zone(planted.zone.id) == before
-        assert joined(view.whole_zone(planted.zone.id)) == blobs
+        assert joined(view.whole_zone(served(view, planted.zone))) == blobs
         assert view.marks(planted.zone.id, before=99, limit=9)[0].revision == 1
-        assert view.at_names(planted.zone.id, ["new.example.org."]) == []
+        assert view.at_names(served(view, planted.zone), ["new.example.org."]) == []
     with garden.source.read() as view:
         now = view.zone(planted.zone.id)
         assert now is not None
         assert now.revision == 2
-        assert len(joined(view.whole_zone(planted.zone.id))) == len(blobs)
+        assert len(joined(view.whole_zone(served(view, planted.zone)))) == len(blobs)
 
 
 def test_the_journal_is_read_backwards_by_weight_and_forwards_by_content(garden: Nursery, planted: Planted) -> None:
@@ -177,11 +181,11 @@ def test_a_connection_that_breaks_is_the_database_away_and_the_next_view_is_whol
     uses: list[Callable[[Snapshot], object]] = [
         lambda view: view.zone(planted.zone.id),
         lambda view: view.key("k"),
-        lambda view: list(view.whole_zone(planted.zone.id)),
+        lambda view: list(view.whole_zone(served(view, planted.zone))),
     ]
     for use in uses:
         with garden.source.read() as view:
-            view.octets(planted.zone.id)
+            view.octets(served(view, planted.zone))
             garden.store.transact(break_all)
             with pytest.raises(Unavailable):
                 use(view)

@@ -54,11 +54,12 @@ def test_neighbours_and_names_are_probes_of_an_index(large: tuple[str, Zone]) ->
     url, ours = large
     store = Store(url)
     with store.read() as work:
-        view = Explaining(work)
+        served, view = Snapshot(work).zone(ours.id), Explaining(work)
+        assert served is not None
         key = order_key(f"h1x.{ours.name}", ours.name)
-        assert view.neighbours(ours.id, [key, b""]) == [(b"h19999\0", b"h2\0"), (b"", b"h0\0")]
+        assert view.neighbours(served, [key, b""]) == [(b"h19999\0", b"h2\0"), (b"", b"h0\0")]
         probes, view.plans = view.plans, []
-        assert len(view.at_names(ours.id, [f"h{n}.{ours.name}" for n in range(12)])) == 12
+        assert len(view.at_names(served, [f"h{n}.{ours.name}" for n in range(12)])) == 12
         named = view.plans
     kind = store.engine.dialect.name
     store.close()
