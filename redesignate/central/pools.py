@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from redesignate.central import catalogs
+from redesignate.central import catalogs, poolchanges
 from redesignate.central.rules import Answers, Rules, fields
 from redesignate.commands.pools import ApplyPool, DeletePool, GetPool, ListPools
 from redesignate.model.errors import (
@@ -20,6 +20,7 @@ from redesignate.model.ids import new_id
 from redesignate.model.paging import Page
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, PoolSpec, Target, TargetSpec, peers
 from redesignate.model.work import Role
+from redesignate.store.poolchanges import PoolChanges
 from redesignate.store.unit import Work
 
 ADDRESSING = ("host", "port", "rndc_host", "rndc_port", "view", "api_endpoint")
@@ -47,8 +48,9 @@ def get_pool(rules: Rules, work: Work, command: GetPool) -> Pool:
 def apply_pool(rules: Rules, work: Work, command: ApplyPool) -> Pool:
     """Make the stored pool, found by id or else by name, as the spec says; create it where none exists. Idempotent.
 
-    Peers that stay keep their ids and states. Where peers changed, every zone of the pool is queued; where NS records
-    changed, every zone's apex is out of date and `refresh_apexes` updates it step by step.
+    Peers that stay keep their ids and states. Where peers changed, every zone of the pool is queued, batch by batch
+    (`poolchanges`); where NS records changed, every zone's apex is out of date and `refresh_apexes` updates it step by
+    step.
     Raises Forbidden, InvalidObject, LastServerKept, DuplicatePool.
     """
     caller, spec = command.caller, command.spec
@@ -73,9 +75,8 @@ def apply_pool(rules: Rules, work: Work, command: ApplyPool) -> Pool:
     after = replace(after, version=stored.version + 1, updated_at=work.now)
     work.pools.change(after, apex=set(after.ns_records) != set(stored.ns_records))
     catalogs.keep(work, after)
-    _forget_peers(work, stored, after)
     if (after.targets, after.nameservers, after.catalog) != (stored.targets, stored.nameservers, stored.catalog):
-        work.outbox.enqueue_pool(after.id, work.now)
+        poolchanges.begin(work, after, _forgotten(stored, after), command.limit)
     return after
 
 
@@ -171,16 +172,14 @@ def _target(given: TargetSpec, kept: dict[tuple[object, ...], list[str]]) -> Tar
     )
 
 
-def _forget_peers(work: Work, before: Pool, after: Pool) -> None:
-    """Delete the states of removed peers, and of targets on which every zone must be configured again: those whose
-    primaries changed, or that had the zones from a catalog that is removed."""
+def _forgotten(before: Pool, after: Pool) -> set[str]:
+    """The peers whose states do not hold any more: removed ones, and targets on which every zone must be configured
+    again, since their primaries changed or they had the zones from a catalog that is removed."""
     left = {peer.id for peer in peers(before)}
     left -= {peer.id for peer in peers(after)}
     kept = {target.id: target for target in before.targets}
     uncatalogued = before.catalog is not None and after.catalog is None
-    left |= {t.id for t in after.targets if uncatalogued or (t.id in kept and kept[t.id] != t)}
-    if left:
-        work.peers.forget_peers(left)
+    return left | {t.id for t in after.targets if uncatalogued or (t.id in kept and kept[t.id] != t)}
 
 
 def delete_pool(rules: Rules, work: Work, command: DeletePool) -> None:
@@ -194,6 +193,7 @@ def delete_pool(rules: Rules, work: Work, command: DeletePool) -> None:
         raise InvalidOperation("pool must not contain zones")
     catalogs.keep(work, replace(pool, catalog=None))
     work.peers.forget_peers({peer.id for peer in peers(pool)})
+    PoolChanges(work.conn).forget(pool_id)
     work.pools.remove(pool_id)
 
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from redesignate.commands.base import CallerCommand
+import msgspec
+
+from redesignate.commands.base import CallerCommand, Command
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.pool import Pool, PoolSpec
 
@@ -17,10 +19,29 @@ class GetPool(CallerCommand[Pool], tag="pool.get", frozen=True):
 
 
 class ApplyPool(CallerCommand[Pool], tag="pool.apply", frozen=True):
-    """Create the pool, or make the stored one (found by id, or else by name) as the spec says. Idempotent."""
+    """Create the pool, or make the stored one (found by id, or else by name) as the spec says. Idempotent.
+
+    Where its servers change, the first `limit` zones are queued with it; `QueuePoolZones` queues the others.
+    """
 
     spec: PoolSpec
+    limit: int = 1000
 
 
 class DeletePool(CallerCommand[None], tag="pool.delete", frozen=True):
     pool_id: str
+
+
+class QueuedZones(msgspec.Struct, frozen=True, kw_only=True):
+    """How far changes of pools' servers have come. `queued`: zones of this batch; `left`: of all that follow, about;
+    `more`: whether a further batch is needed."""
+
+    queued: int
+    left: int
+    more: bool
+
+
+class QueuePoolZones(Command[QueuedZones], tag="pool.queue", frozen=True):
+    """Queue the next zones of a pool whose servers have changed; at most `limit` zones, of any pool, are looked at."""
+
+    limit: int = 1000

@@ -43,6 +43,7 @@ ALL: tuple[type[Command[Any]], ...] = (
     pools.GetPool,
     pools.ApplyPool,
     pools.DeletePool,
+    pools.QueuePoolZones,
     tsigkeys.ListTSIGKeys,
     tsigkeys.CreateTSIGKey,
     tsigkeys.DeleteTSIGKey,

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from redesignate.backends import registry
-from redesignate.commands.pools import ApplyPool, DeletePool
+from redesignate.commands.pools import ApplyPool, DeletePool, QueuedZones, QueuePoolZones
 from redesignate.commands.upkeep import RefreshApexes
 from redesignate.manage import poolfile
 from redesignate.manage.job import Job
@@ -42,8 +42,10 @@ class Step:
 def update(job: Job) -> int:
     """Change the stored pools to match the file; with `--dry-run`, print what that would change.
 
-    Idempotent: a pool that matches the file is left unchanged. Raises Misconfigured and central's Problems.
-    Cost   one transaction a pool that changes; one for each hundred zones whose apex changes with it.
+    Idempotent: a pool that matches the file is left unchanged, and what an interrupted update left over is done.
+    Raises Misconfigured and central's Problems.
+    Cost   one transaction a pool that changes; one for each thousand zones where its servers changed, and one for each
+           hundred zones whose apex changes with it
     """
     file = _default_file(job.args.file)
     specs = poolfile.read(file)
@@ -60,6 +62,7 @@ def update(job: Job) -> int:
     job.screen.line("Updating Pools Configuration")
     job.screen.line("*" * 28)
     _apply(job, file, steps)
+    _queue_zones(job)
     for pool in doomed:
         _remove(job, pool)
     _refresh_apexes(job)
@@ -163,6 +166,31 @@ def _remove(job: Job, pool: Pool) -> None:
         text = f"pool {pool.name}: {problem.message or problem.kind}; move or delete its zones first"
         raise type(problem)(text, errors=problem.errors) from problem
     job.screen.line(f"Delete Pool: {pool.name}")
+
+
+def _queue_zones(job: Job) -> None:
+    """Queue the zones of pools whose servers changed. The producer goes on where this is interrupted."""
+    at = _queue_batch(job, None)
+    if not at.more and not at.queued:
+        return
+    with Progress("zones queued", at.queued + at.left, stream=job.err, clock=job.seconds) as progress:
+        progress(at.queued)
+        while at.more:
+            at = _queue_batch(job, at.left)
+            progress(at.queued)
+    job.screen.line(f"Queued {progress.count} further zones for their new servers")
+
+
+def _queue_batch(job: Job, left: int | None) -> QueuedZones:
+    try:
+        return job.central.call(QueuePoolZones())
+    except Problem as problem:
+        some = "some" if left is None else f"about {left}"
+        text = (
+            f"the pools are changed, but {some} zones are not queued for their new servers yet: the producer will do "
+            f"that, or repeat the command; {problem.message or problem.kind}"
+        )
+        raise type(problem)(text, errors=problem.errors) from problem
 
 
 def _refresh_apexes(job: Job) -> None:

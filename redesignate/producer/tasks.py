@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from redesignate.bus.port import Central
 from redesignate.commands.inbound import ForgetCopies, SweepInbound
+from redesignate.commands.pools import QueuePoolZones
 from redesignate.commands.services import CheckServices
 from redesignate.commands.upkeep import ForgetQuestions, PurgeZones, RefreshApexes, TrimJournal
 from redesignate.commands.work import Overdue
@@ -119,6 +120,20 @@ def refresh_apexes(central: Central, mine: range, settings: TaskSettings) -> int
     return _until_short(lambda: central.call(RefreshApexes(limit=settings.batch_size)), settings.batch_size)
 
 
+def queue_pool_zones(central: Central, mine: range, settings: TaskSettings) -> int:
+    """Queue the zones of pools whose servers have changed, where `pool update` was interrupted. Only the first member
+    does this."""
+    if not _first(mine):
+        return 0
+    done = 0
+    for _ in range(MOST_ROUNDS):
+        batch = central.call(QueuePoolZones(limit=settings.batch_size))
+        done += batch.queued
+        if not batch.more:
+            break
+    return done
+
+
 def trim_questions(central: Central, mine: range, settings: TaskSettings) -> int:
     """Delete the records of questions carried out time_threshold ago, in batches. Only the first member does this."""
     if not _first(mine):
@@ -170,6 +185,10 @@ TASKS: Mapping[str, Entry] = {
     "zone_purge": Entry(lambda: purge_zones, frozenset({"zone_purge"})),
     "journal_trim": Entry(lambda: trim_journal, frozenset({"journal_trim", "zone_purge"})),
     "apex_refresh": Entry(lambda: refresh_apexes, frozenset({"apex_refresh", "increment_serial"})),
+    "pool_queue": Entry(
+        lambda: queue_pool_zones,
+        frozenset({"pool_queue", "overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"}),
+    ),
     "questions_trim": Entry(lambda: trim_questions, frozenset({"questions_trim", "zone_purge"})),
     "periodic_secondary_refresh": Entry(lambda: refresh_secondaries, frozenset({"periodic_secondary_refresh"})),
     "periodic_check_service_status": Entry(lambda: check_services, frozenset({"periodic_check_service_status"})),

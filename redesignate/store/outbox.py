@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    Delete,
     Insert,
     Row,
     Select,
@@ -178,21 +179,26 @@ class Outbox(Module):
         except IntegrityError as error:
             raise Stale from error
 
-    def enqueue_pool(self, pool_id: str, now: int) -> None:
-        """Queue every zone of a pool again (its peers changed). Two statements.
+    def enqueue_pool(self, pool_id: str, now: int, after: str = "", last: str | None = None) -> None:
+        """Queue a pool's zones with ids beyond `after`, up to `last` (None: all), since its peers changed.
+
+        Cost   two statements, of the size of that range.
 
         A worker that holds a row loses it, since it uses the pool's earlier state; no other may begin until its
         lease ends. The generation rises, so that a report that is being handled at this moment cannot finish the row.
         A zone that is queued meanwhile is not an obstacle: its row is taken over unchanged.
         """
         again = {"next_try": now, "generation": outbox.c.generation + 1, "lease_owner": None}
-        self._conn.execute(outbox.update().where(outbox.c.pool_id == pool_id).values(again))
+        of_rows, of_zones = [outbox.c.zone_id > after], [zones.c.id > after]
+        if last is not None:
+            of_rows, of_zones = [*of_rows, outbox.c.zone_id <= last], [*of_zones, zones.c.id <= last]
+        self._conn.execute(outbox.update().where(outbox.c.pool_id == pool_id, *of_rows).values(again))
         columns = ["zone_id", "pool_id", "shard", "revision", "queued_at", "generation", "next_try", "attempts",
                    "lease_until", "waiting"]  # fmt: skip
         living = select(
             zones.c.id, zones.c.pool_id, zones.c.shard, zones.c.revision,
             literal(now), literal(now), literal(now), literal(0), literal(NEVER), false(),
-        ).where(zones.c.pool_id == pool_id, zones.c.deleted == LIVE, ~_WAITING)  # fmt: skip
+        ).where(zones.c.pool_id == pool_id, zones.c.deleted == LIVE, ~_WAITING, *of_zones)  # fmt: skip
         self._conn.execute(_upsert(self._conn.dialect.name, columns, living, again))
 
     def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> dict[str, Row[Any]]:
@@ -212,11 +218,9 @@ class Outbox(Module):
     def finish(self, done: Sequence[tuple[str, int, int]]) -> None:
         """Remove the rows (zone, revision, generation) of zones whose every peer agrees. One statement.
 
-        A row for something newer, or queued again since it was read, stays.
+        Raises Stale if one was queued again since it was read: what was believed of its peers may not hold any more.
         """
-        if done:
-            given = [{"z": zone_id, "r": revision, "g": generation} for zone_id, revision, generation in done]
-            run(self._conn, _FINISH, given)
+        self._write(_FINISH, [{"z": zone_id, "r": revision, "g": generation} for zone_id, revision, generation in done])
 
     def keep(self, rows: Sequence[Later], now: int, until: int) -> None:
         """Renew leases of rows, for the time from `now` to `until`. One statement. Raises Stale as `let_go`."""
@@ -226,7 +230,7 @@ class Outbox(Module):
         """Release rows. One statement. Raises Stale if another worker, or a new generation, has intervened."""
         self._write(_LET_GO, [row.bound() for row in rows])
 
-    def _write(self, statement: Update, given: list[dict[str, Any]]) -> None:
+    def _write(self, statement: Update | Delete, given: list[dict[str, Any]]) -> None:
         if given and run(self._conn, statement, given).rowcount != len(given):
             raise Stale
 

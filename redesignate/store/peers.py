@@ -57,9 +57,13 @@ class Peers(Module):
         """Remove the states of zones that are purged or leave their pool."""
         self._conn.execute(peer_states.delete().where(peer_states.c.zone_id.in_(list(zone_ids))))
 
-    def forget_peers(self, peer_ids: Collection[str]) -> None:
-        """Remove the states of peers that left their pool."""
-        self._conn.execute(peer_states.delete().where(peer_states.c.peer_id.in_(list(peer_ids))))
+    def forget_peers(self, peer_ids: Collection[str], after: str = "", last: str | None = None) -> None:
+        """Remove the states of peers that left their pool, for zones with ids beyond `after`, up to `last` (None:
+        all)."""
+        chosen = [peer_states.c.peer_id.in_(list(peer_ids)), peer_states.c.zone_id > after]
+        if last is not None:
+            chosen.append(peer_states.c.zone_id <= last)
+        self._conn.execute(peer_states.delete().where(*chosen))
 
 
 def _values(state: PeerState) -> dict[str, Any]:

@@ -266,6 +266,20 @@ pools = Table(
     **_MYSQL,
 )
 
+# A pool whose servers have changed, until every zone of it is queued: those with ids up to `up_to` are. `peers`: a JSON
+# list of the peers whose states are forgotten with that. `zones`, `queued`: how many, to show the progress.
+pool_changes = Table(
+    "pool_changes",
+    metadata,
+    Column("pool_id", _name(36), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("up_to", _name(36), nullable=False),
+    Column("peers", _LONG, nullable=False),
+    Column("zones", Integer, nullable=False),
+    Column("queued", Integer, nullable=False),
+    **_MYSQL,
+)
+
 quotas = Table(
     "quotas",
     metadata,

@@ -12,6 +12,7 @@ import pytest
 from redesignate.bus.inproc import InprocCentral
 from redesignate.commands.base import Command
 from redesignate.commands.inbound import SweepInbound
+from redesignate.commands.pools import QueuedZones, QueuePoolZones
 from redesignate.commands.services import CheckServices
 from redesignate.commands.upkeep import PurgeZones, RefreshApexes, TrimJournal
 from redesignate.commands.work import Overdue
@@ -97,6 +98,14 @@ def test_apexes_are_brought_up_to_date_until_none_is_behind() -> None:
     assert asked.questions == [RefreshApexes(limit=100)] * 2
 
 
+def test_the_zones_of_a_changed_pool_are_queued_until_none_is_left() -> None:
+    asked = Asked(
+        *[QueuedZones(queued=count, left=9, more=more) for count, more in ((100, True), (0, True), (7, False))]
+    )
+    assert tasks.queue_pool_zones(asked.central, ALL, SETTINGS) == 107
+    assert asked.questions == [QueuePoolZones(limit=100)] * 3
+
+
 def test_silent_services_are_called_down_and_old_ones_forgotten() -> None:
     asked = Asked(2, 1)
     assert tasks.check_services(asked.central, ALL, SETTINGS) == 2
@@ -104,7 +113,9 @@ def test_silent_services_are_called_down_and_old_ones_forgotten() -> None:
     assert asked.questions == [CheckServices(silent_s=3600), CheckServices(forget_s=0)]
 
 
-@pytest.mark.parametrize("task", [tasks.check_services, tasks.forget_services, tasks.refresh_apexes])
+@pytest.mark.parametrize(
+    "task", [tasks.check_services, tasks.forget_services, tasks.refresh_apexes, tasks.queue_pool_zones]
+)
 def test_what_is_not_sharded_is_the_first_members(task: tasks.Task) -> None:
     asked = Asked()
     assert task(asked.central, SECOND_HALF, SETTINGS) == 0
@@ -118,6 +129,7 @@ def test_what_is_not_sharded_is_the_first_members(task: tasks.Task) -> None:
         tasks.purge_zones,
         tasks.trim_journal,
         tasks.check_services,
+        tasks.queue_pool_zones,
         tasks.refresh_apexes,
         tasks.refresh_secondaries,
     ],

@@ -130,7 +130,8 @@ def test_a_report_that_a_change_of_the_pool_overtook_writes_nothing(store: Store
     def late(work: Work) -> None:
         with pytest.raises(Stale):
             work.outbox.let_go([Later(before, work.now, 1)])
-        work.outbox.finish([(before.zone_id, before.revision, before.generation)])
+        with pytest.raises(Stale):
+            work.outbox.finish([(before.zone_id, before.revision, before.generation)])
 
     store.transact(late)
     assert current(store, before.zone_id).generation == before.generation + 1

@@ -130,9 +130,10 @@ def test_outbox(store: Store) -> None:
     with store.read() as work:
         row = work.outbox.rows([of.id])[of.id]
     assert (row.revision, row.generation, row.next_try, row.lease_until) == (5, 100, 100, NEVER)
-    store.transact(lambda work: work.outbox.finish([(of.id, 4, 100), (of.id, 5, 99)]))
-    with store.read() as work:
-        assert work.outbox.rows([of.id])
+    with pytest.raises(Stale), store.read() as work:
+        work.outbox.finish([(of.id, 4, 100)])
+    with pytest.raises(Stale), store.read() as work:
+        work.outbox.finish([(of.id, 5, 99)])
     store.transact(lambda work: work.outbox.finish([(of.id, 5, 100)]))
     with store.read() as work:
         assert not work.outbox.rows([of.id])
@@ -143,7 +144,8 @@ def test_a_row_queued_anew_for_its_pool_is_not_finished_by_who_read_it_before(st
     store.transact(lambda work: work.outbox.enqueue([of], 100))
     leased = store.transact(lambda work: work.outbox.lease("w", [of.id], 100, 900))[of.id]
     store.transact(lambda work: work.outbox.enqueue_pool(of.pool_id, 200))
-    store.transact(lambda work: work.outbox.finish([(of.id, 5, 100)]))
+    with pytest.raises(Stale), store.read() as work:
+        work.outbox.finish([(of.id, 5, 100)])
     with store.read() as work:
         row = work.outbox.rows([of.id])[of.id]
     assert (row.next_try, row.lease_owner, row.lease_until) == (200, None, leased.lease_until)

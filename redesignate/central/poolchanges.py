@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A change of a pool's servers reaches its zones: each is queued again, in batches that whoever comes next resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from redesignate.central.rules import Answers, Rules
+from redesignate.commands.pools import QueuedZones, QueuePoolZones
+from redesignate.model.pool import Pool
+from redesignate.store.poolchanges import PoolChange, PoolChanges
+from redesignate.store.unit import Work
+
+
+def begin(work: Work, pool: Pool, forgotten: Collection[str], limit: int) -> None:
+    """Have every zone of a pool queued, and the states of these peers forgotten. Call under the pool's lock.
+
+    The first `limit` zones are queued at once, so that a small pool needs no second transaction.
+    Cost   at most eight statements, of the size of a batch; one of them counts the pool's zones
+    """
+    changes = PoolChanges(work.conn)
+    _batch(work, changes, changes.begin(pool.id, pool.version, forgotten), limit)
+
+
+def queue_pool_zones(_rules: Rules, work: Work, command: QueuePoolZones) -> QueuedZones:
+    """Queue the next zones of a pool whose servers have changed; say how many, and what is left. Idempotent.
+
+    Cost   at most seven statements, of the size of a batch; two where nothing is left
+    """
+    changes = PoolChanges(work.conn)
+    change = changes.next()
+    queued = _batch(work, changes, change, command.limit) if change else 0
+    pools, left = changes.left()
+    return QueuedZones(queued=queued, left=left, more=pools > 0)
+
+
+def _batch(work: Work, changes: PoolChanges, change: PoolChange, limit: int) -> int:
+    """Queue the zones of the next window and note that they are, so that a zone is queued or still to come."""
+    window = changes.window(change, limit)
+    if change.peers:
+        work.peers.forget_peers(change.peers, change.up_to, window.last)
+    work.outbox.enqueue_pool(change.pool_id, work.now, change.up_to, window.last)
+    changes.advance(change, window)
+    if window.last is None and change.queued:
+        work.events.append(
+            ("pool changed on every zone", {"pool": change.pool_id, "zones": change.queued + window.mine})
+        )
+    return window.mine
+
+
+ANSWERS: Answers = {
+    QueuePoolZones: queue_pool_zones,
+}
