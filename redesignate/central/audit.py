@@ -17,10 +17,11 @@ from redesignate.central.rules import Answers, Rules
 from redesignate.central.rules.agreement import judge
 from redesignate.commands.audit import ReportDifferences, Restored, RestoreZones, ZonesAtRest
 from redesignate.model.audit import Difference, RestingZone
-from redesignate.model.pool import Pool, peers
+from redesignate.model.pool import peers
 from redesignate.model.serial import newer
 from redesignate.model.work import PeerState, Role
 from redesignate.model.zone import Action, Zone
+from redesignate.store.peers import Progress
 from redesignate.store.resting import at_rest
 from redesignate.store.unit import Work
 
@@ -41,13 +42,14 @@ def zones_at_rest(_rules: Rules, work: Work, command: ZonesAtRest) -> tuple[Rest
 def report_differences(rules: Rules, work: Work, command: ReportDifferences) -> int:
     """Record what servers lack, and queue the zones; return how many.
 
-    Cost   four statements, four for each zone that is queued, and two for all peer states
+    Cost   two statements, four for each zone that is queued, and one for all peer states
     """
     found = _by_zone(command.differences)
-    zones = work.zones.lock_many(found)
-    busy = work.outbox.rows(zones)
-    resting = [zone for zone in zones.values() if zone.id not in busy and _resting(zone)]
-    current = {zone.id: [each for each in found[zone.id] if each.revision == zone.revision] for zone in resting}
+    work.zones.hold(found)
+    resting = [one for one in work.peers.progress(found, work.now).values() if one.row is None and _resting(one.zone)]
+    current = {
+        one.zone.id: [each for each in found[one.zone.id] if each.revision == one.zone.revision] for one in resting
+    }
     noted = _noted(rules, work, resting, current)
     for zone in noted:
         if not foreign.jump(work, zone, _ahead(zone, current[zone.id])):
@@ -58,11 +60,13 @@ def report_differences(rules: Rules, work: Work, command: ReportDifferences) -> 
 def restore_zones(rules: Rules, work: Work, command: RestoreZones) -> Restored:
     """After a backup was restored: record what servers lack, raise serials past foreign ones, and queue all zones.
 
-    Cost   four statements, six for each zone, and two for all peer states
+    Cost   two statements, six for each zone, and one for all peer states
     """
     found = _by_zone(command.differences)
-    living = [zone for zone in work.zones.lock_many(command.zone_ids).values() if zone.deleted_at is None]
-    after = {zone.id: zone for zone in living}
+    work.zones.hold(command.zone_ids)
+    all_of_them = work.peers.progress(command.zone_ids, work.now).values()
+    living = [one for one in all_of_them if one.zone.deleted_at is None]
+    after = {one.zone.id: one.zone for one in living}
     after |= {zone.id: zone for zone in _noted(rules, work, living, found)}
     moved = 0
     for zone in after.values():
@@ -85,20 +89,17 @@ def _ahead(zone: Zone, differences: Iterable[Difference]) -> list[int]:
 
 
 def _noted(
-    rules: Rules, work: Work, zones: Sequence[Zone], differences: Mapping[str, Sequence[Difference]]
+    rules: Rules, work: Work, zones: Sequence[Progress], differences: Mapping[str, Sequence[Difference]]
 ) -> list[Zone]:
     """Write the differences into the peers' states; return the zones concerned, with the status that follows."""
-    pools = work.pools.many({zone.pool_id for zone in zones})
-    before = work.peers.of([zone.id for zone in zones])
-    after = {zone_id: dict(states) for zone_id, states in before.items()}
-    different = [
-        zone for zone in zones if _note(pools.get(zone.pool_id), differences.get(zone.id, ()), after[zone.id], work.now)
-    ]
-    work.peers.save(before, after)
+    before = {one.zone.id: dict(one.states) for one in zones}
+    different = [one for one in zones if _note(one, differences.get(one.zone.id, ()))]
+    work.peers.save(before, {one.zone.id: one.states for one in zones})
     settled = []
-    for zone in different:
+    for one in different:
+        zone = one.zone
         moving = replace(zone, action=Action.UPDATE) if zone.action is Action.NONE else zone
-        verdict = judge(moving, pools.get(zone.pool_id), after[zone.id], rules.settings, work.now)
+        verdict = judge(moving, one.pool, one.states, rules.settings, one.now)
         if verdict.zone != zone:
             work.zones.settle(zone, verdict.zone)
         settled.append(verdict.zone)
@@ -109,14 +110,14 @@ def _resting(zone: Zone) -> bool:
     return zone.action is Action.NONE and zone.deleted_at is None
 
 
-def _note(pool: Pool | None, differences: Sequence[Difference], states: dict[str, PeerState], now: int) -> bool:
+def _note(one: Progress, differences: Sequence[Difference]) -> bool:
     """Write the differences into the states; return whether any of them is of a peer of the pool."""
-    members = {peer.id for peer in peers(pool)} if pool else set()
+    members, states = {peer.id for peer in peers(one.pool)} if one.pool else set(), one.states
     seen = [each for each in differences if each.peer_id in members]
     for each in seen:
         known = states.get(each.peer_id) or PeerState(peer_id=each.peer_id, role=Role.NAMESERVER)
         why = "".join(c if c.isprintable() else "?" for c in each.why)
-        states[each.peer_id] = replace(known, revision=0, error=why, next_try=now)
+        states[each.peer_id] = replace(known, revision=0, error=why, next_try=one.now)
         if not each.silent:
             states[each.peer_id] = replace(states[each.peer_id], present=each.serial is not None, serial=each.serial)
         for target_id in each.targets:

@@ -22,8 +22,8 @@ def overdue(rules: Rules, work: Work, command: Overdue) -> tuple[str, ...]:
 
     The sweep (`wake`) also finds work that waits for a time far ahead because a clock was set back.
     """
-    before = work.now - int(command.grace_s * SECOND)
-    found = work.outbox.overdue(before, command.first_shard, command.last_shard, command.limit)
+    grace = int(command.grace_s * SECOND)
+    found = work.outbox.overdue(work.now, grace, command.first_shard, command.last_shard, command.limit)
     if command.wake:
         longest = 2 * rules.settings.poll_retry_interval * SECOND
         room = command.limit - len(found)
@@ -39,7 +39,7 @@ def peer_returned(_rules: Rules, work: Work, command: PeerReturned) -> int:
     """
     count = work.outbox.hurry(command.pool_id, command.peer_id, work.now)
     if count:
-        overdue_now = work.outbox.overdue(work.now, 0, SHARDS - 1, HINTS)
+        overdue_now = work.outbox.overdue(work.now, 0, 0, SHARDS - 1, HINTS)
         work.hints += [Hint(Kind.OUTBOUND, zone_id) for zone_id in overdue_now]
     return count
 

@@ -17,14 +17,14 @@ def zone_peers(rules: Rules, work: Work, command: ZonePeers) -> tuple[PeerView, 
     caller, zone_id = command.caller, command.zone_id
     zone = visible(caller, work.zones.get(zone_id))
     rules.policy.may("get_zone", caller, target_of(zone))
-    pool = work.pools.get(zone.pool_id)
-    if pool is None:
+    found = work.peers.progress([zone.id], work.now)[zone.id]
+    if found.pool is None:
         return ()
-    states = work.peers.of([zone.id])[zone.id]
+    states = found.states
     row = work.inbound.get(zone.id) if zone.type is ZoneType.SECONDARY else None
     return ((_primary(zone, row),) if row else ()) + tuple(
         _view(zone, states.get(peer_id) or PeerState(peer_id=peer_id, role=role), address, known=peer_id in states)
-        for peer_id, (role, address) in roles(pool).items()
+        for peer_id, (role, address) in roles(found.pool).items()
     )
 
 

@@ -11,53 +11,48 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from redesignate.central.foreign import jump, unknown
 from redesignate.central.rules import Answers, Rules
-from redesignate.central.rules.agreement import Verdict, heard, judge, missing, pause
+from redesignate.central.rules.agreement import deleting, heard, judge, missing, pause
 from redesignate.commands.hint import Hint, Kind
 from redesignate.commands.work import BeginWork, PoolForWork, ReleaseWork, Report, WorkPool
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import PoolNotFound
-from redesignate.model.pool import Pool, peers
-from redesignate.model.work import Outcome, PeerState, Role, Task
-from redesignate.model.zone import Action, Zone
+from redesignate.model.pool import peers
+from redesignate.model.work import Outcome, Role, Task
 from redesignate.store.outbox import Later, releaser
+from redesignate.store.peers import Progress
 from redesignate.store.unit import Work
-
-States = dict[str, dict[str, PeerState]]
 
 
 def begin_work(_rules: Rules, work: Work, command: BeginWork) -> tuple[Task, ...]:
-    """Lease those of these zones that are free; return each one's desired state. At most seven statements for all."""
-    until = work.now + int(command.lease_s * SECOND)
-    rows = work.outbox.lease(command.worker, command.zone_ids, work.now, until)
-    if not rows:
+    """Lease those of these zones that are free; return each one's desired state.
+
+    Cost   two statements for all; one for pools that were not read before, and up to three where zones are deleted or
+           a pool has a catalog
+    """
+    worker, ids = command.worker, command.zone_ids
+    leased = work.outbox.lease(worker, ids, work.now, work.now + int(command.lease_s * SECOND))
+    if not leased:
         return ()
-    zones = work.zones.many(rows)
-    pools = work.pools.many({zone.pool_id for zone in zones.values()})
-    for zone_id in rows.keys() - zones.keys():
-        work.outbox.forget(zone_id)
-    return _tasks(work, zones, pools, work.peers.of(zones), until)
+    found = work.peers.progress(ids, work.now)
+    mine = [one for one in found.values() if one.row is not None and one.row.lease_owner == worker]
+    if len(mine) < leased:  # of a zone that is purged
+        work.outbox.forget_leased(worker, set(ids) - found.keys())
+    return _tasks(work, mine)
 
 
-def _tasks(
-    work: Work,
-    zones: Mapping[str, Zone],
-    pools: Mapping[str, Pool],
-    states: Mapping[str, Mapping[str, PeerState]],
-    until: int,
-) -> tuple[Task, ...]:
-    gone = [zone for zone in zones.values() if _deleting(zone)]
-    living = work.zones.named([zone.name for zone in gone]) if gone else []
+def _tasks(work: Work, found: Sequence[Progress]) -> tuple[Task, ...]:
+    """The tasks of these zones. The outbox rows of a pool that is deleted are removed."""
+    gone = [one.zone.name for one in found if deleting(one.zone)]
+    living = work.zones.named(gone) if gone else []
     successors = {(zone.name, zone.pool_id): zone.id for zone in living if not zone.waiting}
-    hard = work.zones.hard_deletes([zone.id for zone in gone]) if gone else set()
-    with_catalog = {pool.id for pool in pools.values() if pool.catalog is not None}
+    with_catalog = {one.pool.id for one in found if one.pool is not None and one.pool.catalog is not None}
     catalogs = work.zones.catalog_of(with_catalog) if with_catalog else {}
     tasks = []
-    for zone in zones.values():
-        pool = pools.get(zone.pool_id)
+    for one in found:
+        zone, pool = one.zone, one.pool
         if pool is None:
             work.outbox.forget(zone.id)
             continue
@@ -67,74 +62,64 @@ def _tasks(
                 zone_id=zone.id,
                 name=zone.name,
                 type=zone.type,
-                present=not _deleting(zone),
+                present=not deleting(zone),
                 superseded=successors.get((zone.name, zone.pool_id), zone.id) != zone.id,
                 revision=zone.revision,
                 serial=zone.serial,
                 pool_id=pool.id,
                 pool_version=pool.version,
-                hard_delete=zone.id in hard,
-                lease_until=until,
+                hard_delete=one.hard_delete,
+                read_at=one.now,
                 catalog=(catalog.name, catalog.serial) if catalog else None,
-                peers=tuple(states[zone.id].values()),
+                peers=tuple(one.states.values()),
             )
         )
     return tuple(tasks)
 
 
-def _deleting(zone: Zone) -> bool:
-    return zone.action is Action.DELETE or zone.deleted_at is not None
-
-
 def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
     """Record outcomes; the answer holds the zones that changed meanwhile, still leased to this worker.
 
-    Cost   at most eight statements for all, and one for each zone whose row changes
+    Cost   four statements for all (three on SQLite), one more for each zone whose row changes
     """
     worker, outcomes = command.worker, command.outcomes
-    until = work.now + int(command.lease_s * SECOND)
     ids = {outcome.zone_id for outcome in outcomes}
-    zones = work.zones.lock_many(ids)
-    rows = work.outbox.rows(zones)
-    pools = work.pools.many({zone.pool_id for zone in zones.values()})
-    before = work.peers.of(zones)
-    after: States = {zone_id: dict(states) for zone_id, states in before.items()}
-    foreign = _foreign(work, zones, outcomes)
+    work.zones.hold(ids)
+    found = work.peers.progress(ids, work.now)
+    before = {zone_id: dict(one.states) for zone_id, one in found.items()}
+    outcomes = tuple(outcome for outcome in outcomes if outcome.zone_id in found)
+    ahead = any(said.ahead for outcome in outcomes for said in outcome.peers)
+    foreign = _foreign(work, found, outcomes) if ahead else set()
     for outcome in outcomes:
-        zone_id = outcome.zone_id
-        if zone_id in zones:
-            mine = zone_id in rows and rows[zone_id].lease_owner == worker
-            pool = pools.get(zones[zone_id].pool_id)
-            _hear(rules, work, _without(outcome, foreign), pool, states=after[zone_id], mine=mine)
-    verdicts = {
-        zone.id: judge(zone, pools.get(zone.pool_id), after[zone.id], rules.settings, work.now)
-        for zone in zones.values()
-    }
-    work.peers.save(before, after)
-    settled = {zone_id: _settle(work, zones[zone_id], verdict) for zone_id, verdict in verdicts.items()}
-    for zone_id in {zone_id for zone_id, _ in foreign if zone_id in rows and rows[zone_id].lease_owner == worker}:
-        moved = jump(work, settled[zone_id], [serial for each, serial in foreign if each == zone_id])
-        settled[zone_id] = moved or settled[zone_id]
-    more = _next(work, worker, outcomes, zones=settled, verdicts=verdicts, rows=rows, until=until)
-    more += _let_go(work, worker, outcomes, gone=[zone for zone in settled.values() if zone.id not in rows])
-    return _tasks(work, {zone_id: settled[zone_id] for zone_id in more}, pools, after, until) if more else ()
+        _hear(rules, worker, found[outcome.zone_id], _without(outcome, foreign) if foreign else outcome)
+    work.peers.save(before, {zone_id: one.states for zone_id, one in found.items()})
+    due = {zone_id: _settle(rules, work, one) for zone_id, one in found.items()}
+    for zone_id in {zone_id for zone_id, _ in foreign if _is_held(found[zone_id], worker)}:
+        moved = jump(work, found[zone_id].zone, [serial for each, serial in foreign if each == zone_id])
+        found[zone_id].zone = moved or found[zone_id].zone
+    again = _next(work, command, found, due)
+    if any(one.row is None and one.zone.deleted_at is not None for one in found.values()):
+        again += _let_go(work, worker, outcomes, found)
+    return _tasks(work, [found[zone_id] for zone_id in again]) if again else ()
 
 
-def _foreign(work: Work, zones: Mapping[str, Zone], outcomes: Sequence[Outcome]) -> set[tuple[str, int]]:
+def _is_held(one: Progress, worker: str) -> bool:
+    return one.row is not None and one.row.lease_owner == worker
+
+
+def _foreign(work: Work, found: Mapping[str, Progress], outcomes: Sequence[Outcome]) -> set[tuple[str, int]]:
     """The (zone, serial) pairs that nameservers serve and that were never published here. See `central/foreign.py`."""
     ahead = {
         (outcome.zone_id, said.serial)
         for outcome in outcomes
         for said in outcome.peers
-        if said.ahead and said.serial is not None and outcome.zone_id in zones
+        if said.ahead and said.serial is not None
     }
-    return unknown(work, zones, ahead) if ahead else set()
+    return unknown(work, {zone_id: one.zone for zone_id, one in found.items()}, ahead) if ahead else set()
 
 
 def _without(outcome: Outcome, foreign: Collection[tuple[str, int]]) -> Outcome:
     """The outcome, in which a peer with a foreign serial counts as failed."""
-    if not foreign:
-        return outcome
     said = tuple(
         replace(peer, ok=False) if peer.ahead and (outcome.zone_id, peer.serial) in foreign else peer
         for peer in outcome.peers
@@ -142,87 +127,82 @@ def _without(outcome: Outcome, foreign: Collection[tuple[str, int]]) -> Outcome:
     return replace(outcome, peers=said)
 
 
-def _hear(
-    rules: Rules, work: Work, outcome: Outcome, pool: Pool | None, *, states: dict[str, PeerState], mine: bool
-) -> None:
+def _hear(rules: Rules, worker: str, one: Progress, outcome: Outcome) -> None:
     """Update the peers' states with an outcome.
 
     A report that a nameserver serves a revision counts from any worker. A report that it does not may be out of date,
     and what a worker did on a target may have been undone since by another worker or by a change of the pool: these
     two count only from the holder of the lease, which is responsible for the zone.
     """
-    members = {peer.id for peer in peers(pool)} if pool else set()
+    states, mine = one.states, _is_held(one, worker)
+    members = {peer.id for peer in peers(one.pool)} if one.pool else set()
     for said in outcome.peers:
         if said.peer_id not in members or not (mine or (said.ok and said.role is Role.NAMESERVER)):
             continue
         known = states.get(said.peer_id)
-        wait = pause((known.attempts if known else 0) + 1, rules.settings, rules.random)
-        states[said.peer_id] = heard(known, said, outcome, now=work.now, wait=wait)
+        wait = 0 if said.ok else pause((known.attempts if known else 0) + 1, rules.settings, rules.random)
+        states[said.peer_id] = heard(known, said, outcome, now=one.now, wait=wait)
     if mine and missing(outcome):
         for peer_id, state in states.items():
             if state.role is Role.TARGET:
                 states[peer_id] = replace(state, present=False, revision=0)
 
 
-def _settle(work: Work, zone: Zone, verdict: Verdict) -> Zone:
+def _settle(rules: Rules, work: Work, one: Progress) -> int | None:
+    """Write the zone's status as its peers' states make it. Return when (µs) a peer is due; None: all agree."""
+    zone, verdict = one.zone, judge(one.zone, one.pool, one.states, rules.settings, one.now)
     if verdict.zone != zone:
         work.zones.settle(zone, verdict.zone)
         if verdict.zone.deleted_at is not None and zone.deleted_at is None:
             if zone.project_id is not None:
                 work.quotas.count_zone(zone.project_id, -1)
             work.zones.disown(zone)
-    return verdict.zone
+        one.zone = verdict.zone
+    return None if verdict.agreed else verdict.next_try
 
 
-def _next(
-    work: Work,
-    worker: str,
-    outcomes: Sequence[Outcome],
-    *,
-    zones: Mapping[str, Zone],
-    verdicts: Mapping[str, Verdict],
-    rows: Mapping[str, Any],
-    until: int,
-) -> list[str]:
+def _next(work: Work, command: Report, found: Mapping[str, Progress], due: Mapping[str, int | None]) -> list[str]:
     """Finish, postpone or continue each outbox row; return the zones to continue with."""
     done: list[tuple[str, int, int]] = []
     kept: list[Later] = []
     freed: list[Later] = []
     more: list[str] = []
-    for outcome in {outcome.zone_id: outcome for outcome in outcomes}.values():
-        zone, row = zones.get(outcome.zone_id), rows.get(outcome.zone_id)
-        if zone is None or row is None:
+    for outcome in {outcome.zone_id: outcome for outcome in command.outcomes if outcome.zone_id in found}.values():
+        one = found[outcome.zone_id]
+        zone, row, next_try = one.zone, one.row, due[outcome.zone_id]
+        if row is None:
             continue
-        verdict = verdicts[zone.id]
-        mine = row.lease_owner == worker
-        if verdict.agreed:
+        mine = row.lease_owner == command.worker
+        if next_try is None:
             done.append((zone.id, zone.revision, row.generation))
-            event = "zone gone from every server" if _deleting(zone) else "zone served"
-            ms = (work.now - row.queued_at) // 1000
+            event = "zone gone from every server" if deleting(zone) else "zone served"
+            ms = (one.now - row.queued_at) // 1000
             work.events.append((event, {"zone": zone.name, "serial": zone.serial, "after_ms": ms, "id": zone.id}))
         elif outcome.revision < zone.revision and mine:
             more.append(zone.id)
-            kept.append(Later(row, work.now, row.attempts))
+            kept.append(Later(row, one.now, row.attempts))
         elif not outcome.final and mine:  # it waits for a slow peer: a change of the zone must hint at once
             kept.append(Later(row, row.next_try, row.attempts, waiting=True))
         elif mine:
-            freed.append(Later(row, max(verdict.next_try, work.now), row.attempts + 1))
-    work.outbox.finish(done)
-    work.outbox.keep(kept, work.now, until)
-    work.outbox.let_go(freed)
+            freed.append(Later(row, max(next_try, one.now), row.attempts + 1))
+    if done:
+        work.outbox.finish(done)
+    if kept:
+        work.outbox.keep(kept, work.now, work.now + int(command.lease_s * SECOND))
+    if freed:
+        work.outbox.let_go(freed)
     return more
 
 
-def _let_go(work: Work, worker: str, outcomes: Sequence[Outcome], *, gone: Sequence[Zone]) -> list[str]:
+def _let_go(work: Work, worker: str, outcomes: Sequence[Outcome], found: Mapping[str, Progress]) -> list[str]:
     """Find deleted zones whose name another zone has taken: a worker that still works on one must stop, and its final
     report says that it has. Then work on the other zone may begin. Return the zones on which to stop.
 
     Three statements where there is such a zone, otherwise none.
     """
-    deleted = {zone.id: zone for zone in gone if zone.deleted_at is not None}
-    if not deleted:
-        return []
-    successors = work.zones.named([zone.name for zone in deleted.values()])
+    gone = [one.zone for one in found.values() if one.row is None and one.zone.deleted_at is not None]
+    deleted = {zone.id: zone for zone in gone}
+    successors = work.zones.named([zone.name for zone in gone])
     stop = []
     for outcome in outcomes:
         zone = deleted.get(outcome.zone_id)

@@ -53,7 +53,7 @@ class Task:
     pool_version  the pool as it is now; a kept copy of another version must be fetched anew
     catalog       name and serial of the pool's catalog zone, where there is one
     peers         the states known so far; none of a peer of which nothing is known
-    lease_until   µs; work past it may be given to another worker
+    read_at       µs: the clock of the peers' `next_try` when all this was read. It need not be this machine's
     """
 
     zone_id: str
@@ -66,7 +66,7 @@ class Task:
     pool_id: str
     pool_version: int
     hard_delete: bool
-    lease_until: int
+    read_at: int
     catalog: tuple[str, int] | None = None
     peers: tuple[PeerState, ...] = ()
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clock that leases are compared with: the database's, which all hosts share, read by the comparing statement.
+"""The clock of leases and of when work is due: the database's, which all hosts share, read by the comparing statement.
 
-So a central whose own clock is minutes wrong still grants leases of the same length as the others. µs since
-1970. SQLite has only one host, and uses the unit of work's clock: `now` is bound in every statement.
+So a central whose own clock is minutes wrong still grants leases of the same length as the others, and its work is due
+when it should be. µs since 1970. SQLite has only one host, and uses the unit of work's clock: `now` is bound in every
+statement.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from redesignate.store.clock import database_now
 
 
 class lease_now(FunctionElement[int]):  # an SQL function, named as SQLAlchemy names them
-    """The present time by the clock of leases. Statements with it need the bind `now` (µs), which SQLite uses."""
+    """The present time by this clock. Statements with it need the bind `now` (µs), which SQLite uses."""
 
     name = "lease_now"
     type = BigInteger()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The outbox: one row for each zone on which not all peers agree yet. Leases are conditional updates, so that of
-two workers one gets a row, on every database and on every Galera node. Times in µs; leases are by the database's
-clock (`store/leasetime.py`).
+two workers one gets a row, on every database and on every Galera node. Times in µs, by the database's clock
+(`store/leasetime.py`).
 
 generation  rises when a change of the pool overtakes the worker that holds the row: its report is not written
 waiting     the worker that holds the row waits for a slow server, and a change of the zone must wake it
@@ -18,7 +18,6 @@ from sqlalchemy import (
     ColumnElement,
     Delete,
     Insert,
-    Row,
     Select,
     Update,
     and_,
@@ -49,11 +48,14 @@ FAR = 600 * SECOND
 _TAKEN = and_(
     ~outbox.c.waiting, outbox.c.lease_until > NOW, outbox.c.leased_at.between(NOW - JUST_TAKEN, NOW + JUST_TAKEN)
 ).label("just_taken")
-_ADD = outbox.insert()
+_ADD = outbox.insert().values(
+    {column.name: bindparam(f"v_{column.name}", type_=column.type) for column in outbox.c}
+    | {"queued_at": NOW, "next_try": NOW}
+)
 _RAISE = (
     outbox.update()
     .where(outbox.c.zone_id == bindparam("z"))
-    .values(pool_id=bindparam("p"), revision=bindparam("r"), next_try=bindparam("t"), attempts=0)
+    .values(pool_id=bindparam("p"), revision=bindparam("r"), next_try=NOW, attempts=0)
 )
 
 _WAITING = and_(
@@ -72,8 +74,6 @@ _LEASE = (
     .where(_MINE, _FREE)
     .values(lease_owner=bindparam("w"), lease_until=NOW + bindparam("length"), leased_at=NOW, waiting=false())
 )
-_ROWS = select(outbox).where(_MINE)
-_LEASED = _ROWS.where(outbox.c.lease_owner == bindparam("w"))
 _FINISH = outbox.delete().where(
     outbox.c.zone_id == bindparam("z"), outbox.c.revision <= bindparam("r"), outbox.c.generation == bindparam("g")
 )
@@ -94,10 +94,22 @@ def releaser(zone_id: str, worker: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
-    """A row that stays, as it was read, and the time when it is due again. `waiting` as the column."""
+class Queued:
+    """A row as it was read. The columns that are left out are for statements alone."""
 
-    row: Row[Any]
+    zone_id: str
+    generation: int
+    lease_owner: str | None
+    queued_at: int
+    next_try: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A row that stays, as it was read, and when it is due again by the clock of leases. `waiting` as the column."""
+
+    row: Queued
     next_try: int
     attempts: int
     waiting: bool = False
@@ -124,7 +136,7 @@ class Outbox(Module):
         if new:
             self._add(new, now)
         if again:
-            given = [{"z": zone.id, "p": zone.pool_id, "r": zone.revision, "t": now} for zone in again]
+            given = [{"z": zone.id, "p": zone.pool_id, "r": zone.revision, "now": now} for zone in again]
             run(self._conn, _RAISE, given)
         return [zone.id for zone in new] + [zone.id for zone in again if not held[zone.id].just_taken]
 
@@ -150,28 +162,27 @@ class Outbox(Module):
         waiting = and_(outbox.c.zone_id.in_(list(zone_ids)), outbox.c.lease_owner == released_by)
         found = list(self._conn.execute(select(outbox.c.zone_id).where(waiting).with_for_update()).scalars())
         if found:
-            free = {"lease_owner": None, "lease_until": NEVER, "waiting": False, "next_try": now}
-            self._conn.execute(outbox.update().where(waiting).values(free))
+            free = {"lease_owner": None, "lease_until": NEVER, "waiting": False, "next_try": NOW}
+            self._conn.execute(outbox.update().where(waiting).values(free), {"now": now})
         return found
 
     def _add(self, queued: Collection[Zone], now: int, **more: Any) -> None:
         """Insert rows. Raises Stale if a change of the pool has just made one."""
+        held: dict[str, Any] = {"lease_owner": None, "lease_until": NEVER, "leased_at": None} | more
         rows = [
             {
-                "zone_id": zone.id,
-                "pool_id": zone.pool_id,
-                "shard": shard_of(zone.id),
-                "revision": zone.revision,
-                "queued_at": now,
-                "generation": now,  # a count from a time on: no earlier row of the zone had it
-                "next_try": now,
-                "attempts": 0,
-                "lease_owner": None,
-                "lease_until": NEVER,
-                "leased_at": None,
-                "waiting": False,
+                "now": now,
+                "v_zone_id": zone.id,
+                "v_pool_id": zone.pool_id,
+                "v_shard": shard_of(zone.id),
+                "v_revision": zone.revision,
+                "v_generation": now,  # a count from a time on: no earlier row of the zone had it
+                "v_attempts": 0,
+                "v_lease_owner": held["lease_owner"],
+                "v_lease_until": held["lease_until"],
+                "v_leased_at": held["leased_at"],
+                "v_waiting": False,
             }
-            | more
             for zone in queued
         ]
         try:
@@ -188,32 +199,26 @@ class Outbox(Module):
         lease ends. The generation rises, so that a report that is being handled at this moment cannot finish the row.
         A zone that is queued meanwhile is not an obstacle: its row is taken over unchanged.
         """
-        again = {"next_try": now, "generation": outbox.c.generation + 1, "lease_owner": None}
+        again = {"next_try": NOW, "generation": outbox.c.generation + 1, "lease_owner": None}
         of_rows, of_zones = [outbox.c.zone_id > after], [zones.c.id > after]
         if last is not None:
             of_rows, of_zones = [*of_rows, outbox.c.zone_id <= last], [*of_zones, zones.c.id <= last]
-        self._conn.execute(outbox.update().where(outbox.c.pool_id == pool_id, *of_rows).values(again))
+        self._conn.execute(outbox.update().where(outbox.c.pool_id == pool_id, *of_rows).values(again), {"now": now})
         columns = ["zone_id", "pool_id", "shard", "revision", "queued_at", "generation", "next_try", "attempts",
                    "lease_until", "waiting"]  # fmt: skip
         living = select(
             zones.c.id, zones.c.pool_id, zones.c.shard, zones.c.revision,
-            literal(now), literal(now), literal(now), literal(0), literal(NEVER), false(),
+            NOW, literal(now), NOW, literal(0), literal(NEVER), false(),
         ).where(zones.c.pool_id == pool_id, zones.c.deleted == LIVE, ~_WAITING, *of_zones)  # fmt: skip
-        self._conn.execute(_upsert(self._conn.dialect.name, columns, living, again))
+        self._conn.execute(_upsert(self._conn.dialect.name, columns, living, again), {"now": now})
 
-    def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> dict[str, Row[Any]]:
+    def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> int:
         """Lease the rows of these zones that no worker (or `worker`) holds, for the time from `now` to `until`.
 
-        Two statements; the rows, by zone.
+        One statement; how many.
         """
-        given = {"zones": list(zone_ids), "w": worker}
-        if not run(self._conn, _LEASE, given | {"now": now, "length": until - now}).rowcount:
-            return {}
-        return {row.zone_id: row for row in run(self._conn, _LEASED, given)}
-
-    def rows(self, zone_ids: Collection[str]) -> dict[str, Row[Any]]:
-        """The rows of these zones. One query."""
-        return {row.zone_id: row for row in run(self._conn, _ROWS, {"zones": list(zone_ids)})}
+        given = {"zones": list(zone_ids), "w": worker, "now": now, "length": until - now}
+        return int(run(self._conn, _LEASE, given).rowcount)
 
     def finish(self, done: Sequence[tuple[str, int, int]]) -> None:
         """Remove the rows (zone, revision, generation) of zones whose every peer agrees. One statement.
@@ -231,15 +236,15 @@ class Outbox(Module):
         self._write(_LET_GO, [row.bound() for row in rows])
 
     def _write(self, statement: Update | Delete, given: list[dict[str, Any]]) -> None:
-        if given and run(self._conn, statement, given).rowcount != len(given):
+        if run(self._conn, statement, given).rowcount != len(given):
             raise Stale
 
-    def overdue(self, now: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
-        """Zones due before `now` that no worker holds, oldest first. One query on next_try."""
+    def overdue(self, now: int, grace: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
+        """Zones that no worker holds and that have been due for `grace` µs, oldest first. One query on next_try."""
         query = (
             select(outbox.c.zone_id)
             .where(
-                outbox.c.next_try <= now,
+                outbox.c.next_try <= NOW - grace,
                 outbox.c.lease_until <= NOW,
                 outbox.c.shard.between(first_shard, last_shard),
             )
@@ -251,7 +256,7 @@ class Outbox(Module):
     def stranded(self, now: int, longest: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
         """Zones that wait longer than any back-off (`longest`, µs) or lease: the clock was set back. One query."""
         query = select(outbox.c.zone_id).where(
-            or_(outbox.c.next_try > now + FAR + longest, outbox.c.lease_until > NOW + FAR),
+            or_(outbox.c.next_try > NOW + FAR + longest, outbox.c.lease_until > NOW + FAR),
             outbox.c.shard.between(first_shard, last_shard),
         )
         return tuple(self._conn.execute(query.limit(limit), {"now": now}).scalars())
@@ -261,11 +266,11 @@ class Outbox(Module):
         waits = and_(peer_states.c.peer_id == peer_id, peer_states.c.attempts > 0)
         if self._conn.execute(select(peer_states.c.zone_id).where(waits).limit(1)).first() is None:
             return 0
-        self._conn.execute(peer_states.update().where(waits).values(next_try=now))
-        late = and_(outbox.c.pool_id == pool_id, outbox.c.next_try > now, outbox.c.zone_id.in_(
+        self._conn.execute(peer_states.update().where(waits).values(next_try=NOW), {"now": now})
+        late = and_(outbox.c.pool_id == pool_id, outbox.c.next_try > NOW, outbox.c.zone_id.in_(
             select(peer_states.c.zone_id).where(waits)
         ))  # fmt: skip
-        return self._conn.execute(outbox.update().where(late).values(next_try=now)).rowcount
+        return self._conn.execute(outbox.update().where(late).values(next_try=NOW), {"now": now}).rowcount
 
     def release(self) -> int:
         """Release every row from its worker. One statement; how many."""
@@ -275,6 +280,11 @@ class Outbox(Module):
     def forget(self, zone_id: str) -> None:
         """Remove a zone's row, whatever it requests."""
         self._conn.execute(outbox.delete().where(outbox.c.zone_id == zone_id))
+
+    def forget_leased(self, worker: str, zone_ids: Collection[str]) -> None:
+        """Remove those of these zones' rows that `worker` holds."""
+        mine = and_(outbox.c.zone_id.in_(list(zone_ids)), outbox.c.lease_owner == worker)
+        self._conn.execute(outbox.delete().where(mine))
 
 
 def _upsert(dialect: str, columns: list[str], rows: Select[Any], again: dict[str, Any]) -> Insert:

@@ -35,12 +35,18 @@ _ALL = select(pools).order_by(pools.c.name)
 _HOLD = select(pools).where(pools.c.id == bindparam("i")).with_for_update(read=True)
 
 
+MOST_KEPT = 1000
+"""Parsed pools in memory; a pool's document may be tens of kilobytes."""
+
+
 class Pools:
     """The pools of one transaction."""
 
-    def __init__(self, conn: Connection, secrets: Secrets) -> None:
+    def __init__(self, conn: Connection, secrets: Secrets, kept: dict[str, Pool]) -> None:
+        """`kept`: the parsed pools of this process, by id, shared by all transactions of one database."""
         self._conn = conn
         self._secrets = secrets
+        self._kept = kept
 
     def get(self, pool_id: str, *, lock: bool = False) -> Pool | None:
         """One pool. One query."""
@@ -56,6 +62,28 @@ class Pools:
     def many(self, pool_ids: Collection[str]) -> dict[str, Pool]:
         """Pools by id. One query."""
         return {row.id: self._pool(row) for row in run(self._conn, _MANY, {"ids": list(pool_ids)})}
+
+    def present(self, stamps: Mapping[str, tuple[int | None, int | None]]) -> dict[str, Pool]:
+        """Pools by id, without those that do not exist. `stamps`: each one's `version` and `updated_at` in its row.
+
+        One query for those that were not read before as they are now, otherwise none.
+        """
+        found: dict[str, Pool] = {}
+        unknown: list[str] = []
+        for pool_id, (version, updated_at) in stamps.items():
+            pool = self._kept.get(pool_id)
+            # the time too: after a backup was restored, a version may come again with another content
+            if pool is not None and (pool.version, pool.updated_at) == (version, updated_at):
+                found[pool_id] = pool
+            elif version is not None:
+                unknown.append(pool_id)
+        if unknown:
+            read = self.many(unknown)
+            if len(self._kept) + len(read) > MOST_KEPT:
+                self._kept.clear()
+            self._kept.update(read)
+            found |= read
+        return found
 
     def all(self) -> list[Pool]:
         """Every pool, by name: they are few. One query."""

@@ -25,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from redesignate.commands.hint import Hint
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
+from redesignate.model.pool import Pool
 from redesignate.observe.log import events
 from redesignate.store.ending import Ending
 from redesignate.store.engine import EngineOptions, engine, make_room
@@ -81,7 +82,7 @@ class Work:
     hints events   for workers, and lines for the log: sent and written once the transaction is committed
     """
 
-    def __init__(self, connection: Connection, clock: Clock, secrets: Secrets) -> None:
+    def __init__(self, connection: Connection, clock: Clock, secrets: Secrets, kept_pools: dict[str, Pool]) -> None:
         self.conn = connection
         self.now = clock()
         self.zones = Zones(connection)
@@ -90,8 +91,8 @@ class Work:
         self.outbox = Outbox(connection)
         self.ending = Ending(connection, self.journal, self.outbox)
         self.inbound = InboundRows(connection)
-        self.peers = Peers(connection)
-        self.pools = Pools(connection, secrets)
+        self.pools = Pools(connection, secrets, kept_pools)
+        self.peers = Peers(connection, self.pools)
         self.quotas = Quotas(connection)
         self.services = Services(connection)
         self.tsigkeys = TSIGKeys(connection, secrets)
@@ -117,6 +118,7 @@ class Store:
         self.url = url
         self.clock = clock
         self._secrets = secrets or Secrets(None)
+        self._kept_pools: dict[str, Pool] = {}
         self._retries = retries
         self._writer = engine(url, writes=True, options=options)
         self._readers = [engine(one, writes=False, options=options) for one in (url, *read_urls)]
@@ -168,7 +170,7 @@ class Store:
         """A consistent snapshot for reading; writes in it are discarded. Raises Unavailable."""
         try:
             with self._reading() as connection:
-                yield Work(connection, self.clock, self._secrets)
+                yield Work(connection, self.clock, self._secrets, self._kept_pools)
         except (DBAPIError, PoolTimeout) as error:
             refuse(error)
 
@@ -188,7 +190,7 @@ class Store:
 
     def _look(self, ask: Callable[[Work], T]) -> tuple[Work, T]:
         with self._reading() as connection:
-            work = Work(connection, self.clock, self._secrets)
+            work = Work(connection, self.clock, self._secrets, self._kept_pools)
             return work, ask(work)
 
     def close(self) -> None:
@@ -211,7 +213,7 @@ class Store:
     def _once(self, do: Callable[[Work], T], deadline: float) -> tuple[Work, T]:
         def one(connection: Connection) -> tuple[Work, T]:
             self._in_time(deadline)
-            work = Work(connection, self.clock, self._secrets)
+            work = Work(connection, self.clock, self._secrets, self._kept_pools)
             result = do(work)
             work.hints += work.ending.write(work.now)
             self._in_time(deadline)  # a process that was suspended for minutes must not undo changes made meanwhile

@@ -27,7 +27,9 @@ LIVE = ""
 _LIVING = select(zones).where(zones.c.id == bindparam("z"), zones.c.deleted == LIVE)
 _LOCK = _LIVING.with_for_update()
 _MANY = select(zones).where(zones.c.id.in_(bindparam("ids", expanding=True)))
-_LOCK_MANY = _MANY.order_by(zones.c.id).with_for_update()
+_HOLD = (
+    select(zones.c.id).where(zones.c.id.in_(bindparam("ids", expanding=True))).order_by(zones.c.id).with_for_update()
+)
 _HAS_A_NAME = and_(zones.c.name.in_(bindparam("names", expanding=True)), zones.c.deleted == LIVE)
 _NAMED = select(zones).where(_HAS_A_NAME)
 _NAME_IN_POOL = select(zones.c.name).where(_HAS_A_NAME, zones.c.pool_id == bindparam("p")).limit(1)
@@ -68,8 +70,12 @@ _ADOPT = (
     )
     .values(parent_id=bindparam("new"))
 )
-_SETTLING = ("confirmed", "status", "action")
-_SETTLE = zones.update().where(_ONE_REVISION).values({name: bindparam(f"v_{name}") for name in _SETTLING})
+_SETTLE = (
+    zones.update()
+    .where(_ONE_REVISION)
+    .values(confirmed=bindparam("v_confirmed"), status=bindparam("v_status"), action=bindparam("v_action"))
+)
+_DEPART = _SETTLE.values(deleted=bindparam("z"), deleted_at=bindparam("v_deleted_at"), version=bindparam("v_version"))
 
 
 _resting = attrgetter(*[one.name for one in fields(Zone) if one.name not in (*_MOVING, "shared")])
@@ -86,25 +92,21 @@ class Zones(Module):
     def get(self, zone_id: str) -> Zone | None:
         """A live zone. One query."""
         row = run(self._conn, _LIVING, {"z": zone_id}).first()
-        return _zone(row) if row else None
+        return zone_of(row) if row else None
 
     def lock(self, zone_id: str) -> tuple[Zone, Counts] | None:
         """A live zone, its row locked until the transaction ends, so that writers of one zone queue. One query."""
         row = run(self._conn, _LOCK, {"z": zone_id}).first()
-        return (_zone(row), Counts(row.rrset_count, row.record_count)) if row else None
+        return (zone_of(row), Counts(row.rrset_count, row.record_count)) if row else None
 
-    def lock_many(self, zone_ids: Iterable[str]) -> dict[str, Zone]:
-        """Zones by id, deleted ones too, locked in the order of their ids. One query."""
-        return {row.id: _zone(row) for row in run(self._conn, _LOCK_MANY, {"ids": list(zone_ids)})}
+    def hold(self, zone_ids: Iterable[str]) -> None:
+        """Lock zones, deleted ones too, in the order of their ids. One query; none on SQLite, which has one writer."""
+        if self._conn.dialect.name != "sqlite":
+            run(self._conn, _HOLD, {"ids": list(zone_ids)})
 
     def many(self, zone_ids: Iterable[str]) -> dict[str, Zone]:
         """Zones by id, deleted ones too. One query."""
-        return {row.id: _zone(row) for row in run(self._conn, _MANY, {"ids": list(zone_ids)})}
-
-    def hard_deletes(self, zone_ids: Iterable[str]) -> set[str]:
-        """The zones among these that are to be deleted with their files. One query."""
-        query = select(zones.c.id).where(zones.c.id.in_(list(zone_ids)), zones.c.hard_delete)
-        return set(self._conn.execute(query).scalars())
+        return {row.id: zone_of(row) for row in run(self._conn, _MANY, {"ids": list(zone_ids)})}
 
     def add(self, zone: Zone, *, apex_version: int, rrsets: int, records: int = 0) -> None:
         """Insert a zone with these counts. One statement. Raises IntegrityError if the pool has one of this name."""
@@ -147,24 +149,20 @@ class Zones(Module):
             raise Stale
 
     def settle(self, before: Zone, after: Zone) -> None:
-        """Write a report's changes (confirmed, status, action); raises Stale if the revision has changed."""
-        changed = _difference(_row(before), _row(after))
+        """Write what a report changes: confirmed, status and action, and of a zone that is gone `deleted_at` and
+        `version`. One statement. Raises Stale if the revision has changed."""
+        given = {"z": before.id, "r": before.revision, "v_confirmed": after.confirmed}
+        given |= {"v_status": after.status.value, "v_action": after.action.value}
+        statement = _SETTLE
         if after.deleted_at is not None:
-            changed["deleted"] = after.id
-        if not changed:
-            return
-        if changed.keys() <= set(_SETTLING):
-            values = _bound(_row(after), _SETTLING)
-            if run(self._conn, _SETTLE, {"z": before.id, "r": before.revision} | values).rowcount != 1:
-                raise Stale
-            return
-        guard = and_(zones.c.id == before.id, zones.c.revision == before.revision)
-        if self._conn.execute(zones.update().where(guard).values(changed)).rowcount != 1:
+            statement = _DEPART
+            given |= {"v_deleted_at": after.deleted_at, "v_version": after.version}
+        if run(self._conn, statement, given).rowcount != 1:
             raise Stale
 
     def named(self, names: Sequence[str]) -> list[Zone]:
         """Live zones of these names, of every pool. One query on the name's index."""
-        return [_zone(row) for row in run(self._conn, _NAMED, {"names": list(names)})]
+        return [zone_of(row) for row in run(self._conn, _NAMED, {"names": list(names)})]
 
     def one_of(self, names: Sequence[str], pool_id: str) -> str | None:
         """Any of these names that is a live zone's of the pool. One query on the name's index."""
@@ -177,7 +175,7 @@ class Zones(Module):
 
     def departed(self, name: str, pool_id: str) -> list[Zone]:
         """The last hundred zones of this name that the pool has deleted and not yet purged. One query."""
-        return [_zone(row) for row in run(self._conn, _DEPARTED, {"n": name, "p": pool_id})]
+        return [zone_of(row) for row in run(self._conn, _DEPARTED, {"n": name, "p": pool_id})]
 
     def has_children(self, zone_id: str) -> bool:
         """Whether a live zone has this one as its parent. One query."""
@@ -200,7 +198,7 @@ class Zones(Module):
         )
         if lock:
             query = query.with_for_update()
-        return {row.pool_id: _zone(row) for row in self._conn.execute(query)}
+        return {row.pool_id: zone_of(row) for row in self._conn.execute(query)}
 
     def in_pool(self, pool_id: str) -> bool:
         """Whether the pool holds a live zone that is not its catalog. One query."""
@@ -251,7 +249,7 @@ class Zones(Module):
             limit=query.limit,
             after=after,
         )
-        items = tuple(_zone(row) for row in self._conn.execute(chosen))
+        items = tuple(zone_of(row) for row in self._conn.execute(chosen))
         total = (
             self._conn.execute(select(func.count()).select_from(zones).where(*scope)).scalar_one()
             if query.count
@@ -309,10 +307,6 @@ def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return {key: value for key, value in after.items() if before[key] != value}
 
 
-def _bound(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {f"v_{name}": row[name] for name in names}
-
-
 def _row(zone: Zone) -> dict[str, Any]:
     return {
         "id": zone.id,
@@ -345,7 +339,8 @@ def _row(zone: Zone) -> dict[str, Any]:
     }
 
 
-def _zone(row: Row[Any]) -> Zone:
+def zone_of(row: Row[Any]) -> Zone:
+    """The zone of a row that has its columns."""
     return Zone(
         id=row.id,
         name=row.name,

@@ -146,7 +146,7 @@ def prepare(
     health = {peer_id: context.health.of(task.pool_id, peer_id) for peer_id in (*targets, *servers)}
     well = {peer_id for peer_id, each in health.items() if each.unanswered is None}
     down = {peer_id for peer_id, each in health.items() if each.down}
-    chosen = select(task, targets, servers, known=known, well=well, down=down, now=context.clock())
+    chosen = select(task, targets, servers, known=known, well=well, down=down, now=task.read_at)
     end = now + context.window
     return Attempt(
         task=task,

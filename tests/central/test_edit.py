@@ -223,7 +223,8 @@ def test_edits_of_several_zones_are_written_with_one_statement_a_table(central: 
 
     def do(work: Work) -> list[Zone]:
         edits = []
-        for zone in work.zones.lock_many([zone.id for zone in zones]).values():
+        work.zones.hold(zone.id for zone in zones)
+        for zone in work.zones.many(zone.id for zone in zones).values():
             edit = Edit(zone, work.now)
             owner = f"www.{zone.name}"
             blob = pack(zone.name, owner, "A", None, [b"\1\2\3\4"])

@@ -40,7 +40,7 @@ def test_a_task_says_what_the_zone_is_to_look_like(central: CentralDriver) -> No
     (task,) = central.begin(zone)
     assert (task.zone_id, task.name, task.present, task.superseded) == (zone.id, zone.name, True, False)
     assert (task.revision, task.serial, task.pool_id) == (zone.revision, zone.serial, zone.pool_id)
-    assert task.lease_until == central.time + 10 * SECOND
+    assert task.read_at == central.time
 
 
 def test_a_leased_zone_is_nobody_elses_until_the_lease_runs_out(central: CentralDriver) -> None:

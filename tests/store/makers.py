@@ -7,14 +7,14 @@ import dataclasses
 import uuid
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from redesignate.model.names import order_key
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target
 from redesignate.model.rrset import Held, RRset
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.engine import engine
-from redesignate.store.schema import zones
+from redesignate.store.schema import outbox, zones
 from redesignate.store.unit import Store, Work
 
 POOL = "794ccc2c-d751-44fe-b57f-8894c9f5c842"
@@ -95,6 +95,13 @@ def add_as_of(url: str, *old: Zone) -> None:
             }
             connection.execute(zones.insert().values({name: row[name] for name in row if name in there}))
     made.dispose()
+
+
+def queued(store: Store, *zone_ids: str) -> dict[str, Any]:
+    """The outbox rows of these zones, by zone."""
+    with store.read() as work:
+        found = work.conn.execute(select(outbox).where(outbox.c.zone_id.in_(zone_ids)))
+        return {row.zone_id: row for row in found}
 
 
 def add(store: Store, *zones: Zone) -> None:

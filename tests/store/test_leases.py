@@ -6,17 +6,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from redesignate.model.clock import SECOND, now
+from redesignate.model.work import PeerState, Role
 from redesignate.store import migrate
 from redesignate.store.outbox import NEVER, Later
 from redesignate.store.unit import Retries, Store, Work
 from redesignate.store.zones import Stale
 from tests.store.databases import Database
-from tests.store.makers import add, new_id, zone
+from tests.store.makers import add, new_id, queued, zone
 from tests.support.servers import until
 
 AHEAD = 540 * SECOND
@@ -36,7 +38,7 @@ def lease(store: Store, worker: str, zone_id: str, seconds: float) -> bool:
     """As central takes rows: from its own clock's now on."""
 
     def do(work: Work) -> bool:
-        return zone_id in work.outbox.lease(worker, [zone_id], work.now, work.now + int(seconds * SECOND))
+        return work.outbox.lease(worker, [zone_id], work.now, work.now + int(seconds * SECOND)) == 1
 
     return store.transact(do)
 
@@ -49,6 +51,29 @@ def test_a_lease_is_as_long_for_everybody_as_it_was_granted_for(store: Store, sk
     assert lease(skewed, "w1", short.id, 0.3)
     until(lambda: lease(store, "w2", short.id, 60), deadline_s=5, what="the lease's end")
     assert not lease(skewed, "w1", short.id, 60)
+
+
+def test_work_is_due_at_once_whatever_the_clock_of_the_central_that_queued_it(store: Store, skewed: Store) -> None:
+    queued_by_it, read_by_it = zone(pool_id=new_id()), zone(pool_id=new_id())
+    skewed.transact(lambda work: work.outbox.enqueue([queued_by_it], work.now))
+    store.transact(lambda work: work.outbox.enqueue([read_by_it], work.now))
+    for by in (store, skewed):
+        with by.read() as work:
+            assert {queued_by_it.id, read_by_it.id} <= set(work.outbox.overdue(work.now, 0, 0, 4095, 10_000))
+            assert not work.outbox.overdue(work.now, 60 * SECOND, 0, 4095, 10_000), "none has been due for a minute"
+            assert not work.outbox.stranded(work.now, SECOND, 0, 4095, 10_000)
+    skewed.transact(lambda work: work.outbox.enqueue([queued_by_it], work.now))
+    skewed.transact(lambda work: work.outbox.enqueue_pool(read_by_it.pool_id, work.now))
+    for row in queued(store, queued_by_it.id, read_by_it.id).values():
+        assert abs(row.next_try - now()) < 60 * SECOND
+
+
+def test_how_far_a_zone_has_come_is_read_with_the_databases_time(store: Store, skewed: Store) -> None:
+    of = zone()
+    add(store, of)
+    with skewed.read() as work:
+        found = work.peers.progress([of.id], work.now)[of.id]
+    assert abs(found.now - now()) < 60 * SECOND
 
 
 def test_a_lease_of_inbound_zones_is_as_long_for_everybody(store: Store, skewed: Store) -> None:
@@ -82,7 +107,8 @@ def test_members_with_clocks_of_their_own_see_each_other(store: Store, skewed: S
 def test_times_are_whole_microseconds_of_the_databases_clock(shared_url: str, store: Store) -> None:
     of = zone()
     store.transact(lambda work: work.outbox.enqueue([of], work.now))
-    row = store.transact(lambda work: work.outbox.lease("w", [of.id], work.now, work.now + 7 * SECOND))[of.id]
+    assert lease(store, "w", of.id, 7)
+    row = current(store, of.id)
     # PostgreSQL reads its clock once for each of the two
     assert abs(row.lease_until - row.leased_at - 7 * SECOND) < 10_000
     assert abs(row.leased_at - now()) < 60 * SECOND
@@ -93,13 +119,11 @@ def held(store: Store, owner: str = "w1") -> Any:
     of = zone(pool_id=new_id(), revision=5)
     store.transact(lambda work: work.outbox.enqueue([of], work.now))
     assert lease(store, owner, of.id, 60)
-    with store.read() as work:
-        return work.outbox.rows([of.id])[of.id]
+    return current(store, of.id)
 
 
 def current(store: Store, zone_id: str) -> Any:
-    with store.read() as work:
-        return work.outbox.rows([zone_id])[zone_id]
+    return queued(store, zone_id)[zone_id]
 
 
 def once(store: Store) -> Store:
@@ -158,11 +182,11 @@ def test_a_zone_that_is_queued_meanwhile_does_not_stop_a_pools_change(store: Sto
     pool, tries = new_id(), []
     zones = [zone(pool_id=pool) for _ in range(20)]
     add(store, *zones)
-    queued, go = threading.Event(), threading.Event()
+    written, go = threading.Event(), threading.Event()
 
     def traffic(work: Work) -> None:
         work.outbox.enqueue(zones[:3], work.now)
-        queued.set()
+        written.set()
         assert go.wait(10)
 
     def change(work: Work) -> None:
@@ -172,12 +196,11 @@ def test_a_zone_that_is_queued_meanwhile_does_not_stop_a_pools_change(store: Sto
 
     thread = threading.Thread(target=store.transact, args=(traffic,))
     thread.start()
-    assert queued.wait(10)
+    assert written.wait(10)
     store.transact(change)
     thread.join(10)
     assert tries == [1]
-    with store.read() as work:
-        assert work.outbox.rows([one.id for one in zones]).keys() == {one.id for one in zones}
+    assert queued(store, *[one.id for one in zones]).keys() == {one.id for one in zones}
 
 
 def test_a_pool_of_2000_zones_is_queued_while_they_are_written(database: Database) -> None:
@@ -208,9 +231,40 @@ def test_a_pool_of_2000_zones_is_queued_while_they_are_written(database: Databas
     for thread in threads:
         thread.join(30)
     assert errors == []
-    with store.read() as work:
-        rows = work.outbox.rows([one.id for one in zones])
-    assert len(rows) == 2000
+    assert len(queued(store, *[one.id for one in zones])) == 2000
     assert store.transact(lambda work: work.outbox.release()) == 0
     store.close()
     database.drop(url)
+
+
+def test_a_state_that_a_change_of_the_pool_removed_is_not_written_back(store: Store, shared_url: str) -> None:
+    """The report has read it before, and writes it after: the target would never be configured anew."""
+    if store.engine.dialect.name == "sqlite":
+        pytest.skip("its writers come one after another")
+    before = held(store)
+    of = zone(id=before.zone_id, pool_id=before.pool_id, revision=5)
+    add(store, of)
+    target = PeerState(peer_id=new_id(), role=Role.TARGET, present=True, revision=4)
+    store.transact(lambda work: work.peers.save({of.id: {}}, {of.id: {target.peer_id: target}}))
+    other, seen = Store(shared_url), []
+
+    def change(work: Work) -> None:
+        work.peers.forget_peers([target.peer_id])
+        work.outbox.enqueue_pool(of.pool_id, work.now)
+
+    def report(work: Work) -> None:
+        work.zones.hold([of.id])
+        one = work.peers.progress([of.id], work.now)[of.id]
+        seen.append(dict(one.states))
+        if len(seen) == 1:
+            other.transact(change)
+        if one.states and one.row is not None:
+            work.peers.save({of.id: one.states}, {of.id: {target.peer_id: replace(target, revision=5)}})
+            work.outbox.finish([(of.id, 5, one.row.generation)])
+
+    store.transact(report)
+    other.close()
+    assert seen == [{target.peer_id: target}, {}]
+    with store.read() as work:
+        assert work.peers.progress([of.id], work.now)[of.id].states == {}
+    assert current(store, of.id).generation > before.generation

@@ -123,7 +123,7 @@ def test_rrsets_are_filtered_by_an_index(store: Store, planned: Planned, field: 
 IDENT = new_id()
 QUESTIONS: dict[str, Callable[[Work], object]] = {
     "get": lambda work: work.zones.get(IDENT),
-    "lock many": lambda work: work.zones.lock_many([IDENT, new_id()]),
+    "many": lambda work: work.zones.many([IDENT, new_id()]),
     "named": lambda work: work.zones.named(["a.org.", "org."]),
     "one of": lambda work: work.zones.one_of(["a.org."], POOL),
     "foreign below": lambda work: work.zones.foreign_below("example.org.", "p1"),
@@ -143,10 +143,10 @@ QUESTIONS: dict[str, Callable[[Work], object]] = {
     "walk": lambda work: list(work.rrsets.walk(IDENT)),
     "untimed": lambda work: list(work.rrsets.untimed(IDENT)),
     "lease": lambda work: work.outbox.lease("w", [IDENT], 5, 9),
-    "overdue": lambda work: work.outbox.overdue(5, 0, 4095, 10),
+    "overdue": lambda work: work.outbox.overdue(5, 1, 0, 4095, 10),
     "enqueue": lambda work: work.outbox.enqueue([zone()], 5),
     "hurry": lambda work: work.outbox.hurry(POOL, IDENT, 5),
-    "peers": lambda work: work.peers.of([IDENT]),
+    "progress": lambda work: work.peers.progress([IDENT, new_id()], 5),
     "forget peers": lambda work: work.peers.forget_peers([IDENT]),
     "trim": lambda work: work.journal.trim(5, 0, 4095, 10),
 }

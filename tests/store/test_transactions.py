@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +22,7 @@ from redesignate.store.engine import EngineOptions
 from redesignate.store.unit import Retries, Store, Work
 from redesignate.store.zones import Stale
 from tests.store.databases import Database
-from tests.store.makers import add, held, new_id, zone
+from tests.store.makers import add, held, new_id, queued, zone
 from tests.support.mariadb import MariaDB
 from tests.support.postgres import Postgres
 
@@ -238,9 +239,9 @@ def test_of_many_threads_one_leases_a_row(store: Store) -> None:
     start = threading.Barrier(8)
 
     def lease(name: str) -> Callable[[], object]:
-        def run() -> set[str]:
+        def run() -> int:
             start.wait()
-            return set(store.transact(lambda work: work.outbox.lease(name, ids, 100, 10**8)))
+            return store.transact(lambda work: work.outbox.lease(name, ids, 100, 10**8))
 
         return run
 
@@ -248,7 +249,9 @@ def test_of_many_threads_one_leases_a_row(store: Store) -> None:
     for thread, _ in threads:
         thread.join()
     got: list[Any] = [ends[0] for _, ends in threads]
-    assert sorted(zone_id for some in got for zone_id in some) == sorted(ids)
+    assert sum(got) == len(ids)
+    owners = Counter(row.lease_owner for row in queued(store, *ids).values())
+    assert sorted(owners.values()) == sorted(count for count in got if count)
 
 
 def test_a_new_counter_is_counted_once_by_everybody(store: Store) -> None:

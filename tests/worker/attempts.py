@@ -20,7 +20,7 @@ from tests.support.nameservers import SmallBackend, SmallServer
 T = TypeVar("T")
 TASK = Task(
     zone_id="z", name="example.org.", type=ZoneType.PRIMARY, present=True, superseded=False, revision=7, serial=107,
-    pool_id="p", pool_version=1, hard_delete=False, lease_until=0,
+    pool_id="p", pool_version=1, hard_delete=False, read_at=0,
 )  # fmt: skip
 SERVED = PeerState(peer_id="t0", role=Role.TARGET, present=True, revision=6)
 """The first target as it is after an earlier revision."""

@@ -21,7 +21,7 @@ from redesignate.worker.plan import Decision, Step, decide, fault, steps
 
 TASK = Task(
     zone_id="z", name="example.org.", type=ZoneType.PRIMARY, present=True, superseded=False, revision=7, serial=107,
-    pool_id="p", pool_version=1, hard_delete=False, lease_until=0,
+    pool_id="p", pool_version=1, hard_delete=False, read_at=0,
 )  # fmt: skip
 GONE = replace(TASK, present=False)
 KNOWN = PeerState(peer_id="t", role=Role.TARGET, present=True, revision=6)

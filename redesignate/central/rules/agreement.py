@@ -79,26 +79,29 @@ def judge(
     zone: Zone, pool: Pool | None, states: Mapping[str, PeerState], settings: CentralSettings, now: int
 ) -> Verdict:
     """Compute the zone's status from its servers' states. A zone whose pool is deleted has no peers left to agree."""
-    deleting = zone.action is Action.DELETE or zone.deleted_at is not None
+    wanted = not deleting(zone)
     servers = [states.get(server.id) for server in pool.nameservers] if pool else []
     targets = [states.get(target.id) for target in pool.targets] if pool else []
-    behind = [state for state in (*servers, *targets) if not _there(state, zone, deleting=deleting)]
-    agreed = not behind
-    next_try = min((state.next_try if state else 0 for state in behind), default=0)
-    needed = _needed(len(servers), settings.threshold_percentage)
-    failed = any(_hopeless(some, zone, settings, deleting=deleting) for some in (servers, targets))
-    if deleting:
-        confirming = servers or targets  # without nameservers to query, the targets' states count
-        gone = sum(1 for state in confirming if _there(state, zone, deleting=True))
-        gone_enough = gone >= _needed(len(confirming), settings.threshold_percentage)
-        return Verdict(_deleted(zone, gone_enough, failed, now), agreed, next_try)
-    return Verdict(_living(zone, servers, needed, failed), agreed, next_try)
+    behind = [state for state in (*servers, *targets) if not _there(state, zone, present=wanted)]
+    failed = bool(behind) and any(_hopeless(some, zone, settings, present=wanted) for some in (servers, targets))
+    # without nameservers to query, the targets' states confirm a deletion
+    confirming = servers if wanted else servers or targets
+    needed = _needed(len(confirming), settings.threshold_percentage)
+    if wanted:
+        after = _living(zone, confirming, needed, failed)
+    else:
+        gone = sum(1 for state in confirming if _there(state, zone, present=False))
+        after = _deleted(zone, gone >= needed, failed, now)
+    return Verdict(after, not behind, min((state.next_try if state else 0 for state in behind), default=0))
 
 
-def _there(state: PeerState | None, zone: Zone, *, deleting: bool) -> bool:
-    if state is None:
-        return False
-    return state.revision >= zone.revision and state.present is not deleting
+def deleting(zone: Zone) -> bool:
+    """Whether no server is to have the zone any more."""
+    return zone.action is Action.DELETE or zone.deleted_at is not None
+
+
+def _there(state: PeerState | None, zone: Zone, *, present: bool) -> bool:
+    return state is not None and state.revision >= zone.revision and state.present is present
 
 
 def _needed(servers: int, threshold: int) -> int:
@@ -126,7 +129,7 @@ def _deleted(zone: Zone, gone: bool, failed: bool, now: int) -> Zone:
     return replace(zone, status=Status.ERROR if failed else Status.PENDING)
 
 
-def _hopeless(some: Sequence[PeerState | None], zone: Zone, settings: CentralSettings, *, deleting: bool) -> bool:
+def _hopeless(some: Sequence[PeerState | None], zone: Zone, settings: CentralSettings, *, present: bool) -> bool:
     """Whether so many peers have failed `poll_max_retries` times that the threshold is out of reach.
 
     They are still retried.
@@ -134,6 +137,6 @@ def _hopeless(some: Sequence[PeerState | None], zone: Zone, settings: CentralSet
     hope = sum(
         1
         for state in some
-        if state is None or state.attempts < settings.poll_max_retries or _there(state, zone, deleting=deleting)
+        if state is None or state.attempts < settings.poll_max_retries or _there(state, zone, present=present)
     )
     return hope < _needed(len(some), settings.threshold_percentage)
