@@ -82,7 +82,7 @@ class Answerer:
 
     def _identify(self, view: View, asker: Asker) -> bytes | None:
         """Verify the signature and settle what the asker may see; the refusal where it does not hold."""
-        found = tsig.signature(asker.query)
+        found = tsig.signature(asker.query) if asker.query.tsig else None
         if found is None:
             if not self._settings.query_enforce_tsig:
                 asker.reach = Reach(Scope.POOL, self._settings.default_pool_id)

@@ -11,11 +11,13 @@ from redesignate.model.clock import SECOND, Clock, now
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.wire import message, tsig
 from redesignate.wire import names as wire_names
-from redesignate.wire.message import AA, IN, NOTIFY, QR, SOA, Message, Record
+from redesignate.wire.message import AA, IN, NOTIFY, QR, SOA, Message
 from redesignate.wire.names import Malformed
 from redesignate.wire.rrset import APEX
 
 _NOTIFIED_SOA = struct.Struct("!HHLHBBLLLLL")
+_ASKS_SOA = message.question(b"", SOA)
+"""What follows the name in a question for an SOA."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +35,17 @@ def notify_message(zone: str, serial: int, msg_id: int, key: TSIGKey | None = No
     The SOA's other fields are zero: secondaries look at the serial alone. Raises ValueError for a bad name or key.
     """
     hint = APEX + _NOTIFIED_SOA.pack(SOA, IN, 0, 22, 0, 0, serial, 0, 0, 0, 0)
-    asked = message.question(names.to_wire(zone), SOA)
-    return _signed(message.build(msg_id, NOTIFY << 11 | AA, asked, ((1, hint),)), key, clock)
+    packet = message.build(msg_id, NOTIFY << 11 | AA, names.to_wire(zone) + _ASKS_SOA, ((1, hint),))
+    return packet if key is None else _signed(packet, key, clock)
 
 
 def soa_query(zone: str, msg_id: int, key: TSIGKey | None = None, *, clock: Clock = now) -> bytes:
     """A query for a zone's SOA, without recursion and without EDNS, signed where a key is given. Raises ValueError."""
-    return _signed(message.build(msg_id, 0, message.question(names.to_wire(zone), SOA)), key, clock)
+    packet = message.build(msg_id, 0, names.to_wire(zone) + _ASKS_SOA)
+    return packet if key is None else _signed(packet, key, clock)
 
 
-def _signed(packet: bytes, key: TSIGKey | None, clock: Clock) -> bytes:
-    if key is None:
-        return packet
+def _signed(packet: bytes, key: TSIGKey, clock: Clock) -> bytes:
     return tsig.Signer(tsig.prepare(key)).sign(packet, clock() // SECOND)
 
 
@@ -86,14 +87,13 @@ def read_soa_answer(packet: bytes, query: bytes, key: TSIGKey | None = None, *, 
     """What the answer to a `soa_query` says. Raises as `read_answer`."""
     answer = read_answer(packet, query, key, clock=clock)
     zone = answer.question.name if answer.question else b""
-    serials = [_serial(answer, record) for record in answer.answer if record.type == SOA and record.cls == IN]
-    found = [serial for owner, serial in serials if owner == zone]
-    return SOAAnswer(rcode=answer.rcode, aa=bool(answer.flags & AA), serial=found[0] if found else None)
-
-
-def _serial(answer: Message, record: Record) -> tuple[bytes, int]:
-    end = record.at + record.size
-    at = wire_names.skip(answer.packet, wire_names.skip(answer.packet, record.at))
-    if at + 20 != end:
-        raise Malformed("a malformed SOA")
-    return answer.owner(record), int.from_bytes(answer.packet[at : at + 4], "big")
+    serial: int | None = None
+    for record in answer.answer:
+        if record.type != SOA or record.cls != IN:
+            continue
+        at = wire_names.skip(packet, wire_names.skip(packet, record.at))
+        if at + 20 != record.at + record.size:
+            raise Malformed("a malformed SOA")
+        if answer.owner(record) == zone and serial is None:
+            serial = int.from_bytes(packet[at : at + 4], "big")
+    return SOAAnswer(rcode=answer.rcode, aa=bool(answer.flags & AA), serial=serial)

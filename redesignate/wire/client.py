@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import random
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 
 from redesignate.wire import names
@@ -37,7 +39,8 @@ class Exchanger:
     def __init__(self, *, rng: random.Random | None = None) -> None:
         self._rng = rng or random.SystemRandom()
         self._waiting: dict[_Slot, asyncio.Future[bytes]] = {}
-        self._sockets: dict[int, asyncio.Task[asyncio.DatagramTransport]] = {}
+        self._transports: dict[int, asyncio.DatagramTransport] = {}
+        self._opening = asyncio.Lock()
         self._resolved: dict[str, tuple[float, str]] = {}
 
     def new_id(self) -> int:
@@ -53,7 +56,10 @@ class Exchanger:
         """
         try:
             async with asyncio.timeout(timeout):
-                address = (await self._resolve(host, port), port)
+                until, found = self._resolved.get(host, (0.0, ""))
+                if until <= asyncio.get_running_loop().time():
+                    found = await self._resolve(host, port)
+                address = (found, port)
                 if tcp:
                     return await _over_tcp(address, packet)
                 answer = await self._over_udp(address, packet)
@@ -66,87 +72,55 @@ class Exchanger:
 
     async def close(self) -> None:
         """Close the sockets; exchanges under way end with NoAnswer."""
-        for opening in self._sockets.values():
-            opening.cancel()
-            with suppress(asyncio.CancelledError, OSError):
-                (await opening).close()
-        self._sockets.clear()
+        for transport in self._transports.values():
+            transport.close()
+        self._transports.clear()
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(OSError("closed"))
 
     async def _resolve(self, host: str, port: int) -> str:
-        with suppress(ValueError):
-            return str(ipaddress.ip_address(host))
-        loop = asyncio.get_running_loop()
-        known = self._resolved.get(host)
-        if known and known[0] > loop.time():
-            return known[1]
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        address = str(found[0][4][0])
+        loop, until = asyncio.get_running_loop(), math.inf
+        try:
+            address = str(ipaddress.ip_address(host))
+        except ValueError:
+            address = str((await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM))[0][4][0])
+            until = loop.time() + _NAME_KEPT
         if len(self._resolved) >= _MOST_NAMES:
             self._resolved.clear()
-        self._resolved[host] = (loop.time() + _NAME_KEPT, address)
+        self._resolved[host] = (until, address)
         return address
 
     async def _over_udp(self, address: Address, packet: bytes) -> bytes:
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        transport = await self._socket(family)
-        slot = self._free_slot(address, packet)
+        transport = self._transports.get(family)
+        if transport is None or transport.is_closing():
+            transport = await self._open(family)
+        # The packet's own id where it is free for this question, else another; a signature survives that, because it
+        # covers the original id that the TSIG record holds (RFC 8945 §4.2).
+        msg_id, asked = int.from_bytes(packet[:2], "big"), _question(packet)
+        while (slot := (address, msg_id, asked)) in self._waiting:
+            msg_id = self.new_id()
         waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[slot] = waiting
         try:
-            transport.sendto(slot[1].to_bytes(2, "big") + packet[2:], address)
+            transport.sendto(msg_id.to_bytes(2, "big") + packet[2:], address)
             answer = await waiting
         finally:
             del self._waiting[slot]
         return packet[:2] + answer[2:]
 
-    def _free_slot(self, address: Address, packet: bytes) -> _Slot:
-        """The packet's own id where it is free for this question, else another; a signature survives that,
-
-        because it covers the original id that the TSIG record holds (RFC 8945 §4.2).
-        """
-        asked, msg_id = _question(packet), int.from_bytes(packet[:2], "big")
-        while (address, msg_id, asked) in self._waiting:
-            msg_id = self.new_id()
-        return address, msg_id, asked
-
-    async def _socket(self, family: int) -> asyncio.DatagramTransport:
-        opening = self._sockets.get(family)
-        if opening is None or _lost(opening):
-            opening = asyncio.create_task(self._open(family))
-            self._sockets[family] = opening
-        return await asyncio.shield(opening)
-
     async def _open(self, family: int) -> asyncio.DatagramTransport:
-        local = "::" if family == socket.AF_INET6 else "0.0.0.0"
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(lambda: _Answers(self), local_addr=(local, 0), family=family)
-        return transport
-
-    def take(self, packet: bytes, address: Address) -> None:
-        """Take a packet that has come; one that no exchange waits for is dropped."""
-        if len(packet) < 12 or not packet[2] & (QR >> 8):
-            return
-        with suppress(Malformed):
-            slot = address, int.from_bytes(packet[:2], "big"), _question(packet)
-            waiting = self._waiting.get(slot) or self._unasked(slot, packet)
-            if waiting and not waiting.done():
-                waiting.set_result(packet)
-
-    def _unasked(self, slot: _Slot, packet: bytes) -> asyncio.Future[bytes] | None:
-        """The exchange that an error without a question section belongs to (from a server that could not read ours)."""
-        if slot[2] or not packet[3] & 15:
-            return None
-        found = [waiting for (address, msg_id, _), waiting in self._waiting.items() if (address, msg_id) == slot[:2]]
-        return found[0] if len(found) == 1 else None
-
-
-def _lost(opening: asyncio.Task[asyncio.DatagramTransport]) -> bool:
-    if not opening.done():
-        return False
-    return opening.cancelled() or opening.exception() is not None or opening.result().is_closing()
+        """The socket of this address family, opened once, however many wait for it."""
+        async with self._opening:
+            known = self._transports.get(family)
+            if known is None or known.is_closing():
+                local = "::" if family == socket.AF_INET6 else "0.0.0.0"
+                known, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                    lambda: _Answers(self._waiting), local_addr=(local, 0), family=family
+                )
+                self._transports[family] = known
+            return known
 
 
 def _question(packet: bytes) -> bytes:
@@ -175,11 +149,26 @@ async def _over_tcp(address: Address, packet: bytes) -> bytes:
 
 
 class _Answers(asyncio.DatagramProtocol):
-    def __init__(self, exchanger: Exchanger) -> None:
-        self._exchanger = exchanger
+    """Hands each packet to the exchange that waits for it; others are dropped."""
+
+    def __init__(self, waiting: Mapping[_Slot, asyncio.Future[bytes]]) -> None:
+        self._waiting = waiting
 
     def datagram_received(self, data: bytes, addr: tuple[str, int] | tuple[str, int, int, int]) -> None:
-        self._exchanger.take(data, (addr[0], addr[1]))
+        if len(data) < 12 or not data[2] & (QR >> 8):
+            return
+        with suppress(Malformed):
+            slot = (addr[0], addr[1]), int.from_bytes(data[:2], "big"), _question(data)
+            waiting = self._waiting.get(slot) or self._unasked(slot, data)
+            if waiting and not waiting.done():
+                waiting.set_result(data)
+
+    def _unasked(self, slot: _Slot, packet: bytes) -> asyncio.Future[bytes] | None:
+        """The exchange that an error without a question section belongs to (from a server that could not read ours)."""
+        if slot[2] or not packet[3] & 15:
+            return None
+        found = [waiting for (address, msg_id, _), waiting in self._waiting.items() if (address, msg_id) == slot[:2]]
+        return found[0] if len(found) == 1 else None
 
     def error_received(self, exc: Exception) -> None:
         """An ICMP error does not say which exchange it is about; the time-out ends that."""

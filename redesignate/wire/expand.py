@@ -46,7 +46,7 @@ def _fields(packet: bytes, layout: tuple[int, ...], at: int, end: int) -> tuple[
     for field in layout:
         if field == NAME:
             name, after = names.read(packet, at)
-            piece = names.lower(name)
+            piece = name.lower()
         else:
             after = at + field if field >= 0 else at + 1 + _octet(packet, at, end)
             piece = packet[at:after]

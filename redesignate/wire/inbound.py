@@ -56,7 +56,7 @@ class Transfer:
     """
 
     def __init__(self, zone: str, msg_id: int, limits: Limits, verifier: tsig.StreamVerifier | None = None) -> None:
-        self._apex = names.lower(text_names.to_wire(zone))
+        self._apex = text_names.to_wire(zone).lower()
         self._id = msg_id
         self._limits = limits
         self._verifier = verifier
@@ -156,7 +156,7 @@ class Transfer:
 
     def _owner(self, packet: bytes, start: int) -> bytes:
         """An owner without the apex's labels."""
-        name = names.lower(names.read(packet, start)[0])
+        name = names.read(packet, start)[0].lower()
         end = len(name) - len(self._apex)
         at = 0
         while at < end:
@@ -189,7 +189,7 @@ class Transfer:
         self._parts.append(blob)
 
     def _close(self, rdata: bytes) -> None:
-        if rdata[-20:] != self._soa[-20:] or names.lower(rdata[:-20]) != names.lower(self._soa[:-20]):
+        if rdata[-20:] != self._soa[-20:] or rdata[:-20].lower() != self._soa[:-20].lower():
             raise TransferFault("an SOA in the middle, or a zone that changed under the transfer")
         self.done = True
 

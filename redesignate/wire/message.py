@@ -82,11 +82,17 @@ class Edns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message whose shape is sound. `tsig` is the last record where it is a TSIG, not yet verified."""
+    """A message whose shape is sound.
+
+    flags    the header's second field, of which `opcode` and `rcode` (without EDNS's upper bits) are parts
+    tsig     the last record where it is a TSIG, not yet verified
+    """
 
     packet: bytes
     id: int
     flags: int
+    opcode: int
+    rcode: int
     question: Question | None
     answer: tuple[Record, ...] = ()
     authority: tuple[Record, ...] = ()
@@ -94,19 +100,9 @@ class Message:
     edns: Edns | None = None
     tsig: Record | None = None
 
-    @property
-    def opcode(self) -> int:
-        """Bits 1 to 4 of the flags."""
-        return self.flags >> 11 & 15
-
-    @property
-    def rcode(self) -> int:
-        """The header's response code, without EDNS's upper bits."""
-        return self.flags & 15
-
     def owner(self, record: Record) -> bytes:
         """A record's owner: plain wire form, lower case. Raises Malformed."""
-        return names.lower(names.read(self.packet, record.start)[0])
+        return names.read(self.packet, record.start)[0].lower()
 
 
 def read(packet: bytes) -> Message:
@@ -133,12 +129,14 @@ def read(packet: bytes) -> Message:
         packet=packet,
         id=msg_id,
         flags=flags,
+        opcode=flags >> 11 & 15,
+        rcode=flags & 15,
         question=found if questions == 1 else None,
         answer=answer,
         authority=authority,
         additional=additional,
-        edns=_edns(packet, additional),
-        tsig=_tsig(additional),
+        edns=_edns(packet, additional) if additional else None,
+        tsig=_tsig(additional) if additional else None,
     )
 
 
@@ -150,7 +148,7 @@ def _question(packet: bytes, at: int) -> tuple[Question, int]:
     if at >= len(packet) or packet[at] or at - start >= MAX_NAME or at + 5 > len(packet):
         raise Malformed("a malformed question")
     rrtype, cls = _QUESTION.unpack_from(packet, at + 1)
-    return Question(names.lower(packet[start : at + 1]), rrtype, cls, packet[start : at + 5]), at + 5
+    return Question(packet[start : at + 1].lower(), rrtype, cls, packet[start : at + 5]), at + 5
 
 
 def _section(packet: bytes, at: int, count: int) -> tuple[tuple[Record, ...], int]:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Domain names inside messages (RFC 1035 §3.1, §4.1.4): decompressed, compared, taken apart. Text is model's."""
+"""Domain names inside messages (RFC 1035 §3.1, §4.1.4): decompressed, compared, taken apart. Text is model's.
+
+Names are compared in lower case, ASCII alone (RFC 4343), which `bytes.lower` makes; length octets are below "A".
+"""
 
 from __future__ import annotations
 
 from redesignate.model.names import MAX_NAME
-
-_LOWER = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz")
 
 
 class Malformed(ValueError):
@@ -59,11 +60,6 @@ def skip(packet: bytes, at: int) -> int:
             raise Malformed("a label of unknown kind")
         at += octet + 1
     raise Malformed("a name runs past the message")
-
-
-def lower(wire: bytes) -> bytes:
-    """A wire name in lower case (ASCII alone: RFC 4343). Length octets are below "A" and stay."""
-    return wire.translate(_LOWER)
 
 
 def suffixes(wire: bytes) -> list[bytes]:

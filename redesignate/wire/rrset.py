@@ -127,10 +127,7 @@ def records(blob: bytes) -> Iterator[tuple[bytes, int, int, bytes]]:
 
 def retime(blob: bytes, ttl: int) -> bytes:
     """The blob with `ttl` in every RR. Raises Malformed (a ValueError)."""
-    written, changed = _TTL.pack(ttl), bytearray(blob)
-    for _, at, _ in _marks(blob):
-        changed[at + 4 : at + 8] = written
-    return bytes(changed)
+    return ready(blob, ttl)[1] if blob else blob
 
 
 def fits(rr: bytes) -> bool:
@@ -150,8 +147,13 @@ def ready(blob: bytes, ttl: int | None) -> tuple[int, bytes]:
             return 1, blob if ttl is None else blob[: at + 6] + _TTL.pack(ttl) + blob[at + 10 :]
     except IndexError as error:
         raise Malformed("an RR runs past its blob") from error
-    count = sum(1 for _ in _marks(blob))
-    return count, blob if ttl is None else retime(blob, ttl)
+    marks = [at for _, at, _ in _marks(blob)]
+    if ttl is None:
+        return len(marks), blob
+    written, changed = _TTL.pack(ttl), bytearray(blob)
+    for at in marks:
+        changed[at + 4 : at + 8] = written
+    return len(marks), bytes(changed)
 
 
 def bodies(blob: bytes, ttl: int | None) -> tuple[int, list[bytes]]:

@@ -86,7 +86,7 @@ def prepare(key: TSIGKey) -> Key:
         secret = base64.b64decode(key.secret, validate=True)
     except (KeyError, binascii.Error) as error:
         raise ValueError(f"TSIG key {key.name!r} is unusable") from error
-    return Key(names.lower(to_wire(key.name.rstrip(".") + ".")), algorithm, digest, size, secret)
+    return Key(to_wire(key.name.rstrip(".") + ".").lower(), algorithm, digest, size, secret)
 
 
 def signature(message: Message) -> Signature | None:
@@ -111,7 +111,7 @@ def signature(message: Message) -> Signature | None:
         raise Malformed("a TSIG of wrong length")
     return Signature(
         key=message.owner(record),
-        algorithm=names.lower(algorithm),
+        algorithm=algorithm.lower(),
         time=high << 32 | low,
         fudge=fudge,
         mac=mac,

@@ -34,12 +34,14 @@ class Nameserver(asyncio.DatagramProtocol):
     def __init__(self, answer: Answerer) -> None:
         self.answer = answer
         self.asked: list[bytes] = []
+        self.ports: set[int] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.asked.append(data)
+        self.ports.add(addr[1])
         found = self.answer(data)
         if found is not None:
             self.transport.sendto(found, addr)  # type: ignore[attr-defined]
@@ -141,9 +143,34 @@ def test_a_forged_answer_is_not_taken() -> None:
 def test_many_exchanges_with_one_id_are_told_apart() -> None:
     async def do(exchanger: Exchanger, port: int, server: Nameserver) -> None:
         query = ask.soa_query("example.org.", 7, KEY)
+        await exchanger.exchange("127.0.0.1", port, query, 5)  # opens the socket: the others then go out at once
+        server.asked.clear()
         found = await asyncio.gather(*(exchanger.exchange("127.0.0.1", port, query, 5) for _ in range(50)))
         assert {ask.read_soa_answer(packet, query, KEY).serial for packet in found} == {2026}
         assert len({packet[:2] for packet in server.asked}) == 50
+
+
+def test_exchanges_that_begin_together_share_one_socket() -> None:
+    ports: set[int] = set()
+
+    async def do(exchanger: Exchanger, port: int, server: Nameserver) -> None:
+        queries = [ask.soa_query("example.org.", n) for n in range(20)]
+        await asyncio.gather(*(exchanger.exchange("127.0.0.1", port, query, 5) for query in queries))
+        ports.update(server.ports)
+
+    asyncio.run(with_server(answer_soa, do))
+    assert len(ports) == 1
+
+
+def test_a_socket_that_was_closed_is_opened_anew() -> None:
+    async def do(exchanger: Exchanger, port: int, server: Nameserver) -> None:
+        query = ask.soa_query("example.org.", 7)
+        for _ in range(2):
+            packet = await exchanger.exchange("127.0.0.1", port, query, 5)
+            assert ask.read_soa_answer(packet, query).serial == 2026
+            for transport in exchanger._transports.values():
+                transport.abort()
+        assert len(server.ports) == 2
 
     asyncio.run(with_server(answer_soa, do))
 

@@ -71,11 +71,6 @@ def test_the_longest_name_is_read_and_a_longer_one_is_not() -> None:
         names.read(b"\1a" + longest, 0)
 
 
-@given(st.binary(max_size=300))
-def test_lower_case_is_that_of_ascii(octets: bytes) -> None:
-    assert names.lower(octets) == bytes(octet + 32 if 65 <= octet <= 90 else octet for octet in octets)
-
-
 @given(WIRES)
 def test_the_names_above_a_name_end_at_the_root(wire: bytes) -> None:
     found = names.suffixes(wire)

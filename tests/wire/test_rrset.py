@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from redesignate.model.names import to_wire
 from redesignate.model.rdata import number
 from redesignate.model.zone import Action, Status, Zone, ZoneType, rname, soa_text
-from redesignate.wire import message, names, rrset
+from redesignate.wire import message, rrset
 from redesignate.wire.names import Malformed
 
 ZONE = "example.org."
@@ -52,7 +52,7 @@ def zone(**fields: object) -> Zone:
 
 def in_message(blob: bytes, count: int, zone_name: str = ZONE) -> dns.message.Message:
     """A message about the zone with the blob as its answer, read by dnspython."""
-    asked = message.question(names.lower(to_wire(zone_name)), message.AXFR)
+    asked = message.question(to_wire(zone_name).lower(), message.AXFR)
     return dns.message.from_wire(message.build(1, message.QR, asked, ((count, blob),)), one_rr_per_rrset=True)
 
 
@@ -81,6 +81,10 @@ def test_split_parts_join_to_the_whole_and_retiming_changes_nothing_else(
     rrtype, bodies = rrset.bodies(blob, ttl)
     assert rrtype == number("A")
     assert b"".join(rrset.owner(ZONE, name) + body for body in bodies) == retimed
+
+
+def test_retiming_no_records_gives_no_records() -> None:
+    assert rrset.retime(b"", 7) == b""
 
 
 @given(st.binary(max_size=80), TTLS)
