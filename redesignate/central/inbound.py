@@ -46,6 +46,8 @@ RRSETS_A_SECOND = 1000
 """The highest rate of repeated transfers that users request: a zone of 60,000 RRsets is fetched once a minute at most,
 a tiny one as often as they ask."""
 
+LONGEST_REST_S = 60
+"""The longest pause (seconds) between two queries because of NOTIFYs."""
 COPIES = 100
 """The number of left-over copies that are looked at for one that may be deleted."""
 
@@ -78,12 +80,18 @@ def primaries_changed(work: Work, zone: Zone) -> None:
 
 
 def notified(_rules: Rules, work: Work, command: NotifiedInbound) -> int:
-    """Schedule the zones for which primaries sent NOTIFY; return how many. One statement per address."""
+    """Schedule the zones for which primaries sent NOTIFY; return how many.
+
+    A NOTIFY can be forged. While the queries that follow find nothing new, the next one waits longer (`_rested`).
+    Cost  one statement per address, and a query
+    """
     by_address: dict[str, list[str]] = {}
     for zone_id, address in command.zones:
         by_address.setdefault(address[:64], []).append(zone_id)
-    work.hints += [Hint(Kind.INBOUND, zone_id) for zone_id, _ in command.zones]
-    return sum(work.inbound.wish(found, work.now, notified_by=address) for address, found in by_address.items())
+    count = sum(work.inbound.notified(found, work.now, address) for address, found in by_address.items())
+    ready = work.inbound.due_of([zone_id for zone_id, _ in command.zones], work.now)
+    work.hints += [Hint(Kind.INBOUND, zone_id) for zone_id in ready]
+    return count
 
 
 def due(_rules: Rules, work: Work, command: DueInbound) -> tuple[str, ...]:
@@ -128,14 +136,26 @@ def report(rules: Rules, work: Work, command: Unpacked) -> None:
         return
     zone, after = found[0], replace(row, lease_owner=None, lease_until=NEVER)
     if outcome.since == row.serial and outcome.result is not Result.UNTOUCHED:
-        after = _judged(rules, work, found, after, command)
+        after = _rested(work.now, _judged(rules, work, found, after, command), old=row.serial)
         if row.asked == outcome.asked:
             after = replace(after, notified_by=None)
         else:  # another query was requested since this one began
-            after = replace(after, due_at=row.due_at, forced=row.forced)
+            rest = 0 if row.notified_by is None or row.forced else after.rest_until or 0
+            after = replace(after, due_at=max(row.due_at, rest), forced=row.forced)
     work.inbound.save(row, replace(after, loader=None))
     if after.due_at <= work.now:
         work.hints.append(Hint(Kind.INBOUND, zone.id))
+
+
+def _rested(now: int, row: Inbound, *, old: int | None) -> Inbound:
+    """After a query because of a NOTIFY the next NOTIFY waits: a second, twice as long with each that brought nothing
+    newer than serial `old`, a minute at most. All is forgotten once no NOTIFY has come for a minute."""
+    if row.notified_by is None:
+        return row
+    before = row.vain_notifies or 0 if now < (row.rest_until or 0) + LONGEST_REST_S * SECOND else 0
+    vain = before + 1 if row.serial == old else 0
+    pause = min(2 ** min(vain, 16), LONGEST_REST_S)
+    return replace(row, rest_until=now + pause * SECOND, vain_notifies=vain)
 
 
 def _judged(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, heard: Unpacked) -> Inbound:

@@ -88,6 +88,8 @@ class Inbound:
     loader      the run that may store parts of a transfer now; a later one takes its place
     kept_rrsets kept_records   the counts of the copy that is served while the zone's RRsets are changed in steps; None
                 while the RRsets themselves are served
+    rest_until  a NOTIFY has the primaries queried at this time at the earliest
+    vain_notifies  how many queries in a row, each because of a NOTIFY, found nothing new
     """
 
     zone_id: str
@@ -106,6 +108,8 @@ class Inbound:
     loader: str | None = None
     kept_rrsets: int | None = None
     kept_records: int | None = None
+    rest_until: int | None = None
+    vain_notifies: int | None = None
 
 
 def endpoint(text: str) -> Endpoint:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, or_, select, true
+from sqlalchemy import Row, and_, bindparam, case, or_, select, true
 
 from redesignate.model.ids import shard_of
 from redesignate.model.inbound import Inbound
@@ -62,13 +62,26 @@ class InboundRows(Module):
             return {}
         return {row.zone_id: _inbound(row) for row in run(self._conn, _LEASED, given)}
 
-    def wish(self, zone_ids: Collection[str], now: int, *, forced: bool = False, notified_by: str | None = None) -> int:
+    def wish(self, zone_ids: Collection[str], now: int, *, forced: bool = False) -> int:
         """Have these zones checked now, also those that are being checked already. One statement; how many."""
-        changed: dict[str, Any] = {"due_at": now, "asked": inbound.c.asked + 1, "notified_by": notified_by}
+        changed: dict[str, Any] = {"due_at": now, "asked": inbound.c.asked + 1, "notified_by": None}
         if forced:
             changed["forced"] = true()
         wanted = inbound.update().where(inbound.c.zone_id.in_(list(zone_ids)))
         return self._conn.execute(wanted.values(changed)).rowcount
+
+    def notified(self, zone_ids: Collection[str], now: int, address: str) -> int:
+        """Have these zones checked because of a NOTIFY from `address`: now, or when their rest ends. Those that are due
+        earlier stay so. One statement; how many."""
+        rest = case((inbound.c.rest_until > now, inbound.c.rest_until), else_=now)
+        due = case((inbound.c.due_at < rest, inbound.c.due_at), else_=rest)
+        wanted = inbound.update().where(inbound.c.zone_id.in_(list(zone_ids)))
+        return self._conn.execute(wanted.values(due_at=due, asked=inbound.c.asked + 1, notified_by=address)).rowcount
+
+    def due_of(self, zone_ids: Collection[str], now: int) -> tuple[str, ...]:
+        """Those of these zones that are due. One query."""
+        query = select(inbound.c.zone_id).where(inbound.c.zone_id.in_(list(zone_ids)), inbound.c.due_at <= now)
+        return tuple(self._conn.execute(query).scalars())
 
     def revoke(self, zone_id: str) -> None:
         """Void a check of the zone that is under way, since it asks the wrong primaries. One statement."""

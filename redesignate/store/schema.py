@@ -212,6 +212,8 @@ inbound = Table(
     Column("loader", _name(36)),
     Column("kept_rrsets", Integer),
     Column("kept_records", Integer),
+    Column("rest_until", BigInteger),
+    Column("vain_notifies", Integer),
     Index("ix_inbound_due_at", "due_at"),
     **_MYSQL,
 )

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -197,9 +199,45 @@ def test_a_notify_makes_the_zone_due_also_while_somebody_looks(central: CentralD
     central.call(NotifiedInbound(zones=((zone.id, PRIMARY), ("gone", PRIMARY))))
     central.inbound_hints.clear()
     tell(central, task, Result.CURRENT, serial=5)
-    assert (due(central), central.inbound_hints) == ((zone.id,), [zone.id])
+    assert (due(central), central.inbound_hints) == ((), [])
+    central.pass_time(2)
+    assert due(central) == (zone.id,)
     tell(central, look(central, zone), Result.CURRENT, serial=5)
     assert due(central) == ()
+
+
+def notified_for(central: CentralDriver, zone: Zone, seconds: int, serial: Callable[[], int]) -> list[int]:
+    """A primary sends NOTIFY each second. When (in seconds) it was asked; it says `serial` then."""
+    asked, began = [], central.time
+    while central.time < began + seconds * SECOND:
+        central.call(NotifiedInbound(zones=((zone.id, PRIMARY),)))
+        if zone.id in due(central):
+            asked.append((central.time - began) // SECOND)
+            task, now = look(central, zone), serial()
+            if now == task.serial:
+                tell(central, task, Result.CURRENT, serial=now)
+            else:
+                tell(central, task, Result.FETCHED, serial=now, content=content(zone.name, now))
+        central.pass_time(1)
+    return asked
+
+
+def test_notifies_that_bring_nothing_new_are_followed_less_and_less_often(central: CentralDriver) -> None:
+    zone = secondary(central)
+    fetch(central, zone, 5)
+    assert notified_for(central, zone, 600, lambda: 5)[:8] == [0, 2, 6, 14, 30, 62, 122, 182]
+    late = notified_for(central, zone, 130, lambda: 6)
+    assert late[0] <= 60
+    assert central.get(zone.id).serial == 6, "a new serial is found within the longest rest"
+    central.pass_time(300)
+    assert notified_for(central, zone, 3, lambda: 7) == [0, 1], "rested"
+
+
+def test_each_notify_that_brings_something_new_is_followed_within_a_second(central: CentralDriver) -> None:
+    zone = secondary(central)
+    fetch(central, zone, 5)
+    serials = itertools.count(6)
+    assert notified_for(central, zone, 10, lambda: next(serials)) == list(range(10))
 
 
 def test_a_wish_is_forced_until_it_is_fulfilled(central: CentralDriver) -> None:

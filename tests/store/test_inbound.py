@@ -85,11 +85,25 @@ def test_what_a_clock_ahead_of_ours_wrote_keeps_nothing_from_being_asked(store: 
 def test_a_wish_is_counted_and_a_report_that_did_not_know_of_it_is_written_anew(store: Store) -> None:
     ident = added(store)
     before = row(store, ident)
-    store.transact(lambda work: work.inbound.wish([ident], NOW + 5, forced=True, notified_by="192.0.2.1"))
+    store.transact(lambda work: work.inbound.wish([ident], NOW + 5, forced=True))
     after = row(store, ident)
-    assert after == replace(before, due_at=NOW + 5, forced=True, asked=1, notified_by="192.0.2.1")
+    assert after == replace(before, due_at=NOW + 5, forced=True, asked=1)
     with store.engine.connect() as connection, pytest.raises(Stale):
         InboundRows(connection).save(before, replace(before, attempts=1))
+
+
+@pytest.mark.parametrize(
+    ("at", "rest", "due"), [(99, None, 5), (99, 3, 5), (99, 8, 8), (7, 8, 7), (2, 8, 2), (2, None, 2)]
+)
+def test_a_notify_makes_a_zone_due_now_or_when_its_rest_ends(store: Store, at: int, rest: int | None, due: int) -> None:
+    ident = added(store, at=NOW + at)
+    before = row(store, ident)
+    resting = replace(before, rest_until=None if rest is None else NOW + rest)
+    store.transact(lambda work: work.inbound.save(before, resting))
+    assert store.transact(lambda work: work.inbound.notified([ident, "gone"], NOW + 5, "192.0.2.1")) == 1
+    assert row(store, ident) == replace(resting, due_at=NOW + due, asked=1, notified_by="192.0.2.1")
+    with store.read() as work:
+        assert work.inbound.due_of([ident], NOW + 5) == ((ident,) if due <= 5 else ())
 
 
 def test_a_release_frees_every_zone(store: Store) -> None:
