@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 from redesignate.model.errors import BadInput
@@ -24,36 +25,29 @@ def read(environ: WSGIEnvironment, limit: int) -> bytes:
     incomplete message, RFC 9112 §6.3, of which half may well be readable and mean something else).
     """
     declared = environ.get("CONTENT_LENGTH") or ""
-    if declared:
-        if not (declared.isascii() and declared.isdigit()):
-            raise BadInput("Content-Length is not a number")
-        if len(declared) > 15 or int(declared) > limit:
-            _discard(environ, int(declared[:16]))
-            raise TooLarge
-        body = _up_to(environ, int(declared))
-        if len(body) < int(declared):
-            raise BadInput(f"The body ended after {len(body)} of the {int(declared)} octets that Content-Length names")
-        return body
-    if environ.get("wsgi.input_terminated") or "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
-        body = _up_to(environ, limit + 1)
-        if len(body) > limit:
-            _discard(environ, DISCARDED)
-            raise TooLarge
-        return body
-    return b""  # without a length, reading could wait for ever
-
-
-def _up_to(environ: WSGIEnvironment, wanted: int) -> bytes:
+    if declared and not (declared.isascii() and declared.isdigit()):
+        raise BadInput("Content-Length is not a number")
+    if declared and (len(declared) > 15 or int(declared) > limit):
+        _discard(environ, int(declared[:16]))
+        raise TooLarge
+    chunked = environ.get("wsgi.input_terminated") or "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    if not declared and not chunked:
+        return b""  # without a length, reading could wait for ever
+    left = int(declared) if declared else limit + 1
     parts: list[bytes] = []
-    while wanted > 0:
-        try:
-            part = environ["wsgi.input"].read(wanted)
-        except OSError as error:  # what gunicorn and uWSGI raise for malformed chunks, and for a client that left
-            raise BadInput(f"The body cannot be read to its end: {error}") from error
-        if not part:
-            break
-        parts.append(part)
-        wanted -= len(part)
+    try:
+        while left > 0 and (part := environ["wsgi.input"].read(left)):
+            parts.append(part)
+            left -= len(part)
+    except OSError as error:  # what gunicorn and uWSGI raise for malformed chunks, and for a client that left
+        raise BadInput(f"The body cannot be read to its end: {error}") from error
+    if declared and left:
+        raise BadInput(
+            f"The body ended after {int(declared) - left} of the {int(declared)} octets that Content-Length names"
+        )
+    if not declared and not left:
+        _discard(environ, DISCARDED)
+        raise TooLarge
     return b"".join(parts)
 
 
@@ -71,11 +65,16 @@ def abandoned(environ: WSGIEnvironment) -> bool:
     A process that was stopped finds such requests in its sockets when it goes on. Known of our own servers alone, and
     not over TLS.
     """
-    told = environ.get("waitress.client_disconnected")
-    if told is not None:
-        return bool(told())
+    asks = environ.get("waitress.client_disconnected")
+    if asks is not None:
+        return bool(asks())
     connection = environ.get("gunicorn.socket")
+    return connection is not None and closed(connection)
+
+
+def closed(connection: Any) -> bool:
+    """Whether the other end has closed a connection, of which nothing is read. Never waits."""
     try:
-        return connection is not None and connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-    except (OSError, ValueError):  # it is open and silent, or TLS, whose sockets take no flags
+        return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"")
+    except (OSError, ValueError):  # it is open and silent, or TLS, whose sockets accept no flags
         return False

@@ -11,9 +11,7 @@ _ALWAYS = ("Accept", "Accept-Language", "Content-Type", "Cache-Control", "Conten
 
 
 def headers(settings: CorsSettings, environ: WSGIEnvironment) -> list[tuple[str, str]]:
-    """The headers for the answer to this request; none where the origin is not allowed or CORS is off."""
-    if not settings.allowed_origin:
-        return []
+    """The headers for the answer to this request, where CORS is on; none but Vary if the origin is not allowed."""
     origin = environ.get("HTTP_ORIGIN")
     found = [("Vary", "Origin")]
     if origin is None or not _allowed(settings, origin):

@@ -18,11 +18,11 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from redesignate.api import body, cors, errors, proxy
-from redesignate.api.hosts import check_loopback, only_loopback
+from redesignate.api.hosts import NO_LOGIN, is_loopback, only_loopback
 from redesignate.api.request import BODY, PROJECT, REQUEST_ID, link_base
 from redesignate.api.versions import document
 from redesignate.config.settings import ApiSettings
-from redesignate.model.errors import MethodNotAllowed, NotFound, Problem, Unavailable
+from redesignate.model.errors import BadInput, MethodNotAllowed, NotFound, Problem, Unavailable
 from redesignate.observe.log import events
 from redesignate.threads.deadline import ASKING, uptime
 
@@ -48,15 +48,15 @@ class Answer:
         self, status: int, content: bytes = b"", kind: str = "text/plain", headers: Headers | None = None
     ) -> list[bytes]:
         """A whole answer. HEAD gets the headers alone."""
-        told = [("Content-Type", kind), ("Content-Length", str(len(content))), *(headers or [])]
+        given = [("Content-Type", kind), ("Content-Length", str(len(content))), *(headers or [])]
         phrase = HTTPStatus(status).phrase
-        self.start(f"{status} {phrase}", told, sys.exc_info() if sys.exc_info()[0] else None)
+        self.start(f"{status} {phrase}", given, sys.exc_info() if sys.exc_info()[0] else None)
         return [] if self._environ["REQUEST_METHOD"] == "HEAD" else [content]
 
     def fail(self, problem: Problem, **more: str) -> list[bytes]:
         """The answer that v2 publishes for a failure; `more` are headers beside its own."""
-        told = list((errors.headers(problem) | more).items())
-        return self.send(problem.status, errors.fault(problem, self._environ[REQUEST_ID]), JSON, told)
+        given = list((errors.headers(problem) | more).items())
+        return self.send(problem.status, errors.fault(problem, self._environ[REQUEST_ID]), JSON, given)
 
 
 class Door:
@@ -73,7 +73,9 @@ class Door:
         """Answer one request. Never raises."""
         began = time.perf_counter()
         request_id = environ[REQUEST_ID] = f"req-{uuid.uuid4()}"
-        common = [("X-Openstack-Request-Id", request_id), *cors.headers(self._settings.cors, environ)]
+        common = [("X-Openstack-Request-Id", request_id)]
+        if self._settings.cors.allowed_origin:
+            common += cors.headers(self._settings.cors, environ)
         answer = Answer(environ, start_response, common)
         found: Iterable[bytes]
         try:
@@ -94,8 +96,9 @@ class Door:
             return answer.send(200)
         if path == "/healthcheck":
             return self._health(answer)
-        if self._only_loopback:
-            check_loopback(environ.get("HTTP_HOST", ""))
+        host = environ.get("HTTP_HOST")  # none: the request does not come from a browser
+        if self._only_loopback and host and not is_loopback(host):
+            raise BadInput(NO_LOGIN.format(host[:100]))
         if path != "/v2" and not path.startswith("/v2/"):
             return self._versions(environ, path, answer)
         if not self._settings.enable_api_v2:

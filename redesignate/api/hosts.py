@@ -7,43 +7,34 @@ can reach loopback too, under a host name of its own (DNS rebinding); the Host h
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from functools import lru_cache
 
 from redesignate.config.settings import ApiSettings
-from redesignate.model.errors import BadInput
+from redesignate.model import addresses
 
+NO_LOGIN = (
+    "The Host {!r} is not this machine's loopback; "
+    "without a login, the API answers to localhost, 127.0.0.1 and [::1] only"
+)
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
 
 
+@lru_cache(maxsize=256)
 def is_sane(host: str) -> bool:
     """Whether a Host header is `host` or `host:port` (RFC 9110 §7.2), fit to stand in a link."""
     return _HOST.match(host) is not None
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
-    """Whether a host, with or without a port, is this machine to any resolver: an address, or localhost (RFC 6761)."""
+    """Whether a Host header, with or without a port, names this machine."""
     name = host
     if host.startswith("["):
         name = host[1:].partition("]")[0]
     elif host.count(":") == 1:
         name = host.partition(":")[0]
-    name = name.rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def check_loopback(host: str) -> None:
-    """Raise BadInput for the Host of another machine; a request without a Host does not come from a browser."""
-    if host and not is_loopback(host):
-        raise BadInput(
-            f"The Host {host[:100]!r} is not this machine's loopback; "
-            "without a login, the API answers to localhost, 127.0.0.1 and [::1] only"
-        )
+    return addresses.is_loopback(name)
 
 
 def only_loopback(settings: ApiSettings) -> bool:
@@ -51,5 +42,5 @@ def only_loopback(settings: ApiSettings) -> bool:
     return (
         settings.auth_strategy == "noauth"
         and not settings.enable_proxy_headers_parsing
-        and all(is_loopback(host) for host, _ in settings.listen)
+        and all(addresses.is_loopback(host) for host, _ in settings.listen)
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 
@@ -39,6 +38,9 @@ _HEX = re.compile(r"[0-9a-fA-F]{32}\Z")
 _ALL_PROJECTS = ("all_tenants", "all_projects")
 _EDIT_MANAGED = "edit_managed_records"
 _SWITCHES = frozenset({*_ALL_PROJECTS, _EDIT_MANAGED})
+_SWITCH_HEADERS = frozenset(
+    {"HTTP_X_AUTH_ALL_PROJECTS", "HTTP_X_DESIGNATE_EDIT_MANAGED_RECORDS", "HTTP_X_DESIGNATE_HARD_DELETE"}
+)
 
 
 class Request(falcon.Request):
@@ -148,14 +150,16 @@ def link_base(environ: WSGIEnvironment) -> str:
 def caller(request: Request, identity: Identity) -> Caller:
     """The sender and the switches. Central asks policy about each switch that is set.
 
-    A switch in the query wins over its header; `all_tenants` wins over `all_projects`.
     Raises BadInput for ids that no database column holds.
     """
-    env, query = request.env, request.params
+    env = request.env
     sudo = env.get("HTTP_X_AUTH_SUDO_PROJECT_ID") or env.get("HTTP_X_AUTH_SUDO_TENANT_ID")
-    _check_id("user", identity.user_id, USER_LENGTH)
-    _check_id("project", identity.project_id, PROJECT_LENGTH)
-    _check_id("project", sudo, PROJECT_LENGTH)
+    ids = (("user", identity.user_id, USER_LENGTH), ("project", sudo or identity.project_id, PROJECT_LENGTH))
+    # ids may come from a header alone: all of them with noauth, and the sudo project always
+    for what, ident, longest in (*ids, ("project", identity.project_id, PROJECT_LENGTH)):
+        if ident is not None and (len(ident) > longest or not ident.isprintable()):
+            raise BadInput(f"A {what} id has at most {longest} characters, all of them printable")
+    switched = not (_SWITCHES.isdisjoint(request.params) and _SWITCH_HEADERS.isdisjoint(env))
     return Caller(
         request_id=env[REQUEST_ID],
         user_id=identity.user_id,
@@ -166,22 +170,17 @@ def caller(request: Request, identity: Identity) -> Caller:
         project_domain_id=identity.project_domain_id,
         domain_id=identity.domain_id,
         system_scope=identity.system_scope,
-        all_projects=_switch(query, _ALL_PROJECTS, env.get("HTTP_X_AUTH_ALL_PROJECTS")),
-        edit_managed=_switch(query, (_EDIT_MANAGED,), env.get("HTTP_X_DESIGNATE_EDIT_MANAGED_RECORDS")),
-        hard_delete=_switch(query, (), env.get("HTTP_X_DESIGNATE_HARD_DELETE")),
+        all_projects=switched and _switch(request, "HTTP_X_AUTH_ALL_PROJECTS", *_ALL_PROJECTS),
+        edit_managed=switched and _switch(request, "HTTP_X_DESIGNATE_EDIT_MANAGED_RECORDS", _EDIT_MANAGED),
+        hard_delete=switched and _switch(request, "HTTP_X_DESIGNATE_HARD_DELETE"),
         sudo=bool(sudo),
     )
 
 
-def _check_id(what: str, ident: str | None, longest: int) -> None:
-    """Ids may come from a header alone: all of them with noauth, and the sudo project always."""
-    if ident is not None and (len(ident) > longest or not ident.isprintable()):
-        raise BadInput(f"A {what} id has at most {longest} characters, all of them printable")
-
-
-def _switch(query: Mapping[str, Any], names: tuple[str, ...], header: str | None) -> bool:
+def _switch(request: Request, header: str, *names: str) -> bool:
+    """Whether a switch is on: in the query, where the first of `names` wins over the next, or else in its header."""
     for name in names:
-        value = query.get(name)
+        value = request.params.get(name)
         if isinstance(value, str):
             return truth(value)
-    return header is not None and truth(header)
+    return request.flag(header)

@@ -34,14 +34,14 @@ class Resource:
         return fault
 
 
-def send(resp: falcon.Response, content: Any, status: int = 200, *, location: str | None = None) -> None:
-    """Write an answer as JSON."""
-    resp.status = status
+def send(
+    resp: falcon.Response, content: Any, status: int = 200, *, of: Status | None = None, location: str | None = None
+) -> None:
+    """Write an answer as JSON.
+
+    of   the status of what is shown: where that is PENDING, the answer is 202, for nameservers have yet to follow
+    """
+    resp.status = 202 if of is Status.PENDING else status
     resp.data = _ENCODER.encode(content)
     if location is not None:
         resp.set_header("Location", location)
-
-
-def accepted(status: Status, otherwise: int) -> int:
-    """202 while nameservers have yet to follow, else what the verb says for a thing that is done."""
-    return 202 if status is Status.PENDING else otherwise

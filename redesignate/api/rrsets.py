@@ -7,7 +7,7 @@ import falcon
 
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, link_base, parse_id
-from redesignate.api.resource import Resource, accepted, send
+from redesignate.api.resource import Resource, send
 from redesignate.api.shapes.members import Body
 from redesignate.api.shapes.rrsets import RECORDSET
 from redesignate.commands.access import CheckAccess
@@ -46,7 +46,7 @@ class Recordsets(Resource):
             raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="create_recordset", zone_id=ident)) from None
         made = self.central.call(CreateRRset(caller=req.caller, zone_id=ident, new=new))
         shown = RECORDSET.shown(made, req.base)
-        send(resp, shown, accepted(made.status, 201), location=shown.links["self"])
+        send(resp, shown, 201, of=made.status, location=shown.links["self"])
 
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """One RRset."""
@@ -69,7 +69,7 @@ class Recordsets(Resource):
             raise self.bad_body(fault, aim) from None
         question = UpdateRRset(caller=req.caller, zone_id=zone, rrset_id=rrset, change=change)
         changed = self.central.call(question)
-        send(resp, RECORDSET.shown(changed, req.base), accepted(changed.status, 200))
+        send(resp, RECORDSET.shown(changed, req.base), of=changed.status)
 
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """Delete an RRset."""

@@ -7,7 +7,7 @@ import falcon
 
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, parse_id
-from redesignate.api.resource import Resource, accepted, send
+from redesignate.api.resource import Resource, send
 from redesignate.api.shapes.members import Body
 from redesignate.api.shapes.zones import ZONE, nameservers, peers
 from redesignate.commands.access import CheckAccess
@@ -48,7 +48,7 @@ class Zones(Resource):
             raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="create_zone")) from None
         made = self.central.call(CreateZone(caller=req.caller, new=new))
         shown = ZONE.shown(made, req.base)
-        send(resp, shown, accepted(made.status, 201), location=shown.links["self"])
+        send(resp, shown, 201, of=made.status, location=shown.links["self"])
 
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """One zone."""
@@ -67,7 +67,7 @@ class Zones(Resource):
         except Problem as fault:
             raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="update_zone", zone_id=ident)) from None
         changed = self.central.call(UpdateZone(caller=req.caller, zone_id=ident, change=change))
-        send(resp, ZONE.shown(changed, req.base), accepted(changed.status, 200))
+        send(resp, ZONE.shown(changed, req.base), of=changed.status)
 
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Let a zone go; it is shown until the nameservers have dropped it."""

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from redesignate.auth.identity import Authenticator
 from redesignate.auth.noauth import NoAuth
 from redesignate.auth.tokens import Asks, TokenLogin
 from redesignate.config.settings import ApiSettings
+from redesignate.model.addresses import is_loopback
 from redesignate.model.errors import Misconfigured
 
 
@@ -49,11 +49,3 @@ def check_listeners(settings: ApiSettings) -> None:
                 "[service:api] auth_strategy = token or keystone, listen = 127.0.0.1:9001, or, if nobody else "
                 "can reach that address, allow_noauth_beyond_loopback = true."
             )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address to listen on. A name other than localhost does not count."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

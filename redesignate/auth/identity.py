@@ -7,6 +7,7 @@ It holds no rules: `auth/policy.py` decides what an identity may do, the API rea
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
@@ -46,6 +47,7 @@ class Authenticator(Protocol):
         ...
 
 
+@lru_cache(maxsize=1024)
 def role_names(text: str) -> tuple[str, ...]:
     """The roles of an `X-Roles` header: separated by commas, lower case, none empty."""
     return tuple(name for part in text.split(",") if (name := part.strip().lower()))

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from redesignate.auth.identity import Identity, role_names
+from redesignate.model.addresses import is_loopback
 from redesignate.model.errors import Forbidden
 
 REMEMBERED = 100
@@ -34,7 +34,7 @@ class NoAuth:
     def identity(self, environ: WSGIEnvironment) -> Identity:
         """The identity in the headers. An empty header counts as missing. Raises Forbidden if `local`."""
         peer = environ.get("REMOTE_ADDR", "")
-        if self._local and peer not in _HERE and not _is_loopback(peer):
+        if self._local and peer not in _HERE and not is_loopback(peer):
             raise Forbidden(_REFUSED)
         return Identity(
             user_id=environ.get("HTTP_X_AUTH_USER_ID") or USER,
@@ -45,10 +45,3 @@ class NoAuth:
 
 _HERE = frozenset({"127.0.0.1", "::1", "localhost", ""})
 """The usual peers on this machine; a socket without addresses (a Unix domain socket) has none."""
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 from oslo_config import cfg
@@ -122,15 +123,17 @@ class Policy:
         Raises InvalidTokenScope if the rule needs a project's token, Forbidden.
         Cost   a few microseconds; once a second, a check of the policy files.
         """
-        if not self._in_scope(rule, caller):
-            raise InvalidTokenScope("The token's scope does not fit; a project's is needed.")
         if not self.allows(rule, caller, target):
+            if not _in_scope(rule, caller):
+                raise InvalidTokenScope("The token's scope does not fit; a project's is needed.")
             raise Forbidden()
 
     def allows(self, rule: str, caller: Caller, target: Mapping[str, object]) -> bool:
         """Whether the caller may do it."""
-        now = self._current()
-        if not self._in_scope(rule, caller):
+        now = self._now
+        if self._clock() - now.looked >= LOOK_EVERY:
+            now = self._look()
+        if (caller.system_scope or caller.domain_id) and not _in_scope(rule, caller):
             return False
         reads = now.reads.get(rule, ())
         if rule not in now.reads:
@@ -149,14 +152,9 @@ class Policy:
             now.verdicts[key] = verdict
         return verdict
 
-    @staticmethod
-    def _in_scope(rule: str, caller: Caller) -> bool:
-        return not (caller.system_scope or caller.domain_id) or rule in _ANY_SCOPE or rule not in _NAMES
-
-    def _current(self) -> _Loaded:
+    def _look(self) -> _Loaded:
+        """Load the files again where they have changed."""
         now = self._now
-        if self._clock() - now.looked < LOOK_EVERY:
-            return now
         now.looked = self._clock()
         seen = _print(self._files())
         if seen == now.seen:
@@ -188,6 +186,15 @@ class Policy:
 
 _NAMES = {rule.name for rule in RULES}
 _ANY_SCOPE = {rule.name for rule in RULES if rule.any_scope}
+_identity = attrgetter(
+    "roles", "project_id", "user_id", "user_domain_id", "project_domain_id", "domain_id", "system_scope"
+)
+"""What a caller has that a check may look at."""
+
+
+def _in_scope(rule: str, caller: Caller) -> bool:
+    """Whether the rule takes a token of this scope."""
+    return not (caller.system_scope or caller.domain_id) or rule in _ANY_SCOPE or rule not in _NAMES
 
 
 def _policy_files(conf: cfg.ConfigOpts) -> tuple[str, ...]:
@@ -262,18 +269,6 @@ def _reads(enforcer: oslo.Enforcer, rule: str) -> tuple[str, ...] | None:
         waiting += [check.rule] if kind == "NotCheck" else ()
         names.update(_IN_TARGET.findall(getattr(check, "match", "")))
     return tuple(sorted(names))
-
-
-def _identity(caller: Caller) -> tuple[object, ...]:
-    return (
-        caller.roles,
-        caller.project_id,
-        caller.user_id,
-        caller.user_domain_id,
-        caller.project_domain_id,
-        caller.domain_id,
-        caller.system_scope,
-    )
 
 
 def _value(target: Mapping[str, object], name: str) -> object:

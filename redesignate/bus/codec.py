@@ -145,7 +145,7 @@ def serve(dispatch: Dispatch, body: bytes) -> bytes:
     try:
         return answer(dispatch(command))
     except Exception as error:  # noqa: BLE001  # the outermost call of a service: logged, and the caller gets an answer
-        return _failed(command, error)
+        return refusal(failure(command, error))
 
 
 def serve_question(carry: Carry, envelope: bytes) -> bytes:
@@ -158,7 +158,7 @@ def serve_question(carry: Carry, envelope: bytes) -> bytes:
         given = carry(command, how)
         return given if isinstance(given, Kept) else answer(given)
     except Exception as error:  # noqa: BLE001  # as in `serve`
-        return _failed(command, error)
+        return refusal(failure(command, error))
 
 
 def serve_all(carry: Carry, together: Together, envelopes: Sequence[bytes]) -> list[bytes]:
@@ -194,9 +194,9 @@ def _unread(error: Exception, body: bytes) -> bytes:
     return refusal(Problem("Central cannot read this question; are all services of one version?"))
 
 
-def _failed(command: Command[Any], error: Exception) -> bytes:
-    """Encode a Problem as it is; any other exception is our fault: its traceback is logged, the caller gets a 500."""
+def failure(command: Command[Any], error: Exception) -> Problem:
+    """A Problem as it is; any other exception is our fault: its traceback is logged, the caller gets a 500."""
     if isinstance(error, Problem):
-        return refusal(error)
+        return error
     log.exception("command failed", op=command.__struct_config__.tag)
-    return refusal(Problem("Internal error; see the server log for this request id"))
+    return Problem("Internal error; see the server log for this request id")

@@ -70,3 +70,14 @@ def address(text: str) -> IP | None:
     except ValueError:
         return None
     return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can be meant by a host, to any resolver: an address, or localhost (RFC 6761 §6.3)."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False

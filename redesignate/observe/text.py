@@ -49,7 +49,7 @@ def _is_secret(name: str) -> bool:
 
 
 def _safe(value: object) -> object:
-    if type(value) is str:  # nearly always
+    if isinstance(value, str):
         return without_secrets(value)
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -61,13 +61,22 @@ def _safe(value: object) -> object:
 
 
 def rendered(fields: Mapping[str, object]) -> str:
-    """`key=value key="two words"`, on one line whatever the values contain."""
-    return " ".join(f"{name}={_value(value)}" for name, value in safe_fields(fields).items())
+    """`key=value key="two words"`, on one line whatever the values contain; secrets masked as by `safe_fields`."""
+    parts = []
+    for name, value in fields.items():
+        if _is_secret(name):
+            text = BLOT
+        elif type(value) is str and ":" not in value and "=" not in value:  # nearly always: it can hold no secret
+            text = value if _PLAIN.fullmatch(value) else _quoted(value)
+        elif type(value) is int:
+            text = str(value)
+        else:
+            text = _value(_safe(value))
+        parts.append(f"{name}={text}")
+    return " ".join(parts)
 
 
 def _value(value: object) -> str:
-    if type(value) is str:
-        return value if _PLAIN.fullmatch(value) else _quoted(value)
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -105,21 +114,20 @@ class TextFormatter(logging.Formatter):
             self._text = time.strftime(self._date, time.localtime(record.created))
         clock = f"{self._text}.{int(record.msecs):03d}"
         fields = rendered(getattr(record, "fields", {}))
-        message = without_secrets(record.getMessage())
+        message = record.getMessage()
         source = f"{self._service}[{record.process}]"
-        if not record.name.startswith("redesignate"):
-            message = f"{record.name}: {message}"
+        if not record.name.startswith("redesignate"):  # our events are constants
+            message = f"{record.name}: {without_secrets(message)}"
         level = f"{record.levelname.lower():<7}"
         if self._colour:
             level = f"{_COLOURS.get(record.levelno, '')}{level}{_PLAIN_AGAIN}"
             clock, source = f"{_DIM}{clock}{_PLAIN_AGAIN}", f"{_DIM}{source}{_PLAIN_AGAIN}"
             fields = f"{_DIM}{fields}{_PLAIN_AGAIN}" if fields else ""
         line = f"{clock} {level} {source} {message}"
-        return (f"{line} {fields}" if fields else line) + self._trace(record)
+        line = f"{line} {fields}" if fields else line
+        return line + self._trace(record) if record.exc_info or record.stack_info else line
 
     def _trace(self, record: logging.LogRecord) -> str:
-        if not record.exc_info and not record.stack_info:
-            return ""
         parts = []
         if record.exc_info:
             parts.append(self.formatException(record.exc_info))

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redesignate.api.app import build
-from redesignate.auth.choose import authenticator, check_listeners, check_login, is_loopback
+from redesignate.auth.choose import authenticator, check_listeners, check_login
+from redesignate.bus.bulkheads import Bulkheads, Shares
 from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource
 from redesignate.bus.pending import Pending
 from redesignate.bus.port import Central
@@ -29,12 +30,12 @@ from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings
 from redesignate.config.urls import database_urls
 from redesignate.mdns.service import DNSService
+from redesignate.model.addresses import is_loopback
 from redesignate.model.caller import operator
 from redesignate.model.errors import Misconfigured
 from redesignate.model.paging import ListQuery
 from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.run.heartbeat import Heart
-from redesignate.run.http import Threaded
 from redesignate.run.listening import check_free, free_port, told
 from redesignate.run.processes import until_stopped
 from redesignate.run.producing import OneMember, start_producer
@@ -48,7 +49,7 @@ from redesignate.worker.service import Worker
 LOOPBACK = "127.0.0.1"
 _OTHER_PORT = "choose another port with --port (make serve PORT=…)"
 BUSY, IDLE = 1, 8
-"""Zones that the worker handles at once while requests wait, and while none do. It shares Python's one
+"""Zones that the worker handles at once while the API is crowded, and otherwise. It shares Python's one
 running thread with the API: answers have priority, and more at once would make both slower."""
 
 
@@ -139,6 +140,8 @@ def _hosts(listen: tuple[str, ...]) -> tuple[str, ...]:
 
 def _start(configuration: Configuration, end: ExitStack) -> Central:
     """Start the services, each after those that it calls; returns the central that they call."""
+    from redesignate.run.threaded import THREADS, Threaded  # only here: no other process needs waitress
+
     settings, hints = configuration.settings, Pending()
     store = make_store(settings, end)
     central = InprocCentral(make_service(configuration, store, InprocWake(hints)).dispatch)
@@ -149,7 +152,7 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
     _default_pool(central, settings, settings.mdns.listen[0][1])
     login = authenticator(settings.api, configuration.conf, central)
     with told("The API", settings.api.listen, _OTHER_PORT):
-        http = Threaded(build(central, settings.api, login), settings.api)
+        http = Threaded(build(Bulkheads(central, Shares.of_one_writer(THREADS)), settings.api, login), settings.api)
     central.call(ReleaseWork())  # a worker that held anything was ours, and is dead
     worker = Worker(
         central=central,

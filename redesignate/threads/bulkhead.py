@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 
-from redesignate.model.errors import TimedOut, Unavailable
+from redesignate.model.errors import Unavailable
 from redesignate.threads.deadline import Deadline, Monotonic, uptime
 
 PATIENCE_S = 0.5
@@ -55,33 +54,9 @@ class Bulkhead:
         self._lock = threading.Lock()
         self._lanes: dict[Hashable, _Lane] = {}
 
-    @contextmanager
-    def hold(self, key: Hashable, deadline: Deadline | None = None) -> Iterator[None]:
-        """Hold a place in this key's lane. Raises Unavailable where the lane hangs, or at the deadline.
-
-        Work that ends with Unavailable or TimedOut releases its place, but is not a sign that the lane moves.
-        """
-        lane = self._enter(key, deadline)
-        moved = True
-        try:
-            yield
-        except (Unavailable, TimedOut):
-            moved = False
-            raise
-        finally:
-            self._leave(key, lane, moved)
-
-    def waiting(self, key: Hashable) -> int:
-        """Return how many callers wait for a place."""
-        with self._lock:
-            lane = self._lanes.get(key)
-            return 0 if lane is None else len(lane.waiting)
-
-    def lanes(self) -> int:
-        """Return how many keys are in use."""
-        return len(self._lanes)
-
-    def _enter(self, key: Hashable, deadline: Deadline | None) -> _Lane:
+    def enter(self, key: Hashable, deadline: Deadline | None = None) -> None:
+        """Take a place in this key's lane, which `leave` releases. Raises Unavailable if the lane hangs, or at the
+        deadline."""
         waiter = None
         with self._lock:
             lane = self._lanes.get(key)
@@ -96,7 +71,31 @@ class Bulkhead:
                 lane.waiting.append(waiter)
         if waiter is not None:
             self._wait(lane, waiter, deadline)
-        return lane
+
+    def leave(self, key: Hashable, *, moved: bool = True) -> None:
+        """Release a place. `moved` False: the work ended without an answer, which is no sign that the lane moves."""
+        with self._lock:
+            lane = self._lanes[key]
+            if moved:
+                lane.moved = self._clock()
+            if lane.waiting:
+                waiter = lane.waiting.popleft()
+                waiter.admitted = True
+                waiter.call.release()
+                return
+            lane.held -= 1
+            if not lane.held:
+                del self._lanes[key]
+
+    def waiting(self, key: Hashable) -> int:
+        """Return how many callers wait for a place."""
+        with self._lock:
+            lane = self._lanes.get(key)
+            return 0 if lane is None else len(lane.waiting)
+
+    def lanes(self) -> int:
+        """Return how many keys are in use."""
+        return len(self._lanes)
 
     def _wait(self, lane: _Lane, waiter: _Waiter, deadline: Deadline | None) -> None:
         pause = self._patience_s
@@ -111,19 +110,6 @@ class Bulkhead:
                 if pause <= 0 or (deadline is not None and deadline.over()):
                     lane.waiting.remove(waiter)
                     raise self._full()
-
-    def _leave(self, key: Hashable, lane: _Lane, moved: bool) -> None:
-        with self._lock:
-            if moved:
-                lane.moved = self._clock()
-            if lane.waiting:
-                waiter = lane.waiting.popleft()
-                waiter.admitted = True
-                waiter.call.release()
-                return
-            lane.held -= 1
-            if not lane.held:
-                del self._lanes[key]
 
     def _full(self) -> Unavailable:
         return Unavailable(f"Too many requests wait for {self._what}; retry.")

@@ -47,7 +47,7 @@ class System:
         self.store = Store(f"sqlite:///{database}")
         self.hints = Hints()
         service = CentralService(self.store, Rules(settings=central, policy=Policy()), self.hints)
-        self.central = InprocCentral(service.dispatch)
+        self.central = InprocCentral(service.dispatch, encoded=True)
         spec = PoolSpec(
             id=central.default_pool_id,
             name="default",

@@ -48,14 +48,14 @@ def change(zone_id: str, caller: Any = ME) -> UpdateZone:
     return UpdateZone(caller=caller, zone_id=zone_id, change=ZoneChange(ttl=5))
 
 
-@pytest.mark.parametrize(("caller", "share"), [(ME, 10), (replace(ME, project_id="hanging"), 15)])
+@pytest.mark.parametrize(("caller", "share"), [(ME, 15), (replace(ME, project_id="hanging"), 20)])
 def test_what_hangs_holds_its_share_of_the_threads_and_others_are_answered_within_a_second(
     caller: Any, share: int
 ) -> None:
     central = Central()
     port = Bulkheads(central, Shares.of(THREADS))
     hanging = [
-        change("locked", caller) if share == 10 else change(f"z{n}", caller) for n in range(220)
+        change("locked", caller) if share == 15 else change(f"z{n}", caller) for n in range(220)
     ]  # one zone, or one project over many
     with ThreadPoolExecutor(THREADS) as pool:
         futures: list[Future[Any]] = [pool.submit(port.call, command) for command in hanging]
@@ -87,5 +87,12 @@ class _Slow:
 @pytest.mark.parametrize("threads", [1, 2, 3, 16, 100])
 def test_every_share_leaves_room(threads: int) -> None:
     for shares in (Shares.of(threads), Shares.of(threads, connections=5)):
-        assert 1 <= shares.zone <= shares.project <= shares.all
+        assert 1 <= shares.zone <= shares.project <= shares.changes <= shares.all
         assert shares.all < threads or threads == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 12])
+def test_changes_that_wait_for_the_one_writer_leave_threads_for_reads(threads: int) -> None:
+    shares = Shares.of_one_writer(threads)
+    assert 1 <= shares.zone <= shares.changes <= shares.all
+    assert shares.changes < threads or threads == 1

@@ -61,7 +61,7 @@ class Operator:
         self.clock: Clock = now
         self.store = Store(self.url, clock=self._time)
         service = CentralService(self.store, Rules(settings=CentralSettings(), policy=Policy()), Nobody())
-        self.central: Central = InprocCentral(service.dispatch)
+        self.central: Central = InprocCentral(service.dispatch, encoded=True)
         self.loaded: list[list[str]] = []
         self.connected = 0
 

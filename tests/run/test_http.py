@@ -20,7 +20,7 @@ import pytest
 from redesignate.api.app import build
 from redesignate.auth.noauth import NoAuth
 from redesignate.config.settings import ApiSettings
-from redesignate.run.http import Threaded
+from redesignate.run.threaded import Threaded
 from tests.api.client import NeverAsked
 from tests.support.bind import free_port
 

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -19,6 +21,20 @@ from tests.support.servers import until
 WAIT_S = 10
 
 
+@contextlib.contextmanager
+def held(bulkhead: Bulkhead, key: object, deadline: Deadline | None = None) -> Iterator[None]:
+    """A place, as `bus/bulkheads.py` takes one."""
+    bulkhead.enter(key, deadline)
+    moved = True
+    try:
+        yield
+    except Unavailable:
+        moved = False
+        raise
+    finally:
+        bulkhead.leave(key, moved=moved)
+
+
 class Work:
     """Callers that hold a place until they are let go."""
 
@@ -29,7 +45,7 @@ class Work:
 
     def ask(self, key: str, deadline: Deadline | None = None) -> Future[None]:
         def work() -> None:
-            with self._bulkhead.hold(key, deadline):
+            with held(self._bulkhead, key, deadline):
                 self.inside.release()
                 assert self.go.acquire(timeout=WAIT_S)
 
@@ -44,7 +60,7 @@ def test_a_lane_that_hangs_keeps_its_places_and_refuses_the_rest() -> None:
     bulkhead = Bulkhead(2, "this zone", patience_s=0.1)
     with ThreadPoolExecutor(8) as pool:
         work = Work(bulkhead, pool)
-        held = [work.ask("z"), work.ask("z")]
+        holders = [work.ask("z"), work.ask("z")]
         work.begun(2)
         waiting = work.ask("z")
         with pytest.raises(Unavailable, match="wait for this zone"):
@@ -57,7 +73,7 @@ def test_a_lane_that_hangs_keeps_its_places_and_refuses_the_rest() -> None:
         work.begun(1)
         for _ in range(3):
             work.go.release()
-        for future in [*held, other]:
+        for future in [*holders, other]:
             future.result(WAIT_S)
     assert bulkhead.lanes() == 0
 
@@ -66,7 +82,7 @@ def test_a_lane_that_moves_lets_its_waiters_in_by_and_by() -> None:
     bulkhead = Bulkhead(1, "this zone", patience_s=0.3)
 
     def work(_: int) -> None:
-        with bulkhead.hold("z"):
+        with held(bulkhead, "z"):
             time.sleep(0.05)  # the work; twenty of them take longer than anybody's patience
 
     with ThreadPoolExecutor(20) as pool:
@@ -79,20 +95,20 @@ def test_work_that_ends_without_an_answer_does_not_move_its_lane() -> None:
     bulkhead = Bulkhead(1, "this zone", patience_s=5, clock=lambda: now[0])
     with ThreadPoolExecutor(4) as pool:
         work = Work(bulkhead, pool)
-        held = work.ask("z")
+        holder = work.ask("z")
         work.begun(1)
         now[0] = 4.0
         first_in_line = work.ask("z")
         until(lambda: bulkhead.waiting("z") == 1, deadline_s=WAIT_S)
 
         def fails() -> None:
-            with bulkhead.hold("y"):
+            with held(bulkhead, "y"):
                 raise Unavailable("the row is locked")
 
         with pytest.raises(Unavailable, match="locked"):
             fails()
         work.go.release()
-        held.result(WAIT_S)  # came out well: the lane moves
+        holder.result(WAIT_S)  # came out well: the lane moves
         work.begun(1)
         now[0] = 8.0
         second = work.ask("z")
@@ -106,7 +122,7 @@ def test_work_that_ends_without_an_answer_does_not_move_its_lane() -> None:
 def test_a_refusal_by_a_rule_gives_the_place_back() -> None:
     bulkhead = Bulkhead(1, "this zone")
     for _ in range(3):
-        with pytest.raises(NotFound), bulkhead.hold("z"):
+        with pytest.raises(NotFound), held(bulkhead, "z"):
             raise NotFound
     assert bulkhead.lanes() == 0
 
@@ -115,14 +131,14 @@ def test_nobody_waits_beyond_its_deadline() -> None:
     bulkhead = Bulkhead(1, "this zone", patience_s=WAIT_S)
     with ThreadPoolExecutor(4) as pool:
         work = Work(bulkhead, pool)
-        held = work.ask("z")
+        holder = work.ask("z")
         work.begun(1)
         began = time.monotonic()
         with pytest.raises(Unavailable):
             work.ask("z", Deadline.after(0.05)).result(WAIT_S)
         assert time.monotonic() - began < WAIT_S / 2
         work.go.release()
-        held.result(WAIT_S)
+        holder.result(WAIT_S)
 
 
 def test_hammered_no_lane_ever_holds_more_than_its_places() -> None:
@@ -132,7 +148,7 @@ def test_hammered_no_lane_ever_holds_more_than_its_places() -> None:
     def work(n: int) -> int:
         key = n % 5
         try:
-            with bulkhead.hold(key, Deadline.after(0.0005) if n % 13 == 0 else None):
+            with held(bulkhead, key, Deadline.after(0.0005) if n % 13 == 0 else None):
                 with lock:
                     inside[key] += 1
                     worst[key] = max(worst[key], inside[key])

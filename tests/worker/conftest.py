@@ -56,7 +56,7 @@ class Plane:
         self.service = CentralService(
             self.store, Rules(settings=self.settings, policy=Policy()), InprocWake(self.pending)
         )
-        self.central = InprocCentral(self.service.dispatch)
+        self.central = InprocCentral(self.service.dispatch, encoded=True)
         self.backends: dict[str, SmallBackend] = {}
         self.servers: dict[int, SmallServer] = {}
         self.workers: list[Worker] = []

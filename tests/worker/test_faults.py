@@ -414,7 +414,7 @@ def test_zones_that_had_no_turn_at_a_busy_backend_have_not_failed(plane: Plane, 
     plane.service = CentralService(
         plane.store, Rules(settings=plane.settings, policy=Policy()), InprocWake(plane.pending)
     )
-    plane.central = InprocCentral(plane.service.dispatch)
+    plane.central = InprocCentral(plane.service.dispatch, encoded=True)
     plane.worker_settings = WorkerSettings(find_interval=0.1, lease=1.0)
     plane.pool(servers[0])
     plane.backend(servers[0]).takes = 0.05

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP server of `redesignate serve`: waitress, on threads of the process that holds everything else."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from functools import partial
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import waitress
+from waitress.task import ThreadedTaskDispatcher
+
+from redesignate.api.body import closed
+from redesignate.config.settings import ApiSettings
+
+THREADS = 12
+"""Requests that are in hand at a time. Python runs one thread at a time, so more are no faster: the others are there
+for reads and health checks while changes wait for the database's one writer (`Shares.of_one_writer`)."""
+CROWDED = 3
+"""Requests at once that keep Python's one running thread busy."""
+
+
+class _Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress ships no types
+    """waitress's threads, and one more for health checks: they are answered even if all others hang."""
+
+    def __init__(self, threads: int) -> None:
+        super().__init__()
+        self._express = ThreadedTaskDispatcher()
+        self._express.set_thread_count(1)
+        self.set_thread_count(threads)
+
+    def add_task(self, task: Any) -> None:
+        """Queue a request."""
+        # waitress itself notices only if it reads ahead (channel_request_lookahead): then its main loop runs all
+        # through every answer, and takes Python's one running thread from it
+        task.check_client_disconnected = partial(closed, task.socket)
+        requests = getattr(task, "requests", ())
+        if requests and requests[0].path == "/healthcheck":
+            self._express.add_task(task)
+        else:
+            super().add_task(task)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        """End the threads, each after its request."""
+        self._express.shutdown(cancel_pending, timeout)
+        left: bool = super().shutdown(cancel_pending, timeout)
+        return left
+
+
+class Threaded:
+    """A WSGI application on threads of this process."""
+
+    def __init__(self, app: WSGIApplication, settings: ApiSettings, *, threads: int = THREADS) -> None:
+        """Bind the addresses; raises OSError if one is in use."""
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        places = [(f"[{host}]" if ":" in host else host, port) for host, port in settings.listen]
+        self._dispatcher = _Dispatcher(threads)
+        self._server = waitress.create_server(
+            app,
+            listen=" ".join(f"{host}:{port}" for host, port in places),
+            server_name=places[0][0],  # for links, if a client sends no Host
+            threads=threads,
+            _dispatcher=self._dispatcher,
+            backlog=settings.backlog,
+            channel_timeout=60,
+            connection_limit=1000,
+            max_request_body_size=max(settings.max_request_body_size * 2, 2**20),
+            max_request_header_size=65536,
+            clear_untrusted_proxy_headers=False,
+            ident=None,
+        )
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Answer requests, on threads."""
+        self._thread.start()
+
+    def crowded(self) -> bool:
+        """Whether more requests are in hand than Python can work on at once."""
+        in_hand: int = self._dispatcher.active_count + len(self._dispatcher.queue)
+        return in_hand > CROWDED
+
+    def stop(self) -> None:
+        """Finish the requests in progress and close."""
+        self._server.close()
+        self._dispatcher.shutdown(cancel_pending=True, timeout=5)
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError):  # its sockets were closed while it used them: that is how it is stopped
+            self._server.run()

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP server of `redesignate serve`, and what one lock that somebody holds does to it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from redesignate.api.app import build
+from redesignate.auth.noauth import NoAuth
+from redesignate.commands.base import Command
+from redesignate.config.settings import ApiSettings
+from redesignate.run.threaded import THREADS, Threaded
+from tests.support.bind import free_port
+from tests.support.servers import until
+from tests.support.system import Sandbox
+
+WAIT_S = 30
+ZONE = b'{"name": "example.org.", "email": "a@example.org"}'
+POST = b"POST /v2/zones HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+
+class Slow:
+    """A central that answers nothing before it is let go, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.go = threading.Event()
+
+    def call(self, command: Command[Any]) -> Any:
+        self.asked.append(type(command).__name__)
+        assert self.go.wait(WAIT_S)
+
+
+@contextlib.contextmanager
+def served(central: Slow) -> Iterator[int]:
+    """The port of a server with one thread."""
+    port = free_port()
+    settings = ApiSettings(listen=(("127.0.0.1", port),), healthcheck_disable_file=None)
+    server = Threaded(build(central, settings, NoAuth()), settings, threads=1)
+    server.start()
+    try:
+        yield port
+    finally:
+        central.go.set()
+        server.stop()
+
+
+def test_a_change_whose_client_left_while_it_waited_for_a_thread_is_not_carried_out() -> None:
+    central = Slow()
+    with served(central) as port, socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as first:
+        first.sendall(b"GET /v2/zones HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        until(lambda: central.asked == ["ListZones"], deadline_s=WAIT_S)
+        with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as impatient:
+            impatient.sendall(POST % len(ZONE) + ZONE)
+        with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as patient:
+            patient.sendall(b"GET /v2/limits HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            central.go.set()
+            until(lambda: len(central.asked) > 1, deadline_s=WAIT_S)
+    assert "CreateZone" not in central.asked
+
+
+def test_a_database_locked_by_somebody_else_holds_up_changes_and_nothing_else(tmp_path: Path) -> None:
+    with Sandbox(tmp_path) as system, ThreadPoolExecutor(4 * THREADS) as pool:
+        zone = system.api.zone("example.org.")["id"]
+        database = sqlite3.connect(system.state / "redesignate.db", timeout=WAIT_S, isolation_level=None)
+
+        def ask(method: str, path: str, body: object = None) -> tuple[int, str | None]:
+            connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=2 * WAIT_S)
+            with contextlib.closing(connection):
+                headers = {} if body is None else {"Content-Type": "application/json"}
+                connection.request(method, path, None if body is None else json.dumps(body), headers)
+                answer = connection.getresponse()
+                answer.read()
+                return answer.status, answer.headers["Retry-After"]
+
+        def change(number: int) -> Future[tuple[int, str | None]]:
+            body = {"name": f"w{number}.example.org.", "type": "A", "records": ["192.0.2.1"]}
+            return pool.submit(ask, "POST", f"/v2/zones/{zone}/recordsets", body)
+
+        with contextlib.closing(database):
+            database.execute("BEGIN IMMEDIATE")
+            changes = [change(number) for number in range(2 * THREADS)]
+            until(lambda: any(one.done() for one in changes), deadline_s=WAIT_S)  # the first is refused
+            for path in ("/v2/zones", f"/v2/zones/{zone}", "/healthcheck"):
+                began = time.monotonic()
+                assert ask("GET", path)[0] == 200
+                assert time.monotonic() - began < 5  # on a busy machine; each waited for the lock
+            refused = [one.result(WAIT_S) for one in changes if one.done()]
+            assert set(refused) == {(503, refused[0][1])}
+            assert refused[0][1] is not None
+            database.execute("ROLLBACK")
+        answers = [one.result(WAIT_S)[0] for one in changes]
+        assert set(answers) == {202, 503}
