@@ -60,9 +60,10 @@ def transfer_zone(rules: Rules, work: Work, command: TransferZone) -> None:
         raise BadInput("Can't XFR a non Secondary zone.")
     if zone.action is Action.DELETE:
         raise BadInput("Can not update a deleting zone")
-    rested = (zone.transferred_at or 0) + counts.rrsets // RRSETS_A_SECOND * SECOND
-    work.inbound.wish([zone.id], max(work.now, rested), forced=True)
-    if rested <= work.now:
+    rest = counts.rrsets // RRSETS_A_SECOND * SECOND
+    wait = min(max((zone.transferred_at or 0) + rest - work.now, 0), rest)
+    work.inbound.wish([zone.id], work.now, wait=wait, forced=True)
+    if wait == 0:
         work.hints.append(Hint(Kind.INBOUND, zone.id))
 
 
@@ -101,7 +102,8 @@ def due(_rules: Rules, work: Work, command: DueInbound) -> tuple[str, ...]:
 
 def begin(_rules: Rules, work: Work, command: BeginInbound) -> tuple[InboundTask, ...]:
     """Lease zones and return how to query each. At most four statements for all."""
-    rows = work.inbound.lease(command.worker, command.zone_ids, work.now, work.now + int(command.lease_s * SECOND))
+    rows = work.inbound.lease(command.worker, command.zone_ids, work.now, work.now + int(command.lease_s * SECOND),
+                              renew=command.renew)  # fmt: skip
     if not rows:
         return ()
     zones, keys = work.zones.many(rows), work.tsigkeys.of_many(Scope.ZONE, rows)
@@ -116,6 +118,7 @@ def begin(_rules: Rules, work: Work, command: BeginInbound) -> tuple[InboundTask
             # a zone of which DNS serves a copy is fetched anew, so that its RRsets are whole again
             forced=rows[zone.id].forced or rows[zone.id].kept_rrsets is not None,
             asked=rows[zone.id].asked,
+            generation=rows[zone.id].generation,
             notified_by=rows[zone.id].notified_by,
             key=keys.get(zone.id),
         )
@@ -130,20 +133,21 @@ def report(rules: Rules, work: Work, command: Unpacked) -> None:
     """
     outcome = command.said.outcome
     found = work.zones.lock(outcome.zone_id)
-    row = work.inbound.get(outcome.zone_id)
-    if found is None or row is None or row.lease_owner != command.worker or found[0].action is Action.DELETE:
+    row = work.inbound.get(outcome.zone_id, work.now)
+    held = row is not None and (row.lease_owner, row.generation) == (command.worker, outcome.generation)
+    if found is None or row is None or not held or found[0].action is Action.DELETE:
         log.info("report of a zone that its worker no longer holds", zone=outcome.zone_id, worker=command.worker)
         return
     zone, after = found[0], replace(row, lease_owner=None, lease_until=NEVER)
     if outcome.since == row.serial and outcome.result is not Result.UNTOUCHED:
-        after = _rested(work.now, _judged(rules, work, found, after, command), old=row.serial)
+        after = _rested(row.read_at, _judged(rules, work, found, after, command), old=row.serial)
         if row.asked == outcome.asked:
             after = replace(after, notified_by=None)
         else:  # another query was requested since this one began
             rest = 0 if row.notified_by is None or row.forced else after.rest_until or 0
             after = replace(after, due_at=max(row.due_at, rest), forced=row.forced)
     work.inbound.save(row, replace(after, loader=None))
-    if after.due_at <= work.now:
+    if after.due_at <= row.read_at:
         work.hints.append(Hint(Kind.INBOUND, zone.id))
 
 
@@ -181,7 +185,8 @@ def _judged(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, 
 def _in_touch(rules: Rules, work: Work, zone: Zone, row: Inbound) -> Inbound:
     """A primary has answered: the copy is valid for another `expire` seconds, and is served again if it had expired."""
     pause = _within(zone.refresh, REFRESH_S) * rules.random.uniform(0.9, 1.0)
-    row = replace(row, due_at=work.now + int(pause * SECOND), expires_at=work.now + zone.expire * SECOND, forced=False)
+    now = row.read_at
+    row = replace(row, due_at=now + int(pause * SECOND), expires_at=now + zone.expire * SECOND, forced=False)
     if row.loaded or zone.transferred_at is None:
         return row
     again = replace(zone, revision=zone.revision + 1, action=Action.UPDATE, status=Status.PENDING)
@@ -205,8 +210,8 @@ def _failed(rules: Rules, work: Work, zone: Zone, row: Inbound, why: str | None)
             work.zones.settle(zone, replace(zone, status=Status.ERROR))
     else:
         pause = float(_within(zone.retry, RETRY_S))
-    due = work.now + int(pause * SECOND * rules.random.uniform(0.9, 1.1))
-    if row.loaded and row.expires_at <= work.now:
+    due = row.read_at + int(pause * SECOND * rules.random.uniform(0.9, 1.1))
+    if row.loaded and row.expires_at <= row.read_at:
         return replace(_expired(work, zone, row), due_at=due)
     return replace(row, due_at=min(due, row.expires_at) if row.loaded else due)
 
@@ -222,8 +227,8 @@ def sweep(_rules: Rules, work: Work, command: SweepInbound) -> int:
     """Do what no worker did: expire copies and hint at due zones. Two queries, four for each expired zone."""
     old = work.inbound.expired(work.now, command.first_shard, command.last_shard, command.limit)
     for zone_id in old:
-        found, row = work.zones.lock(zone_id), work.inbound.get(zone_id)
-        if found is None or row is None or not row.loaded or row.expires_at > work.now:
+        found, row = work.zones.lock(zone_id), work.inbound.get(zone_id, work.now)
+        if found is None or row is None or not row.loaded or row.expires_at > row.read_at:
             continue
         late = row.error or "no worker has asked the primaries"
         work.inbound.save(row, _expired(work, found[0], replace(row, error=late)))
@@ -236,7 +241,7 @@ def forget_copies(_rules: Rules, work: Work, _command: ForgetCopies) -> int:
     """Delete some rows of one copy that DNS served while a zone was changed; return 1, or 0 where none is left over."""
     kept = Kept(work.conn)
     for zone_id in kept.left_over(COPIES):
-        found, row = work.zones.lock(zone_id), work.inbound.get(zone_id)
+        found, row = work.zones.lock(zone_id), work.inbound.get(zone_id, work.now)
         if found is None or row is None or (row.kept_rrsets is None and row.loader is None):
             kept.drop(zone_id)
             return 1

@@ -147,8 +147,10 @@ class _Loader:
     def _held(self, work: Work) -> tuple[Zone, Counts, Inbound]:
         """The zone, locked. Raises _Ousted where the worker does not hold it any more."""
         outcome = self._said.outcome
-        found, row = work.zones.lock(outcome.zone_id), work.inbound.get(outcome.zone_id)
-        if found is None or row is None or row.lease_owner != self._said.worker or row.serial != outcome.since:
+        found, row = work.zones.lock(outcome.zone_id), work.inbound.get(outcome.zone_id, work.now)
+        if found is None or row is None or row.serial != outcome.since:
+            raise _Ousted
+        if (row.lease_owner, row.generation) != (self._said.worker, outcome.generation):
             raise _Ousted
         if found[0].action is Action.DELETE:
             raise _Ousted

@@ -21,7 +21,7 @@ def zone_peers(rules: Rules, work: Work, command: ZonePeers) -> tuple[PeerView, 
     if found.pool is None:
         return ()
     states = found.states
-    row = work.inbound.get(zone.id) if zone.type is ZoneType.SECONDARY else None
+    row = work.inbound.get(zone.id, work.now) if zone.type is ZoneType.SECONDARY else None
     return ((_primary(zone, row),) if row else ()) + tuple(
         _view(zone, states.get(peer_id) or PeerState(peer_id=peer_id, role=role), address, known=peer_id in states)
         for peer_id, (role, address) in roles(found.pool).items()

@@ -22,12 +22,14 @@ class DueInbound(Command[tuple[str, ...]], tag="inbound.due", frozen=True):
 class BeginInbound(Command[tuple[InboundTask, ...]], tag="inbound.begin", frozen=True):
     """Lease those of these SECONDARY zones that are due and free, and return how to query each.
 
-    The lease of zones that the worker holds already is extended; zones that others hold are left out.
+    Zones that others hold are left out. With `renew` only the leases that the worker holds are extended, and their
+    tasks go on.
     """
 
     worker: str
     zone_ids: tuple[str, ...]
     lease_s: float = 60.0
+    renew: bool = False
 
 
 class ReportInbound(Command[None], tag="inbound.report", frozen=True):

@@ -38,6 +38,7 @@ class InboundTask:
     serial       the primary's serial of our copy; None: nothing was ever fetched
     forced       fetch whatever the serial is
     asked        the number of requested queries; a report answers those up to this one
+    generation   the number of the lease: a report counts for it alone
     notified_by  address of the primary that sent a NOTIFY: it is queried first, and believed
     key          signs our queries, where the zone has a key
     """
@@ -48,6 +49,7 @@ class InboundTask:
     serial: int | None
     forced: bool
     asked: int
+    generation: int
     notified_by: str | None = None
     key: TSIGKey | None = None
 
@@ -56,6 +58,7 @@ class InboundTask:
 class InboundOutcome:
     """The outcome of a task.
 
+    asked generation   as in the task
     since    the task's `serial`: the outcome is ignored where the zone has another one meanwhile
     primary  the primary that answered, or was queried last
     serial   the serial of that primary
@@ -65,6 +68,7 @@ class InboundOutcome:
 
     zone_id: str
     asked: int
+    generation: int
     since: int | None
     result: Result
     primary: str | None = None
@@ -75,7 +79,7 @@ class InboundOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
-    """The state of a SECONDARY zone's copy and of the queries to its primaries. Times in µs.
+    """The state of a SECONDARY zone's copy and of the queries to its primaries. Times in µs, by the database's clock.
 
     due_at      when the primaries are queried next
     forced      fetch then, whatever the serial is
@@ -90,6 +94,8 @@ class Inbound:
                 while the RRsets themselves are served
     rest_until  a NOTIFY has the primaries queried at this time at the earliest
     vain_notifies  how many queries in a row, each because of a NOTIFY, found nothing new
+    generation  the number of the lease; see `store/inbound.py`
+    read_at     when the row was read; not a part of it
     """
 
     zone_id: str
@@ -110,6 +116,8 @@ class Inbound:
     kept_records: int | None = None
     rest_until: int | None = None
     vain_notifies: int | None = None
+    generation: int = 0
+    read_at: int = field(default=0, compare=False)
 
 
 def endpoint(text: str) -> Endpoint:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When each SECONDARY zone's primaries are asked, and by which worker. Leases are conditional updates by the
-database's clock, as in the outbox.
+"""When each SECONDARY zone's primaries are asked, and by which worker. Leases are conditional updates, and all times by
+the database's clock, as in the outbox.
+
+generation  rises with each new lease and each revocation: a report of an earlier lease is not stored
 
 A change of a row that depends on the zone locks the zone's row first; a request to look at the zone does not.
 """
@@ -21,21 +23,29 @@ from redesignate.store.outbox import FAR, NEVER
 from redesignate.store.schema import inbound
 from redesignate.store.zones import Stale
 
-_COLUMNS = tuple(field.name for field in fields(Inbound))
+LONGEST_WAIT = 40 * 86400 * 1_000_000
+"""µs: no row is ever due later than this; a later one was written by a clock that has been set back since."""
+
+_COLUMNS = tuple(field.name for field in fields(Inbound) if field.name in inbound.c)
 # Built once, as in store.zones.
 _MINE = inbound.c.zone_id.in_(bindparam("zones", expanding=True))
 _FREE = or_(inbound.c.lease_until <= NOW, inbound.c.lease_until > NOW + FAR)
-_IS_DUE = or_(inbound.c.due_at <= bindparam("due"), inbound.c.due_at > bindparam("stranded"))
+_IS_DUE = or_(inbound.c.due_at <= NOW, inbound.c.due_at > NOW + LONGEST_WAIT)
 _DUE = select(inbound.c.zone_id).where(_IS_DUE, _FREE).order_by(inbound.c.due_at).limit(bindparam("most"))
+_HELD = inbound.c.lease_owner == bindparam("w")
+_UNTIL = NOW + bindparam("length")
+_RENEW = inbound.update().where(_MINE, _HELD).values(lease_until=_UNTIL)
 _LEASE = (
     inbound.update()
-    .where(_MINE, or_(inbound.c.lease_owner == bindparam("w"), and_(_FREE, _IS_DUE)))
-    .values(lease_owner=bindparam("w"), lease_until=NOW + bindparam("length"))
+    .where(_MINE, or_(_HELD, and_(_FREE, _IS_DUE)))
+    .values(generation=inbound.c.generation + 1, lease_owner=bindparam("w"), lease_until=_UNTIL)
 )
-_LEASED = select(inbound).where(_MINE, inbound.c.lease_owner == bindparam("w"))
-_ONE = select(inbound).where(inbound.c.zone_id == bindparam("z"))
-LONGEST_WAIT = 40 * 86400 * 1_000_000
-"""µs: no row is ever due later than this; a later one was written by a clock that has been set back since."""
+_ROW = select(inbound, NOW.label("read_at"))
+_LEASED = _ROW.where(_MINE, _HELD)
+_ONE = _ROW.where(inbound.c.zone_id == bindparam("z"))
+_ADD = inbound.insert().values(
+    {column.name: bindparam(f"v_{column.name}", type_=column.type) for column in inbound.c} | {"due_at": NOW}
+)
 
 
 class InboundRows(Module):
@@ -43,59 +53,69 @@ class InboundRows(Module):
 
     def add(self, zone_id: str, now: int) -> None:
         """A row for a new zone, due at once. One statement."""
-        self._conn.execute(inbound.insert().values(_row(Inbound(zone_id=zone_id, due_at=now))))
+        values = _row(Inbound(zone_id=zone_id, due_at=now))
+        run(self._conn, _ADD, {f"v_{name}": value for name, value in values.items()} | {"now": now})
 
-    def get(self, zone_id: str) -> Inbound | None:
-        """One zone's row. One query."""
-        row = run(self._conn, _ONE, {"z": zone_id}).first()
+    def get(self, zone_id: str, now: int) -> Inbound | None:
+        """One zone's row. One query. `now`: SQLite's clock of leases, as everywhere below."""
+        row = run(self._conn, _ONE, {"z": zone_id, "now": now}).first()
         return _inbound(row) if row else None
 
     def due(self, now: int, limit: int) -> tuple[str, ...]:
         """Zones that are due and that no worker holds, the longest due first. One query on due_at."""
-        return tuple(run(self._conn, _DUE, _times(now) | {"most": limit}).scalars())
+        return tuple(run(self._conn, _DUE, {"now": now, "most": limit}).scalars())
 
-    def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> dict[str, Inbound]:
-        """Lease those of these zones that are due and free, or renew those of `worker`, for the time from `now` to
-        `until`. Two statements."""
-        given = {"zones": list(zone_ids), "w": worker}
-        if not run(self._conn, _LEASE, given | _times(now) | {"length": until - now}).rowcount:
+    def lease(
+        self, worker: str, zone_ids: Collection[str], now: int, until: int, *, renew: bool = False
+    ) -> dict[str, Inbound]:
+        """Lease those of these zones that are due and free, for the time from `now` to `until`; what a report of an
+        earlier lease says then counts no more, even where the same worker had it.
+
+        renew   extend the leases that `worker` holds, and take no others
+        Two statements.
+        """
+        given = {"zones": list(zone_ids), "w": worker, "now": now}
+        if not run(self._conn, _RENEW if renew else _LEASE, given | {"length": until - now}).rowcount:
             return {}
         return {row.zone_id: _inbound(row) for row in run(self._conn, _LEASED, given)}
 
-    def wish(self, zone_ids: Collection[str], now: int, *, forced: bool = False) -> int:
-        """Have these zones checked now, also those that are being checked already. One statement; how many."""
-        changed: dict[str, Any] = {"due_at": now, "asked": inbound.c.asked + 1, "notified_by": None}
+    def wish(self, zone_ids: Collection[str], now: int, *, wait: int = 0, forced: bool = False) -> int:
+        """Have these zones checked in `wait` µs, also those that are being checked already. One statement; how many."""
+        changed: dict[str, Any] = {"due_at": NOW + wait, "asked": inbound.c.asked + 1, "notified_by": None}
         if forced:
             changed["forced"] = true()
         wanted = inbound.update().where(inbound.c.zone_id.in_(list(zone_ids)))
-        return self._conn.execute(wanted.values(changed)).rowcount
+        return self._conn.execute(wanted.values(changed), {"now": now}).rowcount
 
     def notified(self, zone_ids: Collection[str], now: int, address: str) -> int:
         """Have these zones checked because of a NOTIFY from `address`: now, or when their rest ends. Those that are due
         earlier stay so. One statement; how many."""
-        rest = case((inbound.c.rest_until > now, inbound.c.rest_until), else_=now)
+        rest = case((inbound.c.rest_until > NOW, inbound.c.rest_until), else_=NOW)
         due = case((inbound.c.due_at < rest, inbound.c.due_at), else_=rest)
         wanted = inbound.update().where(inbound.c.zone_id.in_(list(zone_ids)))
-        return self._conn.execute(wanted.values(due_at=due, asked=inbound.c.asked + 1, notified_by=address)).rowcount
+        noted = wanted.values(due_at=due, asked=inbound.c.asked + 1, notified_by=address)
+        return self._conn.execute(noted, {"now": now}).rowcount
 
     def due_of(self, zone_ids: Collection[str], now: int) -> tuple[str, ...]:
         """Those of these zones that are due. One query."""
-        query = select(inbound.c.zone_id).where(inbound.c.zone_id.in_(list(zone_ids)), inbound.c.due_at <= now)
-        return tuple(self._conn.execute(query).scalars())
+        query = select(inbound.c.zone_id).where(inbound.c.zone_id.in_(list(zone_ids)), inbound.c.due_at <= NOW)
+        return tuple(self._conn.execute(query, {"now": now}).scalars())
 
     def revoke(self, zone_id: str) -> None:
         """Void a check of the zone that is under way, since it asks the wrong primaries. One statement."""
         mine = inbound.update().where(inbound.c.zone_id == zone_id)
-        self._conn.execute(mine.values(lease_owner=None, lease_until=NEVER))
+        freed = {"lease_owner": None, "lease_until": NEVER, "generation": inbound.c.generation + 1}
+        self._conn.execute(mine.values(freed))
 
     def save(self, before: Inbound, after: Inbound) -> None:
-        """Write a report's changes. Raises Stale if another worker got the zone, or new requests came, meanwhile.
+        """Write a report's changes. Raises Stale if the zone was leased anew, or new requests came, meanwhile.
 
         One statement. The caller holds the zone's row.
         """
         guard = and_(
             inbound.c.zone_id == before.zone_id,
             inbound.c.asked == before.asked,
+            inbound.c.generation == before.generation,
             inbound.c.lease_owner == before.lease_owner if before.lease_owner else inbound.c.lease_owner.is_(None),
         )
         if self._conn.execute(inbound.update().where(guard).values(_row(after))).rowcount != 1:
@@ -104,9 +124,9 @@ class InboundRows(Module):
     def expired(self, now: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
         """Zones whose copy has expired but is still served. One query that reads the table of SECONDARY zones."""
         query = select(inbound.c.zone_id).where(
-            inbound.c.loaded, inbound.c.expires_at <= now, inbound.c.shard.between(first_shard, last_shard)
+            inbound.c.loaded, inbound.c.expires_at <= NOW, inbound.c.shard.between(first_shard, last_shard)
         )
-        return tuple(self._conn.execute(query.limit(limit)).scalars())
+        return tuple(self._conn.execute(query.limit(limit), {"now": now}).scalars())
 
     def release(self) -> int:
         """Release every zone from its worker. One statement; how many."""
@@ -118,14 +138,10 @@ class InboundRows(Module):
         self._conn.execute(inbound.delete().where(inbound.c.zone_id == zone_id))
 
 
-def _times(now: int) -> dict[str, int]:
-    return {"now": now, "due": now, "stranded": now + LONGEST_WAIT}
-
-
 def _row(value: Inbound) -> dict[str, Any]:
     return {name: getattr(value, name) for name in _COLUMNS} | {"shard": shard_of(value.zone_id)}
 
 
 def _inbound(row: Row[Any]) -> Inbound:
-    found = {name: getattr(row, name) for name in _COLUMNS}
+    found = {name: getattr(row, name) for name in (*_COLUMNS, "read_at")}
     return Inbound(**found | {"forced": bool(row.forced), "loaded": bool(row.loaded)})

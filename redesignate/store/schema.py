@@ -214,6 +214,7 @@ inbound = Table(
     Column("kept_records", Integer),
     Column("rest_until", BigInteger),
     Column("vain_notifies", Integer),
+    Column("generation", BigInteger, nullable=False),
     Index("ix_inbound_due_at", "due_at"),
     **_MYSQL,
 )

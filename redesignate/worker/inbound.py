@@ -154,19 +154,21 @@ class Inbound:
         """Renew the leases, because a transfer may take longer than one. What is not ours any more is stopped."""
         while True:
             await asyncio.sleep(LEASE_S / 4)
-            held = tuple(self._looks)
+            held = {zone_id: task.generation for zone_id, task in self._tasks.items()}
             if not held:
                 continue
             try:
-                ours = await self._link.ask(BeginInbound(worker=self._name, zone_ids=held, lease_s=LEASE_S))
+                renewal = BeginInbound(worker=self._name, zone_ids=tuple(held), lease_s=LEASE_S, renew=True)
+                ours = {task.zone_id: task.generation for task in await self._link.ask(renewal)}
             except Problem as problem:
                 log.debug("leases not renewed", why=problem.message)
                 continue
             except Exception:  # the loop of a service
                 log.exception("leases could not be renewed")
                 continue
-            for zone_id in set(held) - {task.zone_id for task in ours}:
-                if zone_id in self._looks:
+            for zone_id, generation in held.items():
+                task = self._tasks.get(zone_id)
+                if task is not None and task.generation == generation != ours.get(zone_id):
                     self._looks[zone_id].cancel()
 
     # -- one zone
@@ -266,6 +268,7 @@ def _outcome(
     return InboundOutcome(
         zone_id=task.zone_id,
         asked=task.asked,
+        generation=task.generation,
         since=task.serial,
         result=result,
         primary=primary,

@@ -161,7 +161,12 @@ def test_hints_of_both_kinds_keep_their_kind(bus: Bus, source: WorkSource) -> No
 def test_a_whole_zone_goes_to_central_in_one_question(bus: Bus) -> None:
     seen: list[Command[Any]] = []
     outcome = InboundOutcome(
-        zone_id="z", asked=1, since=None, result=Result.FETCHED, content=random.Random(7).randbytes(10 * 2**20)
+        zone_id="z",
+        asked=1,
+        generation=1,
+        since=None,
+        result=Result.FETCHED,
+        content=random.Random(7).randbytes(10 * 2**20),
     )
     bus.central(seen.append).call(ReportInbound(worker="w", outcome=outcome))
     assert seen == [ReportInbound(worker="w", outcome=outcome)]

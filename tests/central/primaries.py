@@ -63,7 +63,12 @@ def look(central: CentralDriver, zone: Zone, *, worker: str = "w1", lease_s: flo
 def tell(central: CentralDriver, task: InboundTask, result: Result, *, worker: str = "w1", **said: Any) -> None:
     """Report what came of a task."""
     outcome = InboundOutcome(
-        zone_id=task.zone_id, asked=task.asked, since=task.serial, result=result, **({"primary": PRIMARY} | said)
+        zone_id=task.zone_id,
+        asked=task.asked,
+        generation=task.generation,
+        since=task.serial,
+        result=result,
+        **({"primary": PRIMARY} | said),
     )
     central.call(ReportInbound(worker=worker, outcome=outcome))
 

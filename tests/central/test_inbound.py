@@ -388,3 +388,31 @@ def test_it_is_the_same_on_every_database(anywhere: Build) -> None:
     assert central.call(SweepInbound(first_shard=0, last_shard=4095, limit=10)) == 2
     central.delete(central.get(zone.id))
     assert row(central, zone) is None
+
+
+def test_a_worker_that_begins_again_cannot_finish_with_what_it_fetched_before(central: CentralDriver) -> None:
+    """The primaries were changed between the two, and its name is in the row again."""
+    zone = secondary(central)
+    before = look(central, zone)
+    central.patch(zone, primaries=("192.0.2.10",))
+    assert not central.call(BeginInbound(worker="w1", zone_ids=(zone.id,), lease_s=60, renew=True))
+    again = look(central, zone)
+    tell(central, before, Result.FETCHED, serial=7, content=content(zone.name, 7, BODY))
+    assert central.get(zone.id).transferred_at is None, "the former primary's zone is not taken"
+    tell(central, before, Result.FAILED, why="no answer")
+    found = row(central, zone)
+    assert (found.lease_owner, found.attempts) == ("w1", 0), "the second attempt goes on"
+    tell(central, again, Result.FETCHED, serial=9, content=content(zone.name, 9, BODY))
+    assert row(central, zone).serial == 9
+
+
+def test_a_renewed_lease_is_the_same_attempts(central: CentralDriver) -> None:
+    zone = secondary(central)
+    task = look(central, zone)
+    central.pass_time(50)
+    (renewed,) = central.call(BeginInbound(worker="w1", zone_ids=(zone.id,), lease_s=60, renew=True))
+    assert renewed.generation == task.generation
+    assert not central.call(BeginInbound(worker="w2", zone_ids=(zone.id,), lease_s=60, renew=True))
+    central.pass_time(50)
+    tell(central, task, Result.FETCHED, serial=7, content=content(zone.name, 7, BODY))
+    assert row(central, zone).serial == 7

@@ -101,8 +101,8 @@ def report(central: CentralDriver, zone: Zone, serial: int, body: dict[tuple[str
     """What a worker reports of the zone, which it has taken up."""
     (task,) = central.call(BeginInbound(worker="w1", zone_ids=(zone.id,), lease_s=60))
     return ReportInbound(worker="w1", outcome=InboundOutcome(
-        zone_id=zone.id, asked=task.asked, since=task.serial, result=Result.FETCHED, primary="192.0.2.9",
-        serial=serial, content=content(zone.name, serial, body),
+        zone_id=zone.id, asked=task.asked, generation=task.generation, since=task.serial, result=Result.FETCHED,
+        primary="192.0.2.9", serial=serial, content=content(zone.name, serial, body),
     ))  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def forget_copies(central: CentralDriver) -> None:
 
 def state(central: CentralDriver, zone: Zone) -> Any:
     with central.store.read() as work:
-        return work.inbound.get(zone.id)
+        return work.inbound.get(zone.id, work.now)
 
 
 def test_dns_serves_the_old_zone_whole_until_the_new_one_is_there(anywhere: Build) -> None:

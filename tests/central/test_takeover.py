@@ -266,7 +266,14 @@ def test_what_was_stored_ahead_by_a_worker_that_died_becomes_what_the_next_one_b
     first = {(f"n{n}", "A"): (60, ["192.0.2.1"]) for n in range(40)}
     begun = central.call(BeginInbound(worker="dying", zone_ids=(zone.id,), lease_s=60))
     sent = content(zone.name, 1, dict(BODY) | first)
-    outcome = InboundOutcome(zone_id=zone.id, asked=begun[0].asked, since=None, result=Result.FETCHED, content=sent)
+    outcome = InboundOutcome(
+        zone_id=zone.id,
+        asked=begun[0].asked,
+        generation=begun[0].generation,
+        since=None,
+        result=Result.FETCHED,
+        content=sent,
+    )
     loading.unpacked(
         Rules(settings=central.settings, policy=POLICY), central.store, ReportInbound(worker="dying", outcome=outcome)
     )

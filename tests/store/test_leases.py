@@ -93,6 +93,40 @@ def test_a_lease_of_inbound_zones_is_as_long_for_everybody(store: Store, skewed:
         assert ident not in work.inbound.due(work.now, 10_000)
 
 
+def test_primaries_are_asked_when_they_should_be_whatever_a_centrals_clock_shows(store: Store, skewed: Store) -> None:
+    new, wished, later = new_id(), new_id(), new_id()
+    for ident in (new, wished, later):
+        skewed.transact(lambda work, ident=ident: work.inbound.add(ident, work.now))  # type: ignore[misc]
+    skewed.transact(lambda work: work.inbound.wish([wished], work.now))
+    skewed.transact(lambda work: work.inbound.wish([later], work.now, wait=120 * SECOND))
+    for by in (store, skewed):
+        with by.read() as work:
+            due = set(work.inbound.due(work.now, 10_000))
+            assert {new, wished} <= due
+            assert later not in due
+            row = work.inbound.get(later, work.now)
+        assert row is not None
+        assert abs(row.read_at - now()) < 60 * SECOND
+
+
+def test_a_copy_expires_by_the_databases_clock(store: Store, skewed: Store) -> None:
+    ident = new_id()
+    skewed.transact(lambda work: work.inbound.add(ident, work.now))
+
+    def expires(seconds: int) -> bool:
+        def do(work: Work) -> None:
+            row = work.inbound.get(ident, work.now)
+            assert row is not None
+            work.inbound.save(row, replace(row, loaded=True, expires_at=row.read_at + seconds * SECOND))
+
+        skewed.transact(do)
+        with skewed.read() as work:
+            return ident in work.inbound.expired(work.now, 0, 4095, 10_000)
+
+    assert not expires(60)
+    assert expires(-60)
+
+
 def test_members_with_clocks_of_their_own_see_each_other(store: Store, skewed: Store) -> None:
     group = new_id()
 

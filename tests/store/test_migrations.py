@@ -112,7 +112,7 @@ def test_secondary_zones_of_before_are_asked_for_after_the_upgrade(database: Dat
     migrate.upgrade(url)
     with store.read() as work:
         assert work.inbound.due(1, 10) == (living.id,)
-        assert work.inbound.get(living.id) == Inbound(zone_id=living.id, due_at=0)
+        assert work.inbound.get(living.id, 1) == Inbound(zone_id=living.id, due_at=0)
     store.close()
     database.drop(url)
 

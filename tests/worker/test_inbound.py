@@ -111,7 +111,7 @@ def test_each_primary_is_tried_and_the_one_with_the_newest_wins(plane: Plane, pr
 
 def _leased(plane: Plane, zone: Zone) -> bool:
     with plane.store.read() as work:
-        row = work.inbound.get(zone.id)
+        row = work.inbound.get(zone.id, work.now)
         return row is not None and row.lease_owner is not None
 
 
