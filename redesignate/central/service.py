@@ -88,7 +88,7 @@ class CentralService:
         use_case = ANSWERS[type(given)]
         answer: R
         if type(command) in READS:
-            reading, answer = self._store.look(lambda unit: use_case(self._rules, unit, given))
+            reading, answer = self._store.look(lambda unit: use_case(self._rules, unit, given), deadline=ASKING.at)
             self._send(reading)
             return answer
         answer = self._store.transact(

@@ -7,7 +7,7 @@ from redesignate.central.pools import roles
 from redesignate.central.rules import Answers, Rules, target_of, visible
 from redesignate.commands.zones import ZonePeers
 from redesignate.model.inbound import Inbound
-from redesignate.model.work import PeerState, PeerView, Role
+from redesignate.model.work import Condition, PeerState, PeerView, Role
 from redesignate.model.zone import Action, Zone, ZoneType
 from redesignate.store.unit import Work
 
@@ -30,20 +30,20 @@ def zone_peers(rules: Rules, work: Work, command: ZonePeers) -> tuple[PeerView, 
 
 def _view(zone: Zone, state: PeerState, address: str, *, known: bool) -> PeerView:
     if not known:
-        word = "unknown"
+        condition = Condition.UNKNOWN
     elif not state.present:
-        word = "absent"
+        condition = Condition.ABSENT
     elif state.revision >= zone.revision or (state.revision >= zone.confirmed == zone.revision):
-        word = "current"
+        condition = Condition.CURRENT
     else:
-        word = "behind"
-    if zone.action is Action.DELETE and word == "current":
-        word = "behind"
+        condition = Condition.BEHIND
+    if zone.action is Action.DELETE and condition is Condition.CURRENT:
+        condition = Condition.BEHIND
     return PeerView(
         peer_id=state.peer_id,
         role=state.role,
         address=address,
-        state=word,
+        state=condition,
         serial=state.serial,
         since=state.since,
         attempts=state.attempts,
@@ -55,14 +55,14 @@ def _view(zone: Zone, state: PeerState, address: str, *, known: bool) -> PeerVie
 def _primary(zone: Zone, row: Inbound) -> PeerView:
     """The primary of a SECONDARY zone that answered, or was queried, last; "absent" until the zone is fetched."""
     if not row.loaded:
-        word = "absent" if zone.transferred_at is None else "expired"
+        condition = Condition.ABSENT if zone.transferred_at is None else Condition.EXPIRED
     else:
-        word = "behind" if row.attempts else "current"
+        condition = Condition.BEHIND if row.attempts else Condition.CURRENT
     return PeerView(
         peer_id=zone.id,
         role=Role.PRIMARY,
         address=row.primary or ", ".join(zone.primaries),
-        state=word,
+        state=condition,
         serial=row.serial,
         since=zone.transferred_at,
         attempts=row.attempts,

@@ -12,10 +12,8 @@ from redesignate.manage.job import Job
 from redesignate.manage.screen import moment, span
 from redesignate.model.errors import ZoneNotFound
 from redesignate.model.names import InvalidName, canonical
-from redesignate.model.work import PeerView
+from redesignate.model.work import Condition, PeerView
 from redesignate.model.zone import Zone
-
-CURRENT = "current"
 
 
 def status(job: Job) -> int:
@@ -61,7 +59,7 @@ def _found(job: Job, named: str) -> Iterator[Zone]:
 
 def _behind(peers: tuple[PeerView, ...]) -> list[str]:
     """The addresses that lag, each once: a server is a target and a nameserver of its pool."""
-    return list(dict.fromkeys(_address(peer) for peer in peers if peer.state != CURRENT))
+    return list(dict.fromkeys(_address(peer) for peer in peers if peer.state is not Condition.CURRENT))
 
 
 def _address(peer: PeerView) -> str:
@@ -71,7 +69,7 @@ def _address(peer: PeerView) -> str:
 
 def _since(zone: Zone, peer: PeerView) -> int | None:
     """Since when a server has its state. One that lags was current at least until the zone's last change."""
-    if peer.state == CURRENT or peer.since is None or zone.updated_at is None:
+    if peer.state is Condition.CURRENT or peer.since is None or zone.updated_at is None:
         return peer.since
     return max(peer.since, zone.updated_at)
 
@@ -82,7 +80,7 @@ def _object(zone: Zone, peers: tuple[PeerView, ...]) -> dict[str, object]:
         {
             "role": peer.role.value,
             "server": peer.address,
-            "state": peer.state,
+            "state": peer.state.value,
             "serial": peer.serial,
             "since": moment(_since(zone, peer)),
             "failures": peer.attempts,
@@ -102,7 +100,7 @@ def _show(job: Job, zone: Zone, peers: tuple[PeerView, ...]) -> None:
         job.screen.line("Its pool has no servers; see `pool show-config`.", "yellow")
         return
     rows = [
-        [p.role.value, p.address, p.state, p.serial, moment(_since(zone, p)), p.attempts or None, _why(job, p)]
+        [p.role.value, p.address, p.state.value, p.serial, moment(_since(zone, p)), p.attempts or None, _why(job, p)]
         for p in peers
     ]
     job.screen.table(["role", "server", "state", "serial", "since", "failures", "why"], rows)
@@ -112,7 +110,7 @@ def _show(job: Job, zone: Zone, peers: tuple[PeerView, ...]) -> None:
 
 
 def _why(job: Job, peer: PeerView) -> str | None:
-    if peer.state == CURRENT:
+    if peer.state is Condition.CURRENT:
         return None
     tries = f"next try in {span(peer.next_try - job.clock())}" if peer.next_try is not None else None
     if tries is not None and tries.endswith("now"):

@@ -106,6 +106,23 @@ class Outcome:
     final: bool = True
 
 
+class Condition(Enum):
+    """How a zone is at one peer.
+
+    CURRENT   as it should be
+    BEHIND    an older content, or a deleted zone that is still there; of a primary: it did not answer lately
+    ABSENT    it does not have the zone; of a primary: the zone was never fetched
+    UNKNOWN   it was never tried
+    EXPIRED   only of a primary: it has not answered for so long that the copy must not be served (RFC 1035 §3.3.13)
+    """
+
+    CURRENT = "current"
+    BEHIND = "behind"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerView:
     """One line of "on which server is this zone, and why not on the others"."""
@@ -113,8 +130,7 @@ class PeerView:
     peer_id: str
     role: Role
     address: str
-    state: str
-    """"current", "behind", "absent", "unknown"; a primary's also "expired" """
+    state: Condition
     serial: int | None
     since: int | None
     attempts: int

@@ -49,6 +49,7 @@ T = TypeVar("T")
 log = events(__name__)
 
 _LATE = "The change was not carried out in time, and nothing was saved; retry."
+_LATE_ANSWER = "The database did not answer in time; retry."
 _UNSURE = (
     "The connection to the database was lost while the change was being saved."
     " It may have been saved: check before retrying."
@@ -174,24 +175,25 @@ class Store:
         except (DBAPIError, PoolTimeout) as error:
             refuse(error)
 
-    def look(self, ask: Callable[[Work], T]) -> tuple[Work, T]:
-        """Read in a snapshot; retried once if the connection was lost, or a standby gave up. Raises Unavailable."""
-        try:
-            return self._look(ask)
-        except PoolTimeout as error:
-            refuse(error)
-        except DBAPIError as error:
-            if said(error)[0] not in AGAIN:
-                refuse(error)
-        try:
-            return self._look(ask)
-        except (DBAPIError, PoolTimeout) as error:
-            refuse(error)
+    def look(self, ask: Callable[[Work], T], *, deadline: float = math.inf) -> tuple[Work, T]:
+        """Read in a snapshot; retried once if the connection was lost, or a standby gave up. Raises Unavailable.
 
-    def _look(self, ask: Callable[[Work], T]) -> tuple[Work, T]:
-        with self._reading() as connection:
-            work = Work(connection, self.clock, self._secrets, self._kept_pools)
-            return work, ask(work)
+        deadline   as of `transact`: nothing is read after it
+        """
+        again = True
+        while True:
+            self._in_time(deadline, _LATE_ANSWER)
+            try:
+                with self._reading() as connection:
+                    self._in_time(deadline, _LATE_ANSWER)  # it may have waited for a connection
+                    work = Work(connection, self.clock, self._secrets, self._kept_pools)
+                    return work, ask(work)
+            except PoolTimeout as error:
+                refuse(error)
+            except DBAPIError as error:
+                if not again or said(error)[0] not in AGAIN:
+                    refuse(error)
+                again = False
 
     def close(self) -> None:
         """Close every connection to the database."""
@@ -244,7 +246,7 @@ class Store:
         if said(error)[0] not in AGAIN:
             refuse(error)
 
-    def _in_time(self, deadline: float) -> None:
+    def _in_time(self, deadline: float, late: str = _LATE) -> None:
         """Raise Unavailable after the deadline."""
         if self._retries.ticks() >= deadline:
-            raise TooLate(_LATE)
+            raise TooLate(late)

@@ -51,7 +51,7 @@ def test_what_comes_in_is_stored_published_and_active_when_served(central: Centr
     assert (counts.rrset_count, counts.record_count) == (4, 4)
     central.serve()
     assert central.get(zone.id).status is Status.ACTIVE
-    assert primary(central, zone).state == "current"
+    assert primary(central, zone).state.value == "current"
 
 
 def test_only_the_difference_is_written_and_the_journal_leads_from_one_to_the_next(central: CentralDriver) -> None:
@@ -172,7 +172,7 @@ def test_a_zone_that_cannot_be_held_is_refused_whole_and_the_old_copy_stays(
     fetch(central, zone, 2, **made)
     assert (central.get(zone.id), central.content(zone)) == (before, held)
     view = primary(central, zone)
-    assert (view.state, view.attempts) == ("behind", 1)
+    assert (view.state.value, view.attempts) == ("behind", 1)
     assert why in (view.error or "")
 
 

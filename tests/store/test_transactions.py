@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from redesignate.commands.hint import Hint, Kind
 from redesignate.model.errors import Unavailable
@@ -182,6 +182,30 @@ def test_a_lost_race_is_not_run_again_after_the_deadline(timed: Store, moved: Mo
     with pytest.raises(Unavailable):
         timed.transact(do, deadline=moved.at + 1)
     assert len(tries) == 1
+
+
+def test_nothing_is_read_after_the_deadline(timed: Store, moved: Moved) -> None:
+    reads = []
+    timed.look(lambda _work: reads.append(1), deadline=moved.at + 1)
+    with pytest.raises(Unavailable, match="did not answer in time"):
+        timed.look(lambda _work: reads.append(2), deadline=moved.at)
+    assert reads == [1]
+
+
+def test_a_read_whose_connection_was_lost_is_not_repeated_after_the_deadline(timed: Store, moved: Moved) -> None:
+    reads = []
+
+    def lose(_work: Work) -> None:
+        reads.append(1)
+        moved.sleep(1)
+        raise OperationalError("SELECT", {}, Exception("lost"), connection_invalidated=True)
+
+    with pytest.raises(Unavailable):
+        timed.look(lose)
+    assert len(reads) == 2
+    with pytest.raises(Unavailable, match="did not answer in time"):
+        timed.look(lose, deadline=moved.at + 1)
+    assert len(reads) == 3
 
 
 def test_writing_in_a_snapshot_is_thrown_away(store: Store) -> None:

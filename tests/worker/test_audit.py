@@ -63,10 +63,10 @@ def test_until_it_is_repaired_the_peers_say_what_is_missing_where(
     plane.wait_done()
     plane.backend(one).failing = "rndc: cannot connect"
     del one.zones[zone.name]
-    eventually(lambda: plane.server_view(zone, one).state == "absent", 10)
+    eventually(lambda: plane.server_view(zone, one).state.value == "absent", 10)
     assert f"127.0.0.1:{one.port} answers REFUSED" in str(plane.server_view(zone, one).error)
-    eventually(lambda: plane.target_view(zone, one).state == "absent")
-    assert plane.server_view(zone, other).state == plane.target_view(zone, other).state == "current"
+    eventually(lambda: plane.target_view(zone, one).state.value == "absent")
+    assert plane.server_view(zone, other).state.value == plane.target_view(zone, other).state.value == "current"
     assert plane.now(zone).status is not Status.ACTIVE
     plane.backend(one).failing = None
     plane.wait_active(zone)

@@ -148,7 +148,7 @@ def test_a_bind_that_stands_still_holds_up_nobody_and_catches_up(
         eventually(lambda: "no answer" in str(plane.peers(known[0])[(address, Role.NAMESERVER)].error), 15)
         target = plane.peers(fresh[0])[(f"bind9 {address}", Role.TARGET)]
         eventually(lambda: plane.peers(fresh[0])[(f"bind9 {address}", Role.TARGET)].error is not None, 15)
-        assert target.state != "current"
+        assert target.state.value != "current"
     finally:
         os.kill(two.pid, signal.SIGCONT)
     plane.wait_done(timeout=30)

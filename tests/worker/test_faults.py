@@ -57,8 +57,8 @@ def test_a_silent_server_is_named_and_the_others_keep_their_speed(plane: Plane, 
     assert f"no answer from 127.0.0.1:{silent.port}" in str(plane.server_view(zone, silent).error)
     times = [served_after(plane, zone, server) for server in (good, other) for _ in range(10)]
     assert statistics.median(times) < 0.1
-    eventually(lambda: plane.server_view(zone, good).state == "current")
-    assert plane.server_view(zone, silent).state != "current"
+    eventually(lambda: plane.server_view(zone, good).state.value == "current")
+    assert plane.server_view(zone, silent).state.value != "current"
 
 
 def test_nothing_is_taken_for_done_at_a_server_that_is_left_alone(plane: Plane, servers: Servers) -> None:
@@ -73,7 +73,7 @@ def test_nothing_is_taken_for_done_at_a_server_that_is_left_alone(plane: Plane, 
     eventually(lambda: plane.target_view(zone, silent).error is not None, 10)
     for _ in range(10):
         served_after(plane, zone, good)
-        eventually(lambda: plane.server_view(zone, good).state == "current")
+        eventually(lambda: plane.server_view(zone, good).state.value == "current")
         assert plane.target_view(zone, silent).error is not None
 
 

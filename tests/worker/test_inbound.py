@@ -191,7 +191,7 @@ def test_what_a_hostile_primary_sends_leaves_the_old_copy_and_is_told(
     plane.call(NotifiedInbound(zones=((zone.id, "127.0.0.1"),)))
     until(lambda: source(plane, zone).attempts == 1, deadline_s=30)
     view = source(plane, zone)
-    assert (view.state, primary.address in (view.error or "")) == ("behind", True)
+    assert (view.state.value, primary.address in (view.error or "")) == ("behind", True)
     assert now(plane, zone) == held
     primary.send = well
     wish(plane, zone)

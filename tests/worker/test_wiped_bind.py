@@ -69,7 +69,7 @@ def test_a_wiped_bind_is_whole_again_within_a_minute(
     def noticed() -> bool:
         views = plane.call(ZonePeers(caller=USER, zone_id=last.id))
         (view,) = [each for each in views if each.role is Role.NAMESERVER and each.address.endswith(f":{one.port}")]
-        return view.state == "absent" and "REFUSED" in str(view.error)
+        return view.state.value == "absent" and "REFUSED" in str(view.error)
 
     eventually(lambda: noticed() or one.serial(last.name) is not None, WHOLE_S)
     left = list(filled)
