@@ -37,9 +37,10 @@ def queue_pool_zones(_rules: Rules, work: Work, command: QueuePoolZones) -> Queu
 def _batch(work: Work, changes: PoolChanges, change: PoolChange, limit: int) -> int:
     """Queue the zones of the next window and note that they are, so that a zone is queued or still to come."""
     window = changes.window(change, limit)
+    # first the rows: a report that is being stored ends before that, or is refused; then what it has written is there
+    work.outbox.enqueue_pool(change.pool_id, work.now, change.up_to, window.last)
     if change.peers:
         work.peers.forget_peers(change.peers, change.up_to, window.last)
-    work.outbox.enqueue_pool(change.pool_id, work.now, change.up_to, window.last)
     changes.advance(change, window)
     if window.last is None and change.queued:
         work.events.append(
