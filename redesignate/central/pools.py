@@ -21,6 +21,7 @@ from redesignate.model.paging import Page
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, PoolSpec, Target, TargetSpec, peers
 from redesignate.model.work import Role
 from redesignate.store.poolchanges import PoolChanges
+from redesignate.store.poolguard import PoolGuard
 from redesignate.store.unit import Work
 
 ADDRESSING = ("host", "port", "rndc_host", "rndc_port", "view", "api_endpoint")
@@ -73,6 +74,7 @@ def apply_pool(rules: Rules, work: Work, command: ApplyPool) -> Pool:
     if other is not None and other.id != stored.id:
         raise DuplicatePool(f"Pool {after.name} exists already")
     after = replace(after, version=stored.version + 1, updated_at=work.now)
+    PoolGuard(work.conn).changing()
     work.pools.change(after, apex=set(after.ns_records) != set(stored.ns_records))
     catalogs.keep(work, after)
     if (after.targets, after.nameservers, after.catalog) != (stored.targets, stored.nameservers, stored.catalog):
@@ -189,6 +191,7 @@ def delete_pool(rules: Rules, work: Work, command: DeletePool) -> None:
     pool = work.pools.get(pool_id, lock=True)
     if pool is None:
         raise PoolNotFound("Could not find Pool")
+    PoolGuard(work.conn).changing()
     if work.zones.in_pool(pool_id):
         raise InvalidOperation("pool must not contain zones")
     catalogs.keep(work, replace(pool, catalog=None))

@@ -35,6 +35,7 @@ from redesignate.model.pool import NSRecord, Pool, ranked
 from redesignate.model.serial import following, newest
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Action, NewZone, Status, Zone, ZoneChange, ZoneType, new_zone
+from redesignate.store.poolguard import PoolGuard
 from redesignate.store.unit import Work
 from redesignate.store.zones import Stale
 
@@ -71,6 +72,7 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
         raise DuplicateZone("Duplicate Zone") from error
     work.zones.adopt(zone)
     catalogs.add_member(work, pool, zone)
+    PoolGuard(work.conn).created(zone.id)
     if zone.waiting:
         inbound.begin_watch(work, zone)
     return zone

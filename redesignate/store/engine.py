@@ -25,6 +25,7 @@ from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
 from redesignate.store.errors import disconnected
 from redesignate.store.fast import as_sqlalchemy
+from redesignate.store.poolguard import GALERA
 
 log = events(__name__)
 
@@ -160,10 +161,12 @@ def _mysql(made: Engine, options: EngineOptions) -> None:
     in_mysql = settings | {"max_execution_time": options.statement_s * 1000}
 
     @event.listens_for(made, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
+    def prepare(connection: Any, record: Any) -> None:
         chosen = in_mariadb if "mariadb" in connection.get_server_info().lower() else in_mysql
         with connection.cursor() as cursor:
             cursor.execute("SET " + ", ".join(f"SESSION {name} = %s" for name in chosen), tuple(chosen.values()))
+            cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'")
+            record.info[GALERA] = ("wsrep_on", "ON") in cursor.fetchall()
 
 
 def _sqlite(made: Engine, *, writes: bool, synchronous: str) -> None:

@@ -283,6 +283,15 @@ pool_changes = Table(
     **_MYSQL,
 )
 
+# Written by the creation of a zone (one row) and by a change of its pool (all): `store/poolguard.py`.
+pool_guards = Table(
+    "pool_guards",
+    metadata,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    **_MYSQL,
+)
+
 quotas = Table(
     "quotas",
     metadata,

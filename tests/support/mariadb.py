@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar
 
 import pymysql
 
@@ -65,21 +66,40 @@ class MariaDB(Server):
 
 
 class GaleraNode(MariaDB):
-    """A cluster of one node, which can be told to take no work, as one that has lost its quorum."""
+    """A node of a cluster, its first one. It can be told to take no work, as one that has lost its quorum."""
 
     kind = "galera"
+    joins: ClassVar[str] = ""
 
     @classmethod
     def wanted_ports(cls) -> tuple[str, ...]:
-        """The clients' port and the group's."""
-        return (*super().wanted_ports(), "group")
+        """The clients' port and the group's: of its messages, of missed changes, and of a whole copy of the data."""
+        return (*super().wanted_ports(), "group", "missed", "copy")
+
+    def joined(self) -> GaleraNode:
+        """A new node of the same cluster, started and ready."""
+        at = {"joins": f"{LOOPBACK}:{self.ports['group']}"}
+        joiner: type[GaleraNode] = type("GaleraJoiner", (type(self),), at)
+        return joiner.create()
 
     def command(self) -> list[str]:
-        """As the others, and the first of its cluster at each start."""
-        group = f"gmcast.listen_addr=tcp://{LOOPBACK}:{self.ports['group']};gcache.size=8M"
-        return [*super().command(), "--wsrep-on=ON", f"--wsrep-provider={PROVIDER}", "--wsrep-new-cluster",
-                "--wsrep-cluster-address=gcomm://", f"--wsrep-node-address={LOOPBACK}", "--binlog-format=ROW",
-                "--innodb-autoinc-lock-mode=2", f"--wsrep-provider-options={group}"]  # fmt: skip
+        """As the others; a first node begins a cluster at each start."""
+        group, missed, copy = (self.ports[name] for name in ("group", "missed", "copy"))
+        provider = f"gmcast.listen_addr=tcp://{LOOPBACK}:{group};ist.recv_addr={LOOPBACK}:{missed};gcache.size=8M"
+        return [*super().command(), "--wsrep-on=ON", f"--wsrep-provider={PROVIDER}",
+                *([] if self.joins else ["--wsrep-new-cluster"]), f"--wsrep-cluster-address=gcomm://{self.joins}",
+                f"--wsrep-node-address={LOOPBACK}:{group}", f"--wsrep-sst-receive-address={LOOPBACK}:{copy}",
+                "--wsrep-sst-method=rsync", "--binlog-format=ROW", "--innodb-autoinc-lock-mode=2",
+                f"--wsrep-provider-options={provider}"]  # fmt: skip
+
+    def answers(self) -> bool:
+        """Whether it takes work: a node that joins takes logins before."""
+        if not super().answers():
+            return False
+        connection = self._admin()
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SHOW STATUS LIKE 'wsrep_ready'")
+            return ("wsrep_ready", "ON") in cursor.fetchall()
 
     def ready(self, ready: bool) -> None:
         """Take work, or answer all but `SELECT 1` with error 1047."""
