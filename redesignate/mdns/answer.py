@@ -163,9 +163,14 @@ class Answerer:
     def _incremental(self, view: View, asker: Asker, zone: ServedZone) -> bytes | Transfer:
         """RFC 1995 §2 and §4: the differences, the whole zone, or our SOA alone where the asker has it already.
 
-        Over UDP what does not fit in one packet is our SOA alone, which sends the asker to TCP.
+        Over UDP what does not fit in one packet is our SOA alone, which sends the asker to TCP. Raises Malformed.
         """
-        since = _serial_held(asker.query)
+        query = asker.query
+        held = [record for record in query.authority if record.type == SOA]
+        if len(held) != 1 or held[0].size < 22:
+            raise Malformed("an IXFR without the asker's SOA")  # RFC 1995 §3
+        end = held[0].at + held[0].size
+        since = int.from_bytes(query.packet[end - 20 : end - 16], "big")
         if since == zone.serial or newer(since, zone.serial):
             return _soa_alone(asker, zone)
         found = ixfr.differences(view, zone, since, self._room)
@@ -174,11 +179,11 @@ class Answerer:
         if found is None or len(found.chunks) != 1:
             return _soa_alone(asker, zone)
         (packet,) = Transfer(asker=asker, zone=zone).messages(found, self._clock)
-        return packet if len(packet) <= message.udp_room(asker.query.edns) else _soa_alone(asker, zone)
+        return packet if len(packet) <= message.udp_room(query.edns) else _soa_alone(asker, zone)
 
 
 def _unfit(query: Message) -> Rcode | None:
-    """What is wrong with a query, whatever zone it is about; None where nothing is."""
+    """What is wrong with a query, whatever zone it is about; None if nothing is."""
     question = query.question
     if query.edns is not None and query.edns.version != 0:
         return Rcode.BADVERS
@@ -190,15 +195,6 @@ def _unfit(query: Message) -> Rcode | None:
         return Rcode.REFUSED
     known = question.type in {ANY, AXFR, IXFR} or not _FIRST_META <= question.type <= _LAST_META
     return None if known else Rcode.NOTIMP
-
-
-def _serial_held(query: Message) -> int:
-    """The serial that an IXFR query says its sender has (RFC 1995 §3). Raises Malformed."""
-    held = [record for record in query.authority if record.type == SOA]
-    if len(held) != 1 or held[0].size < 22:
-        raise Malformed("an IXFR without the asker's SOA")
-    end = held[0].at + held[0].size
-    return int.from_bytes(query.packet[end - 20 : end - 16], "big")
 
 
 def _soa_alone(asker: Asker, zone: ServedZone) -> bytes:

@@ -113,6 +113,13 @@ _MARKS = (
     "SELECT revision, serial_from, serial_to, journal.full, LENGTH(removed) + LENGTH(added) FROM journal"
     " WHERE zone_id = ? AND revision < ? ORDER BY revision DESC LIMIT ?"
 )
+# What is left out breaks the chain of serials, so that its reader falls back on the marks.
+_LATEST = (
+    "SELECT serial_from, serial_to, removed, added, soa_from, soa_to FROM journal WHERE zone_id = ? AND revision > ?"
+    " AND revision <= ? AND serial_from >= ? AND NOT journal.full AND LENGTH(removed) + LENGTH(added) <= ?"
+    " ORDER BY revision"
+)
+LATEST, SHORT = 16, 4096
 _CHANGES = (
     "SELECT removed, added, soa_from, soa_to FROM journal"
     " WHERE zone_id = ? AND revision BETWEEN ? AND ? ORDER BY revision"
@@ -216,6 +223,18 @@ class Snapshot:
     def octets(self, zone: ServedZone) -> int:
         """The total length of the zone's blobs. One query that reads them all."""
         return int(self._run(_OCTETS.format(rows=_TABLE[zone.kept].name), (zone.id,))[0][0])
+
+    def latest(self, zone: ServedZone, since: int) -> list[Change] | None:
+        """The way from serial `since` to the zone's, oldest first, if it is at most LATEST revisions of at most SHORT
+        octets each; otherwise, and after a serial that has wrapped round, None. One query."""
+        changes, at = [], since
+        rows = self._run(_LATEST, (zone.id, zone.revision - LATEST, zone.revision, since, SHORT))
+        for serial_from, serial_to, *blobs in rows:
+            if serial_from != at:
+                return None
+            changes.append(Change(*map(bytes, blobs)))
+            at = serial_to
+        return changes if at == zone.serial else None
 
     def marks(self, zone_id: str, *, before: int, limit: int) -> list[Mark]:
         """The spans and sizes of up to `limit` revisions below `before`, newest first. One query, no blob is read."""

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from redesignate.mdns import ixfr
 from redesignate.model.errors import Unavailable
 from redesignate.model.names import from_order_key, order_key
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Action, ZoneType
 from redesignate.store.schema import metadata
-from redesignate.store.serving import Blobs, Mark, Reach, Snapshot
+from redesignate.store.serving import LATEST, Blobs, Mark, Reach, Snapshot
 from redesignate.store.unit import Work
 from redesignate.wire import rrset
 from tests.mdns.nursery import POOL, Nursery, Planted, served
@@ -152,6 +153,33 @@ def test_the_journal_is_read_backwards_by_weight_and_forwards_by_content(garden:
         assert [change.added[-1] for change in changes] == [3, 4]
         assert changes[0].soa_to == changes[1].soa_from
         assert changes[1].soa_to == rrset.soa(planted.zone)
+
+
+def test_a_short_way_through_the_journal_is_read_at_once(garden: Nursery, planted: Planted) -> None:
+    def latest(since: int) -> list[int] | None:
+        with garden.source.read() as view:
+            found = view.latest(served(view, planted.zone), since)
+            return None if found is None else [change.added[-1] for change in found]
+
+    assert latest(999) is None, "the first revision is the whole zone"
+    for n in range(LATEST + 4):
+        garden.edit(planted, {("counter.example.org.", "A"): (60, (f"192.0.2.{n}",))})
+    newest = planted.zone.serial
+    assert latest(newest - 1) == [LATEST + 3]
+    assert latest(newest - 3) == [LATEST + 1, LATEST + 2, LATEST + 3]
+    assert latest(newest - LATEST) == list(range(4, LATEST + 4))
+    assert latest(newest - LATEST - 1) is None, "it is longer"
+    assert latest(newest - 1000) is None
+    assert latest(2**32 - 5) is None
+    garden.edit(planted, {("large.example.org.", "TXT"): (60, tuple(f'"{n:0>250}"' for n in range(20)))})
+    assert latest(newest) is None, "it is large"
+    newest = planted.zone.serial
+    garden.edit(planted, {("counter.example.org.", "A"): (60, ("192.0.2.99",))})
+    assert latest(newest) == [99]
+    with garden.source.read() as view:
+        whole = ixfr.differences(view, served(view, planted.zone), newest - 3, 60_000)
+    assert whole is not None
+    assert whole.records > 20
 
 
 def test_keys_and_secondaries_are_found_by_name(garden: Nursery) -> None:
