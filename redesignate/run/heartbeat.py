@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import threading
-
 from redesignate.bus.port import Central
 from redesignate.commands.services import Heartbeat
 from redesignate.config.settings import HeartbeatSettings
 from redesignate.model.errors import Problem
 from redesignate.model.service import ServiceState
 from redesignate.observe.log import events
+from redesignate.threads.service import Daemon
 
 log = events(__name__)
 
@@ -23,25 +22,21 @@ class Heart:
         self._settings = settings
         self._host = host
         self._services = services
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._daemon = Daemon("heartbeat", self._beat)
         self._silent = False
 
     def start(self) -> None:
         """Send a heartbeat at once, then at every interval."""
-        self._thread.start()
+        self._daemon.start()
 
     def stop(self) -> None:
         """Report that the services stop."""
-        self._stopping.set()
-        self._thread.join(self._settings.heartbeat_interval)
+        self._daemon.stop(self._settings.heartbeat_interval)
         self._say(ServiceState.STOPPED)
 
-    def _beat(self) -> None:
-        while True:
-            self._say(ServiceState.UP)
-            if self._stopping.wait(self._settings.heartbeat_interval):
-                return
+    def _beat(self) -> float:
+        self._say(ServiceState.UP)
+        return self._settings.heartbeat_interval
 
     def _say(self, state: ServiceState) -> None:
         if self._settings.emitter_type == "noop":
@@ -55,5 +50,3 @@ class Heart:
             if not self._silent:
                 log.warning("heartbeat not delivered", why=problem.message)
             self._silent = True
-        except Exception:  # the loop of a service
-            log.exception("heartbeat failed")
