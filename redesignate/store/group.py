@@ -10,25 +10,24 @@ before the commit.
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from redesignate.store.fast import as_sqlalchemy
+from redesignate.threads.batch import Batches
+from redesignate.threads.deadline import Deadline
 
 MOST = 32
 """Use-cases in one transaction: the first of them waits for the last."""
+Job = Callable[[Connection], Any]
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    do: Callable[[Connection], Any]
-    result: Any = None
-    error: BaseException | None = None
-    done: bool = False
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: BaseException
 
 
 class GroupCommit:
@@ -36,54 +35,45 @@ class GroupCommit:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._turn = threading.Lock()
-        self._queue = threading.Lock()
-        self._waiting: list[_Job] = []
+        self._batches: Batches[Job, Any] = Batches(self._together, most=MOST)
 
-    def run(self, do: Callable[[Connection], Any]) -> Any:
-        """Run `do` in a transaction that is committed when this returns. Raises what `do` or the commit raises."""
-        job = _Job(do)
-        with self._queue:
-            self._waiting.append(job)
-        with self._turn:
-            while not job.done:
-                self._lead()
-        if job.error is not None:
-            raise job.error
-        return job.result
+    def run(self, do: Job, deadline: Deadline | None = None) -> Any:
+        """Run `do` in a transaction that is committed when this returns. Raises what `do` or the commit raises.
 
-    def _lead(self) -> None:
-        """Run the first waiting jobs, which at some point include the caller's own."""
-        with self._queue:
-            jobs, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        At the deadline it raises Unavailable if its turn has not come, TimedOut if another writer is carrying it out.
+        """
+        end = self._batches.ask(do, deadline=deadline)
+        if isinstance(end, _Failed):
+            raise end.error
+        return end
+
+    def waiting(self) -> int:
+        """Return how many writers wait for their turn."""
+        return self._batches.waiting()
+
+    def _together(self, jobs: Sequence[Job]) -> list[Any]:
+        """The results of the jobs; `_Failed` for each that failed, and for all where the transaction failed."""
+        ends: list[Any] = []
         try:
             with self._engine.connect() as connection, connection.begin():
-                for job in jobs:
-                    _attempt(job, connection)
+                for do in jobs:
+                    ends.append(_attempt(do, connection))  # those before a failure are looked at
         except BaseException as error:  # noqa: BLE001  # begin or commit: raised on each thread that asked
-            for job in jobs:
-                job.error = job.error or error
-        finally:
-            for job in jobs:
-                job.done = True
+            failed = _Failed(as_sqlalchemy(error) if isinstance(error, sqlite3.Error) else error)
+            return [end if isinstance(end, _Failed) else failed for end in ends] + [failed] * (len(jobs) - len(ends))
+        return ends
 
 
-def _attempt(job: _Job, connection: Connection) -> None:
+def _attempt(do: Job, connection: Connection) -> Any:
     """Run one job in its savepoint. Raises what ended the transaction of all: a full disk, a broken file."""
     driver: Any = connection.connection.dbapi_connection
-    _tell(driver, "SAVEPOINT job")
+    driver.execute("SAVEPOINT job")
     try:
-        job.result = job.do(connection)
+        end = do(connection)
     except BaseException as error:  # it is raised again on the thread that asked
-        job.error = error
         if not driver.in_transaction:  # SQLite has rolled back everything by itself
             raise
-        _tell(driver, "ROLLBACK TO job")
-    _tell(driver, "RELEASE job")
-
-
-def _tell(driver: Any, statement: str) -> None:
-    try:
-        driver.execute(statement)
-    except sqlite3.Error as error:
-        raise as_sqlalchemy(error) from error
+        driver.execute("ROLLBACK TO job")
+        end = _Failed(error)
+    driver.execute("RELEASE job")
+    return end

@@ -43,7 +43,7 @@ from redesignate.store.secrets import Secrets
 from redesignate.store.services import Services
 from redesignate.store.tsigkeys import TSIGKeys
 from redesignate.store.zones import Stale, Zones
-from redesignate.threads.deadline import TooLate, uptime
+from redesignate.threads.deadline import Deadline, TooLate, uptime
 
 T = TypeVar("T")
 log = events(__name__)
@@ -130,6 +130,15 @@ class Store:
     def engine(self) -> Engine:
         """The writing engine, for migrations and tests."""
         return self._writer
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """Every engine, the writing one first, for tests."""
+        return (self._writer, *self._readers)
+
+    def writers_waiting(self) -> int:
+        """Return how many writers wait for their turn, on SQLite; elsewhere the database knows."""
+        return 0 if self._group is None else self._group.waiting()
 
     def transact(
         self, do: Callable[[Work], T], *, then: Callable[[Work], None] | None = None, deadline: float = math.inf
@@ -222,7 +231,8 @@ class Store:
             return work, result
 
         if self._group is not None:
-            done: tuple[Work, T] = self._group.run(one)
+            limit = None if deadline == math.inf else Deadline(deadline, self._retries.ticks)
+            done: tuple[Work, T] = self._group.run(one, limit)
             return done
         with self._writer.connect() as connection:
             transaction = connection.begin()

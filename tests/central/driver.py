@@ -225,11 +225,10 @@ class CentralDriver:
             if not statement.startswith("BEGIN"):
                 seen.append(statement)
 
-        engines = (self.store.engine, self.store._readers[0])
-        for engine in engines:
+        for engine in self.store.engines:
             event.listen(engine, "before_cursor_execute", note)
         yield seen
-        for engine in engines:
+        for engine in self.store.engines:
             event.remove(engine, "before_cursor_execute", note)
 
     def close(self) -> None:

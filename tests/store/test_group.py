@@ -6,23 +6,50 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
 
+from redesignate.model.errors import Unavailable
 from redesignate.store.engine import engine
 from redesignate.store.group import GroupCommit
+from redesignate.threads.deadline import Deadline
 
 
 @pytest.fixture
-def group(tmp_path: Path) -> Iterator[GroupCommit]:
+def made(tmp_path: Path) -> Iterator[Engine]:
     made = engine(f"sqlite:///{tmp_path}/group.db", writes=True)
     with made.begin() as connection:
         connection.execute(text("CREATE TABLE things (name TEXT PRIMARY KEY)"))
-    yield GroupCommit(made)
+    yield made
     made.dispose()
+
+
+@pytest.fixture
+def group(made: Engine) -> GroupCommit:
+    return GroupCommit(made)
+
+
+@contextmanager
+def turn_held(group: GroupCommit) -> Iterator[None]:
+    """Another writer's turn, which lasts as long as the block."""
+    begun, over = threading.Event(), threading.Event()
+
+    def hold(_connection: Connection) -> None:
+        begun.set()
+        assert over.wait(10)
+
+    thread = threading.Thread(target=group.run, args=(hold,))
+    thread.start()
+    assert begun.wait(10)
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(10)
 
 
 def insert(name: str, connection: Connection) -> str:
@@ -45,23 +72,23 @@ def all_at_once(group: GroupCommit, works: Sequence[Callable[[Connection], objec
             found[at] = error
 
     threads = [threading.Thread(target=one, args=pair) for pair in enumerate(works)]
-    with group._turn:
+    with turn_held(group):
         for thread in threads:
             thread.start()
-        while len(group._waiting) < len(works):
+        while group.waiting() < len(works):
             threading.Event().wait(0.001)
     for thread in threads:
         thread.join(10)
     return found
 
 
-def test_writers_that_wait_share_one_commit(group: GroupCommit) -> None:
+def test_writers_that_wait_share_one_commit(group: GroupCommit, made: Engine) -> None:
     commits = []
-    event.listen(group._engine, "commit", lambda _connection: commits.append(1))
+    event.listen(made, "commit", lambda _connection: commits.append(1))
 
     works = [lambda connection, n=n: insert(f"w{n}", connection) for n in range(8)]
     assert all_at_once(group, works) == [f"w{n}" for n in range(8)]
-    assert len(commits) == 1
+    assert len(commits) == 2, "that of the writer before them, and theirs"
     assert names(group) == {f"w{n}" for n in range(8)}
 
 
@@ -75,20 +102,33 @@ def test_one_that_fails_is_undone_alone(group: GroupCommit) -> None:
     assert names(group) == {"before", "after"}
 
 
+def test_a_writer_behind_one_that_hangs_is_refused_at_its_deadline(group: GroupCommit) -> None:
+    with turn_held(group), pytest.raises(Unavailable, match="not carried out; retry"):
+        group.run(lambda c: insert("late", c), Deadline.after(0.01))
+    assert names(group) == set()
+
+
 def test_each_sees_what_those_before_it_did(group: GroupCommit) -> None:
     found = all_at_once(group, [lambda c: insert("same", c), lambda c: insert("same", c)])
     assert sorted(type(one).__name__ for one in found) == ["IntegrityError", "str"]
     assert names(group) == {"same"}
 
 
-def test_nobody_hears_of_success_when_the_commit_fails(group: GroupCommit) -> None:
-    def refuse(_connection: Connection) -> None:
-        raise sqlite3.OperationalError("disk full")
+def test_nobody_hears_of_success_when_the_commit_fails(group: GroupCommit, made: Engine) -> None:
+    commits = []
 
-    event.listen(group._engine, "commit", refuse)
-    found = all_at_once(group, [lambda c: insert("a", c), lambda c: insert("b", c)])
-    event.remove(group._engine, "commit", refuse)
-    assert [type(one).__name__ for one in found] == ["OperationalError"] * 2
+    def refuse(_connection: Connection) -> None:
+        commits.append(1)
+        if len(commits) == 2:  # the first is that of the writer before them
+            raise sqlite3.OperationalError("disk full")
+
+    def fails(_connection: Connection) -> None:
+        raise ValueError("by itself")
+
+    event.listen(made, "commit", refuse)
+    found = all_at_once(group, [lambda c: insert("a", c), fails, lambda c: insert("b", c)])
+    event.remove(made, "commit", refuse)
+    assert sorted(type(one).__name__ for one in found) == ["OperationalError", "OperationalError", "ValueError"]
     assert names(group) == set()
 
 

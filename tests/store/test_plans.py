@@ -42,10 +42,10 @@ def planned(store: Store) -> Planned:
         def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
             seen.append((statement, parameters))
 
-        event.listen(store._readers[0], "before_cursor_execute", note)
+        event.listen(store.engines[1], "before_cursor_execute", note)
         with store.read() as work:
             ask(work)
-            event.remove(store._readers[0], "before_cursor_execute", note)
+            event.remove(store.engines[1], "before_cursor_execute", note)
             found = []
             for statement, parameters in seen:
                 if statement.startswith(("SELECT", "UPDATE", "DELETE")):
