@@ -32,7 +32,7 @@ def get_service(rules: Rules, work: Work, command: GetService) -> Service:
 
 def heartbeat(_rules: Rules, work: Work, command: Heartbeat) -> None:
     """Record that a service runs, or that it stops. One statement."""
-    work.services.beat(command.service_name, command.hostname, command.status, work.now)
+    work.services.beat(command.service_name, command.hostname, command.status, work.now, command.stats)
 
 
 def check_services(_rules: Rules, work: Work, command: CheckServices) -> int:

@@ -7,7 +7,7 @@ import msgspec
 
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.model.paging import ListQuery, Page
-from redesignate.model.service import Service, ServiceState
+from redesignate.model.service import Service, ServiceState, Stats
 
 
 class ListServices(CallerCommand[Page[Service]], tag="service.list", frozen=True):
@@ -24,6 +24,7 @@ class Heartbeat(Command[None], tag="service.heartbeat", frozen=True):
     service_name: str
     hostname: str
     status: ServiceState
+    stats: Stats = msgspec.field(default_factory=dict)
 
 
 class CheckServices(Command[int], tag="service.check", frozen=True):

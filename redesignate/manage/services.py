@@ -13,13 +13,21 @@ from redesignate.model.service import Service
 
 
 def show(job: Job) -> int:
-    """Print every service's status and the time of its last heartbeat."""
-    rows = []
+    """Print every service's status, the time of its last heartbeat, and what a worker does not manage in time."""
+    rows, late = [], []
     for one in sorted(_all(job), key=lambda one: (one.service_name, one.hostname)):
         heard = one.heartbeated_at
         ago = "-" if heard is None else f"{moment(heard)} ({span(job.clock() - heard)})"
         rows.append([one.service_name, one.hostname, one.status.value, ago])
+        audit = one.stats.get("audit", {})
+        if audit.get("late"):
+            late.append(
+                f"worker on {one.hostname}: zones are checked on their nameservers every {audit['seconds']} s, "
+                f"not every {audit['interval']} s; raise [service:worker] audit_rate, or start more workers"
+            )
     job.screen.table(["service", "host", "status", "last heartbeat"], rows)
+    for line in late:
+        job.screen.line(line, "yellow")
     return 0
 
 

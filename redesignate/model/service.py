@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -14,6 +15,10 @@ class ServiceState(Enum):
     DOWN = "DOWN"
     WARNING = "WARNING"
     STOPPED = "STOPPED"
+
+
+Stats = Mapping[str, Mapping[str, int | bool]]
+"""Figures that a service reports of itself, by subject. A worker's `audit`: how often zones at rest are checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +32,4 @@ class Service:
     heartbeated_at: int | None
     created_at: int
     updated_at: int | None = None
+    stats: Stats = field(default_factory=dict)

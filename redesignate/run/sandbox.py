@@ -165,7 +165,8 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
     start_producer(central, OneMember(), settings.producer, end)
     http.start()
     at_end(end, http.stop)
-    heart = Heart(central, settings.heartbeat, settings.host, ("api", "central", "mdns", "worker", "producer"))
+    services = ("api", "central", "mdns", "worker", "producer")
+    heart = Heart(central, settings.heartbeat, settings.host, services, stats={"worker": worker.stats})
     heart.start()
     at_end(end, within(FAREWELL_S, heart.stop))
     return central

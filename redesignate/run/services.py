@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import atexit
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from wsgiref.types import WSGIApplication
 
@@ -19,8 +19,9 @@ from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings
 from redesignate.mdns.service import DNSService
 from redesignate.model.errors import Misconfigured, Unavailable
+from redesignate.model.service import Stats
 from redesignate.observe.log import events
-from redesignate.run.heartbeat import Heart
+from redesignate.run.heartbeat import NO_STATS, Heart
 from redesignate.run.http import run_gunicorn
 from redesignate.run.listening import check_free, told
 from redesignate.run.processes import run, until_stopped
@@ -154,9 +155,11 @@ def worker(configuration: Configuration) -> int:
         made = Worker(central=central, source=make_hints(settings, broker), settings=settings.worker)
         made.start()
         at_end(end, within(patience(settings), made.stop))
+        stats["worker"] = made.stats
         return central
 
-    return _run("worker", configuration, start, settings.worker.workers)
+    stats: dict[str, Callable[[], Stats]] = {}
+    return _run("worker", configuration, start, settings.worker.workers, stats=stats)
 
 
 def producer(configuration: Configuration) -> int:
@@ -202,17 +205,25 @@ def _check_database(configuration: Configuration) -> None:
             time.sleep(store.retry_interval)
 
 
-def _run(service: str, configuration: Configuration, start: Callable[[ExitStack], Central], workers: int) -> int:
+def _run(
+    service: str,
+    configuration: Configuration,
+    start: Callable[[ExitStack], Central],
+    workers: int,
+    *,
+    stats: Mapping[str, Callable[[], Stats]] = NO_STATS,
+) -> int:
     """Serve in this process or in `workers` children; the exit code.
 
     start   makes and starts the service's parts, and puts their stop functions on the stack; returns the central that
             receives the heartbeat
+    stats   the figures that go with it; `start` may add some
     """
     settings = configuration.settings
 
     def serve() -> None:
         with ExitStack() as end:
-            _start_heart(start(end), settings, service, end)
+            _start_heart(start(end), settings, service, end, stats=stats)
             log.info("ready", service=service, host=settings.host)
             until_stopped()
             log.info("stopping", service=service)
@@ -220,8 +231,15 @@ def _run(service: str, configuration: Configuration, start: Callable[[ExitStack]
     return run(serve, workers)
 
 
-def _start_heart(central: Central, settings: Settings, service: str, end: ExitStack) -> None:
-    heart = Heart(central, settings.heartbeat, settings.host, (service,))
+def _start_heart(
+    central: Central,
+    settings: Settings,
+    service: str,
+    end: ExitStack,
+    *,
+    stats: Mapping[str, Callable[[], Stats]] = NO_STATS,
+) -> None:
+    heart = Heart(central, settings.heartbeat, settings.host, (service,), stats=stats)
     heart.start()
     at_end(end, within(FAREWELL_S, heart.stop))
 

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from sqlalchemy import Integer, Table, bindparam, select
+from sqlalchemy import Connection, Integer, Table, bindparam, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from redesignate.store.fast import Module, run
+from redesignate.store.fast import run
 from redesignate.store.schema import families, quotas, usage
 
 # Built once, as in store.zones.
@@ -23,11 +22,12 @@ _COUNTED = select(usage.c.zones).where(usage.c.project_id == bindparam("p"))
 _QUEUE = families.update().where(families.c.name == bindparam("n")).values(version=families.c.version + 1)
 
 
-@dataclass
-class Quotas(Module):
+class Quotas:
     """Quotas of one transaction."""
 
-    _overrides: dict[str, dict[str, int]] = field(default_factory=dict)
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self._overrides: dict[str, dict[str, int]] = {}
 
     def overrides(self, project_id: str) -> dict[str, int]:
         """The overrides that the operator set for the project. One query, the first time in a transaction."""

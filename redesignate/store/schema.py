@@ -330,6 +330,7 @@ services = Table(
     Column("heartbeated_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger),
+    Column("stats", Text, nullable=False),
     UniqueConstraint("service_name", "hostname", name="uq_services_name_host"),
     **_MYSQL,
 )

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from redesignate.model.ids import new_id
 from redesignate.model.paging import ListQuery, Page
-from redesignate.model.service import Service, ServiceState
+from redesignate.model.service import Service, ServiceState, Stats
 from redesignate.store.fast import Module
 from redesignate.store.listing import page, where
 from redesignate.store.schema import services
@@ -26,10 +27,11 @@ class Services(Module):
         row = self._conn.execute(select(services).where(services.c.id == service_id)).first()
         return _service(row) if row else None
 
-    def beat(self, service_name: str, hostname: str, status: ServiceState, now: int) -> None:
+    def beat(self, service_name: str, hostname: str, status: ServiceState, now: int, stats: Stats) -> None:
         """Write a heartbeat. One statement, two the first time. Raises Stale if two first times coincide."""
         mine = (services.c.service_name == service_name, services.c.hostname == hostname)
-        said = {"status": status.value, "heartbeated_at": now, "updated_at": now}
+        figures = msgspec.json.encode(stats).decode()
+        said = {"status": status.value, "heartbeated_at": now, "updated_at": now, "stats": figures}
         if self._conn.execute(services.update().where(*mine).values(said)).rowcount == 0:
             row = {
                 "id": new_id(),
@@ -39,6 +41,7 @@ class Services(Module):
                 "heartbeated_at": now,
                 "created_at": now,
                 "updated_at": None,
+                "stats": figures,
             }
             try:
                 self._conn.execute(services.insert().values(row))
@@ -90,4 +93,8 @@ def _service(row: Row[Any]) -> Service:
         heartbeated_at=row.heartbeated_at,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        stats=_stats(row.stats),
     )
+
+
+_stats = msgspec.json.Decoder(Stats).decode

@@ -19,6 +19,7 @@ from redesignate.store.fast import Module, run
 from redesignate.store.listing import following, page, where
 from redesignate.store.schema import outbox, zones
 
+AT_ONCE = 1000
 LIVE = ""
 """`deleted` of a live zone; a deleted one holds its own id there, so that its name is free again."""
 
@@ -30,9 +31,9 @@ _MANY = select(zones).where(zones.c.id.in_(bindparam("ids", expanding=True)))
 _HOLD = (
     select(zones.c.id).where(zones.c.id.in_(bindparam("ids", expanding=True))).order_by(zones.c.id).with_for_update()
 )
-HAS_A_NAME = and_(zones.c.name.in_(bindparam("names", expanding=True)), zones.c.deleted == LIVE)
-"""Live zones of the names of the bind `names`."""
-_NAMED = select(zones).where(HAS_A_NAME)
+_HAS_A_NAME = and_(zones.c.name.in_(bindparam("names", expanding=True)), zones.c.deleted == LIVE)
+_NAMED = select(zones).where(_HAS_A_NAME)
+_NAME_IN_POOL = select(zones.c.name).where(_HAS_A_NAME, zones.c.pool_id == bindparam("p")).limit(1)
 _DEPARTED = (
     select(zones)
     .where(zones.c.name == bindparam("n"), zones.c.pool_id == bindparam("p"), zones.c.deleted != LIVE)
@@ -61,14 +62,10 @@ _UNDER = and_(
     func.coalesce(zones.c.deleted, LIVE) == LIVE,
 )
 _FOREIGN = select(zones.c.id).where(_UNDER, func.coalesce(zones.c.project_id, " ") != bindparam("p")).limit(1)
-_ADOPT = (
-    zones.update()
-    .where(
-        _UNDER,
-        func.coalesce(zones.c.pool_id, "") == bindparam("pool"),
-        func.coalesce(zones.c.parent_id, "") == bindparam("old"),
-    )
-    .values(parent_id=bindparam("new"))
+_CHILDREN = select(zones.c.id).where(
+    _UNDER,
+    func.coalesce(zones.c.pool_id, "") == bindparam("pool"),
+    func.coalesce(zones.c.parent_id, "") == bindparam("old"),
 )
 _SETTLE = (
     zones.update()
@@ -164,6 +161,11 @@ class Zones(Module):
         """Live zones of these names, of every pool. One query on the name's index."""
         return [zone_of(row) for row in run(self._conn, _NAMED, {"names": list(names)})]
 
+    def one_of(self, names: Sequence[str], pool_id: str) -> str | None:
+        """Any of these names that is a live zone's of the pool. One query on the name's index."""
+        found: str | None = run(self._conn, _NAME_IN_POOL, {"names": list(names), "p": pool_id}).scalar()
+        return found
+
     def foreign_below(self, name: str, project_id: str | None) -> bool:
         """Whether another project owns a zone below `name`, in any pool. One query on the reversed name."""
         return run(self._conn, _FOREIGN, _range(name) | {"p": project_id or ""}).first() is not None
@@ -178,9 +180,14 @@ class Zones(Module):
         return self._conn.execute(query).first() is not None
 
     def adopt(self, parent: Zone) -> int:
-        """Make `parent` the parent of the zones below it in its pool that had its own parent. One statement."""
-        given = _range(parent.name) | {"pool": parent.pool_id, "old": parent.parent_id or "", "new": parent.id}
-        return int(run(self._conn, _ADOPT, given).rowcount)
+        """Make `parent` the parent of the zones below it in its pool that had its own parent. One query, and one
+        statement where there are any: an UPDATE that looks for them would wait for locked rows of other zones."""
+        given = _range(parent.name) | {"pool": parent.pool_id, "old": parent.parent_id or ""}
+        found = list(run(self._conn, _CHILDREN, given).scalars())
+        for start in range(0, len(found), AT_ONCE):
+            some = zones.c.id.in_(found[start : start + AT_ONCE])
+            self._conn.execute(zones.update().where(some).values(parent_id=parent.id))
+        return len(found)
 
     def disown(self, zone: Zone) -> None:
         """Give the zone's children, if any are left, to its parent. One statement."""

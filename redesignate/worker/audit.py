@@ -24,6 +24,7 @@ from redesignate.coord.port import Place
 from redesignate.model.audit import Difference, RestingZone
 from redesignate.model.errors import Problem
 from redesignate.model.pool import Endpoint, Nameserver
+from redesignate.model.service import Stats
 from redesignate.observe.log import events
 from redesignate.wire.ask import SOAAnswer
 from redesignate.wire.served import DENIALS, difference
@@ -84,7 +85,7 @@ class Audit:
         self._seen = 0
         self._servers = 1.0
         self._zones: int | None = None
-        self._begun = 0.0
+        self._begun = self._took = 0.0
         self._slow = False
 
     def start(self) -> None:
@@ -97,6 +98,18 @@ class Audit:
         for task in self._tasks:
             task.cancel()
         self._survey.close()
+
+    def stats(self, now: float) -> Stats:
+        """How often zones are checked, for operators; nothing where there is no round. `now`: the loop's time.
+
+        zones seconds   of the last round, or of this one where it has more or takes longer
+        late            whether that is less often than `audit_interval` says
+        """
+        if not self._begun:
+            return {}
+        zones, took = max(self._zones or 0, self._seen), max(self._took, now - self._begun)
+        figures = {"zones": zones, "seconds": round(took), "interval": round(self._interval_s), "late": self._slow}
+        return {GROUP: figures}
 
     def suspect(self, pool_id: str, peer_id: str) -> None:
         """A nameserver was down, or denied a zone: look at all zones of its pool there, soon."""
@@ -155,27 +168,36 @@ class Audit:
             self._seen += len(zones)
             self._after = zones[-1].zone_id if zones else self._after
             await self._compare(await self._checks(zones), self._rate)
+            took = asyncio.get_running_loop().time() - self._begun
             if len(zones) < limit:
-                self._end_round(asyncio.get_running_loop().time())
+                self._end_round(took)
+            elif self._late(took):
+                self._say_late(took, late=True)
         await self._ask_canaries(now)
 
-    def _end_round(self, now: float) -> None:
-        took, self._zones = now - self._begun, self._seen
-        slow = took > 1.1 * self._interval_s + STEP_S
-        if slow != self._slow:
-            say = log.warning if slow else log.info
+    def _end_round(self, took: float) -> None:
+        self._zones, self._took = self._seen, took
+        self._say_late(took, late=self._late(took))
+        log.debug("a round of the audit ended", zones=self._zones, seconds=round(took))
+        self._after, self._seen, self._begun = "", 0, self._begun + took
+
+    def _late(self, took: float) -> bool:
+        return took > 1.1 * self._interval_s + STEP_S
+
+    def _say_late(self, took: float, *, late: bool) -> None:
+        """Log a change: once the round takes too long, and at the end of one that does not."""
+        if late != self._slow:
+            say = log.warning if late else log.info
             say(
                 "zones are checked less often than audit_interval: audit_rate allows no more"
-                if slow
+                if late
                 else "zones are checked within audit_interval again",
-                zones=self._zones,
+                zones=self._seen,
                 seconds=round(took),
                 audit_interval=self._interval_s,
                 audit_rate=self._rate,
             )
-        self._slow = slow
-        log.debug("a round of the audit ended", zones=self._zones, seconds=round(took))
-        self._after, self._seen, self._begun = "", 0, now
+        self._slow = late
 
     async def _hold_shards(self) -> None:
         held = await self._link.ask(HoldPartition(group=GROUP, member=self._name, lease_s=MEMBER_LEASE_S))

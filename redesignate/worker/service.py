@@ -8,6 +8,7 @@ import concurrent.futures
 import contextlib
 import os
 import socket
+import time
 import uuid
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from redesignate.commands.work import Overdue, PeerReturned
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Problem
+from redesignate.model.service import Stats
 from redesignate.observe.log import events
 from redesignate.threads.loop import LoopThread
 from redesignate.wire.client import Exchanger
@@ -98,6 +100,11 @@ class Worker:
         if self._source is not None:
             self._source.stop()
         self._loop.stop()
+
+    def stats(self) -> Stats:
+        """Figures for the heartbeat: how often zones at rest are checked. From any thread."""
+        parts = self._parts
+        return {} if parts is None else parts.audit.stats(time.monotonic())  # the loop's clock
 
     # -- in the threads of the source
 

@@ -147,7 +147,7 @@ def test_links_begin_with_the_base_whatever_is_in_it() -> None:
 
 
 def test_what_is_always_empty_is_empty() -> None:
-    assert service().stats == service().capabilities == {}
+    assert service().capabilities == {}
 
 
 def test_a_number_is_taken_for_its_digits() -> None:

@@ -73,6 +73,21 @@ def test_a_change_goes_all_the_way_and_neither_api_nor_worker_holds_credentials(
     assert [bind.ask("split.example.", "SOA").rcode() for bind in binds] == [dns.rcode.REFUSED] * 2
     status, body = system.api.ask("POST", "/v2/zones", {"name": "bad", "email": "a@example.org"})
     assert (status, body["type"]) == (400, "invalid_object")  # problems come over the bus as themselves
+    check_a_zone_at_rest_that_a_server_has_lost_comes_back(system, binds[0])
+
+
+def check_a_zone_at_rest_that_a_server_has_lost_comes_back(system: Split, bind: RealBind) -> None:
+    """The audit, over the broker and the database of the system. Here, so that it needs no system of its own."""
+    zone = system.api.zone("rests.example.")
+    rrset = system.api.rrset(zone["id"], "www.rests.example.", "A", ["192.0.2.7"])
+    system.api.active(zone["id"])
+    peers = f"/v2/zones/{zone['id']}/peers"
+    system.api.until(peers, lambda body: all(peer["state"] == "current" for peer in body["peers"]))
+    bind.rndc("delzone", "-clean", "rests.example.")
+    assert bind.ask("rests.example.", "SOA").rcode() == dns.rcode.REFUSED
+    until(lambda: bind.rdata(rrset["name"], "A") == rrset["records"], deadline_s=60, what="the zone's return")
+    stats = system.api.get("/v2/service_statuses?service_name=worker")["service_statuses"][0]["stats"]
+    assert stats["audit"]["late"] is False
 
 
 def test_every_service_says_that_it_lives_and_the_api_that_it_stops(system: Split) -> None:

@@ -3,18 +3,27 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Self
 
 import pymysql
+from kombu.connection import Connection
+from sqlalchemy import Engine, select
 
+from redesignate.store import schema
+from tests.support.api import Api
 from tests.support.bind import RealBind
 from tests.support.mariadb import MariaDB
+from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.servers import LOOPBACK, Server
 from tests.support.system import Process
@@ -81,7 +90,7 @@ def cut_database_connections(server: MariaDB) -> int:
     connection = pymysql.connect(host=LOOPBACK, port=server.port, user="root", autocommit=True, connect_timeout=5)
     killed = 0
     with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND user = 'root'")
+        cursor.execute("SELECT id FROM information_schema.processlist WHERE user NOT IN ('root', 'system user')")
         for (number,) in cursor.fetchall():
             try:
                 cursor.execute(f"KILL {number}")
@@ -92,14 +101,112 @@ def cut_database_connections(server: MariaDB) -> int:
 
 
 @contextmanager
-def row_held(database: str, zone_id: str) -> Iterator[None]:
-    """Somebody else holds a zone's row locked (MariaDB)."""
-    port, name = database.rpartition(":")[2].split("/", 1)
-    connection = pymysql.connect(host=LOOPBACK, port=int(port), user="root", database=name.partition("?")[0])
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM zones WHERE id = %s FOR UPDATE", (zone_id,))
+def row_held(database: Engine, zone_id: str) -> Iterator[None]:
+    """Somebody else holds a zone's row locked."""
+    with database.connect() as connection:
+        connection.execute(select(schema.zones.c.id).where(schema.zones.c.id == zone_id).with_for_update())
         yield
         connection.rollback()
+
+
+@contextmanager
+def read_only(server: MariaDB | Postgres) -> Iterator[None]:
+    """The database takes no writes, as while another node is made the primary."""
+    if isinstance(server, MariaDB):
+        server.execute("SET GLOBAL read_only = 1")
+        try:
+            yield
+        finally:
+            server.execute("SET GLOBAL read_only = 0")
+        return
+    server.configure("default_transaction_read_only", "on")
+    try:
+        yield
+    finally:
+        server.configure("default_transaction_read_only", "off")
+
+
+@contextmanager
+def clocks_off(*off: tuple[Process, float]) -> Iterator[None]:
+    """Each of these processes is started anew with a clock that is so many seconds ahead, and with the right one at
+    the end."""
+    _restart({process: ahead_s for process, ahead_s in off})
+    try:
+        yield
+    finally:
+        _restart({process: 0.0 for process, _ in off})
+
+
+def _restart(clocks: dict[Process, float]) -> None:
+    for process, ahead_s in clocks.items():
+        process.set_clock(ahead_s)
+    kill_and_start(*clocks)
+
+
+MALFORMED = (
+    b"\x00\xff\xfe",
+    b"not JSON",
+    b"{}",
+    json.dumps({"oslo.version": "2.0", "oslo.message": "{"}).encode(),
+    json.dumps({"oslo.version": "2.0", "oslo.message": "[]"}).encode(),
+    json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps({"method": "ask", "args": 7})}).encode(),
+    json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps(
+        {"priority": "INFO", "event_type": "zone.changed", "publisher_id": "x", "payload": {"zone_ids": 7},
+         "message_id": "m", "timestamp": "t"})}).encode(),
+)  # fmt: skip
+"""Messages that nobody can read: not the broker's library, and what it can read, not we."""
+
+
+def poison(transport_url: str, queues: Iterable[str], rounds: int) -> int:
+    """Put each malformed message into each of these queues, so many times; how many that were."""
+    count = 0
+    connect: Any = Connection  # its library has no types
+    with connect(transport_url.replace("rabbit:", "amqp:")) as connection, connection.Producer() as producer:
+        for queue in queues:
+            for body in MALFORMED * rounds:
+                words = {"content_type": "application/json", "content_encoding": "utf-8"}
+                producer.publish(body, routing_key=queue, exchange="", **words)
+                count += 1
+    return count
+
+
+class Crowd:
+    """Clients that all change one zone, over and over, until the end of the block. `answers`: how often each status."""
+
+    def __init__(self, apis: Sequence[Api], zone_id: str, clients: int) -> None:
+        self._apis, self._path = apis, f"/v2/zones/{zone_id}"
+        self._ending = threading.Event()
+        self._lock = threading.Lock()
+        self._heard: set[int] = set()
+        self._threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(clients)]
+        self.answers: Counter[int | None] = Counter()
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        for thread in self._threads:
+            thread.join(60)
+            assert not thread.is_alive(), "a request has had no answer for 60 s"
+
+    def all_heard(self) -> bool:
+        """Whether each client has had an answer."""
+        return len(self._heard) == len(self._threads)
+
+    def _run(self, number: int) -> None:
+        api = self._apis[number % len(self._apis)]
+        while not self._ending.wait(1.0):
+            status: int | None
+            try:
+                status, _ = api.ask("PATCH", self._path, {"description": f"of {number}"})
+            except (OSError, http.client.HTTPException):
+                status = None
+            with self._lock:
+                self.answers[status] += 1
+                self._heard.add(number)
 
 
 def wipe(bind: RealBind) -> None:
@@ -109,6 +216,13 @@ def wipe(bind: RealBind) -> None:
         if file.name not in KEPT_BY_A_WIPE:
             shutil.rmtree(file) if file.is_dir() else file.unlink()
     bind.start()
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Put SQLite's files of one folder in the place of another's; nobody uses them."""
+    for folder, act in ((target, Path.unlink), (source, lambda file: shutil.copy2(file, target))):
+        for file in folder.glob("redesignate.db*"):
+            act(file)
 
 
 def together(work: Sequence[Callable[[], None]]) -> None:

@@ -96,6 +96,12 @@ class Ledger:
         """How many writes were acknowledged."""
         return sum(write.acknowledged for write in self.writes(since))
 
+    def forget(self, since: float) -> None:
+        """Forget the writes from a moment on (monotonic): the database is older than they are."""
+        for name in self.all():
+            name.writes = [write for write in name.writes if write.at < since]
+            name.path, name.unclear = None, True
+
     def value(self) -> str:
         """An address that nobody has had yet."""
         return ".".join(map(str, (next(self.numbers) + 0x0A000001).to_bytes(4, "big")))

@@ -4,24 +4,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine, NullPool, create_engine
 
+from tests.faults import drills
 from tests.faults.agreement import differences, listed, settle
+from tests.faults.drills import Crowd
 from tests.faults.ledger import Ledger, Name, Writer
 from tests.support.api import Api
 from tests.support.bind import RealBind
+from tests.support.disk import small_disk
 from tests.support.mariadb import MariaDB
 from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
+from tests.support.servers import until
 from tests.support.system import Process, Sandbox, Split
 
 ZONES, NAMES_EACH, PASSING_ZONES = 3, 8, 6
 SETTLE_S = 60.0
+DISK_MB = 64
+LOGGED_A_MESSAGE = 10_000
+QUICK_S = 5.0
+"""What is not held up is answered within that, on a busy machine."""
 OPTIONS = (
     "[DEFAULT]\nquota_zones = 5000\nquota_zone_recordsets = 5000\nquota_zone_records = 5000\n"
     "[service:worker]\npoll_retry_interval = 2\n"
@@ -41,6 +49,8 @@ class Stage:
     broker: RabbitMQ | None = None
     transport_url: str = ""
     server: MariaDB | Postgres | None = None
+    disk: Path | None = None
+    """The small file system of the database, where it has one."""
     ledger: Ledger = field(default_factory=Ledger)
 
     def __post_init__(self) -> None:
@@ -103,6 +113,48 @@ class Stage:
             assert time.monotonic() < deadline, f"the API does not come back: {self.ledger.statuses(since)}"
             time.sleep(0.05)
 
+    def others_go_on(self, *, clients: int, hold_s: float = 0.0) -> None:
+        """While a zone is locked and so many clients change it: everybody else's writes and health checks are answered.
+
+        hold_s   how long at least; until each of the clients has had an answer in any case
+        """
+        held, began = self.zone_id, time.monotonic()
+        with Crowd(self.apis, held, clients) as crowd:
+            while not crowd.all_heard() or time.monotonic() < began + hold_s:
+                asked = time.monotonic()
+                assert asked < began + hold_s + 60, f"clients without an answer: {crowd.answers}"
+                for api in self.apis:
+                    assert api.ask("GET", "/healthcheck")[0] == 200
+                    assert api.ask("GET", f"/v2/zones/{held}")[0] == 200
+                assert time.monotonic() - asked < QUICK_S
+            writes = [write for write in self.ledger.writes(began) if held not in write.path]
+            self.wait_acknowledged(time.monotonic(), 5)
+        assert set(crowd.answers) <= {503, 504}, crowd.answers
+        late = [write for write in writes if (not write.acknowledged and not write.refused) or write.took > QUICK_S]
+        assert writes
+        assert not late, f"{len(late)} of {len(writes)}: {late[:3]}"
+
+    def bear_poison(self, *, rounds: int) -> None:
+        """Malformed messages in every queue are dropped, and logged in a few words; clients go on."""
+        assert self.broker is not None
+        began, printed = time.monotonic(), self.printed()
+        queues = set(self.broker.queues(self.transport_url))
+        count = drills.poison(self.transport_url, queues, rounds)
+        self.wait_acknowledged(began, 30)
+        until(lambda: not any(self.queued(queues)), what="the end of the queues")
+        octets = (self.printed() - printed) / count
+        assert octets < LOGGED_A_MESSAGE, f"{octets:.0f} octets of log for each of {count} messages"
+
+    def queued(self, queues: Iterable[str]) -> list[int]:
+        """How many messages each of these queues holds."""
+        assert self.broker is not None
+        found = self.broker.queues(self.transport_url)
+        return [found.get(queue, 0) for queue in queues]
+
+    def printed(self) -> int:
+        """How many octets all processes have printed."""
+        return sum(file.stat().st_size for file in self.system.folder.glob("*.log"))
+
     def wait_unanswered(self, since: float, count: int = 1, *, deadline_s: float = 30.0) -> None:
         """Wait until the fault is felt: so many writes since a moment were not acknowledged."""
         deadline = time.monotonic() + deadline_s
@@ -119,12 +171,17 @@ class Stage:
 
 
 @contextmanager
-def split_stage(folder: Path, kind: type[MariaDB | Postgres] = MariaDB) -> Iterator[Stage]:
-    """Two of each service in processes of their own, over RabbitMQ and a database, before two BINDs."""
-    broker, server = RabbitMQ.create(), kind.create()
+def split_stage(folder: Path, kind: type[MariaDB | Postgres] = MariaDB, *, disk: Path | None = None) -> Iterator[Stage]:
+    """Two of each service in processes of their own, over RabbitMQ and a database, before two BINDs.
+
+    disk   an empty folder for the database's files
+    """
+    broker, server = RabbitMQ.create(), kind.create(disk)
     try:
         with RealBind(folder / "bind1") as first, RealBind(folder / "bind2") as second:
             url, database = broker.transport_url(), server.database()
+            if isinstance(server, MariaDB):
+                database = server.clerks(database)
             with Split(folder / "system", database=database, transport_url=url, options=OPTIONS) as system:
                 system.use_binds(first, second)
                 ports = {"bind1": first.port, "bind2": second.port, "mdns": system.dns_port}
@@ -141,15 +198,17 @@ def split_stage(folder: Path, kind: type[MariaDB | Postgres] = MariaDB) -> Itera
 
 @contextmanager
 def sandbox_stage(folder: Path) -> Iterator[Stage]:
-    """Everything in one process, on SQLite, before two BINDs."""
+    """Everything in one process, on SQLite, before two BINDs. Its state is on a small disk where one may be mounted."""
     with (
         RealBind(folder / "bind1") as first,
         RealBind(folder / "bind2") as second,
+        small_disk(folder / "system" / "state", DISK_MB) as mounted,
         Sandbox(folder / "system", options=OPTIONS) as system,
     ):
         system.use_binds(first, second)
         ports = {"bind1": first.port, "bind2": second.port, "mdns": system.dns_port}
         database = f"sqlite:///{system.state / 'redesignate.db'}"
-        stage = Stage(system, (system.api,), database, ports, binds=(first, second))
+        disk = system.state if mounted else None
+        stage = Stage(system, (system.api,), database, ports, binds=(first, second), disk=disk)
         yield stage
         stage.engine.dispose()

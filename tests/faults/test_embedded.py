@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.faults import drills
 from tests.faults.agreement import differences
 from tests.faults.stage import Stage, sandbox_stage
+from tests.support.disk import filled
 from tests.support.system import Sandbox
 
 pytestmark = [pytest.mark.external, pytest.mark.timeout(240)]
@@ -34,6 +37,33 @@ def test_it_freezes_and_goes_on(stage: Stage) -> None:
     assert isinstance(stage.system, Sandbox)
     with stage.struck(), drills.frozen(stage.system.process.pid):
         drills.pass_time(15)
+
+
+def test_the_disk_is_full_for_a_while(stage: Stage) -> None:
+    if stage.disk is None:
+        pytest.skip("no file system may be mounted here")
+    with stage.struck():
+        at = time.monotonic()
+        with filled(stage.disk):
+            stage.wait_unanswered(at, 10)
+            assert stage.apis[0].get("/v2/zones")["zones"], "reading goes on"
+
+
+def test_an_older_backup_of_the_database_is_restored(stage: Stage, tmp_path: Path) -> None:
+    assert isinstance(stage.system, Sandbox)
+    stage.system.process.stop()
+    drills.copy_database(stage.system.state, tmp_path)
+    stage.system.start()
+    with stage.struck() as began:
+        stage.wait_acknowledged(began, 60)
+    stage.system.process.stop()
+    drills.copy_database(tmp_path, stage.system.state)
+    stage.system.manage("database", "restored")
+    stage.ledger.forget(began)
+    stage.system.start()
+    stage.agree()
+    with stage.struck() as began:
+        stage.wait_acknowledged(began, 60)
 
 
 def test_a_lost_write_is_seen(stage: Stage) -> None:

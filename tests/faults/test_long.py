@@ -7,11 +7,13 @@ import random
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from tests.faults import drills
 from tests.faults.stage import Stage, split_stage
+from tests.support.disk import filled, small_disk
 from tests.support.mariadb import MariaDB
 from tests.support.postgres import Postgres
 
@@ -66,3 +68,44 @@ def test_both_nameservers_are_wiped(stage: Stage) -> None:
     for bind in stage.binds:
         stage.wait_served(bind)
     stage.agree()
+
+
+def test_a_zones_row_is_locked_for_45_seconds_under_220_clients(stage: Stage) -> None:
+    with stage.struck(), drills.row_held(stage.engine, stage.zone_id):
+        stage.others_go_on(clients=220, hold_s=45)
+
+
+def test_250_malformed_messages_in_every_queue(stage: Stage) -> None:
+    with stage.struck():
+        stage.bear_poison(rounds=36)
+
+
+def test_the_database_is_read_only_for_half_a_minute(stage: Stage) -> None:
+    assert stage.server is not None
+    with stage.struck():
+        at = time.monotonic()
+        with drills.read_only(stage.server):
+            drills.pass_time(30)
+            stage.wait_unanswered(at, 10)
+
+
+@pytest.mark.parametrize("off_s", [540, 3600, 86400])
+def test_one_central_is_ahead_and_the_other_behind_while_a_nameserver_is_down(stage: Stage, off_s: float) -> None:
+    ahead, behind = stage.processes("central")
+    with drills.clocks_off((ahead, off_s), (behind, -off_s)), stage.struck() as began:
+        stage.binds[0].kill()
+        stage.wait_acknowledged(began, 60)
+        stage.binds[0].start()
+    with stage.struck() as began:
+        stage.wait_acknowledged(began, 40)
+
+
+@pytest.mark.parametrize("kind", [MariaDB, Postgres])
+def test_the_disk_of_the_database_is_full_for_a_while(tmp_path: Path, kind: type[MariaDB | Postgres]) -> None:
+    with small_disk(tmp_path / "disk", 400) as mounted:
+        if not mounted:
+            pytest.skip("no file system may be mounted here")
+        with split_stage(tmp_path, kind, disk=tmp_path / "disk") as stage, stage.struck():
+            at = time.monotonic()
+            with filled(tmp_path / "disk"):
+                stage.wait_unanswered(at, 10, deadline_s=120)

@@ -99,6 +99,33 @@ def test_a_wiped_nameserver_is_whole_again_without_a_hand(stage: Stage) -> None:
     stage.agree()
 
 
+def test_a_zones_row_that_is_locked_holds_up_that_zone_alone(stage: Stage) -> None:
+    with stage.struck(), drills.row_held(stage.engine, stage.zone_id):
+        stage.others_go_on(clients=220)
+
+
+def test_messages_that_nobody_can_read_are_dropped(stage: Stage) -> None:
+    with stage.struck():
+        stage.bear_poison(rounds=5)
+
+
+def test_a_database_that_is_read_only_for_a_while(stage: Stage) -> None:
+    assert stage.server is not None
+    with stage.struck():
+        at = time.monotonic()
+        with drills.read_only(stage.server):
+            stage.wait_unanswered(at, 10)
+            assert stage.apis[0].get("/v2/zones")["zones"], "reading goes on"
+
+
+def test_one_central_is_an_hour_ahead_and_the_other_an_hour_behind(stage: Stage) -> None:
+    ahead, behind = stage.processes("central")
+    with drills.clocks_off((ahead, 3600), (behind, -3600)), stage.struck() as began:
+        stage.wait_acknowledged(began, 40)
+    with stage.struck() as began:
+        stage.wait_acknowledged(began, 40)
+
+
 def test_every_process_still_lives(stage: Stage) -> None:
     assert isinstance(stage.system, Split)
     assert all(process.lives for process in stage.system.all())

@@ -219,6 +219,18 @@ def test_services_are_listed_and_silent_ones_forgotten(operator: Operator) -> No
     assert [line.split()[0] for line in operator("service", "list").lines] == ["service", "mdns"]
 
 
+def test_a_worker_that_does_not_check_zones_in_time_is_named(operator: Operator) -> None:
+    for host, late in (("host1", True), ("host2", False)):
+        stats = {"audit": {"zones": 90_000, "seconds": 1800, "interval": 300, "late": late}}
+        beat = Heartbeat(service_name="worker", hostname=host, status=ServiceState.UP, stats=stats)
+        operator.central.call(beat)
+    lines = operator("service", "list").lines
+    assert lines[3:] == [
+        "worker on host1: zones are checked on their nameservers every 1800 s, not every 300 s; "
+        "raise [service:worker] audit_rate, or start more workers"
+    ]
+
+
 # -- the database
 
 

@@ -148,7 +148,7 @@ def test_walking_pools_gives_each_once(store: Store, key: str) -> None:
 @pytest.mark.parametrize("key", ["created_at", "id", "updated_at", "hostname", "service_name", "status"])
 def test_walking_services_gives_each_once(store: Store, key: str) -> None:
     for host in ("a", "b", "c"):
-        store.transact(lambda work, host=host: work.services.beat("api", host, ServiceState.UP, 5))  # type: ignore[misc]
+        store.transact(lambda work, host=host: work.services.beat("api", host, ServiceState.UP, 5, {}))  # type: ignore[misc]
 
     def ask(query: ListQuery) -> Page[Any] | None:
         with store.read() as work:

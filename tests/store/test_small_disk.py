@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,20 +13,16 @@ from redesignate.model.errors import Unavailable
 from redesignate.store import engine, migrate
 from redesignate.store.unit import Retries, Store
 from tests.store.makers import add, held, zone
-
-MB = 2**20
+from tests.support.disk import MB, small_disk
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "redesignate-test", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("no file system may be mounted here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", 24) as mounted:
+        if not mounted:
+            pytest.skip("no file system may be mounted here")
+        yield tmp_path / "disk"
 
 
 def log_size(folder: Path) -> int:

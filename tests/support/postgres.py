@@ -53,6 +53,12 @@ class Postgres(Server):
             connection.execute(f'CREATE DATABASE "{name}"'.encode())
         return f"postgresql+psycopg://redesignate@{LOOPBACK}:{self.port}/{name}"
 
+    def configure(self, name: str, value: str) -> None:
+        """Set an option of the whole server, for sessions that there are too."""
+        with self._admin() as connection:
+            connection.execute(f"ALTER SYSTEM SET {name} = {value}".encode())
+            connection.execute(b"SELECT pg_reload_conf()")
+
     def drop(self, url: str) -> None:
         """Remove a database, with whoever is still connected to it."""
         with self._admin() as connection:

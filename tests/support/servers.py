@@ -106,9 +106,9 @@ class Server:
         return self.ports["main"]
 
     @classmethod
-    def create(cls) -> Self:
-        """A new server, started and ready, in a new temporary folder. Call `close` at the end."""
-        folder = Path(tempfile.mkdtemp(prefix=f"redesignate-{cls.kind}-"))
+    def create(cls, folder: Path | None = None) -> Self:
+        """A new server, started and ready, in this empty folder or a new temporary one. Call `close` at the end."""
+        folder = folder or Path(tempfile.mkdtemp(prefix=f"redesignate-{cls.kind}-"))
         server = cls(folder, {name: free_port() for name in cls.wanted_ports()})
         folder.chmod(0o755)
         server._own(folder)

@@ -26,6 +26,7 @@ from tests.support.api import Api
 from tests.support.bind import RealBind, free_port
 
 START_S = 90.0
+CLOCK = Path(__file__).with_name("clock")
 DEFAULT_POOL = "794ccc2c-d751-44fe-b57f-8894c9f5c842"
 
 
@@ -48,6 +49,10 @@ class Process:
                 stderr=subprocess.STDOUT,
                 env=self._environment,
             )
+
+    def set_clock(self, ahead_s: float) -> None:
+        """From its next start on its wall clock is so many seconds ahead of the machine's (negative: behind)."""
+        self._environment |= {"PYTHONPATH": str(CLOCK), "TEST_CLOCK_S": str(ahead_s)}
 
     @property
     def pid(self) -> int:

@@ -184,3 +184,33 @@ def test_a_round_that_takes_longer_than_its_interval_is_logged(
         plane.zone()
     plane.wait_done()
     eventually(lambda: "zones are checked less often than audit_interval" in caplog.text, 20)
+
+
+def test_a_worker_whose_round_takes_too_long_reports_so_before_it_ends(
+    plane: Plane, two: tuple[SmallServer, SmallServer]
+) -> None:
+    plane.worker_settings = replace(QUICK, audit_interval=1.0, audit_rate=1)
+    worker = plane.start()
+    for _ in range(10):  # one in two seconds is checked
+        plane.zone()
+    plane.wait_done()
+    eventually(lambda: bool(worker.stats().get("audit", {}).get("late")), 20)
+    figures = worker.stats()["audit"]
+    assert figures["interval"] == 1
+    assert figures["seconds"] >= 3
+    assert len(two[0].questions("SOA")) < 1000
+
+
+def test_a_worker_that_is_in_time_reports_that(plane: Plane, two: tuple[SmallServer, SmallServer]) -> None:
+    worker = plane.start()
+    zones = [plane.zone() for _ in range(3)]
+    plane.wait_done()
+    eventually(lambda: worker.stats()["audit"]["zones"] == len(zones), 20)
+    assert worker.stats()["audit"]["late"] is False
+    assert len(two) == 2
+
+
+def test_a_worker_without_a_round_reports_nothing(plane: Plane, servers: Servers) -> None:
+    plane.worker_settings = NO_AUDIT
+    plane.pool(servers[0])
+    assert plane.start().stats() == {}

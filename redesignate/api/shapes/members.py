@@ -181,6 +181,7 @@ TIME = Shown("string", "date-time")
 """Microseconds since 1970 in the model; shown as `2026-01-31T12:00:00.000000`."""
 NUMBER = Shown("integer")
 FLAG = Shown("boolean")
+FIGURES = Shown("object")
 EMPTY = Shown("object")
 """An object without members, whatever the model says."""
 

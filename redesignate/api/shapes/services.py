@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from redesignate.api.shapes.members import EMPTY, ID, TIME, Member, OneOf, Shown
+from redesignate.api.shapes.members import EMPTY, FIGURES, ID, TIME, Member, OneOf, Shown
 from redesignate.api.shapes.shape import Shape
 from redesignate.model.service import ServiceState
 
@@ -13,7 +13,7 @@ SERVICE: Shape[None, None] = Shape(
     Member("hostname", Shown("string"), "The host that it runs on."),
     Member("service_name", Shown("string"), "What it is: api, central, mdns, worker, producer or sink."),
     Member("status", OneOf(ServiceState), "The state that it last reported; DOWN once its heartbeats stop."),
-    Member("stats", EMPTY, "Always empty."),
+    Member("stats", FIGURES, "Figures that it reports, by subject."),
     Member("capabilities", EMPTY, "Always empty."),
     Member("heartbeated_at", TIME, "When its last heartbeat came."),
     Member("created_at", TIME, "When its first heartbeat came."),

@@ -24,14 +24,6 @@ MAX_TEXT = 4 * MAX_RDATA + 8_000
 """The longest text that can stand for so much wire: every octet as an escape, and the quotes."""
 
 
-META = range(128, 256)
-"""Numbers of types that only questions and messages have (RFC 6895 §3.1)."""
-NEVER_IN_ZONES = frozenset({0, 41, 65535, *META})
-"""Numbers of types that no zone holds: these, OPT, and those that are reserved (RFC 6895 §3.1)."""
-BESIDE_CNAME = frozenset({24, 25, 30, 46, 47})
-"""SIG, KEY, NXT, RRSIG, NSEC: the types that a name with a CNAME may have too (RFC 2181 §10.1, RFC 4035 §2.5)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rdata:
     """The data of one record.
@@ -44,6 +36,10 @@ class Rdata:
     wire: bytes
 
 
+def _as_it_is(wire: bytes) -> bytes:
+    return wire
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordType:
     """One record type.
@@ -53,7 +49,7 @@ class RecordType:
     examples          texts that are right
     encode            text → value; raises ValueError
     decode            wire form → its zone-file text; raises ValueError
-    fold              wire form → the one that duplicates share: names lower-case (RFC 4034 §6.2); None: as it is
+    fold              wire form → the one that duplicates share: names lower-case (RFC 4034 §6.2)
     tabs              whether a raw tab may stand between quotes
     parentheses       whether one pair may stand around the last field, with line breaks between them
     """
@@ -65,7 +61,7 @@ class RecordType:
     examples: tuple[str, ...]
     encode: Callable[[str], Rdata]
     decode: Callable[[bytes], str]
-    fold: Callable[[bytes], bytes] | None = None
+    fold: Callable[[bytes], bytes] = _as_it_is
     tabs: bool = False
     parentheses: bool = False
 
@@ -202,9 +198,7 @@ def string(token: str, what: str = "a string") -> bytes:
     """A character-string's wire form: its length and its octets. Raises ValueError beyond 255 octets."""
     content = octets(token)
     if len(content) > 255:
-        raise ValueError(
-            f"{what} has {len(content)} octets; at most 255 are allowed: split it into several quoted strings"
-        )
+        raise ValueError(f"{what} has {len(content)} octets; 255 are the most, so split it into several quoted ones")
     return bytes((len(content),)) + content
 
 
