@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from redesignate.bus import codec
 from redesignate.bus.broker import Broker, messaging, own
 from redesignate.bus.convoy import MOST, lane
-from redesignate.bus.ends import REFUSED_S, UNAVAILABLE, Farewell
+from redesignate.bus.ends import REFUSED_S, UNAVAILABLE, Disconnecting
 from redesignate.bus.port import Asked
 from redesignate.bus.reckoning import Reckoning
 from redesignate.commands.base import CallerCommand, Command
@@ -79,7 +79,7 @@ class _Line:
         )
         self._lock = threading.Lock()
         self._users = 1
-        self.hung_up = Farewell(self._transport.cleanup)
+        self.hung_up = Disconnecting(self._transport.cleanup)
 
     def clock(self, timeout_s: float) -> int | None:
         """Return the database's clock as central knows it (µs); None: its database is unavailable.

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from redesignate.bus import codec
 from redesignate.bus.broker import Broker, messaging, own
-from redesignate.bus.ends import Farewell, Listening
-from redesignate.bus.lanes import Lanes
+from redesignate.bus.ends import Disconnecting, Listening
 from redesignate.bus.pending import Pending
 from redesignate.bus.port import Handler
 from redesignate.commands.hint import Hint, Kind
 from redesignate.observe.log import events
+from redesignate.threads.batch import Batches, Closed
+from redesignate.threads.service import Daemon
 
 log = events(__name__)
 
@@ -78,8 +80,8 @@ class AmqpWake:
         self._notifier = messaging.Notifier(
             self._transport, publisher_id=publisher, driver="messagingv2", topics=[own(topic)], retry=-1
         )
-        self._thread = threading.Thread(target=self._send, name="hints-send", daemon=True)
-        self._thread.start()
+        self._daemon = Daemon("hints-send", self._send)
+        self._daemon.start()
 
     def wake(self, hints: Sequence[Hint]) -> None:
         """Send these hints to some worker. Never waits for the broker."""
@@ -93,29 +95,41 @@ class AmqpWake:
         """Stop sending; the sweep finds the zones whose hints are not sent by then."""
         self._stopping.set()
         self._pending.nudge()
-        self._thread.join(timeout_s)
-        Farewell(self._transport.cleanup).start().wait(self._broker)
+        self._daemon.stop(timeout_s)
+        Disconnecting(self._transport.cleanup).start().wait(self._broker)
 
-    def _send(self) -> None:
-        while not self._stopping.is_set():
-            hints = self._pending.take(self._most, self._stopping)
-            try:
-                if hints and self._broker.wait_up():
-                    self._notifier.info({}, "zone.changed", written(hints))
-            except Exception:  # the loop of a service
-                log.exception("hints could not be sent and are retried", hints=len(hints))
-                self._stopping.wait(self._pause_s)
-                self._pending.add(hints)
+    def _send(self) -> float:
+        hints = self._pending.take(self._most, self._stopping)
+        try:
+            if hints and self._broker.wait_up():
+                self._notifier.info({}, "zone.changed", written(hints))
+        except Exception:  # the loop of a service
+            log.exception("hints could not be sent and are retried", hints=len(hints))
+            self._stopping.wait(self._pause_s)
+            self._pending.add(hints)
+        return 0
 
 
-class _Ear:
+def handled(handler: Handler, messages: Sequence[tuple[Hint, ...]]) -> list[bool]:
+    """Handle the hints of several messages, each once; return for each message whether it was handled."""
+    hints = tuple(dict.fromkeys(hint for message in messages for hint in message))
+    try:
+        handler(hints)
+        done = True
+    except Exception:  # the loop of a service
+        log.exception("the handler failed; its hints are retried", hints=len(hints))
+        done = False
+    return [done] * len(messages)
+
+
+class _Endpoint:
     """The endpoint of the library's listener, called for each message of priority "info"."""
 
     def __init__(self, source: AmqpWorkSource) -> None:
         self._source = source
 
     def info(self, _context: object, _publisher: str, _event: str, payload: object, _about: object) -> str:
-        return self._source.hear(payload)
+        return self._source.receive(payload)
 
 
 class AmqpWorkSource:
@@ -144,11 +158,11 @@ class AmqpWorkSource:
         self._pause_s = pause_s
         self._stopping = threading.Event()
         self._listening = Listening(broker, self._make, prefetch)
-        self._work: Lanes | None = None
+        self._work: Batches[tuple[Hint, ...], bool] | None = None
 
     def start(self, handler: Handler) -> None:
         """Deliver hints to `handler`, from threads of the source's own, as soon as the broker is available."""
-        self._work = Lanes(handler, lanes=self._lanes, most=self._most)
+        self._work = Batches(partial(handled, handler), most=self._most, at_once=self._lanes, weight=len)
         self._listening.start()
 
     def wait_ready(self, timeout_s: float) -> bool:
@@ -162,7 +176,7 @@ class AmqpWorkSource:
             self._work.close()
         self._listening.stop()
 
-    def hear(self, payload: object) -> str:
+    def receive(self, payload: object) -> str:
         """Handle one message; return HANDLED to acknowledge it, REQUEUE to return it to the queue.
 
         A message that cannot be read is acknowledged, and so dropped: its work is still in the outbox.
@@ -175,9 +189,8 @@ class AmqpWorkSource:
             handled: str = messaging.NotificationResult.HANDLED
             return handled
         try:
-            done = not hints or self._work.run(hints)
-        except Exception:  # the loop of a service
-            log.exception("the handler failed; its hints are retried", hints=len(hints))
+            done = not hints or self._work.ask(hints)
+        except Closed:
             done = False
         if not done:
             self._stopping.wait(self._pause_s)
@@ -187,4 +200,4 @@ class AmqpWorkSource:
     def _make(self) -> Any:
         transport = self._broker.notifications(prefetch=self._prefetch)
         target = messaging.Target(exchange=self._broker.settings.control_exchange, topic=own(self._topic))
-        return messaging.get_notification_listener(transport, [target], [_Ear(self)], allow_requeue=True)
+        return messaging.get_notification_listener(transport, [target], [_Endpoint(self)], allow_requeue=True)

@@ -20,6 +20,7 @@ from oslo_config import cfg
 from redesignate.config.settings import BusSettings
 from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
+from redesignate.threads.service import Daemon
 
 with warnings.catch_warnings():
     # The library still imports eventlet where it is installed. Nothing here uses it and nothing is patched; from
@@ -72,8 +73,8 @@ class Broker:
         self._changed = threading.Condition()
         self._closed = False
         self.outages = 0
-        self._doubt = threading.Event()
-        threading.Thread(target=self._watch, name="broker-watch", daemon=True).start()
+        self._watcher = Daemon("broker-watch", self._watch)
+        self._watcher.start()
 
     def up(self) -> bool:
         """Whether the broker was available at the last check; workers poll the outbox while it is not."""
@@ -93,7 +94,7 @@ class Broker:
     def doubt(self) -> bool:
         """Check now, because something failed; return whether the broker is available."""
         self._see(self._look())
-        self._doubt.set()
+        self._watcher.nudge()
         return self._up
 
     def close(self) -> None:
@@ -101,7 +102,7 @@ class Broker:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._doubt.set()
+        self._watcher.stop(0)
 
     def rpc(self, *, prefetch: int = 0) -> Any:
         """A transport for questions and answers.
@@ -134,11 +135,9 @@ class Broker:
         location = self._conf.get_location(name, GROUP)
         return location is None or location.location is cfg.Locations.opt_default
 
-    def _watch(self) -> None:
-        while not self._closed:
-            self._doubt.wait(LOOK_UP_S if self._up else LOOK_DOWN_S)
-            self._doubt.clear()
-            self._see(self._look())
+    def _watch(self) -> float:
+        self._see(self._look())
+        return LOOK_UP_S if self._up else LOOK_DOWN_S
 
     def _see(self, up: bool) -> None:
         with self._changed:

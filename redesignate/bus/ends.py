@@ -25,13 +25,13 @@ HANG_UP_S = 60.0
 HANG_UP_DOWN_S = 1.0
 
 
-class Farewell:
+class Disconnecting:
     """A thread that disconnects: the library waits for an unavailable broker even for that, and we do not."""
 
     def __init__(self, hang_up: Callable[[], None]) -> None:
         self._thread = threading.Thread(target=hang_up, name="bus-hang-up", daemon=True)
 
-    def start(self) -> Farewell:
+    def start(self) -> Disconnecting:
         """Begin to disconnect. Does nothing where the interpreter exits and starts no threads: its sockets close."""
         with contextlib.suppress(RuntimeError):
             self._thread.start()
@@ -66,7 +66,7 @@ class Listening:
         """Accept nothing new, wait for the work under way, and return the rest to the queue."""
         self._stopping.set()
         if self.ready.is_set():
-            Farewell(self._hang_up).start().wait(self._broker)
+            Disconnecting(self._hang_up).start().wait(self._broker)
 
     def _hang_up(self) -> None:
         self._server.stop()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import TypeVar
 
 from redesignate.bus import codec
@@ -19,6 +20,7 @@ from redesignate.commands.base import Command
 from redesignate.commands.hint import Hint
 from redesignate.model.errors import Problem
 from redesignate.observe.log import events
+from redesignate.threads.service import Daemon
 
 R = TypeVar("R")
 log = events(__name__)
@@ -70,30 +72,28 @@ class InprocWorkSource:
         self._pause_s = pause_s
         self._stopping = threading.Event()
         self._count = threads
-        self._threads: list[threading.Thread] = []
+        self._daemons: list[Daemon] = []
 
     def start(self, handler: Handler) -> None:
         """Deliver hints to `handler`, from threads of the source's own."""
-        for number in range(self._count):
-            thread = threading.Thread(target=self._deliver, args=(handler,), name=f"hints-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._daemons = [Daemon(f"hints-{number}", partial(self._deliver, handler)) for number in range(self._count)]
+        for daemon in self._daemons:
+            daemon.start()
 
     def stop(self) -> None:
         """Stop delivering; returns when no handler runs any longer."""
         self._stopping.set()
         self._pending.nudge()
-        for thread in self._threads:
-            thread.join()
-        self._threads.clear()
+        for daemon in self._daemons:
+            daemon.stop()
 
-    def _deliver(self, handler: Handler) -> None:
-        while not self._stopping.is_set():
-            hints = self._pending.take(self._most, self._stopping)
-            try:
-                if hints:
-                    handler(hints)
-            except Exception:  # the loop of a service
-                log.exception("the handler failed; its hints are retried", hints=len(hints))
-                self._stopping.wait(self._pause_s)
-                self._pending.add(hints)
+    def _deliver(self, handler: Handler) -> float:
+        hints = self._pending.take(self._most, self._stopping)
+        try:
+            if hints:
+                handler(hints)
+        except Exception:  # the loop of a service
+            log.exception("the handler failed; its hints are retried", hints=len(hints))
+            self._stopping.wait(self._pause_s)
+            self._pending.add(hints)
+        return 0

@@ -17,12 +17,13 @@ from redesignate.central.quotas import limits
 from redesignate.central.rules import Rules
 from redesignate.commands.inbound import ReportInbound
 from redesignate.model import names
-from redesignate.model.rdata import key, mnemonic, received
+from redesignate.model.rdata import BESIDE_CNAME, NEVER_IN_ZONES, key, mnemonic, received
 from redesignate.model.rrset import SINGLETONS, Held, new_rrset
 from redesignate.model.zone import Zone
 from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
 from redesignate.wire import rrset
+from redesignate.wire.message import SOA
 
 Pair = tuple[Held | None, "tuple[Key, Given] | None"]
 """A stored RRset, and the one that replaces it."""
@@ -34,8 +35,7 @@ _TIMES = struct.Struct("!LLLLL")
 _LONGEST = 255
 """Characters of a name in the database; a name with escapes may be longer as text."""
 _MOST = 2**31 - 1
-_BESIDE_CNAME = frozenset({"CNAME", RRSIG, "TYPE47", "TYPE24", "TYPE25", "TYPE30"})
-"""RFC 4034 §3 and §4, RFC 2181 §10.1: RRSIG, NSEC and their forerunners SIG, KEY, NXT."""
+_BESIDE_CNAME = frozenset({"CNAME", *map(mnemonic, BESIDE_CNAME)})
 
 
 class Unacceptable(ValueError):
@@ -204,7 +204,7 @@ def _owner(labels: bytes, zone: str) -> str:
 
 
 def _type(number: int, owner: str) -> str:
-    if number in (0, 6, 41, 65535) or 128 <= number <= 255:
+    if number == SOA or number in NEVER_IN_ZONES:
         raise Unacceptable(f"type {number} at {owner}, which is not allowed in a zone there")
     return mnemonic(number)
 

@@ -22,12 +22,12 @@ SPELLINGS = 4
 """The number of spellings of one record that a request may contain."""
 
 
-def limits(rules: Rules, work: Work, project_id: str | None) -> dict[str, int]:
-    """The project's limits: its overrides over the defaults. At most one query."""
+def limits(rules: Rules, work: Work, project_id: str | None, overrides: dict[str, int] | None = None) -> dict[str, int]:
+    """The project's limits: its overrides over the defaults. At most one query, none where the overrides are given."""
     defaults = dict(rules.settings.quotas)
     if rules.settings.quota_driver == "noop" or project_id is None:
         return defaults
-    return defaults | work.quotas.overrides(project_id)
+    return defaults | (work.quotas.overrides(project_id) if overrides is None else overrides)
 
 
 def spend_zone(rules: Rules, work: Work, project_id: str, *, rrsets: int) -> None:

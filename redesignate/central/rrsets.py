@@ -13,7 +13,7 @@ from redesignate.central import quotas
 from redesignate.central.change import apply
 from redesignate.central.edit import Edit
 from redesignate.central.rules import Answers, Rules, fields, locked, own, sees, target_of, visible
-from redesignate.central.rules.placement import check_neighbours, check_place
+from redesignate.central.rules.placement import around, check_place
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
 from redesignate.model.caller import Caller
 from redesignate.model.errors import BadInput, Forbidden, InvalidObject, MarkerNotFound, RRsetNotFound
@@ -33,7 +33,7 @@ def create_rrset(rules: Rules, work: Work, command: CreateRRset) -> RRset:
 
     Raises ZoneNotFound, Forbidden, BadInput, InvalidObject, InvalidRRsetName, InvalidRRsetLocation, InvalidTTL,
     OverQuota, DuplicateRRset.
-    Cost   one transaction of at most 10 statements, whatever the size of the zone.
+    Cost   one transaction of at most 7 statements, whatever the size of the zone.
     """
     caller, new = command.caller, command.new
     if new.type == "SOA":
@@ -41,13 +41,15 @@ def create_rrset(rules: Rules, work: Work, command: CreateRRset) -> RRset:
     rrtype = fields.rrtype(rules, new.type)
     name = fields.rrset_name(new.name, rrtype)
     records = fields.records(rules, name, rrtype, new.records)
-    fields.description(new.description)
+    if new.description is not None:
+        fields.description(new.description)
     zone, counts = locked(work, caller, command.zone_id)
     check_creatable(rules, caller, zone, name)
-    _check_quota(rules, work, zone, counts, rrsets=1, records=len(records), more=len(records))
+    there = around(work, zone, name)
+    allowed = quotas.limits(rules, work, zone.project_id, there.limits)
+    _check_quota(allowed, counts, rrsets=1, records=len(records), more=len(records))
     ttl = fields.ttl(rules, caller, new.ttl) if new.ttl is not None else None
-    check_place(work, zone, name, rrtype, rules.settings.max_recordset_name_len)
-    check_neighbours(work, zone, name, rrtype)
+    check_place(there, zone, name, rrtype, rules.settings.max_recordset_name_len)
     edit = Edit(zone, work.now)
     wire = _packed(zone, name, rrtype, ttl, records)
     texts = [record.text for record in records]
@@ -113,7 +115,8 @@ def update_rrset(rules: Rules, work: Work, command: UpdateRRset) -> RRset:
     records = None if change.records is UNSET else fields.records(rules, before.name, before.type, change.records)
     if records is not None:
         more = 0 if before.managed else len(records) - len(before.records)
-        _check_quota(rules, work, zone, counts, rrsets=0, records=len(records), more=more)
+        allowed = quotas.limits(rules, work, zone.project_id)
+        _check_quota(allowed, counts, rrsets=0, records=len(records), more=more)
     edit = Edit(zone, work.now)
     after = edit.put(_changed(rules, caller, zone, before, change, records=records), over=before)
     (moved,) = apply(work, caller, edit)
@@ -203,9 +206,8 @@ def _check_kept(before: Held, change: RRsetChange) -> None:
         raise InvalidObject(f"Provided object does not match schema. Keys {differing[:1]} are not valid for recordset")
 
 
-def _check_quota(rules: Rules, work: Work, zone: Zone, counts: Counts, *, rrsets: int, records: int, more: int) -> None:
+def _check_quota(allowed: dict[str, int], counts: Counts, *, rrsets: int, records: int, more: int) -> None:
     """Check the quota of the zone's owner. `records`: the RRset's; `more`: by how many records the zone grows."""
-    allowed = quotas.limits(rules, work, zone.project_id)
     wanted = {"recordset_records": records}
     if rrsets:
         wanted["zone_recordsets"] = counts.rrsets + rrsets

@@ -19,6 +19,7 @@ from redesignate.mdns.reply import OPCODE_BITS, Asker, error, respond
 from redesignate.mdns.source import View
 from redesignate.model import names
 from redesignate.model.clock import SECOND, Clock, now
+from redesignate.model.rdata import META
 from redesignate.model.serial import newer
 from redesignate.model.tsigkey import Scope
 from redesignate.observe.log import Seldom, events
@@ -28,8 +29,6 @@ from redesignate.wire.message import AA, ANY, AXFR, DS, IN, IXFR, NOTIFY, OPT, Q
 from redesignate.wire.names import Malformed
 
 log = events(__name__)
-
-_FIRST_META, _LAST_META = 128, 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +192,7 @@ def _unfit(query: Message) -> Rcode | None:
         return Rcode.FORMERR
     if question.cls != IN:
         return Rcode.REFUSED
-    known = question.type in {ANY, AXFR, IXFR} or not _FIRST_META <= question.type <= _LAST_META
+    known = question.type in {ANY, AXFR, IXFR} or question.type not in META
     return None if known else Rcode.NOTIMP
 
 

@@ -15,13 +15,13 @@ from redesignate.mdns.proof import Node
 from redesignate.mdns.source import View
 from redesignate.model import names
 from redesignate.model.names import MAX_NAME
+from redesignate.model.rdata import BESIDE_CNAME
 from redesignate.observe.log import events
 from redesignate.store.serving import Reach, ServedZone
 from redesignate.wire import rrset
 from redesignate.wire.message import (
     AAAA,
     ANY,
-    AT_CNAME,
     CNAME,
     DNAME,
     DS,
@@ -140,14 +140,14 @@ class _Search:
             self._give(owner, node, min(node))  # one RRset is enough: RFC 8482 §4.1
         elif self._type in node:
             self._give(owner, node, self._type)
-        elif CNAME in node and self._type not in AT_CNAME:
+        elif CNAME in node and self._type not in BESIDE_CNAME:
             self._give(owner, node, CNAME)
         else:
             self._deny(Rcode.NOERROR)
             self._prove_node(source, node)
         if owner != source:
             self._prove_gap(owner)
-        follow = CNAME in node and self._type not in {ANY, CNAME, *AT_CNAME} and self._type not in node
+        follow = CNAME in node and self._type not in {ANY, CNAME, *BESIDE_CNAME} and self._type not in node
         return _name_in(node[CNAME][0], 0) if follow else None
 
     def _give(self, owner: str, node: Node, rrtype: int) -> None:

@@ -17,6 +17,7 @@ MAX_NAME = 255
 MAX_LABEL = 63
 
 _PLAIN = re.compile(r"[A-Za-z0-9_*/-]{1,63}(?:\.[A-Za-z0-9_*/-]{1,63})*\.")
+_PLAIN_OCTETS = re.compile(rb"[A-Za-z0-9_*/-]+(?:\.[A-Za-z0-9_*/-]+)*\.")
 _ZONE = re.compile(r"(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)+")
 _REVERSE = re.compile(r"(?:(?![-/])[a-z0-9_/-]{1,63}(?<![-/])\.)+")
 _SRV = re.compile(r"_[a-z0-9_-]{1,62}(?<!-)\._[a-z0-9_-]{1,62}(?<!-)\.[^.*]")
@@ -40,6 +41,8 @@ def canonical(text: str) -> str:
 
     Raises InvalidName. RFC 1035 §2.3.4 and §3.1 (limits), RFC 4343, RFC 5891 after the mapping of UTS #46.
     """
+    if len(text) < MAX_NAME and _PLAIN.fullmatch(text):  # nearly always
+        return text.lower()
     return absolute(text).lower()
 
 
@@ -52,7 +55,7 @@ def absolute(text: str) -> str:
     if text == ".":
         return text
     if len(text) > 4 * MAX_NAME:
-        raise InvalidName(f"A domain name of {len(text)} characters is too long; 255 octets are the most")
+        raise InvalidName(f"A domain name of {len(text)} characters is too long; at most 255 octets are allowed")
     if not text.isascii():
         text = _to_ascii(text)
     _check_dot(text)
@@ -108,9 +111,9 @@ def _split(text: str) -> list[bytes]:
         if not label:
             raise InvalidName(f"Domain {_shown(text)} has an empty label; remove the extra dot")
         if len(label) > MAX_LABEL:
-            raise InvalidName(f"Domain {_shown(text)} has a label of {len(label)} octets; 63 are the most")
+            raise InvalidName(f"Domain {_shown(text)} has a label of {len(label)} octets; at most 63 are allowed")
     if sum(map(len, found)) + len(found) + 1 > MAX_NAME:
-        raise InvalidName(f"Domain {_shown(text)} is too long; 255 octets are the most")
+        raise InvalidName(f"Domain {_shown(text)} is too long; at most 255 octets are allowed")
     return found
 
 
@@ -193,7 +196,8 @@ def check_rrset_name(text: str, rrtype: str) -> str:
     """
     name = canonical(text)
     wildcard = name.startswith("*.") and name != "*."
-    _checked(name[2:] if wildcard else name)
+    if wildcard or not _ZONE.fullmatch(name):
+        _checked(name[2:] if wildcard else name)
     match rrtype:
         case "NS" if wildcard:
             raise InvalidName(f"Domain {name} is a wildcard; an NS record set is not allowed there")
@@ -225,6 +229,9 @@ def parent(name: str) -> str:
 
 def ancestors(name: str) -> list[str]:
     """The name itself and all above it, nearest first, without the root."""
+    if "\\" not in name:
+        parts = name[:-1].split(".") if name != "." else []
+        return [".".join(parts[at:]) + "." for at in range(len(parts))]
     found = []
     while name != ".":
         found.append(name)
@@ -296,7 +303,7 @@ def to_wire_of(found: list[bytes]) -> bytes:
     try:
         return b"".join([_LENGTH[len(label)] + label for label in found]) + b"\0"
     except IndexError:
-        raise InvalidName(f"A label of {max(map(len, found))} octets is too long; 63 are the most") from None
+        raise InvalidName(f"A label of {max(map(len, found))} octets is too long; at most 63 are allowed") from None
 
 
 _LENGTH = _OCTET[: MAX_LABEL + 1]
@@ -324,4 +331,6 @@ def from_wire(wire: bytes, offset: int = 0) -> tuple[str, int]:
         at += size
     if at - offset > MAX_NAME:
         raise InvalidName("A domain name is longer than 255 octets")
-    return _join(found), at
+    text = b".".join(found) + b"."
+    plain = _PLAIN_OCTETS.fullmatch(text) and text.count(b".") == len(found)  # no label holds a dot
+    return (text.decode("ascii") if plain else _join(found)), at

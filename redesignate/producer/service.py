@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
@@ -14,6 +13,7 @@ from redesignate.coord.port import ALONE, Group, Place
 from redesignate.model.errors import TimedOut, Unavailable
 from redesignate.observe.log import events
 from redesignate.producer.tasks import Task, chosen
+from redesignate.threads.service import Daemon
 
 log = events(__name__)
 Monotonic = Callable[[], float]
@@ -79,29 +79,27 @@ class Producer:
         self._central = central
         self._group = group
         self._place: Place = ALONE
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
         self._membership = Periodic("membership", MEMBERSHIP_S, self._refresh, clock)
         self.tasks = tuple(
             Periodic(name, task_settings.interval, self._bound(task, task_settings), clock)
             for name, (task, task_settings) in chosen(settings).items()
         )
+        self._daemons = [Daemon(f"task-{one.name}", one.turn) for one in (self._membership, *self.tasks)]
 
     def start(self) -> None:
         """Try once to find our place in the group, then start every task and return."""
         self._membership.turn()
-        for periodic in (self._membership, *self.tasks):
-            thread = threading.Thread(target=self._loop, args=(periodic,), name=f"task-{periodic.name}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        for daemon in self._daemons:
+            daemon.start()
         log.info("producer started", tasks=" ".join(periodic.name for periodic in self.tasks))
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Start no further runs, wait for those that run, and leave the group."""
-        self._stopping.set()
         end = time.monotonic() + timeout_s
-        for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
+        for daemon in self._daemons:
+            daemon.stop(0)
+        for daemon in self._daemons:
+            daemon.stop(max(0.0, end - time.monotonic()))
         self._group.leave()
 
     def place(self) -> Place:
@@ -111,10 +109,6 @@ class Producer:
     def last_success(self) -> dict[str, float | None]:
         """Return when each task last succeeded, by the clock given."""
         return {periodic.name: periodic.last_success for periodic in self.tasks}
-
-    def _loop(self, periodic: Periodic) -> None:
-        while not self._stopping.is_set():
-            self._stopping.wait(periodic.turn())
 
     def _bound(self, task: Task, settings: TaskSettings) -> Callable[[], int]:
         return lambda: task(self._central, shards(self._place), settings)

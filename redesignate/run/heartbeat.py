@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -13,6 +12,7 @@ from redesignate.config.settings import HeartbeatSettings
 from redesignate.model.errors import Problem
 from redesignate.model.service import ServiceState, Stats
 from redesignate.observe.log import events
+from redesignate.threads.service import Daemon
 
 log = events(__name__)
 NO_STATS: Mapping[str, Callable[[], Stats]] = MappingProxyType({})
@@ -38,25 +38,21 @@ class Heart:
         self._host = host
         self._services = services
         self._stats = stats
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._daemon = Daemon("heartbeat", self._beat)
         self._silent = False
 
     def start(self) -> None:
         """Send a heartbeat at once, then at every interval."""
-        self._thread.start()
+        self._daemon.start()
 
     def stop(self) -> None:
         """Report that the services stop."""
-        self._stopping.set()
-        self._thread.join(self._settings.heartbeat_interval)
+        self._daemon.stop(self._settings.heartbeat_interval)
         self._say(ServiceState.STOPPED)
 
-    def _beat(self) -> None:
-        while True:
-            self._say(ServiceState.UP)
-            if self._stopping.wait(self._settings.heartbeat_interval):
-                return
+    def _beat(self) -> float:
+        self._say(ServiceState.UP)
+        return self._settings.heartbeat_interval
 
     def _say(self, state: ServiceState) -> None:
         if self._settings.emitter_type == "noop":
@@ -71,5 +67,3 @@ class Heart:
             if not self._silent:
                 log.warning("heartbeat not delivered", why=problem.message)
             self._silent = True
-        except Exception:  # the loop of a service
-            log.exception("heartbeat failed")

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import PoolResetState, QueuePool
 
 from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
@@ -38,6 +38,7 @@ _FORMS = (
     "sqlite:////var/lib/redesignate/redesignate.db, mysql+pymysql://user:password@host/redesignate or "
     "postgresql+psycopg://user:password@host/redesignate"
 )
+_COMMITTED = "redesignate committed"
 WRITE = "READ COMMITTED"
 READ = "REPEATABLE READ"
 
@@ -113,8 +114,10 @@ def engine(url: str | URL, *, writes: bool, options: EngineOptions = EngineOptio
         _sqlite(made, writes=writes, synchronous="FULL" if options.sqlite_full else "NORMAL")
         return made
     level = WRITE if writes else READ
-    made = _made(parsed, isolation_level=level, pool_recycle=options.pool_recycle, **pool)
+    pool |= {"pool_recycle": options.pool_recycle, "pool_reset_on_return": None}  # `_reset` does it
+    made = _made(parsed, isolation_level=level, **pool)
     event.listen(made, "handle_error", disconnected)
+    event.listen(made, "reset", _reset)
     if parsed.get_backend_name() == "postgresql":
         _postgresql(made, options)
     else:
@@ -191,6 +194,19 @@ def _sqlite(made: Engine, *, writes: bool, synchronous: str) -> None:
             connection.connection.dbapi_connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
         except sqlite3.Error as error:
             raise as_sqlalchemy(error) from error
+
+
+def committed(connection: Connection) -> None:
+    """Note that the connection's last statement was a COMMIT that succeeded, and that it goes back to the pool now."""
+    connection.info[_COMMITTED] = True
+
+
+def _reset(driver: Any, record: Any, state: PoolResetState) -> None:
+    """End whatever a connection that goes back to the pool has begun. After a COMMIT there is nothing, and the
+    ROLLBACK that SQLAlchemy sends would be a round trip for each change."""
+    clean = record.info.pop(_COMMITTED, False)
+    if not clean and not state.transaction_was_reset:
+        driver.rollback()
 
 
 def _private(file: str | None) -> None:

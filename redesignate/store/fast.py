@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs statements of the hot path directly in SQLite's driver.
+"""The one way to run a statement: built once as a constant of its module, and run with its binds given by name.
 
-On SQLite a statement runs in a few microseconds, and SQLAlchemy takes ten times as long. A statement that
-is built once (see `store.zones`) is compiled once here and passed to the driver as text; its rows are named tuples.
-Over a network the difference does not matter, so every other database uses SQLAlchemy, with the same statement
-and the same result.
+`run(conn, STATEMENT, {"bind": value})` compiles a statement once for each database and passes it to the driver as text;
+its rows are named tuples. SQLAlchemy takes longer to build, hash and run a statement, and to describe its result, than
+SQLite takes to carry it out, and as long as PyMySQL takes to send it. Errors and lost connections are handled as by
+SQLAlchemy; columns come as the driver has them (on SQLite and MariaDB a boolean is a number).
+
+`conn.execute` is for statements whose text depends on what is asked (the filters of a list), and for what an operator
+or a sweep does now and then. What this module needs of SQLAlchemy's inside is held by `tests/store/test_fast.py`.
 """
 
 from __future__ import annotations
@@ -12,124 +15,133 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.selectable import Select
 
-Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Parameters = dict[str, Any] | Sequence[dict[str, Any]]
 
 
+@dataclass
 class Module:
     """A part of the store, bound to the connection of one transaction."""
 
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
+    _conn: Connection
 
 
-class Rows:
-    """The result of a statement: the part of SQLAlchemy's result that the store uses."""
+class Rows(list[Any]):
+    """The rows of a statement: the part of SQLAlchemy's result that the store uses.
 
-    __slots__ = ("_cursor", "_make", "rowcount")
+    rowcount  how many rows an UPDATE or DELETE matched
+    """
 
-    def __init__(self, cursor: sqlite3.Cursor, make: Callable[[tuple[Any, ...]], Any]) -> None:
-        self._cursor = cursor
-        self._make = make
-        self.rowcount = cursor.rowcount
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._make, self._cursor)
+    __slots__ = ("rowcount",)
+    rowcount: int
 
     def first(self) -> Any:
         """The first row, or None."""
-        row = self._cursor.fetchone()
-        self._cursor.close()
-        return None if row is None else self._make(row)
+        return self[0] if self else None
 
     def scalar(self) -> Any:
         """The first row's first value, or None."""
-        row = self._cursor.fetchone()
-        self._cursor.close()
-        return None if row is None else row[0]
+        return self[0][0] if self else None
 
     def scalar_one(self) -> Any:
         """The first row's first value; there is one."""
-        value = self.scalar()
-        assert value is not None
-        return value
+        return self[0][0]
 
     def scalars(self) -> list[Any]:
         """Every row's first value."""
-        return [row[0] for row in self._cursor]
+        return [row[0] for row in self]
 
 
-class _Prepared:
-    """One statement, compiled for SQLite. Its lists (`IN`) are written out at each run."""
+class _Prepared(NamedTuple):
+    """One statement, compiled for one database.
 
-    __slots__ = ("_defaults", "_lists", "_make", "_names", "_sql")
+    defaults  the binds that the statement itself has values for
+    lists     the binds of `IN`: they are written out at each run
+    make      makes a row of a tuple; None where the statement returns none
+    """
 
-    def __init__(self, statement: Executable) -> None:
-        compiled: Any = statement.compile(dialect=sqlite_dialect(paramstyle="qmark"))  # type: ignore[attr-defined]
-        self._sql = str(compiled)
-        self._names: tuple[str, ...] = tuple(compiled.positiontup or ())
-        self._defaults: dict[str, Any] = {name: value for name, value in compiled.params.items() if value is not None}
-        self._lists = frozenset(re.findall(r"__\[POSTCOMPILE_(\w+)\]", self._sql))
-        self._make: Callable[[tuple[Any, ...]], Any] = tuple
-        if isinstance(statement, Select):
-            made: Any = namedtuple("Row", [column.key for column in statement.selected_columns])  # type: ignore[misc]
-            self._make = made._make
+    sql: str
+    defaults: dict[str, Any]
+    lists: tuple[str, ...]
+    make: Callable[[tuple[Any, ...]], Any] | None
 
-    def run(self, conn: Connection, parameters: Parameters) -> Rows:
-        """Execute with one set of parameters, or with a list of sets. It notifies listeners of the engine."""
-        driver: Any = conn.connection.dbapi_connection
-        heard = conn.engine.dispatch.before_cursor_execute
-        if not isinstance(parameters, Mapping):
-            rows = [self._values(given) for given in parameters]
-            if heard:
-                heard(conn, None, self._sql, rows, None, True)
-            return Rows(driver.executemany(self._sql, rows), self._make)
-        sql, values = self._written_out(parameters) if self._lists else (self._sql, self._values(parameters))
-        if heard:
-            heard(conn, None, sql, tuple(values), None, False)
-        return Rows(driver.execute(sql, values), self._make)
 
-    def _values(self, given: Mapping[str, Any]) -> list[Any]:
-        defaults = self._defaults
-        return [given[name] if name in given else defaults[name] for name in self._names]
+_NAMED = {"sqlite": ("named", ":{}_{}"), "postgresql": ("pyformat", "%({}_{})s"), "mysql": ("pyformat", "%({}_{})s")}
+"""How a driver takes binds by name: SQLAlchemy's word for it, and the bind of one value of a list."""
+_prepared: dict[tuple[Executable, str, Any], _Prepared] = {}
 
-    def _written_out(self, given: Mapping[str, Any]) -> tuple[str, list[Any]]:
-        sql = self._sql
-        values: list[Any] = []
-        for name, value in zip(self._names, self._values(given), strict=True):
-            values += value if name in self._lists else [value]
-        for name in self._lists:
-            sql = sql.replace(f"__[POSTCOMPILE_{name}]", ",".join("?" * len(given[name])))
-        return sql, values
+
+def _prepare(statement: Executable, dialect: Dialect) -> _Prepared:
+    by_name: Any = copy(dialect)
+    by_name.paramstyle, by_name.positional = _NAMED[_backend(dialect)][0], False
+    compiled: Any = statement.compile(dialect=by_name)  # type: ignore[attr-defined]  # every statement of ours has it
+    sql = str(compiled)
+    defaults = {name: value for name, value in compiled.params.items() if value is not None}
+    columns: Any = getattr(statement, "exported_columns", ())
+    row: Any = namedtuple("Row", [column.key for column in columns], rename=True)  # type: ignore[misc]
+    lists = tuple(re.findall(r"__\[POSTCOMPILE_(\w+)\]", sql))
+    return _Prepared(sql, defaults, lists, row._make if row._fields else None)
+
+
+def _backend(dialect: Dialect) -> str:
+    return "mysql" if dialect.name == "mariadb" else dialect.name
+
+
+def run(conn: Connection, statement: Executable, parameters: Parameters) -> Rows:
+    """Execute a statement that its module keeps, with every bind given by name. Raises as SQLAlchemy would.
+
+    Several sets of parameters are for a write that returns no rows. Cost: one statement, and for several updates or
+    deletes one each on MariaDB.
+    """
+    dialect = conn.dialect
+    known = (statement, dialect.name, dialect.server_version_info)
+    prepared = _prepared.get(known)
+    if prepared is None:
+        prepared = _prepared[known] = _prepare(statement, dialect)
+    sql, defaults, lists, make = prepared
+    given: Any = [defaults | one for one in ([parameters] if isinstance(parameters, dict) else parameters)]
+    many = len(given) > 1
+    if not many:
+        given = given[0]
+    if lists:
+        sql = _written_out(sql, lists, given, _NAMED[_backend(dialect)][1])
+    if not conn.in_transaction():
+        conn.begin()
+    heard = conn.engine.dispatch.before_cursor_execute
+    if heard:
+        heard(conn, None, sql, given, None, many)
+    rows = Rows()
+    driver: Any = conn.connection.dbapi_connection
+    cursor = driver.cursor()
+    try:
+        (cursor.executemany if many else cursor.execute)(sql, given)
+        if make is not None:
+            rows += map(make, cursor.fetchall())
+        rows.rowcount = cursor.rowcount
+    except BaseException as error:  # noqa: BLE001  # as SQLAlchemy: wrapped; a lost connection is dropped with its pool
+        conn._handle_dbapi_exception(error, sql, given, cursor, None)
+    return rows
+
+
+def _written_out(sql: str, lists: Sequence[str], given: dict[str, Any], bind: str) -> str:
+    """The text with each value of the lists as a bind, which is put into `given`."""
+    for name in lists:
+        values = given.pop(name)
+        binds = [bind.format(name, at) for at in range(len(values))]
+        sql = sql.replace(f"__[POSTCOMPILE_{name}]", ",".join(binds) or "NULL")
+        given.update({f"{name}_{at}": value for at, value in enumerate(values)})
+    return sql
 
 
 _DIALECT = sqlite_dialect()
-_prepared: dict[Executable, _Prepared] = {}
-
-
-def run(conn: Connection, statement: Executable, parameters: Parameters) -> Any:
-    """Execute a statement that its module keeps, with every bind given by name. Raises as SQLAlchemy would.
-
-    Returns SQLAlchemy's result, or on SQLite `Rows`.
-    """
-    if conn.dialect.name != "sqlite":
-        return conn.execute(statement, parameters)
-    prepared = _prepared.get(statement)
-    if prepared is None:
-        prepared = _prepared[statement] = _Prepared(statement)
-    if not conn.in_transaction():
-        conn.begin()
-    try:
-        return prepared.run(conn, parameters)
-    except sqlite3.Error as error:
-        raise as_sqlalchemy(error) from error
 
 
 def as_sqlalchemy(error: sqlite3.Error) -> Exception:

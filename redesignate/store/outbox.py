@@ -48,15 +48,10 @@ FAR = 600 * SECOND
 _TAKEN = and_(
     ~outbox.c.waiting, outbox.c.lease_until > NOW, outbox.c.leased_at.between(NOW - JUST_TAKEN, NOW + JUST_TAKEN)
 ).label("just_taken")
-_ADD = outbox.insert().values(
-    {column.name: bindparam(f"v_{column.name}", type_=column.type) for column in outbox.c}
-    | {"queued_at": NOW, "next_try": NOW}
-)
-_RAISE = (
-    outbox.update()
-    .where(outbox.c.zone_id == bindparam("z"))
-    .values(pool_id=bindparam("p"), revision=bindparam("r"), next_try=NOW, attempts=0)
-)
+_WRITTEN: dict[str, ColumnElement[Any]] = {
+    column.name: bindparam(f"v_{column.name}", type_=column.type) for column in outbox.c
+} | {"queued_at": NOW, "next_try": NOW}
+_ADD = outbox.insert().values(_WRITTEN)
 
 _WAITING = and_(
     zones.c.type == ZoneType.SECONDARY.value, zones.c.transferred_at.is_(None), zones.c.action != Action.DELETE.value
@@ -125,20 +120,21 @@ class Outbox(Module):
     """The outbox of one transaction."""
 
     def enqueue(self, queued: Collection[Zone], now: int) -> list[str]:
-        """Queue zones for their revisions. Call under the zones' locks. At most three statements. Raises Stale.
+        """Queue zones for their revisions. Call under the zones' locks. One statement for one zone, two for several
+        and on a database that returns no inserted rows (MySQL).
 
         Returns the zones that need a hint: not those whose row a worker has just taken, since its report will
         see the new revision. A worker that has held it for longer, or has reported so, waits for a slow server.
         """
-        held = {row.zone_id: row for row in run(self._conn, _HELD, {"zones": [zone.id for zone in queued], "now": now})}
-        new = [zone for zone in queued if zone.id not in held]
-        again = [zone for zone in queued if zone.id in held]
-        if new:
-            self._add(new, now)
-        if again:
-            given = [{"z": zone.id, "p": zone.pool_id, "r": zone.revision, "now": now} for zone in again]
-            run(self._conn, _RAISE, given)
-        return [zone.id for zone in new] + [zone.id for zone in again if not held[zone.id].just_taken]
+        dialect = self._conn.dialect
+        rows = [_row(zone, now) for zone in queued]
+        if len(rows) == 1 and dialect.insert_returning:
+            held = run(self._conn, _QUEUE_RETURNING[dialect.name], rows)
+        else:
+            held = run(self._conn, _HELD, {"zones": [zone.id for zone in queued], "now": now})
+            run(self._conn, _QUEUE[dialect.name], rows)
+        taken = {row.zone_id for row in held if row.just_taken}
+        return [zone.id for zone in queued if zone.id not in taken]
 
     def enqueue_after(self, zone: Zone, now: int, *, until: int, released_by: str | None) -> None:
         """Queue a zone that no worker may begin before `until`, or before `release_after` with the same `released_by`.
@@ -168,25 +164,8 @@ class Outbox(Module):
 
     def _add(self, queued: Collection[Zone], now: int, **more: Any) -> None:
         """Insert rows. Raises Stale if a change of the pool has just made one."""
-        held: dict[str, Any] = {"lease_owner": None, "lease_until": NEVER, "leased_at": None} | more
-        rows = [
-            {
-                "now": now,
-                "v_zone_id": zone.id,
-                "v_pool_id": zone.pool_id,
-                "v_shard": shard_of(zone.id),
-                "v_revision": zone.revision,
-                "v_generation": now,  # a count from a time on: no earlier row of the zone had it
-                "v_attempts": 0,
-                "v_lease_owner": held["lease_owner"],
-                "v_lease_until": held["lease_until"],
-                "v_leased_at": held["leased_at"],
-                "v_waiting": False,
-            }
-            for zone in queued
-        ]
         try:
-            run(self._conn, _ADD, rows)
+            run(self._conn, _ADD, [_row(zone, now, **more) for zone in queued])
         except IntegrityError as error:
             raise Stale from error
 
@@ -285,6 +264,38 @@ class Outbox(Module):
         """Remove those of these zones' rows that `worker` holds."""
         mine = and_(outbox.c.zone_id.in_(list(zone_ids)), outbox.c.lease_owner == worker)
         self._conn.execute(outbox.delete().where(mine))
+
+
+def _row(zone: Zone, now: int, **held: Any) -> dict[str, Any]:
+    """The binds of a zone's row, which no worker holds unless `held` says otherwise."""
+    return {
+        "now": now,
+        "v_zone_id": zone.id,
+        "v_pool_id": zone.pool_id,
+        "v_shard": shard_of(zone.id),
+        "v_revision": zone.revision,
+        "v_generation": now,  # a count from a time on: no earlier row of the zone had it
+        "v_attempts": 0,
+        "v_lease_owner": held.get("lease_owner"),
+        "v_lease_until": held.get("lease_until", NEVER),
+        "v_leased_at": held.get("leased_at"),
+        "v_waiting": False,
+    }
+
+
+def _queue(dialect: str) -> Insert:
+    """Insert a zone's row; an existing one is raised to the new revision and is due at once, and its lease stays."""
+    raised = ("pool_id", "revision", "next_try", "attempts")
+    if dialect in ("mysql", "mariadb"):
+        row = mysql.insert(outbox).values(_WRITTEN)
+        return row.on_duplicate_key_update({name: row.inserted[name] for name in raised})
+    new = (postgresql.insert(outbox) if dialect == "postgresql" else sqlite.insert(outbox)).values(_WRITTEN)
+    return new.on_conflict_do_update(index_elements=["zone_id"], set_={name: new.excluded[name] for name in raised})
+
+
+_QUEUE = {dialect: _queue(dialect) for dialect in ("sqlite", "postgresql", "mysql", "mariadb")}
+_QUEUE_RETURNING = {dialect: insert.returning(outbox.c.zone_id, _TAKEN) for dialect, insert in _QUEUE.items()}
+"""It returns whether a worker has just taken the row."""
 
 
 def _upsert(dialect: str, columns: list[str], rows: Select[Any], again: dict[str, Any]) -> Insert:

@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from redesignate.store.clock import database_now
+from redesignate.store.fast import Module, run
 from redesignate.store.schema import questions
 from redesignate.threads.deadline import TooLate
 
-_KEEP = questions.insert().values(at=database_now())
+_KEEP = questions.insert().values(id=bindparam("i"), answer=bindparam("a"), at=database_now())
 _KEEP_RETURNING = _KEEP.returning(questions.c.at)
-_FIND = select(questions.c.answer)
+_FIND = select(questions.c.answer).where(questions.c.id == bindparam("i"))
 _CLOCK = select(database_now())
 
 
@@ -37,11 +38,8 @@ class Kept:
     until: int | None = None
 
 
-class Questions:
+class Questions(Module):
     """The questions of one transaction."""
-
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
 
     def keep(self, made: Sequence[Kept]) -> int:
         """Write requests, as the last statement before the commit; the database's clock (µs).
@@ -49,13 +47,15 @@ class Questions:
         Raises Repeated; TooLate if that clock is later than one of them allows.
         Cost   one statement for all (two on MySQL).
         """
-        rows = [{"id": one.id, "answer": one.answer} for one in made]
+        rows = [{"i": one.id, "a": one.answer} for one in made]
         try:
-            if self._conn.dialect.insert_returning:
-                clock = int(max(self._conn.execute(_KEEP_RETURNING, rows).scalars()))
-            else:
-                self._conn.execute(_KEEP, rows)
+            if not self._conn.dialect.insert_returning:
+                run(self._conn, _KEEP, rows)
                 clock = self.now()
+            elif len(rows) == 1:
+                clock = int(run(self._conn, _KEEP_RETURNING, rows).scalar())
+            else:  # SQLAlchemy makes one statement of them
+                clock = int(max(self._conn.execute(_KEEP_RETURNING, rows).scalars()))
         except IntegrityError as error:
             raise Repeated from error
         if any(one.until is not None and clock > one.until for one in made):
@@ -64,12 +64,12 @@ class Questions:
 
     def find(self, ident: str) -> bytes | None:
         """The answer that was given under this id; None: it is not carried out. One query."""
-        answer = self._conn.execute(_FIND.where(questions.c.id == ident)).scalar()
+        answer = run(self._conn, _FIND, {"i": ident}).scalar()
         return None if answer is None else bytes(answer)
 
     def now(self) -> int:
         """The database's clock (µs). One query."""
-        return int(self._conn.execute(_CLOCK).scalar_one())
+        return int(run(self._conn, _CLOCK, {}).scalar())
 
     def forget(self, age: int, limit: int) -> int:
         """Drop at most `limit` questions older than so many µs; how many. Two statements."""

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Integer, Table, bindparam, select
+from sqlalchemy import Integer, Table, bindparam, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from redesignate.store.fast import run
+from redesignate.store.fast import Module, run
 from redesignate.store.schema import families, quotas, usage
 
 # Built once, as in store.zones.
@@ -22,12 +23,11 @@ _COUNTED = select(usage.c.zones).where(usage.c.project_id == bindparam("p"))
 _QUEUE = families.update().where(families.c.name == bindparam("n")).values(version=families.c.version + 1)
 
 
-class Quotas:
+@dataclass
+class Quotas(Module):
     """Quotas of one transaction."""
 
-    def __init__(self, conn: Connection) -> None:
-        self._conn = conn
-        self._overrides: dict[str, dict[str, int]] = {}
+    _overrides: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def overrides(self, project_id: str) -> dict[str, int]:
         """The overrides that the operator set for the project. One query, the first time in a transaction."""

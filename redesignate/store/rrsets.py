@@ -12,26 +12,30 @@ import msgspec
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Integer,
     Row,
     Select,
+    String,
     and_,
     bindparam,
     case,
     exists,
     false,
     func,
+    literal_column,
     or_,
     select,
+    union_all,
 )
 
 from redesignate.model.paging import Condition, ListQuery, Page
 from redesignate.model.rrset import Held, RRset, seen
-from redesignate.model.zone import Status
+from redesignate.model.zone import Status, Zone
 from redesignate.store.fast import Module, run
 from redesignate.store.listing import matches, page, where
 from redesignate.store.rrsetdata import DATA_PREFIX
-from redesignate.store.schema import rrset_data, rrsets, zones
-from redesignate.store.zones import LIVE
+from redesignate.store.schema import quotas, rrset_data, rrsets, zones
+from redesignate.store.zones import HAS_A_NAME, LIVE
 
 AT_ONCE = 100
 PAGE_OCTETS = 2 * 2**20
@@ -57,7 +61,16 @@ _QUERY = select(*_COLUMNS).join_from(rrsets, zones, rrsets.c.zone_id == zones.c.
 # Built once, as in store.zones.
 _ONE = _QUERY.where(rrsets.c.id == bindparam("i"), zones.c.deleted == LIVE)
 _ONE_OF_ZONE = _ONE.where(rrsets.c.zone_id == bindparam("z"))
-_TYPES_AT = select(rrsets.c.type).where(rrsets.c.zone_id == bindparam("z"), rrsets.c.name == bindparam("n"))
+_NONE: ColumnElement[int] = literal_column("0", Integer)
+_AROUND = union_all(
+    select(literal_column("'type'", String).label("kind"), rrsets.c.type.label("what"), _NONE.label("number")).where(
+        rrsets.c.zone_id == bindparam("z"), rrsets.c.name == bindparam("n")
+    ),
+    select(literal_column("'zone'", String), zones.c.name, _NONE).where(HAS_A_NAME, zones.c.pool_id == bindparam("p")),
+    select(literal_column("'limit'", String), quotas.c.resource, quotas.c.hard_limit).where(
+        quotas.c.project_id == bindparam("o")
+    ),
+)
 _A_DEPARTED_ZONE = select(zones.c.id).where(zones.c.deleted_at > 0).limit(1)
 _HELD = select(*(rrsets.c[name] for name in Held._fields)).where(rrsets.c.zone_id == bindparam("z"))
 _HELD_ONE = _HELD.where(rrsets.c.id == bindparam("i"))
@@ -87,6 +100,19 @@ _FEW = 20
 """Rows that are changed one by one; more are deleted and inserted, which every database does in bulk."""
 
 
+class Around(NamedTuple):
+    """The rows that the rules on a new RRset need.
+
+    types     the types that the zone has at the name
+    children  the live zones of the pool to which the name belongs, rather than to this zone
+    limits    the quotas that the operator set for the project of the zone
+    """
+
+    types: set[str]
+    children: list[str]
+    limits: dict[str, int]
+
+
 class RRsets(Module):
     """The RRsets of one transaction. A deleted RRset's row is gone; the journal remembers it."""
 
@@ -96,9 +122,21 @@ class RRsets(Module):
         row = self._conn.execute(query, given).first()
         return _rrset(row) if row else None
 
-    def types_at(self, zone_id: str, name: str) -> set[str]:
-        """The types that the zone has at one name. One query on (zone_id, name)."""
-        return set(run(self._conn, _TYPES_AT, {"z": zone_id, "n": name}).scalars())
+    def around(self, zone: Zone, name: str, between: Sequence[str]) -> Around:
+        """The rows that the rules on a new RRset at this name need. `between`: names of which none may be a zone of
+        the pool. One query, on the indexes of names."""
+        given = {"z": zone.id, "n": name, "names": between, "p": zone.pool_id, "o": zone.project_id or ""}
+        types: set[str] = set()
+        children: list[str] = []
+        limits: dict[str, int] = {}
+        for kind, what, number in run(self._conn, _AROUND, given):
+            if kind == "type":
+                types.add(what)
+            elif kind == "zone":
+                children.append(what)
+            else:
+                limits[what] = number
+        return Around(types, children, limits)
 
     def held(self, rrset_id: str, zone_id: str) -> Held | None:
         """An RRset of the zone with its RRs. One query."""

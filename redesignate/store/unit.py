@@ -28,7 +28,7 @@ from redesignate.model.errors import Unavailable
 from redesignate.model.pool import Pool
 from redesignate.observe.log import events
 from redesignate.store.ending import Ending
-from redesignate.store.engine import EngineOptions, engine, make_room
+from redesignate.store.engine import EngineOptions, committed, engine, make_room
 from redesignate.store.errors import AGAIN, CROWDED, is_full, refuse, said, unsure
 from redesignate.store.group import GroupCommit
 from redesignate.store.inbound import InboundRows
@@ -236,17 +236,14 @@ class Store:
             return done
         with self._writer.connect() as connection:
             transaction = connection.begin()
-            try:
-                done = one(connection)
-            except BaseException:
-                transaction.rollback()
-                raise
+            done = one(connection)  # what it raises closes the connection, and that rolls back
             try:
                 transaction.commit()
             except DBAPIError as error:
                 if unsure(error):
                     raise Unavailable(_UNSURE) from error
                 raise
+            committed(connection)
             return done
 
     def _may_try_again(self, error: DBAPIError) -> None:

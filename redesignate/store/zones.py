@@ -31,9 +31,9 @@ _MANY = select(zones).where(zones.c.id.in_(bindparam("ids", expanding=True)))
 _HOLD = (
     select(zones.c.id).where(zones.c.id.in_(bindparam("ids", expanding=True))).order_by(zones.c.id).with_for_update()
 )
-_HAS_A_NAME = and_(zones.c.name.in_(bindparam("names", expanding=True)), zones.c.deleted == LIVE)
-_NAMED = select(zones).where(_HAS_A_NAME)
-_NAME_IN_POOL = select(zones.c.name).where(_HAS_A_NAME, zones.c.pool_id == bindparam("p")).limit(1)
+HAS_A_NAME = and_(zones.c.name.in_(bindparam("names", expanding=True)), zones.c.deleted == LIVE)
+"""Live zones of the names of the bind `names`."""
+_NAMED = select(zones).where(HAS_A_NAME)
 _DEPARTED = (
     select(zones)
     .where(zones.c.name == bindparam("n"), zones.c.pool_id == bindparam("p"), zones.c.deleted != LIVE)
@@ -160,11 +160,6 @@ class Zones(Module):
     def named(self, names: Sequence[str]) -> list[Zone]:
         """Live zones of these names, of every pool. One query on the name's index."""
         return [zone_of(row) for row in run(self._conn, _NAMED, {"names": list(names)})]
-
-    def one_of(self, names: Sequence[str], pool_id: str) -> str | None:
-        """Any of these names that is a live zone's of the pool. One query on the name's index."""
-        found: str | None = run(self._conn, _NAME_IN_POOL, {"names": list(names), "p": pool_id}).scalar()
-        return found
 
     def foreign_below(self, name: str, project_id: str | None) -> bool:
         """Whether another project owns a zone below `name`, in any pool. One query on the reversed name."""

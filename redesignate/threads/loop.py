@@ -50,7 +50,7 @@ class LoopThread:
     def submit(self, work: Coroutine[Any, Any, R]) -> concurrent.futures.Future[R]:
         """Run a coroutine on the loop, from any thread. Raises RuntimeError where the loop does not run."""
         with self._lock:  # the loop does not end between the check and the submission, which would be lost
-            if self._loop is not None and self.running:
+            if self._loop is not None and self._stopping is not None and not self._stopping.is_set():
                 return asyncio.run_coroutine_threadsafe(work, self._loop)
         work.close()
         raise RuntimeError(f"{self._name} is not running")

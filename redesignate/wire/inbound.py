@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass
 
 from redesignate.model import names as text_names
+from redesignate.model.rdata import NEVER_IN_ZONES
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.wire import message, names, tsig
 from redesignate.wire.expand import expand
@@ -18,8 +19,6 @@ from redesignate.wire.message import AA, AXFR, FIXED, IN, QR, SOA, TC, Message, 
 from redesignate.wire.names import Malformed
 from redesignate.wire.rrset import APEX, MAX_RR
 
-_FIRST_META, _LAST_META = 128, 255
-_NEVER_IN_ZONES = frozenset({0, 41, 65535})
 TTL_MAX = 2**31 - 1
 LEVEL = 1
 
@@ -144,7 +143,7 @@ class Transfer:
                 raise TransferFault("records after the second SOA")
             if record.cls != IN:
                 raise TransferFault(f"a record of class {record.cls}")
-            if _FIRST_META <= record.type <= _LAST_META or record.type in _NEVER_IN_ZONES:
+            if record.type in NEVER_IN_ZONES:
                 raise TransferFault(f"a record of type {record.type}, which no zone holds")
             pointer = packet[record.start : record.start + 2] if packet[record.start] >= 0xC0 else b""
             owner = owners.get(pointer)

@@ -27,9 +27,6 @@ IN, ANY_CLASS, NO_CLASS = 1, 255, 254
 A, NS, CNAME, SOA, MX, AAAA, SRV, DNAME, OPT, DS, RRSIG, NSEC, TSIG = 1, 2, 5, 6, 15, 28, 33, 39, 41, 43, 46, 47, 250
 IXFR, AXFR, ANY = 251, 252, 255
 
-AT_CNAME = frozenset({RRSIG, NSEC, 24, 25, 30})
-"""Types that may stand beside a CNAME, not looked for behind it: these two, SIG, KEY, NXT (RFC 4035 §2.5)."""
-
 PLAIN_UDP = 512
 BEST_UDP = 1232
 """What we take and send over UDP at most: passes every path unfragmented (DNS flag day 2020)."""

@@ -39,12 +39,14 @@ async def apply(attempt: Attempt, target: TargetConnection) -> PeerOutcome:
     """The outcome of one target, at the latest when its window ends. Changes nothing once the lease has run out."""
     target_id = target.target.id
     known, health = attempt.known.get(target_id), attempt.health[target_id]
-    work = _TargetWork(attempt, target, present=known is not None and known.present)
+    steps = plan.steps(attempt.task, known, notified=target.notify is not None)
+    no_turn = f"{target.target.type}: had no turn within {attempt.context.window:g} s"
+    work = _TargetWork(attempt, target, present=known is not None and known.present, doing=no_turn)
     why: str | None = None
     tried = True
     try:
         async with asyncio.timeout_at(attempt.deadlines[target_id]):
-            why = await work.run()
+            why = target.wrong or await work.run(steps)
     except TimeoutError:
         why, tried = work.doing, work.had_turn
     except (BackendError, Unusable) as error:
@@ -67,7 +69,8 @@ async def notify_only(attempt: Attempt, target: TargetConnection) -> None:
     if target.notify is not None:
         attempt.signals.mark_notified(target.notify)
         with contextlib.suppress(Unusable):
-            await _notify(attempt, target, Step.NOTIFY_ZONE, None)
+            key = attempt.pool.key(target.target.tsigkey_id)
+            await _notify(attempt, target, Step.NOTIFY_ZONE, key, None)
 
 
 async def notify_once(attempt: Attempt, at: Endpoint) -> None:
@@ -88,40 +91,67 @@ class _TargetWork:
     attempt: Attempt
     target: TargetConnection
     present: bool
-    doing: str = ""
+    doing: str
     had_turn: bool = True
     notifier: asyncio.Task[None] | None = None
 
-    async def run(self) -> str | None:
-        """Take every step; why it did not succeed, or None."""
-        target, task = self.target, self.attempt.task
-        self.doing = f"{target.target.type}: had no turn within {self.attempt.context.window:g} s"
-        if target.wrong is not None:
-            return target.wrong
-        known = self.attempt.known.get(target.target.id)
-        steps = plan.steps(task, known, notified=target.notify is not None)
-        answer: asyncio.Future[int] | None = None
+    async def run(self, steps: tuple[Step, ...]) -> str | None:
+        """Take the steps, and wait until the target answers the NOTIFY, or serves the zone without having answered.
+
+        Returns why that did not come about, or None. A target that has lost the zone is given it back, once.
+        """
+        answer = await self._take(steps)
+        if answer is None:
+            return None
+        attempt, at = self.attempt, self.target.notify
+        assert at is not None
+        signals, served = attempt.signals, attempt.signals.served[at]
+        self.doing = f"no answer to NOTIFY from {at}"
+        may_create = Step.UPDATE in steps
+        while True:
+            wanted: list[asyncio.Future[Any]] = [answer, served]
+            await asyncio.wait([*wanted, signals.polls_over], return_when=asyncio.FIRST_COMPLETED)
+            if not attempt.context.health.of(attempt.task.pool_id, NOTIFY_HEALTH + self.target.target.id).down:
+                await asyncio.wait(wanted, timeout=LAST_ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
+            rcode = answer.result() if answer.done() else None
+            if rcode not in UNKNOWN_ZONE or not may_create:
+                break
+            attempt.context.denied(attempt.task.pool_id, at)
+            may_create = self.present = False
+            answer = await self._take((Step.CREATE, Step.NOTIFY_ZONE)) or answer
+        if rcode == Rcode.NOERROR:
+            return None
+        if rcode is not None:
+            self.doing = f"{at} answers {rcode_text(rcode)} to NOTIFY"
+            await asyncio.wait([served, signals.polls_over], return_when=asyncio.FIRST_COMPLETED)
+        return None if served.done() else self.doing
+
+    async def _take(self, steps: tuple[Step, ...]) -> asyncio.Future[int] | None:
+        """Take the steps in order; the future of the rcode that answers the NOTIFY. Raises as `_call`, and Unusable."""
+        task, key_id, answer = self.attempt.task, self.target.target.tsigkey_id, None
         for step in steps:
             match step:
                 case Step.CREATE:
-                    await self._create()
+                    self._refuse_down()
+                    await self._call(lambda backend, zone: backend.create(zone))
+                    self.present = True
                 case Step.UPDATE:
                     await self._call(lambda backend, zone: backend.update(zone))
                 case Step.DELETE:
-                    await self._delete()
+                    self._refuse_down()
+                    await self._call(lambda backend, zone: backend.delete(zone, task.hard_delete))
+                    self.present = False
                 case Step.NOTIFY_ZONE | Step.NOTIFY_CATALOG:
-                    answer = self._start_notify(step)
-        return None if answer is None else await self._notified(answer, steps)
-
-    async def _create(self) -> None:
-        self._refuse_down()
-        await self._call(lambda backend, zone: backend.create(zone))
-        self.present = True
-
-    async def _delete(self) -> None:
-        self._refuse_down()
-        await self._call(lambda backend, zone: backend.delete(zone, self.attempt.task.hard_delete))
-        self.present = False
+                    # here, so that a missing key fails the target and not a lost task
+                    key = self.attempt.pool.key(key_id) if key_id else None
+                    answer = asyncio.get_running_loop().create_future()
+                    if self.notifier is not None:
+                        self.notifier.cancel()
+                    self.notifier = asyncio.create_task(_notify(self.attempt, self.target, step, key, answer))
+                    self.attempt.signals.mark_notified(self.target.notify)
+                    if step is Step.NOTIFY_CATALOG:
+                        self.present = task.present
+        return answer
 
     def _refuse_down(self) -> None:
         """A backend that is down is not asked for each zone; its probe asks."""
@@ -160,66 +190,21 @@ class _TargetWork:
                 raise
         health.answered(sent, loop.time())
 
-    def _start_notify(self, step: Step) -> asyncio.Future[int]:
-        """Begin to send NOTIFYs; the future gets the rcode of the first answer. Raises Unusable."""
-        target = self.target
-        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        target_key = self.attempt.pool.key(target.target.tsigkey_id)  # a missing key fails the target, not a lost task
-        if self.notifier is not None:
-            self.notifier.cancel()
-        self.notifier = asyncio.create_task(_notify(self.attempt, target, step, answer, target_key))
-        self.attempt.signals.mark_notified(target.notify)
-        if step is Step.NOTIFY_CATALOG:
-            self.present = self.attempt.task.present
-        return answer
-
-    async def _notified(self, answer: asyncio.Future[int], steps: tuple[Step, ...]) -> str | None:
-        """Wait until the target answers the NOTIFY, or serves the zone without having answered; why not, or None.
-
-        A target that has lost the zone is given it back, once, and notified again.
-        """
-        attempt, at = self.attempt, self.target.notify
-        assert at is not None
-        signals, health = attempt.signals, attempt.context.health
-        served = signals.served[at]
-        self.doing = f"no answer to NOTIFY from {at}"
-        may_create = Step.UPDATE in steps
-        while True:
-            wanted: list[asyncio.Future[Any]] = [answer, served]
-            await asyncio.wait([*wanted, signals.polls_over], return_when=asyncio.FIRST_COMPLETED)
-            if not health.of(attempt.task.pool_id, NOTIFY_HEALTH + self.target.target.id).down:
-                await asyncio.wait(wanted, timeout=LAST_ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
-            rcode = answer.result() if answer.done() else None
-            if rcode not in UNKNOWN_ZONE or not may_create:
-                break
-            attempt.context.denied(attempt.task.pool_id, at)
-            may_create = self.present = False
-            await self._create()
-            answer = self._start_notify(Step.NOTIFY_ZONE)
-        if rcode == Rcode.NOERROR:
-            return None
-        if rcode is not None:
-            self.doing = f"{at} answers {rcode_text(rcode)} to NOTIFY"
-            await asyncio.wait([served, signals.polls_over], return_when=asyncio.FIRST_COMPLETED)
-        return None if served.done() else self.doing
-
 
 async def _notify(
     attempt: Attempt,
     target: TargetConnection,
     step: Step,
+    key: TSIGKey | None,
     answer: asyncio.Future[int] | None,
-    key: TSIGKey | None = None,
 ) -> None:
     """Send, and again at the measured moments, until the zone is served there or this is cancelled."""
     at = target.notify
     assert at is not None
     loop = asyncio.get_running_loop()
     health = attempt.context.health.of(attempt.task.pool_id, NOTIFY_HEALTH + target.target.id)
-    key = key or attempt.pool.key(target.target.tsigkey_id)
     served = attempt.signals.served[at]
     started, moments = loop.time(), plan.notify_moments()
-    next(moments)
     while not served.done():
         sent, again = loop.time(), started + next(moments)
         try:
@@ -243,7 +228,7 @@ async def _send(attempt: Attempt, at: Endpoint, step: Step, key: TSIGKey | None,
     """
     task, context = attempt.task, attempt.context
     name, serial = task.catalog if step is Step.NOTIFY_CATALOG and task.catalog else (task.name, task.serial)
-    key = attempt.pool.catalog_key(name) or key
+    key = attempt.pool.zone_keys.get(name, key)
     packet = ask.notify_message(name, serial, context.exchanger.new_id(), key, clock=context.clock)
     answer = await context.exchanger.exchange(at.host, at.port, packet, timeout, tcp=context.all_tcp)
     try:

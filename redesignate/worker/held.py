@@ -65,10 +65,10 @@ class HeldZones:
 
     @property
     def room(self) -> int:
-        """How many more zones may be taken up from the outbox."""
-        if self._pace is not None:
-            return max(self._pace() - self._on_their_way(), 0)
-        return max(MOST_ZONES - len(self._zones), 0)
+        """How many more zones may be taken up from the outbox; of a pace, zones with a first report take no part."""
+        if self._pace is None:
+            return max(MOST_ZONES - len(self._zones), 0)
+        return max(self._pace() - sum(work.state is not State.REPORTED for work in self._zones.values()), 0)
 
     def hint(self, zone_id: str, *, urgent: bool = True, heard: asyncio.Future[None] | None = None) -> None:
         """There may be work for a zone. Hints for a held zone become one question, after its first interim report.
@@ -110,16 +110,12 @@ class HeldZones:
             if not heard.done():
                 heard.set_result(None)
 
-    def _on_their_way(self) -> int:
-        """Zones of which central has not heard a first report."""
-        return sum(1 for work in self._zones.values() if work.state is not State.REPORTED)
-
     async def _send_paced(self, zone_ids: list[str]) -> None:
         """Begin, and delay the next ones while too many are on their way, for a moment at the longest."""
         await self._send_begin(zone_ids)
         loop = asyncio.get_running_loop()
         end = loop.time() + PACE_S
-        while self._pace is not None and self._on_their_way() >= self._pace() and loop.time() < end:
+        while not self.room and loop.time() < end:
             await asyncio.sleep(PACE_LOOK_S)
 
     async def _send_begin(self, zone_ids: list[str]) -> None:

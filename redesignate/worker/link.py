@@ -29,16 +29,7 @@ class Link:
 
     async def ask(self, command: Command[R]) -> R:
         """One question. Raises the Problem that central raised; Unavailable and TimedOut when it cannot be reached."""
-        try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._central.call, command)
-        except (Unavailable, TimedOut) as problem:
-            if not self._down:
-                log.warning("central is unavailable; work waits for it", why=problem.message)
-            self._down = True
-            raise
-        if self._down:
-            self._down = False
-            log.info("central is back")
+        answer, _ = await self.ask_patiently(command, until=0.0)
         return answer
 
     async def ask_patiently(self, command: Command[R], until: float) -> tuple[R, float]:
@@ -51,12 +42,20 @@ class Link:
         while True:
             asked = loop.time()
             try:
-                return await self.ask(command), asked
-            except (Unavailable, TimedOut):
+                answer = await loop.run_in_executor(self._threads, self._central.call, command)
+            except (Unavailable, TimedOut) as problem:
+                if not self._down:
+                    log.warning("central is unavailable; work waits for it", why=problem.message)
+                self._down = True
                 pause = next(pauses, PAUSES_S[-1])
                 if loop.time() + pause >= until:
                     raise
                 await asyncio.sleep(pause)
+                continue
+            if self._down:
+                self._down = False
+                log.info("central is back")
+            return answer, asked
 
     def close(self) -> None:
         """Wait for no question any more."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain, count
 
 from redesignate.model.pool import Endpoint
 from redesignate.model.serial import newer
@@ -19,7 +20,7 @@ FIRST_POLL_S = 0.010
 POLL_GROWTH = 1.5
 LONGEST_POLL_PAUSE_S = 1.0
 NOTIFY_AGAIN_S = (0.2, 0.5, 1.0, 2.0)
-"""When an unserved NOTIFY is sent once more, in seconds after the first; measured (DESIGN.md)."""
+"""When an unserved NOTIFY is sent once more, in seconds after the first; measured."""
 
 
 class Step(Enum):
@@ -184,10 +185,5 @@ def longer(pause: float) -> float:
 
 
 def notify_moments() -> Iterator[float]:
-    """Seconds after the start at which an unserved NOTIFY goes out: at once, four times, then every 2 s."""
-    yield 0.0
-    yield from NOTIFY_AGAIN_S
-    last = NOTIFY_AGAIN_S[-1]
-    while True:
-        last += 2.0
-        yield last
+    """Seconds after the first NOTIFY at which an unserved one is sent again: four times, then every 2 s."""
+    return chain(NOTIFY_AGAIN_S, count(NOTIFY_AGAIN_S[-1] + 2.0, 2.0))

@@ -23,9 +23,6 @@ OUTSTANDING = 5
 NOT_NOTIFIED_S = 0.5
 """How long a nameserver is polled whose target could not be notified: little will change before the next attempt."""
 
-Reply = ask.SOAAnswer | str
-"""What came back, or why nothing usable did."""
-
 
 async def poll(attempt: Attempt, server: Nameserver) -> PeerOutcome:
     """The outcome of one nameserver, at the latest when its window ends.
@@ -40,7 +37,8 @@ async def poll(attempt: Attempt, server: Nameserver) -> PeerOutcome:
         if health.down:
             outcome = _failed(server, health.why or f"no answer from {at}", known)
         else:
-            asking = _Asking(attempt, at, health, attempt.pool.key(server.tsigkey_id), attempt.deadlines[server.id])
+            key = attempt.pool.key(server.tsigkey_id) if server.tsigkey_id else None
+            asking = _Asking(attempt, at, health, key, attempt.deadlines[server.id])
             outcome = await asking.outcome(server, loop)
     except Unusable as wrong:
         outcome = _failed(server, str(wrong), known)
@@ -65,7 +63,12 @@ def _failed(server: Nameserver, why: str, known: PeerState | None, *, tried: boo
 
 @dataclass(slots=True)
 class _Asking:
-    """The questions to one nameserver in one attempt. `sent`: those without an answer, and when each was sent."""
+    """The questions to one nameserver in one attempt.
+
+    last    what came back last, or why nothing usable did
+    right   whether that is what the task wants
+    sent    the questions without an answer, and when each was sent
+    """
 
     attempt: Attempt
     at: Endpoint
@@ -73,8 +76,9 @@ class _Asking:
     key: TSIGKey | None
     deadline: float
     asked: bool = False
-    last: Reply | None = None
-    sent: dict[asyncio.Task[Reply], float] = field(default_factory=dict)
+    last: ask.SOAAnswer | str | None = None
+    right: bool = False
+    sent: dict[asyncio.Task[None], float] = field(default_factory=dict)
 
     async def outcome(self, server: Nameserver, loop: asyncio.AbstractEventLoop) -> PeerOutcome:
         """Ask until the answer is right or time is up."""
@@ -92,13 +96,13 @@ class _Asking:
             why = self._fault(loop.time())
             if self.sent:
                 self.health.silent(min(self.sent.values()), loop.time(), f"no answer from {self.at}")
-        last, known = self.last, self.attempt.known.get(server.id)
+        last, known, task = self.last, self.attempt.known.get(server.id), self.attempt.task
         if not isinstance(last, ask.SOAAnswer):
             return _failed(server, why or "", known, tried=self.asked)
-        if why is not None and last.rcode in DENIALS and self.attempt.task.present and known and known.present:
-            self.attempt.context.denied(self.attempt.task.pool_id, self.at)
+        if why is not None and last.rcode in DENIALS and task.present and known and known.present:
+            self.attempt.context.denied(task.pool_id, self.at)
         absent = why is not None and last.serial is None and last.rcode in GONE
-        later = plan.ahead(self.attempt.task, self.at, last) if why is None else None
+        later = plan.ahead(task, self.at, last) if why is None and last.serial != task.serial else None
         return PeerOutcome(
             peer_id=server.id, role=Role.NAMESERVER, ok=why is None, present=last.serial is not None,
             serial=last.serial, why=why or later, absent=absent, ahead=later is not None,
@@ -108,7 +112,7 @@ class _Asking:
         """Return at the first right answer. Raises TimeoutError where the server went down meanwhile."""
         pause, patience = plan.FIRST_POLL_S, PATIENCE_S
         due = loop.time() + pause
-        while True:
+        while not self.right:
             now = loop.time()
             if now >= due:
                 if self.sent:
@@ -117,46 +121,39 @@ class _Asking:
                         raise TimeoutError
                     patience = min(patience * 2, plan.LONGEST_POLL_PAUSE_S)
                 if len(self.sent) < OUTSTANDING:
-                    self.sent[asyncio.create_task(self._query(self.deadline - now))] = now
+                    self.sent[asyncio.create_task(self._query(loop, now))] = now
                     self.asked = True
                 due = now + patience
             if not self.sent:
                 await asyncio.sleep(due - now)
                 continue
             done, _ = await asyncio.wait(self.sent, timeout=due - now, return_when=asyncio.FIRST_COMPLETED)
-            if not done:
-                continue
-            if self._right(done, loop.time()):
-                return
-            pause, patience = plan.longer(pause), PATIENCE_S
-            due = min(due, loop.time() + pause)
+            for task in done:
+                del self.sent[task]
+                task.result()
+            if done and not self.right:
+                pause, patience = plan.longer(pause), PATIENCE_S
+                due = min(due, loop.time() + pause)
 
-    def _right(self, done: set[asyncio.Task[Reply]], now: float) -> bool:
-        for task in done:
-            sent, reply = self.sent.pop(task), task.result()
-            if isinstance(reply, str):
-                self.last = self.last or reply
-                self.health.silent(sent, now, reply)
-                continue
-            self.last = reply
-            self.health.answered(sent, now)
-            if plan.fault(self.attempt.task, self.at, reply) is None:
-                return True
-        return False
-
-    async def _query(self, timeout: float) -> Reply:
-        context = self.attempt.context
-        packet = ask.soa_query(self.attempt.task.name, context.exchanger.new_id(), self.key, clock=context.clock)
+    async def _query(self, loop: asyncio.AbstractEventLoop, sent: float) -> None:
+        """Ask once, and keep the answer; one that comes after the right answer counts for nothing."""
+        context, task = self.attempt.context, self.attempt.task
+        packet = ask.soa_query(task.name, context.exchanger.new_id(), self.key, clock=context.clock)
+        timeout = min(self.deadline - sent, context.call_timeout)
         try:
-            answer = await context.exchanger.exchange(
-                self.at.host, self.at.port, packet, min(timeout, context.call_timeout), tcp=context.all_tcp
-            )
+            answer = await context.exchanger.exchange(self.at.host, self.at.port, packet, timeout, tcp=context.all_tcp)
+            reply = ask.read_soa_answer(answer, packet, self.key, clock=context.clock)
         except NoAnswer as silence:
-            return f"no answer from {self.at}: {silence}"
-        try:
-            return ask.read_soa_answer(answer, packet, self.key, clock=context.clock)
+            why = f"no answer from {self.at}: {silence}"
         except (Malformed, tsig.Refused) as wrong:
-            return f"{self.at} gives no valid answer: {wrong}"
+            why = f"{self.at} gives no valid answer: {wrong}"
+        else:
+            self.health.answered(sent, loop.time())
+            if not self.right:
+                self.last, self.right = reply, plan.fault(task, self.at, reply) is None
+            return
+        self.last = self.last or why
+        self.health.silent(sent, loop.time(), why)
 
     def _fault(self, now: float) -> str:
         if isinstance(self.last, ask.SOAAnswer):

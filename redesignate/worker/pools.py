@@ -44,13 +44,24 @@ class TargetConnection:
 
 @dataclass(slots=True)
 class PoolConnections:
-    """A pool, its keys and its targets. `built`: when (loop seconds) its targets were last set up."""
+    """A pool, its keys by id, and its targets.
+
+    built       when (loop seconds) its targets were last set up
+    unusable    whether some target cannot be used
+    zone_keys   zones whose messages are signed with a key of their own: the pool's catalog zone
+    """
 
     pool: Pool
     keys: dict[str, TSIGKey]
     targets: list[TargetConnection] = field(default_factory=list)
     built: float = 0.0
     unusable: bool = False
+    zone_keys: dict[str, TSIGKey] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look up the catalog zone's key."""
+        catalog, key = self.pool.catalog, catalog_key(self.pool)
+        self.zone_keys = {catalog.name: key} if catalog is not None and key is not None else {}
 
     def replace_targets(self, targets: list[TargetConnection], now: float) -> None:
         """The targets as they were set up at `now`."""
@@ -69,11 +80,6 @@ class PoolConnections:
         except ValueError as error:
             raise Unusable(f"TSIG key {found.name!r} cannot be used: {error}") from None
         return found
-
-    def catalog_key(self, zone: str) -> TSIGKey | None:
-        """The key of the pool's catalog zone, where this is it: what is said of it is signed so."""
-        catalog = self.pool.catalog
-        return catalog_key(self.pool) if catalog is not None and catalog.name == zone else None
 
     def nameserver(self, peer_id: str) -> Nameserver | None:
         """The nameserver of this peer id."""

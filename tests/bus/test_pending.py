@@ -5,19 +5,27 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redesignate.bus.amqp_hints import handled
 from redesignate.bus.inproc import InprocWake
-from redesignate.bus.lanes import Lanes
 from redesignate.bus.pending import Pending
+from redesignate.bus.port import Handler
 from redesignate.commands.hint import Hint
+from redesignate.threads.batch import Batches, Closed
 from tests.bus.hints import ids, inbound, outbound
 from tests.support.servers import until
 
 GO = threading.Event()  # never set: nobody is to stop
+
+
+def joined(handler: Handler, *, lanes: int, most: int) -> Batches[tuple[Hint, ...], bool]:
+    """Messages as a worker's source handles them (`bus/amqp_hints.py`)."""
+    return Batches(partial(handled, handler), most=most, at_once=lanes, weight=len)
 
 
 def test_a_zone_waits_once_and_keeps_its_place() -> None:
@@ -87,12 +95,12 @@ def test_what_comes_while_the_lane_is_busy_is_one_call() -> None:
         first.set()
         go_on.wait(10)
 
-    lanes = Lanes(handler, lanes=1, most=100)
+    lanes = joined(handler, lanes=1, most=100)
     with ThreadPoolExecutor(6) as pool:
-        runs = [pool.submit(lanes.run, outbound("a"))]
+        runs = [pool.submit(lanes.ask, outbound("a"))]
         assert first.wait(10)
-        runs += [pool.submit(lanes.run, outbound(zone, "x")) for zone in "bcd"]
-        until(lambda: len(lanes._waiting) == 3)
+        runs += [pool.submit(lanes.ask, outbound(zone, "x")) for zone in "bcd"]
+        until(lambda: lanes.waiting() == 3)
         go_on.set()
         assert all(run.result(10) for run in runs)
     assert len(calls) == 2
@@ -108,20 +116,20 @@ def test_no_call_gets_more_zones_than_allowed_unless_one_message_has_them() -> N
         first.set()
         go_on.wait(10)
 
-    lanes = Lanes(handler, lanes=1, most=3)
+    lanes = joined(handler, lanes=1, most=3)
     with ThreadPoolExecutor(6) as pool:
-        runs = [pool.submit(lanes.run, outbound("a"))]
+        runs = [pool.submit(lanes.ask, outbound("a"))]
         assert first.wait(10)
         for waiting, message in enumerate((("b", "c"), ("d", "e"), ("f",), ("1", "2", "3", "4", "5"))):
-            runs.append(pool.submit(lanes.run, outbound(*message)))
-            until(lambda: len(lanes._waiting) == waiting + 1)  # noqa: B023  # is over before the next round
+            runs.append(pool.submit(lanes.ask, outbound(*message)))
+            until(lambda: lanes.waiting() == waiting + 1)  # noqa: B023  # is over before the next round
         go_on.set()
         assert all(run.result(10) for run in runs)
     assert calls == [("a",), ("b", "c"), ("d", "e", "f"), ("1", "2", "3", "4", "5")]
 
 
-def test_a_failure_gives_back_every_message_of_the_batch() -> None:
-    first, go_on, failures = threading.Event(), threading.Event(), []
+def test_a_failure_gives_back_every_message_of_the_batch(caplog: pytest.LogCaptureFixture) -> None:
+    first, go_on = threading.Event(), threading.Event()
 
     def handler(hints: tuple[Hint, ...]) -> None:
         first.set()
@@ -129,25 +137,18 @@ def test_a_failure_gives_back_every_message_of_the_batch() -> None:
         if "bad" in ids(hints):
             raise ConnectionError
 
-    lanes = Lanes(handler, lanes=1, most=100)
-
-    def run(zone: str) -> bool:
-        try:
-            return lanes.run(outbound(zone))
-        except ConnectionError:
-            failures.append(zone)
-            return False
+    lanes = joined(handler, lanes=1, most=100)
 
     with ThreadPoolExecutor(4) as pool:
-        good = pool.submit(run, "good")
+        good = pool.submit(lanes.ask, outbound("good"))
         assert first.wait(10)
-        bad = [pool.submit(run, zone) for zone in ("bad", "unlucky")]
-        until(lambda: len(lanes._waiting) == 2)
+        bad = [pool.submit(lanes.ask, outbound(zone)) for zone in ("bad", "unlucky")]
+        until(lambda: lanes.waiting() == 2)
         go_on.set()
         assert good.result(10)
         assert [run.result(10) for run in bad] == [False, False]
-    assert len(failures) == 1
-    assert lanes.run(outbound("next"))
+    assert caplog.text.count("the handler failed") == 1
+    assert lanes.ask(outbound("next"))
 
 
 def test_closing_lets_the_waiting_go_unhandled() -> None:
@@ -158,17 +159,19 @@ def test_closing_lets_the_waiting_go_unhandled() -> None:
         first.set()
         go_on.wait(10)
 
-    lanes = Lanes(handler, lanes=1, most=100)
+    lanes = joined(handler, lanes=1, most=100)
     with ThreadPoolExecutor(4) as pool:
-        running = pool.submit(lanes.run, outbound("a"))
+        running = pool.submit(lanes.ask, outbound("a"))
         assert first.wait(10)
-        waiting = pool.submit(lanes.run, outbound("b"))
-        until(lambda: len(lanes._waiting) == 1)
+        waiting = pool.submit(lanes.ask, outbound("b"))
+        until(lambda: lanes.waiting() == 1)
         lanes.close()
-        assert waiting.result(10) is False
+        with pytest.raises(Closed):
+            waiting.result(10)
         go_on.set()
         assert running.result(10) is True
-    assert lanes.run(outbound("c")) is False
+    with pytest.raises(Closed):
+        lanes.ask(outbound("c"))
     assert calls == [("a",)]
 
 
@@ -185,7 +188,7 @@ def test_no_more_calls_run_than_there_are_lanes(lanes: int) -> None:
         with lock:
             running -= 1
 
-    shared = Lanes(handler, lanes=lanes, most=1)
+    shared = joined(handler, lanes=lanes, most=1)
     with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(lambda n: shared.run(outbound(str(n))), range(100)))
+        assert all(pool.map(lambda n: shared.ask(outbound(str(n))), range(100)))
     assert most <= lanes

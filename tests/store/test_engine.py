@@ -16,7 +16,7 @@ from redesignate.store import engine as engines
 from redesignate.store import migrate
 from redesignate.store.engine import EngineOptions, engine, normalised
 from redesignate.store.listing import following
-from redesignate.store.unit import Store
+from redesignate.store.unit import Store, Work
 from tests.store.databases import Database
 from tests.store.makers import add, held, zone
 from tests.support.mariadb import MariaDB
@@ -107,3 +107,32 @@ def test_every_wait_has_a_limit_on_every_database(url: str, writes: bool) -> Non
                     assert one.execute(text(question)).scalar_one() == limit
                 one.rollback()
     made.dispose()
+
+
+@pytest.mark.external
+def test_a_transaction_ends_once(mariadb: MariaDB) -> None:
+    """No ROLLBACK follows a COMMIT; a transaction that failed, and one that only read, are rolled back."""
+    url = mariadb.database()
+    migrate.upgrade(url)
+    store = Store(url, options=EngineOptions(pool_size=1, max_overflow=0))
+
+    def ended(work: Work) -> dict[str, int]:
+        rows = work.conn.execute(text("SHOW SESSION STATUS WHERE Variable_name IN ('Com_commit', 'Com_rollback')"))
+        return {name: int(count) for name, count in rows}
+
+    def fails(work: Work) -> None:
+        work.zones.add(zone(), apex_version=1, rrsets=0)
+        raise KeyError("no")
+
+    at_first = store.transact(ended)
+    add(store, zone())
+    after = store.transact(ended)
+    assert (after["Com_commit"] - at_first["Com_commit"], after["Com_rollback"] - at_first["Com_rollback"]) == (2, 0)
+    with pytest.raises(KeyError):
+        store.transact(fails)
+    assert store.transact(ended)["Com_rollback"] == at_first["Com_rollback"] + 1
+    for name in ("unchecked", "again"):  # a connection that went back after a COMMIT is cleaned the next time
+        with store.engine.connect() as connection:
+            connection.execute(text(f"SET @a = '{name}'"))
+    assert store.transact(ended)["Com_rollback"] == at_first["Com_rollback"] + 3
+    store.close()

@@ -96,7 +96,7 @@ def test_rrsets(store: Store, given: dict[str, Any]) -> None:
         assert work.rrsets.get(one.id) == seen(one, of)
         assert work.rrsets.held(one.id, of.id) == work.rrsets.held_at(of.id, one.name, one.type) == one
         assert list(work.rrsets.walk(of.id)) == [one]
-        assert work.rrsets.types_at(of.id, one.name) == {one.type}
+        assert work.rrsets.around(of, one.name, []) == ({one.type}, [], {})
         assert work.rrsets.get(one.id, zone_id=new_id()) is None
         assert work.rrsets.held(one.id, new_id()) is None
     changed = one._replace(ttl=5, records=("192.0.2.9",), version=2, wire=b"new")
@@ -235,6 +235,24 @@ def test_pools(store: Store) -> None:
     store.transact(lambda work: work.pools.remove(one.id))
     with store.read() as work:
         assert work.pools.get(one.id) is None
+
+
+def test_what_the_rules_on_a_new_rrset_need_is_read_at_once(store: Store) -> None:
+    of, owner = zone(project_id=new_id()), zone(project_id=None)
+    child, elsewhere = zone(f"b.{of.name}"), zone(f"a.b.{of.name}", pool_id=new_id())
+    add(store, of, owner, child, elsewhere)
+    assert of.project_id is not None
+    limits = {"zones": -1, "zone_records": 2**31 - 1}
+    store.transact(lambda work: work.quotas.set(of.project_id or "", limits))
+    name = f"www.{child.name}"
+    store.transact(
+        lambda work: work.rrsets.add([held(of, f"www.b.{of.name}"[: -len(of.name) - 1], kind) for kind in ("A", "TXT")])
+    )
+    with store.read() as work:
+        found = work.rrsets.around(of, name, [name, child.name, elsewhere.name])
+        assert found == ({"A", "TXT"}, [child.name], limits)
+        assert work.rrsets.around(of, "other." + of.name, ["other." + of.name]) == (set(), [], limits)
+        assert work.rrsets.around(owner, owner.name, []) == (set(), [], {})
 
 
 def test_quotas_and_counts(store: Store) -> None:

@@ -12,6 +12,7 @@ from redesignate.model.work import PeerOutcome, PeerState, Role
 from redesignate.wire import message, tsig
 from redesignate.worker.apply import apply, notify_only
 from redesignate.worker.attempt import Attempt
+from redesignate.worker.pools import PoolConnections
 from tests.support.nameservers import SmallBackend, SmallServer
 from tests.worker.attempts import SERVED, TASK, try_with
 
@@ -130,9 +131,9 @@ def test_the_notify_of_a_catalog_is_signed_with_the_catalogs_key() -> None:
     catalog = Catalog(name="catalog.example.", secret="c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0IQ==")
 
     async def run(attempt: Attempt) -> PeerOutcome:
-        attempt.pool.pool = replace(attempt.pool.pool, catalog=catalog)
+        pool = PoolConnections(replace(attempt.pool.pool, catalog=catalog), {}, attempt.pool.targets)
         attempt.signals.mark_polled(at(attempt), ok=False)
-        return await first_target(attempt)
+        return await first_target(replace(attempt, pool=pool))
 
     with SmallServer() as server:
         try_with(run, server, task=replace(TASK, catalog=(catalog.name, 9)), window=0.3)

@@ -14,7 +14,7 @@ from redesignate.model.inbound import DNS_PORT, endpoint
 from redesignate.model.limits import ATTRIBUTE_LENGTH, DESCRIPTION_LENGTH, NAME_LENGTH, TTL_MAX
 from redesignate.model.names import InvalidName, canonical, check_rrset_name, check_zone_name
 from redesignate.model.paging import Condition, ListQuery, Op
-from redesignate.model.rdata import TYPES, Rdata, check_alpn, check_at, is_supported, key, parse
+from redesignate.model.rdata import CHECKED, TYPES, Rdata, check_entry, is_supported, key, parse
 from redesignate.model.rrset import SINGLETONS
 
 MOST = 60
@@ -151,8 +151,8 @@ def records(rules: Rules, name: str, rrtype: str, texts: Sequence[str]) -> tuple
     for at, text in enumerate(texts):
         try:
             data = parse(rrtype, text)
-            check_at(name, rrtype, data)
-            check_alpn(rrtype, data, rules.settings.additional_alpn_ids)
+            if rrtype in CHECKED:
+                check_entry(name, rrtype, data, rules.settings.additional_alpn_ids)
         except ValueError as error:
             faults.append(
                 {

@@ -6,13 +6,20 @@ from __future__ import annotations
 from redesignate.model.errors import DuplicateRRset, InvalidRRsetLocation, InvalidRRsetName
 from redesignate.model.names import ancestors, is_below
 from redesignate.model.zone import Zone
+from redesignate.store.rrsets import Around
 from redesignate.store.unit import Work
 
 
-def check_place(work: Work, zone: Zone, name: str, rrtype: str, longest: int) -> None:
-    """Raise where the name is outside the zone, or belongs to a child zone of the same pool. At most one query.
+def around(work: Work, zone: Zone, name: str) -> Around:
+    """Read what the rules need about the place of a new RRset. One query."""
+    return work.rrsets.around(zone, name, [above for above in ancestors(name) if len(above) > len(zone.name)])
 
-    Raises InvalidRRsetName, InvalidRRsetLocation.
+
+def check_place(there: Around, zone: Zone, name: str, rrtype: str, longest: int) -> None:
+    """Raise where the name is outside the zone, belongs to a child zone of the same pool or already has this type, or
+    where a CNAME would share its name (RFC 2181 §10.1).
+
+    Raises InvalidRRsetName, InvalidRRsetLocation, DuplicateRRset.
     """
     if len(name) > longest:
         raise InvalidRRsetName("Name too long")
@@ -20,20 +27,9 @@ def check_place(work: Work, zone: Zone, name: str, rrtype: str, longest: int) ->
         raise InvalidRRsetLocation("RecordSet is not contained within it's parent zone")
     if rrtype == "CNAME" and name == zone.name:
         raise InvalidRRsetLocation("CNAME recordsets may not be created at the zone apex")
-    between = [above for above in ancestors(name) if len(above) > len(zone.name)]
-    if between:
-        child = work.zones.one_of(between, zone.pool_id)
-        if child is not None:
-            raise InvalidRRsetLocation(f"RecordSet belongs in a child zone: {child}")
-
-
-def check_neighbours(work: Work, zone: Zone, name: str, rrtype: str) -> None:
-    """Raise where the name already has this type, or a CNAME would share its name (RFC 2181 §10.1). One query.
-
-    Raises DuplicateRRset, InvalidRRsetLocation.
-    """
-    there = work.rrsets.types_at(zone.id, name)
-    if "CNAME" in there or (rrtype == "CNAME" and there):
+    if there.children:
+        raise InvalidRRsetLocation(f"RecordSet belongs in a child zone: {there.children[0]}")
+    if "CNAME" in there.types or (rrtype == "CNAME" and there.types):
         raise InvalidRRsetLocation("CNAME recordsets may not share a name with any other records")
-    if rrtype in there:
+    if rrtype in there.types:
         raise DuplicateRRset("Duplicate RecordSet")

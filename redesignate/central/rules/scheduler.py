@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from redesignate.central.rules import Rules
 from redesignate.model.caller import Caller
@@ -12,25 +13,41 @@ from redesignate.model.pool import Pool
 from redesignate.model.zone import NewZone
 
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1", "t", "y"}), frozenset({"false", "no", "off", "0", "f", "n"})
-Filter = Callable[[Rules, Caller, NewZone, list[Pool], list[Pool]], list[Pool]]
-"""`filter(rules, caller, zone, left, every)` returns the pools that are left."""
 
 
-def _default_pool(rules: Rules, _c: Caller, _z: NewZone, _left: list[Pool], every: list[Pool]) -> list[Pool]:
-    return [pool for pool in every if pool.id == rules.settings.default_pool_id]
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a filter chooses from, and for whom.
+
+    left    the pools that the filters before it left; `every`: all of them
+    """
+
+    rules: Rules
+    caller: Caller
+    zone: NewZone
+    left: list[Pool]
+    every: list[Pool]
 
 
-def _fallback(rules: Rules, caller: Caller, zone: NewZone, left: list[Pool], every: list[Pool]) -> list[Pool]:
-    return left or _default_pool(rules, caller, zone, left, every)
+Filter = Callable[[Choice], list[Pool]]
+"""Returns the pools that are left."""
 
 
-def _attribute(_r: Rules, _c: Caller, zone: NewZone, left: list[Pool], _every: list[Pool]) -> list[Pool]:
-    wanted = {name: value for name, value in zone.attributes.items() if name != "pool_id"}
+def _default_pool(choice: Choice) -> list[Pool]:
+    return [pool for pool in choice.every if pool.id == choice.rules.settings.default_pool_id]
+
+
+def _fallback(choice: Choice) -> list[Pool]:
+    return choice.left or _default_pool(choice)
+
+
+def _attribute(choice: Choice) -> list[Pool]:
+    wanted = {name: value for name, value in choice.zone.attributes.items() if name != "pool_id"}
     if not wanted:
-        return left
+        return choice.left
     return [
         pool
-        for pool in left
+        for pool in choice.left
         if not {name for name in pool.attributes if name != "pool_id"}
         or all(name in pool.attributes and _same(pool.attributes[name], value) for name, value in wanted.items())
     ]
@@ -41,25 +58,25 @@ def _same(a: str, b: str) -> bool:
     return a == b or (a in _TRUE and b in _TRUE) or (a in _FALSE and b in _FALSE)
 
 
-def _pool_id_attribute(rules: Rules, caller: Caller, zone: NewZone, left: list[Pool], every: list[Pool]) -> list[Pool]:
-    wanted = zone.attributes.get("pool_id")
+def _pool_id_attribute(choice: Choice) -> list[Pool]:
+    wanted = choice.zone.attributes.get("pool_id")
     if wanted is None:
-        return left
-    pool = next((pool for pool in every if pool.id == wanted), None)
+        return choice.left
+    pool = next((pool for pool in choice.every if pool.id == wanted), None)
     if pool is None:
         return []
     target = {"pool_id": pool.id, "name": pool.name, "project_id": pool.project_id, "tenant_id": pool.project_id}
-    rules.policy.may("zone_create_forced_pool", caller, target)
-    return [one for one in left if one.id == pool.id]
+    choice.rules.policy.may("zone_create_forced_pool", choice.caller, target)
+    return [one for one in choice.left if one.id == pool.id]
 
 
-def _random(rules: Rules, _c: Caller, _z: NewZone, left: list[Pool], _every: list[Pool]) -> list[Pool]:
-    return [rules.random.choice(left)] if left else []
+def _random(choice: Choice) -> list[Pool]:
+    return [choice.rules.random.choice(choice.left)] if choice.left else []
 
 
-def _in_doubt_default(rules: Rules, _c: Caller, _z: NewZone, left: list[Pool], _every: list[Pool]) -> list[Pool]:
-    default = [pool for pool in left if pool.id == rules.settings.default_pool_id]
-    return default if len(left) > 1 and default else left
+def _in_doubt_default(choice: Choice) -> list[Pool]:
+    default = [pool for pool in choice.left if pool.id == choice.rules.settings.default_pool_id]
+    return default if len(choice.left) > 1 and default else choice.left
 
 
 FILTERS: dict[str, Filter] = {
@@ -81,7 +98,7 @@ def schedule(rules: Rules, caller: Caller, zone: NewZone, pools: list[Pool]) -> 
             raise Misconfigured(
                 f"[service:central] scheduler_filters names {name!r}; known are {', '.join(sorted(FILTERS))}"
             )
-        left = chosen(rules, caller, zone, left, pools)
+        left = chosen(Choice(rules, caller, zone, left, pools))
     if not left:
         raise NoValidPool("There are no valid pools for this request")
     if len(left) > 1:

@@ -33,16 +33,29 @@ from redesignate.model.rdata import (
     txt,
     uri,
 )
-from redesignate.model.rdata.base import MAX_RDATA, MAX_TEXT, Rdata, RecordType, joined, quote
+from redesignate.model.rdata.base import (
+    BESIDE_CNAME,
+    MAX_RDATA,
+    MAX_TEXT,
+    META,
+    NEVER_IN_ZONES,
+    Rdata,
+    RecordType,
+    joined,
+    quote,
+)
 
 __all__ = [
+    "BESIDE_CNAME",
+    "CHECKED",
     "DEFAULT_SUPPORTED",
     "MAX_RDATA",
+    "META",
+    "NEVER_IN_ZONES",
     "TYPES",
     "Rdata",
     "RecordType",
-    "check_alpn",
-    "check_at",
+    "check_entry",
     "from_wire",
     "is_supported",
     "key",
@@ -98,18 +111,13 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_BUT_TAB = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def _kind(rrtype: str) -> RecordType:
-    kind = TYPES.get(rrtype)
-    return generic.describe(number(rrtype)) if kind is None else kind
-
-
 def parse(rrtype: str, text: str) -> Rdata:
     """Read one record's text, which stays as typed but for targets in Unicode, which become A-labels, and for line
     breaks between parentheses, which become spaces.
 
     Raises ValueError saying what is wrong and how to write it; for an unknown type as well.
     """
-    kind = _kind(rrtype)
+    kind = TYPES.get(rrtype) or generic.describe(number(rrtype))
     if kind.parentheses:
         text = joined(text)
     bad = (_CONTROL_BUT_TAB if kind.tabs else _CONTROL).search(text)
@@ -119,7 +127,7 @@ def parse(rrtype: str, text: str) -> Rdata:
         raise ValueError(f"a record of {len(text)} characters is too long")
     rdata = kind.encode(text)
     if len(rdata.wire) > MAX_RDATA:
-        raise ValueError(f"a record of {len(rdata.wire)} octets is too long; {MAX_RDATA} are the most")
+        raise ValueError(f"a record of {len(rdata.wire)} octets is too long; at most {MAX_RDATA} are allowed")
     return rdata
 
 
@@ -128,7 +136,8 @@ def from_wire(rrtype: str, wire: bytes) -> Rdata:
 
     Raises ValueError for what is malformed, and for what `parse` would not have let in.
     """
-    text = _kind(rrtype).decode(wire)
+    kind = TYPES.get(rrtype) or generic.describe(number(rrtype))
+    text = kind.decode(wire)
     if parse(rrtype, text).wire != wire:
         raise ValueError("the octets are not in the form that the record's text has")
     return Rdata(text, wire)
@@ -151,7 +160,7 @@ def received(rrtype: str, wire: bytes) -> str:
 def key(rrtype: str, wire: bytes) -> bytes:
     """What two records of one type share when they are the same: names in lower case (RFC 4034 §6.2)."""
     kind = TYPES.get(rrtype)
-    return wire if kind is None else kind.fold(wire)
+    return wire if kind is None or kind.fold is None else kind.fold(wire)
 
 
 def same(rrtype: str, a: Rdata, b: Rdata) -> bool:
@@ -159,19 +168,21 @@ def same(rrtype: str, a: Rdata, b: Rdata) -> bool:
     return key(rrtype, a.wire) == key(rrtype, b.wire)
 
 
-def check_alpn(rrtype: str, rdata: Rdata, more: Collection[str]) -> None:
-    """Refuse ALPN ids that are neither registered nor among `more`, where "*" stands for any. Raises ValueError.
+CHECKED = frozenset({"HTTPS", "SVCB"})
+"""Types of which `check_entry` refuses some records."""
 
-    A misspelt id is a service that no client finds; records that come from elsewhere (a transfer) are not checked.
+
+def check_entry(name: str, rrtype: str, rdata: Rdata, alpn: Collection[str]) -> None:
+    """Refuse what a user's record of a type in CHECKED may not say. Raises ValueError.
+
+    alpn   ALPN ids that are allowed besides the registered ones; "*" stands for any. A misspelt id is a service that
+           no client finds; records that come from elsewhere (a transfer) are not checked
+    An SVCB record at a resolver's name has to say how to reach it (RFC 9461).
     """
-    if rrtype in ("HTTPS", "SVCB") and "*" not in more:
-        svcb.check_alpn(rdata.wire, more)
-
-
-def check_at(name: str, rrtype: str, rdata: Rdata) -> None:
-    """What a record's data have to say because of its owner's name. Raises ValueError. RFC 9461."""
     if rrtype == "SVCB":
         svcb.check_resolver(name, rdata.wire)
+    if "*" not in alpn:
+        svcb.check_alpn(rdata.wire, alpn)
 
 
 def is_supported(rrtype: str, supported: Collection[str]) -> bool:

@@ -24,6 +24,14 @@ MAX_TEXT = 4 * MAX_RDATA + 8_000
 """The longest text that can stand for so much wire: every octet as an escape, and the quotes."""
 
 
+META = range(128, 256)
+"""Numbers of types that only questions and messages have (RFC 6895 §3.1)."""
+NEVER_IN_ZONES = frozenset({0, 41, 65535, *META})
+"""Numbers of types that no zone holds: these, OPT, and those that are reserved (RFC 6895 §3.1)."""
+BESIDE_CNAME = frozenset({24, 25, 30, 46, 47})
+"""SIG, KEY, NXT, RRSIG, NSEC: the types that a name with a CNAME may have too (RFC 2181 §10.1, RFC 4035 §2.5)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rdata:
     """The data of one record.
@@ -36,10 +44,6 @@ class Rdata:
     wire: bytes
 
 
-def _as_it_is(wire: bytes) -> bytes:
-    return wire
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordType:
     """One record type.
@@ -49,7 +53,7 @@ class RecordType:
     examples          texts that are right
     encode            text → value; raises ValueError
     decode            wire form → its zone-file text; raises ValueError
-    fold              wire form → the one that duplicates share: names lower-case (RFC 4034 §6.2)
+    fold              wire form → the one that duplicates share: names lower-case (RFC 4034 §6.2); None: as it is
     tabs              whether a raw tab may stand between quotes
     parentheses       whether one pair may stand around the last field, with line breaks between them
     """
@@ -61,7 +65,7 @@ class RecordType:
     examples: tuple[str, ...]
     encode: Callable[[str], Rdata]
     decode: Callable[[bytes], str]
-    fold: Callable[[bytes], bytes] = _as_it_is
+    fold: Callable[[bytes], bytes] | None = None
     tabs: bool = False
     parentheses: bool = False
 
@@ -198,7 +202,9 @@ def string(token: str, what: str = "a string") -> bytes:
     """A character-string's wire form: its length and its octets. Raises ValueError beyond 255 octets."""
     content = octets(token)
     if len(content) > 255:
-        raise ValueError(f"{what} has {len(content)} octets; 255 are the most, so split it into several quoted ones")
+        raise ValueError(
+            f"{what} has {len(content)} octets; at most 255 are allowed: split it into several quoted strings"
+        )
     return bytes((len(content),)) + content
 
 

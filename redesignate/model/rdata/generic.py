@@ -15,7 +15,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
-from redesignate.model.rdata.base import Rdata, RecordType, hexadecimal, integer
+from redesignate.model.rdata.base import NEVER_IN_ZONES, Rdata, RecordType, hexadecimal, integer
 
 _SHAPE = re.compile(r"\\# ([0-9]{1,5})((?: [0-9A-Fa-f]+)*)")
 _DNSSEC = frozenset((24, 25, 30, 46, 47, 48, 50, 51, 59, 60, 63))
@@ -29,7 +29,7 @@ KEYDATA: BIND refuses data that our library lets pass, or it checks them and the
 
 def check_number(number: int) -> None:
     """Raises ValueError for a number that no user's record may have."""
-    if number in (0, 41) or 128 <= number <= 255 or number == 65535:
+    if number in NEVER_IN_ZONES:
         raise ValueError(f"TYPE{number} is a type of questions and messages, not of records")
     if number in _DNSSEC:
         raise ValueError(f"TYPE{number} belongs to DNSSEC and is not set by hand")

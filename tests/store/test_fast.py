@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one way to run a statement, and what it needs of SQLAlchemy's inside: a new minor version must pass these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy
+from sqlalchemy import bindparam, event, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from redesignate.store.fast import run
+from redesignate.store.schema import quotas
+from redesignate.store.unit import Store, Work
+from tests.store.makers import new_id
+
+ALL = select(quotas.c.resource, quotas.c.hard_limit.label("most")).where(quotas.c.project_id == bindparam("p"))
+SOME = ALL.where(quotas.c.resource.in_(bindparam("names", expanding=True)), quotas.c.hard_limit > 0)
+TWICE = ALL.where(
+    quotas.c.resource.in_(bindparam("n", expanding=True)) | quotas.c.resource.in_(bindparam("nn", expanding=True))
+)
+ADD = quotas.insert()
+RETURNING = ADD.returning(quotas.c.resource.label("of"), (quotas.c.hard_limit * 2).label("double"))
+RAISE = quotas.update().where(quotas.c.project_id == bindparam("p")).values(hard_limit=bindparam("v"))
+DROP = quotas.delete().where(quotas.c.project_id == bindparam("p"))
+
+
+def rows(project: str, **limits: int) -> list[dict[str, Any]]:
+    return [{"project_id": project, "resource": name, "hard_limit": limit} for name, limit in limits.items()]
+
+
+@pytest.fixture
+def work(store: Store) -> Any:
+    with store.read() as unit:  # what is written is discarded
+        yield unit
+
+
+def test_the_minor_version_of_sqlalchemy_is_one_that_was_tried() -> None:
+    assert sqlalchemy.__version__.split(".")[:2] in (["2", "0"], ["2", "1"])
+
+
+def test_rows_have_the_names_of_the_columns(work: Work) -> None:
+    project = new_id()
+    run(work.conn, ADD, rows(project, a=1, b=2, c=0))
+    found = sorted(run(work.conn, ALL, {"p": project}))
+    assert [(row.resource, row.most) for row in found] == [("a", 1), ("b", 2), ("c", 0)]
+    assert run(work.conn, ALL, {"p": project}).first() is not None
+    assert run(work.conn, ALL, {"p": "none"}).first() is None
+    assert sorted(run(work.conn, ALL, {"p": project}).scalars()) == ["a", "b", "c"]
+    assert run(work.conn, ALL, {"p": "none"}).scalar() is None
+
+
+@pytest.mark.parametrize(("names", "found"), [([], []), (["a"], ["a"]), (["a", "b", "c", "none"], ["a", "b"])])
+def test_a_list_is_written_out_and_the_statements_own_values_stay(
+    work: Work, names: list[str], found: list[str]
+) -> None:
+    project = new_id()
+    run(work.conn, ADD, rows(project, a=1, b=2, c=0))
+    for _ in range(2):
+        assert sorted(run(work.conn, SOME, {"p": project, "names": names}).scalars()) == found
+
+
+def test_a_lists_name_may_begin_as_another_does(work: Work) -> None:
+    project = new_id()
+    run(work.conn, ADD, rows(project, a=1, b=2, c=0))
+    assert sorted(run(work.conn, TWICE, {"p": project, "n": ["a"], "nn": ["b", "none"]}).scalars()) == ["a", "b"]
+
+
+def test_an_insert_returns_its_row(work: Work) -> None:
+    if work.conn.dialect.insert_returning:
+        found = run(work.conn, RETURNING, rows(new_id(), a=7)).first()
+        assert (found.of, found.double) == ("a", 14)
+
+
+def test_a_write_says_how_many_rows_it_matched(work: Work) -> None:
+    project = new_id()
+    run(work.conn, ADD, rows(project, a=1, b=2))
+    assert run(work.conn, RAISE, {"p": project, "v": 7}).rowcount == 2
+    assert run(work.conn, RAISE, [{"p": project, "v": 8}, {"p": "none", "v": 8}]).rowcount == 2
+    assert run(work.conn, DROP, {"p": "none"}).rowcount == 0
+
+
+def test_errors_are_sqlalchemys(work: Work) -> None:
+    project = new_id()
+    run(work.conn, ADD, rows(project, a=1))
+    with pytest.raises(IntegrityError):
+        run(work.conn, ADD, rows(project, a=1))
+
+
+def test_a_statement_that_cannot_run_raises_sqlalchemys_error(tmp_path: Any) -> None:
+    store = Store(f"sqlite:///{tmp_path}/empty")
+    with store.engine.connect() as connection, pytest.raises(OperationalError, match="no such table"):
+        run(connection, ALL, {"p": "p"})
+    store.close()
+
+
+def test_listeners_hear_of_every_statement(work: Work) -> None:
+    heard: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        heard.append(statement)
+
+    event.listen(work.conn.engine, "before_cursor_execute", note)
+    run(work.conn, ALL, {"p": "p"})
+    event.remove(work.conn.engine, "before_cursor_execute", note)
+    assert [statement.split()[0] for statement in heard] == ["SELECT"]
+
+
+def test_the_token_of_a_list_is_the_one_that_is_written_out() -> None:
+    """`fast._prepare` finds lists by this token in the compiled text."""
+    assert "IN (__[POSTCOMPILE_names])" in str(
+        SOME.compile(dialect=sqlalchemy.dialects.sqlite.dialect(paramstyle="named"))
+    )
