@@ -25,13 +25,13 @@ def setting(block: list[Statement], name: str) -> str | None:
     return None
 
 
-def statements(told: str) -> list[Statement]:
+def statements(text: str) -> list[Statement]:
     """The statements of a text. Raises ValueError, whose text names the fault and its line."""
     top: list[Statement] = []
     open_blocks = [top]
     words: list[str] = []
     block: list[Statement] = []
-    for kind, token in _tokens(told):
+    for kind, token in _tokens(text):
         if kind != "sign":
             words.append(token)
         elif token == "{":
@@ -52,17 +52,17 @@ def statements(told: str) -> list[Statement]:
                 open_blocks[-1].append((tuple(words), []))
             words = []
     if len(open_blocks) > 1 or words:
-        raise ValueError("it ends in the middle of a statement")
+        raise ValueError("the file ends in the middle of a statement")
     return top
 
 
-def _tokens(told: str) -> list[tuple[str, str]]:
+def _tokens(text: str) -> list[tuple[str, str]]:
     tokens: list[tuple[str, str]] = []
     at = 0
-    while at < len(told):
-        found = TOKEN.match(told, at)
+    while at < len(text):
+        found = TOKEN.match(text, at)
         if found is None:
-            raise ValueError(f"line {told.count(chr(10), 0, at) + 1} cannot be read")
+            raise ValueError(f"line {text.count(chr(10), 0, at) + 1} cannot be read")
         at = found.end()
         kind = found.lastgroup or "skip"
         if kind != "skip":

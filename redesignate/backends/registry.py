@@ -17,7 +17,7 @@ from redesignate.model.pool import Pool, Target
 
 ENTRY_POINTS = "redesignate.backend"
 KINDS: Mapping[str, BackendKind] = {kind.name: kind for kind in (bind9.KIND, builtin.KIND, fake.KIND)}
-MEND = "correct it in pools.yaml and run 'redesignate manage pool update'"
+FIX = "correct it in pools.yaml and run 'redesignate manage pool update'"
 
 
 def kind(name: str) -> BackendKind | None:
@@ -64,7 +64,7 @@ def build(pool: Pool, target: Target) -> Backend:
 
 
 def _wrong(pool: Pool, target: Target, what: str) -> Misconfigured:
-    return Misconfigured(f"pool {pool.name!r}, target of type {target.type!r}: {what}; {MEND}")
+    return Misconfigured(f"pool {pool.name!r}, target of type {target.type!r}: {what}; {FIX}")
 
 
 def _not_loaded(_manager: object, entry_point: object, error: BaseException) -> None:

@@ -150,14 +150,14 @@ class RndcChannel:
         return {"_ctrl": control, "_data": {"type": line.encode()}}
 
     def _result(self, answer: Table) -> str:
-        said = text(answer, "_data", "text") or ""
+        details = text(answer, "_data", "text") or ""
         code = text(answer, "_data", "result") or "0"
         reason = text(answer, "_data", "err")
         if reason is not None or code != "0":
             # `err` is the kind ("not found"), `text` has the details; both on one line
-            told = "; ".join(dict.fromkeys(" ".join(part.split()) for part in (said, reason or "") if part))
-            raise CommandRefused(self.server, told or f"result {code}")
-        return said
+            why = "; ".join(dict.fromkeys(" ".join(part.split()) for part in (details, reason or "") if part))
+            raise CommandRefused(self.server, why or f"result {code}")
+        return details
 
     def _abort(self) -> None:
         if self._streams is not None:

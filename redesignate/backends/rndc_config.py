@@ -29,13 +29,13 @@ def key_for(server: str, path: str | None) -> RndcKey:
     paths = [Path(path)] if path else [Path(usual) for usual in USUAL_FILES]
     for candidate in paths:
         try:
-            told = candidate.read_text(encoding="utf-8", errors="replace")
+            text = candidate.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             continue
         except OSError as error:
             raise ValueError(f"cannot read {candidate}: {error.strerror}") from None
         try:
-            return choose(parse(told), server)
+            return choose(parse(text), server)
         except ValueError as error:
             raise ValueError(f"{candidate}: {error}") from None
     raise ValueError(f"no rndc key: {' and '.join(map(str, paths))} missing; set rndc_key_file")
@@ -47,16 +47,16 @@ def choose(file: RndcFile, server: str) -> RndcKey:
     if name is None and len(file.keys) == 1:
         return next(iter(file.keys.values()))
     if name is None:
-        raise ValueError("it holds no key" if not file.keys else "it holds several keys and no default-key")
+        raise ValueError("the file has no key" if not file.keys else "the file has several keys and no default-key")
     if name not in file.keys:
         raise ValueError(f"key {name!r} is used but not defined")
     return file.keys[name]
 
 
-def parse(told: str) -> RndcFile:
+def parse(text: str) -> RndcFile:
     """The keys in a text of rndc.conf's syntax; statements other than keys are ignored. Raises ValueError."""
     file = RndcFile()
-    for words, block in statements(told):
+    for words, block in statements(text):
         match words:
             case ("key", name):
                 file.keys[name] = _key(name, block)

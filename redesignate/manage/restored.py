@@ -86,7 +86,7 @@ def _servers(job: Job, pool: Pool) -> _Servers:
         try:
             tsig.prepare(key)
         except ValueError as wrong:
-            raise Misconfigured(f"TSIG key {key.name!r} of pool {pool.name!r} cannot be used: {wrong}") from wrong
+            raise Misconfigured(f"pool {pool.name!r}: {wrong}") from wrong
     targets: dict[str, Endpoint | None] = {}
     for target in pool.targets:
         try:

@@ -144,7 +144,7 @@ async def _over_tcp(address: Address, packet: bytes) -> bytes:
         with suppress(OSError):
             await writer.wait_closed()
     if answer[:2] != packet[:2]:
-        raise Malformed("an answer with another id")
+        raise Malformed("an answer whose id is not the query's")
     return answer
 
 

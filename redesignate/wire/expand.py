@@ -37,7 +37,7 @@ def expand(packet: bytes, rrtype: int, at: int, size: int) -> bytes:
         return head + packet[at:end]
     found, at = _fields(packet, layout, at, end)
     if at != end:
-        raise Malformed("rdata of another length than its fields")
+        raise Malformed("rdata whose length does not fit its fields")
     return found
 
 

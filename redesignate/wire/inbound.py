@@ -15,9 +15,10 @@ from redesignate.model.rdata import NEVER_IN_ZONES
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.wire import message, names, tsig
 from redesignate.wire.expand import expand
-from redesignate.wire.message import AA, AXFR, FIXED, IN, QR, SOA, TC, Message, Rcode, Record
+from redesignate.wire.message import AA, AXFR, FIXED, IN, QR, SOA, TC, Message, Record
 from redesignate.wire.names import Malformed
 from redesignate.wire.rrset import APEX, MAX_RR
+from redesignate.wire.served import rcode_text
 
 TTL_MAX = 2**31 - 1
 LEVEL = 1
@@ -99,7 +100,7 @@ class Transfer:
         except Malformed as error:
             raise TransferFault(f"message {'1' if self._first else 'after the first'}: {error}") from error
         except tsig.Refused as error:
-            raise TransferFault(f"the signature does not hold ({error})") from error
+            raise TransferFault(f"the signature is not valid ({error})") from error
         self._first = False
         self._pack()
         if self.done and self._verifier is not None and not self._verifier.done():
@@ -112,16 +113,18 @@ class Transfer:
         self._packed.append(packed)
         self._size += len(packed)
         if self._size > self._limits.packed:
-            raise TransferFault(f"the zone has more than {self._limits.packed} octets when packed (xfr_max_compressed)")
+            raise TransferFault(
+                f"the zone has more than {self._limits.packed} octets when compressed (xfr_max_compressed)"
+            )
 
     def _check_head(self, found: Message) -> None:
         """RFC 5936 §2.2.1: what every message's header and question have to be."""
         if found.id != self._id:
-            raise TransferFault("a message with another id")
+            raise TransferFault("a message whose id is not the query's")
         if not found.flags & QR or found.opcode != 0:
             raise TransferFault("a message that is not an answer")
         if found.rcode != 0:
-            raise TransferFault(f"the primary says {_rcode(found.rcode)}")
+            raise TransferFault(f"the primary answers {rcode_text(found.rcode)}")
         if not found.flags & AA:
             raise TransferFault("the primary is not authoritative for the zone (AA is not set)")
         if found.flags & TC:
@@ -129,7 +132,7 @@ class Transfer:
         asked = found.question
         if asked is None:
             if self._first or found.packet[4:6] != b"\0\0":
-                raise TransferFault("a message without the one question")
+                raise TransferFault("a first message that does not repeat the question")
         elif (asked.name, asked.type, asked.cls) != (self._apex, AXFR, IN):
             raise TransferFault("an answer to another question")
         if not found.answer:
@@ -144,7 +147,7 @@ class Transfer:
             if record.cls != IN:
                 raise TransferFault(f"a record of class {record.cls}")
             if record.type in NEVER_IN_ZONES:
-                raise TransferFault(f"a record of type {record.type}, which no zone holds")
+                raise TransferFault(f"a record of type {record.type}, which cannot be in a zone")
             pointer = packet[record.start : record.start + 2] if packet[record.start] >= 0xC0 else b""
             owner = owners.get(pointer)
             if owner is None:
@@ -169,7 +172,7 @@ class Transfer:
         ttl = record.ttl if record.ttl <= TTL_MAX else 0  # RFC 2181 §8
         blob = owner + APEX + FIXED.pack(record.type, IN, ttl, len(rdata)) + rdata
         if len(blob) > MAX_RR:
-            raise TransferFault(f"a record of {len(blob)} octets, which no message of ours could hold")
+            raise TransferFault(f"a record of {len(blob)} octets, too long for any message that is sent from here")
         if record.type == SOA:
             if owner:
                 raise TransferFault("an SOA below the apex")
@@ -178,7 +181,7 @@ class Transfer:
                 return
             self._soa = rdata
         elif not self._soa:
-            raise TransferFault("the first record is not a SOA")
+            raise TransferFault("the first record is not an SOA")
         self.records += 1
         self.octets += len(blob)
         if self.records > self._limits.records:
@@ -189,12 +192,8 @@ class Transfer:
 
     def _close(self, rdata: bytes) -> None:
         if rdata[-20:] != self._soa[-20:] or rdata[:-20].lower() != self._soa[:-20].lower():
-            raise TransferFault("an SOA in the middle, or a zone that changed under the transfer")
+            raise TransferFault("an SOA in the middle of the transfer, or a zone that changed during it")
         self.done = True
-
-
-def _rcode(rcode: int) -> str:
-    return Rcode(rcode).name if rcode in Rcode.__members__.values() else f"rcode {rcode}"
 
 
 def _shown(name: bytes) -> str:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from redesignate.model import names
 from redesignate.model.rdata import number
+from redesignate.model.zone import SOAFields
 from redesignate.wire.message import FIXED, IN, SOA
 from redesignate.wire.names import Malformed
 
@@ -56,28 +57,14 @@ def pack(zone: str, name: str, rrtype: str, ttl: int | None, rdatas: Sequence[by
     return b"".join([head + fixed(rrtype_number, IN, seconds, len(rdata)) + rdata for rdata in rdatas])
 
 
-class SOAFields(Protocol):
-    """What an SOA is made of; a `Zone` has it all. Times in seconds."""
+class SOARecord(SOAFields, Protocol):
+    """What an SOA record is made of: its fields and its TTL. A `Zone` has it all. Times in seconds."""
 
-    @property
-    def email(self) -> str: ...
-    @property
-    def mname(self) -> str: ...
     @property
     def ttl(self) -> int: ...
-    @property
-    def serial(self) -> int: ...
-    @property
-    def refresh(self) -> int: ...
-    @property
-    def retry(self) -> int: ...
-    @property
-    def expire(self) -> int: ...
-    @property
-    def minimum(self) -> int: ...
 
 
-def soa(zone: SOAFields) -> bytes:
+def soa(zone: SOARecord) -> bytes:
     """The zone's SOA as a blob, built from its row (RFC 1035 §3.3.13); its TTL is the zone's. Raises ValueError."""
     local, _, domain = zone.email.rpartition("@")
     mailbox = local.encode("utf-8")

@@ -17,7 +17,7 @@ GONE = frozenset({Rcode.REFUSED, Rcode.NXDOMAIN, Rcode.NOTAUTH, Rcode.NOERROR})
 """How a server without a zone answers for its SOA. NOERROR without a SOA: a parent zone answers."""
 
 DENIALS = frozenset({Rcode.REFUSED, Rcode.NOTAUTH, Rcode.SERVFAIL})
-"""What a server says of a zone that it had and has no more, or cannot serve: others may be gone as well."""
+"""How a server answers for a zone that it has lost or cannot serve: others may be lost as well."""
 
 
 def rcode_text(rcode: int) -> str:

@@ -103,7 +103,7 @@ class Datagrams(asyncio.DatagramProtocol):
             task.add_done_callback(lane.working.discard)
 
     def error_received(self, exc: Exception) -> None:
-        """An ICMP error about an answer: the asker is gone, and that is all."""
+        """An ICMP error about an answer: the peer is gone, and nothing is to be done."""
 
     def pause_writing(self) -> None:
         """The network takes no more for now: answers are dropped, as datagrams may be."""

@@ -41,7 +41,7 @@ class TSIGError(IntEnum):
 
 
 class Refused(Exception):
-    """A message whose signature does not hold: what is wrong, and the TSIG record that said so."""
+    """A message whose signature is not valid: what is wrong, and the TSIG record that was refused."""
 
     def __init__(self, error: TSIGError, record: Signature) -> None:
         super().__init__(error.name)
@@ -81,11 +81,13 @@ class Signature:
 
 def prepare(key: TSIGKey) -> Key:
     """A stored key, decoded. Raises ValueError for an unknown algorithm or a secret that is not base64."""
+    if key.algorithm not in _DIGESTS:
+        raise ValueError(f"TSIG key {key.name!r} cannot be used: its algorithm {key.algorithm!r} is not supported")
+    algorithm, digest, size = _DIGESTS[key.algorithm]
     try:
-        algorithm, digest, size = _DIGESTS[key.algorithm]
         secret = base64.b64decode(key.secret, validate=True)
-    except (KeyError, binascii.Error) as error:
-        raise ValueError(f"TSIG key {key.name!r} is unusable") from error
+    except binascii.Error:
+        raise ValueError(f"TSIG key {key.name!r} cannot be used: its secret is not base64") from None
     return Key(to_wire(key.name.rstrip(".") + ".").lower(), algorithm, digest, size, secret)
 
 
@@ -233,7 +235,7 @@ class StreamVerifier:
         if found is None:
             self._pending.append(message.packet)
             if self._first or len(self._pending) > 99:
-                raise Malformed("a stream that goes unsigned")
+                raise Malformed("unsigned: the first message, or too many in a row")
             return
         if self._first:
             verify(message, found, self._key, now, self._prior)

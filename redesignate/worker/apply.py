@@ -182,7 +182,7 @@ class _TargetWork:
                 health.silent(sent, loop.time(), why)
                 raise BackendError(why) from None
             except Exception as error:  # a third party's backend may raise anything; the zone's other peers go on
-                log.exception("a backend failed with an error of its own", target=target.target.id)
+                log.exception("a backend raised an unexpected error", target=target.target.id)
                 raise BackendError(f"{target.target.type}: {error!r}") from error
             except asyncio.CancelledError:
                 if loop.time() >= attempt.deadlines[target.target.id]:

@@ -17,10 +17,11 @@ from redesignate.wire.client import Exchanger, NoAnswer
 from redesignate.wire.inbound import Limits, Transfer, TransferFault, axfr_query
 from redesignate.wire.message import Rcode
 from redesignate.wire.names import Malformed
+from redesignate.wire.served import rcode_text
 
 
 class PrimaryFault(Exception):
-    """A primary that does not answer as one should; the text is one line for a person."""
+    """A primary whose answer cannot be used; the text is one line for a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Fetcher:
             except (Malformed, tsig.Refused, ValueError) as error:
                 raise PrimaryFault(f"{at}: {error}") from error
         if answer.rcode != Rcode.NOERROR:
-            raise PrimaryFault(f"{at} answers rcode {answer.rcode} for the zone's SOA")
+            raise PrimaryFault(f"{at} answers {rcode_text(answer.rcode)} to a query for the zone's SOA")
         if answer.serial is None or not answer.aa:
             raise PrimaryFault(f"{at} is not authoritative for the zone")
         return answer.serial
@@ -76,7 +77,7 @@ class Fetcher:
             async with asyncio.timeout(settings.xfr_max_time):
                 transfer = await self._over_tcp(zone, at, key)
         except TimeoutError as error:
-            raise PrimaryFault(f"{at}: the transfer was not over after {settings.xfr_max_time} s") from error
+            raise PrimaryFault(f"{at}: the transfer took longer than {settings.xfr_max_time} s") from error
         except (TransferFault, OSError, ValueError) as error:
             raise PrimaryFault(f"{at}: {error or type(error).__name__}") from error
         return Fetched(serial=transfer.serial, records=transfer.records, content=transfer.content)
@@ -113,4 +114,4 @@ class Fetcher:
         except asyncio.IncompleteReadError as error:
             raise TransferFault("the stream ended before the second SOA") from error
         except TimeoutError as error:
-            raise TransferFault(f"no whole message within {self._settings.xfr_timeout} s") from error
+            raise TransferFault(f"no complete message within {self._settings.xfr_timeout} s") from error

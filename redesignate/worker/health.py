@@ -35,11 +35,11 @@ class PeerHealth:
 
     on_down      called when it goes down; `on_up`: when it is back from there
     on_return    called then too, and when a zone that had failed there is right: waiting zones are due
-    unanswered   when the oldest try was sent since which nothing has come back; None: the peer is well
+    unanswered   when the oldest try was sent since which nothing has come back; None: none
     cancelled    when the oldest cancelled try was sent since which nothing has come back
     heard        when the last answer came
     slow         its last answer took long: silence of a few seconds need not be the end
-    returned     when central was last told that it is back
+    returned     when its return was last reported to central
     """
 
     key: PeerKey
@@ -110,7 +110,7 @@ class HealthTable:
     _peers: dict[PeerKey, PeerHealth] = field(default_factory=dict)
 
     def of(self, pool_id: str, peer_id: str) -> PeerHealth:
-        """One peer's health; a peer that was never tried is well."""
+        """One peer's health; a peer that was never tried counts as answering."""
         key = (pool_id, peer_id)
         found = self._peers.get(key)
         if found is None:

@@ -70,14 +70,14 @@ class HeldZones:
             return max(MOST_ZONES - len(self._zones), 0)
         return max(self._pace() - sum(work.state is not State.REPORTED for work in self._zones.values()), 0)
 
-    def hint(self, zone_id: str, *, urgent: bool = True, heard: asyncio.Future[None] | None = None) -> None:
+    def hint(self, zone_id: str, *, urgent: bool = True, reported: asyncio.Future[None] | None = None) -> None:
         """There may be work for a zone. Hints for a held zone become one question, after its first interim report.
 
-        urgent   False: found in the outbox; a thousand such zones must not delay a user's change
-        heard    set once central has heard a first report of the zone, or there was nothing to do
+        urgent    False: found in the outbox; a thousand such zones must not delay a user's change
+        reported  set once central has a first report of the zone, or there was nothing to do
         """
-        if heard is not None:
-            self._waiting.setdefault(zone_id, []).append(heard)
+        if reported is not None:
+            self._waiting.setdefault(zone_id, []).append(reported)
         work = self._zones.get(zone_id)
         if work is None:
             (self._begin if urgent else self._begin_found).add(zone_id)
@@ -106,9 +106,9 @@ class HeldZones:
         self._begin.add(zone_id)
 
     def _release(self, zone_id: str) -> None:
-        for heard in self._waiting.pop(zone_id, ()):
-            if not heard.done():
-                heard.set_result(None)
+        for reported in self._waiting.pop(zone_id, ()):
+            if not reported.done():
+                reported.set_result(None)
 
     async def _send_paced(self, zone_ids: list[str]) -> None:
         """Begin, and delay the next ones while too many are on their way, for a moment at the longest."""

@@ -120,7 +120,7 @@ class Inbound:
             except Problem as problem:
                 log.debug("could not look for zones to fetch", why=problem.message)
             except Exception:  # the loop of a service
-                log.exception("the look for zones to fetch failed")
+                log.exception("zones to fetch could not be searched")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._settings.find_interval)
 
@@ -194,7 +194,7 @@ class Inbound:
     async def _ask(self, task: InboundTask) -> InboundOutcome:
         """Ask the primaries in random order, the one that sent a NOTIFY first, until one has something newer.
 
-        A primary that sends what is no transfer is left for the next one. CURRENT only where nobody had more to give.
+        A primary that sends no valid transfer is left for the next one. CURRENT only where none had anything newer.
         """
         faults: list[str] = []
         missed = False

@@ -62,8 +62,8 @@ class Masters:
         for one in found:
             if self._may_ask(one):
                 return Endpoint(one, at.port)
-        said = f"{at.host} is {found[0]}, which" if found and found[0] != at.host else at.host
-        raise MasterRefused(f"{said} may not be asked as a master ([service:worker] allowed_masters, denied_masters)")
+        which = f"{at.host} is {found[0]}, which" if found and found[0] != at.host else at.host
+        raise MasterRefused(f"{which} is not allowed as a master ([service:worker] allowed_masters, denied_masters)")
 
     def _may_ask(self, text: str) -> bool:
         found = address(text)

@@ -112,9 +112,9 @@ def select(
 
     targets   peer id to where its NOTIFY goes
     servers   peer id to address
-    well      peers whose last try was answered; `down`: peers that answer nobody
-    A nameserver that serves on a deleted zone has its target told once more; where no target has its address, all of
-    them, for any may be behind it.
+    well      peers whose last try was answered; `down`: peers that answer no zone's questions
+    Where a nameserver still serves a deleted zone, the target at its address is tried again; where no target has that
+    address, all of them, for any may be behind it.
     """
     decisions = {
         peer_id: decide(task, known.get(peer_id), now, well=peer_id in well) for peer_id in (*targets, *servers)
@@ -159,7 +159,7 @@ def _waiting(known: PeerState, role: Role) -> PeerOutcome:
 
 
 def fault(task: Task, at: Endpoint, answer: SOAAnswer) -> str | None:
-    """Why a nameserver's answer is not what the task wants, in one line; None where it is. RFC 1982 for the serials."""
+    """Why a nameserver's answer is not what the task asks for, in one line; None where it is. Serials by RFC 1982."""
     if not task.present:
         if answer.serial is not None:
             return f"{at} still serves serial {answer.serial}"
@@ -172,8 +172,8 @@ def fault(task: Task, at: Endpoint, answer: SOAAnswer) -> str | None:
 
 
 def ahead(task: Task, at: Endpoint, answer: SOAAnswer) -> str | None:
-    """What to say of a nameserver that serves a later serial than the wanted one, should it not be ours; None of any
-    other. Usually the zone has been changed since."""
+    """The remark about a nameserver that serves a later serial than the wanted one, for the case that it is not ours;
+    None for any other. Usually the zone has been changed since."""
     if not task.present or answer.serial is None or answer.serial == task.serial:
         return None
     return foreign_text(at, answer.serial)

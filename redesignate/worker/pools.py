@@ -21,7 +21,7 @@ BACKEND_CALLS = 2
 """How many zones may use the backend of one target at a time; the rest queue and hold nothing."""
 CLOSE_AFTER_S = 30.0
 REBUILD_AFTER_S = 5.0
-"""How often a target that could not be used is looked at again: a key file may have come."""
+"""How often a target that could not be used is set up again: a missing key file may exist by then."""
 
 Build = Callable[[Pool, Target], Backend]
 log = events(__name__)
@@ -78,7 +78,7 @@ class PoolConnections:
         try:
             tsig.prepare(found)
         except ValueError as error:
-            raise Unusable(f"TSIG key {found.name!r} cannot be used: {error}") from None
+            raise Unusable(str(error)) from None
         return found
 
     def nameserver(self, peer_id: str) -> Nameserver | None:

@@ -38,7 +38,7 @@ class Probes:
         self._keep(self._probe(health, context))
 
     def report(self, health: PeerHealth) -> None:
-        """A peer answers again: have `returned` tell central."""
+        """A peer answers again: `returned` reports it to central."""
         if not health.key[1].startswith(NOTIFY_HEALTH):
             self._keep(self._returned(health))
 

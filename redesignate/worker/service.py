@@ -130,7 +130,7 @@ class Worker:
                     parts.inbound.hint(hint.zone_id)
                 case Kind.OUTBOUND:
                     reports.append(asyncio.get_running_loop().create_future())
-                    parts.held.hint(hint.zone_id, heard=reports[-1])
+                    parts.held.hint(hint.zone_id, reported=reports[-1])
         if reports:
             await asyncio.wait(reports, timeout=HOLD_S)
 
@@ -212,7 +212,7 @@ class Worker:
             except Problem as problem:
                 log.debug("could not look for overdue work", why=problem.message)
             except Exception:  # the loop of a service
-                log.exception("the look for overdue work failed")
+                log.exception("overdue work could not be searched")
             # a full page: more is waiting, but these must be leased first
             pause = self._settings.find_interval / (10 if len(found) == FIND_LIMIT else 1)
             with contextlib.suppress(TimeoutError):

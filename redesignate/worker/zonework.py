@@ -15,8 +15,8 @@
       │            again            │          │
       └─────────────────────────────┴──────────┘ again
 
-One attempt works on all peers of the zone side by side (`apply`, `poll`). Central hears of the good ones early, in
-interim reports, and of all in the final report. Whatever it answers that is newer takes this attempt's place.
+One attempt works on all peers of the zone side by side (`apply`, `poll`). Successes are reported to central
+early, in interim reports, and all outcomes in the final report. A newer task in its answer replaces this attempt.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def test_a_primary_is_asked_for_its_serial() -> None:
 
 
 def test_a_primary_that_refuses_is_named() -> None:
-    with SmallServer() as server, pytest.raises(PrimaryFault, match=f"127.0.0.1:{server.port} answers rcode 5"):
+    with SmallServer() as server, pytest.raises(PrimaryFault, match=f"127.0.0.1:{server.port} answers REFUSED"):
         serial(server)
 
 

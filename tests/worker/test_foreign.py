@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from redesignate.central.foreign import JUMPS
+from redesignate.config.settings import WorkerSettings
 from redesignate.model.serial import SPACE, newer
 from redesignate.model.zone import Status, Zone
 from tests.support.nameservers import SmallServer
@@ -22,13 +23,19 @@ def revisions(plane: Plane, zone: Zone) -> list[tuple[int, int, str | None]]:
         return [(row[0], row[1], row[2]) for row in rows]
 
 
-def test_a_change_that_meets_a_foreign_newer_serial_goes_past_it(plane: Plane, servers: Servers) -> None:
-    plane.worker_settings = NO_AUDIT
+def served_by_two(plane: Plane, servers: Servers, settings: WorkerSettings) -> tuple[Zone, SmallServer, SmallServer]:
+    """A zone that two servers serve."""
+    plane.worker_settings = settings
     one, other, _ = servers
     plane.pool(one, other)
     plane.start()
     zone = plane.zone()
     plane.wait_done()
+    return zone, one, other
+
+
+def test_a_change_that_meets_a_foreign_newer_serial_goes_past_it(plane: Plane, servers: Servers) -> None:
+    zone, one, other = served_by_two(plane, servers, NO_AUDIT)
     foreign = (zone.serial + 5000) % SPACE
     one.zones[zone.name] = foreign
     after = plane.edit(zone)
@@ -43,12 +50,7 @@ def test_a_change_that_meets_a_foreign_newer_serial_goes_past_it(plane: Plane, s
 
 
 def test_a_foreign_newer_serial_at_rest_is_found_and_passed_once(plane: Plane, servers: Servers) -> None:
-    plane.worker_settings = QUICK
-    one, other, _ = servers
-    plane.pool(one, other)
-    plane.start()
-    zone = plane.zone()
-    plane.wait_done()
+    zone, one, other = served_by_two(plane, servers, QUICK)
     one.zones[zone.name] = (zone.serial + 5000) % SPACE
     eventually(lambda: plane.now(zone).serial != zone.serial)
     plane.wait_active(zone)
@@ -59,12 +61,7 @@ def test_a_foreign_newer_serial_at_rest_is_found_and_passed_once(plane: Plane, s
 
 
 def test_a_server_so_far_ahead_that_one_step_cannot_pass_it_is_passed_in_two(plane: Plane, servers: Servers) -> None:
-    plane.worker_settings = QUICK
-    one, other, _ = servers
-    plane.pool(one, other)
-    plane.start()
-    zone = plane.zone()
-    plane.wait_done()
+    zone, one, other = served_by_two(plane, servers, QUICK)
     one.zones[zone.name] = (zone.serial + SPACE // 2 - 1) % SPACE
     plane.wait_done()
     eventually(lambda: one.zones[zone.name] == other.zones[zone.name] == plane.now(zone).serial != zone.serial, 20)
@@ -74,12 +71,7 @@ def test_a_server_so_far_ahead_that_one_step_cannot_pass_it_is_passed_in_two(pla
 
 def test_a_server_that_always_claims_more_cannot_drive_the_serial(plane: Plane, servers: Servers) -> None:
     """It is named as not serving the zone, and the zone is not ACTIVE where that server is needed."""
-    plane.worker_settings = QUICK
-    one, other, _ = servers
-    plane.pool(one, other)
-    plane.start()
-    zone = plane.zone()
-    plane.wait_done()
+    zone, one, _ = served_by_two(plane, servers, QUICK)
 
     class Hostile(dict[str, int | None]):
         """Whatever it is told, it serves something newer."""

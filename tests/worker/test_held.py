@@ -82,7 +82,7 @@ def heard() -> asyncio.Future[None]:
 def test_who_hints_hears_when_the_zone_is_reported() -> None:
     async def test(held: HeldZones) -> None:
         first = heard()
-        held.hint("z", heard=first)
+        held.hint("z", reported=first)
         await first
         assert central.reports
         assert held.room == 2000
@@ -96,7 +96,7 @@ def test_who_hints_hears_when_the_zone_is_reported() -> None:
 def test_who_hints_at_a_zone_without_work_hears_at_once() -> None:
     async def test(held: HeldZones) -> None:
         nothing = heard()
-        held.hint("z", heard=nothing)
+        held.hint("z", reported=nothing)
         await nothing
         assert central.reports == []
 

@@ -250,6 +250,6 @@ def test_a_master_that_may_not_be_asked_is_named_in_the_status_and_never_asked(
     until(lambda: source(plane, zone).attempts > 0, deadline_s=30)
     why = source(plane, zone).error or ""
     plane.stop()
-    assert "127.0.0.1 may not be asked as a master ([service:worker] allowed_masters, denied_masters)" in why
+    assert "127.0.0.1 is not allowed as a master ([service:worker] allowed_masters, denied_masters)" in why
     assert "localhost is " in why
     assert not primary.asked
