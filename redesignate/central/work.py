@@ -37,7 +37,7 @@ def begin_work(_rules: Rules, work: Work, command: BeginWork) -> tuple[Task, ...
     if not leased:
         return ()
     found = work.peers.progress(ids, work.now)
-    mine = [one for one in found.values() if one.row is not None and one.row.lease_owner == worker]
+    mine = [one for one in found.values() if one.holder == worker]
     if len(mine) < leased:  # of a zone that is purged
         work.outbox.forget_leased(worker, set(ids) - found.keys())
     return _tasks(work, mine)
@@ -94,17 +94,13 @@ def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
         _hear(rules, worker, found[outcome.zone_id], _without(outcome, foreign) if foreign else outcome)
     work.peers.save(before, {zone_id: one.states for zone_id, one in found.items()})
     due = {zone_id: _settle(rules, work, one) for zone_id, one in found.items()}
-    for zone_id in {zone_id for zone_id, _ in foreign if _is_held(found[zone_id], worker)}:
+    for zone_id in {zone_id for zone_id, _ in foreign if found[zone_id].holder == worker}:
         moved = jump(work, found[zone_id].zone, [serial for each, serial in foreign if each == zone_id])
         found[zone_id].zone = moved or found[zone_id].zone
     again = _next(work, command, found, due)
     if any(one.row is None and one.zone.deleted_at is not None for one in found.values()):
         again += _let_go(work, worker, outcomes, found)
     return _tasks(work, [found[zone_id] for zone_id in again]) if again else ()
-
-
-def _is_held(one: Progress, worker: str) -> bool:
-    return one.row is not None and one.row.lease_owner == worker
 
 
 def _foreign(work: Work, found: Mapping[str, Progress], outcomes: Sequence[Outcome]) -> set[tuple[str, int]]:
@@ -134,7 +130,7 @@ def _hear(rules: Rules, worker: str, one: Progress, outcome: Outcome) -> None:
     and what a worker did on a target may have been undone since by another worker or by a change of the pool: these
     two count only from the holder of the lease, which is responsible for the zone.
     """
-    states, mine = one.states, _is_held(one, worker)
+    states, mine = one.states, one.holder == worker
     members = {peer.id for peer in peers(one.pool)} if one.pool else set()
     for said in outcome.peers:
         if said.peer_id not in members or not (mine or (said.ok and said.role is Role.NAMESERVER)):
@@ -172,7 +168,7 @@ def _next(work: Work, command: Report, found: Mapping[str, Progress], due: Mappi
         zone, row, next_try = one.zone, one.row, due[outcome.zone_id]
         if row is None:
             continue
-        mine = row.lease_owner == command.worker
+        mine = one.holder == command.worker
         if next_try is None:
             done.append((zone.id, zone.revision, row.generation))
             event = "zone gone from every server" if deleting(zone) else "zone served"

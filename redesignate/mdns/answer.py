@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from redesignate.config.settings import MdnsSettings, transfer_list
-from redesignate.mdns import ixfr, notify
+from redesignate.mdns import notify
 from redesignate.mdns.access import Access, Servers
 from redesignate.mdns.lookup import Found, look_up
-from redesignate.mdns.render import Rendered, room_of
+from redesignate.mdns.render import Rendered, differences, room_of
 from redesignate.mdns.reply import OPCODE_BITS, Asker, error, respond
 from redesignate.mdns.source import View
 from redesignate.model import names
@@ -172,7 +172,7 @@ class Answerer:
         since = int.from_bytes(query.packet[end - 20 : end - 16], "big")
         if since == zone.serial or newer(since, zone.serial):
             return _soa_alone(asker, zone)
-        found = ixfr.differences(view, zone, since, self._room)
+        found = differences(view, zone, since, self._room)
         if asker.tcp:
             return Transfer(asker=asker, zone=zone, rendered=found)
         if found is None or len(found.chunks) != 1:

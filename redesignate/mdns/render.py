@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zones as chunks that go out as they are: rendered once for each revision, kept while there is room, patched by none.
+"""Zones (RFC 5936), and the changes between two versions of one (RFC 1995), as chunks that are sent unchanged.
 
-A chunk is what stands between a message's question and its TSIG record. It is position independent, because the
-zone's name stands at offset 12 of every message of a transfer, so that only id and signature are written per message.
+A zone is rendered once for each revision and kept while there is room. A chunk is what stands between a message's
+question and its TSIG record. It is position independent, because the zone's name stands at offset 12 of every message
+of a transfer, so that only id and signature are written per message.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 
 from redesignate.mdns.source import View
 from redesignate.model.names import MAX_NAME
+from redesignate.model.serial import newer
 from redesignate.observe.log import events
-from redesignate.store.serving import ServedZone
+from redesignate.store.serving import Change, Mark, ServedZone
 from redesignate.wire import rrset
 from redesignate.wire.names import Malformed
 
@@ -23,6 +25,11 @@ log = events(__name__)
 
 _HEADER = 12
 _QUESTION = MAX_NAME + 4
+_PAGE = 256
+_SOAS = 160
+"""About how much the two SOAs of a change weigh."""
+SMALL = 64 * 1024
+"""Differences up to this many octets are sent without asking whether the whole zone would be less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +42,15 @@ class Rendered:
     records: int
 
 
+@dataclass(slots=True)
 class Chunker:
     """Packs blobs into chunks of at most `room` octets; an RR longer than that has a chunk of its own."""
 
-    def __init__(self, room: int) -> None:
-        self._room = room
-        self._parts: list[bytes] = []
-        self._size = self._count = 0
-        self._done: list[tuple[int, bytes]] = []
+    _room: int
+    _parts: list[bytes] = field(default_factory=list)
+    _size: int = 0
+    _count: int = 0
+    _done: list[tuple[int, bytes]] = field(default_factory=list)
 
     def add(self, count: int, blob: bytes) -> None:
         """Append `count` RRs. Raises Malformed where they have to be split and cannot."""
@@ -104,6 +112,63 @@ def render(view: View, zone: ServedZone, room: int) -> Rendered:
 def _check_each(rrs: bytes) -> None:
     if not all(map(rrset.fits, rrset.split(rrs))):
         raise Malformed("an RR is too long for any message")
+
+
+def differences(view: View, zone: ServedZone, since: int, room: int) -> Rendered | None:
+    """The changes that lead from serial `since` to the zone's; None if the whole zone has to be sent.
+
+    That is the case if the journal does not reach back, knows a revision only as "everything", has a gap, or is more
+    than the zone itself. Cost: one query for a few small changes; otherwise three, and one that weighs the zone if the
+    changes are over 64 KiB.
+    """
+    changes = view.latest(zone, since) or _long_way(view, zone, since)
+    if not changes or not all(change.soa_from and change.soa_to for change in changes):
+        return None
+    chunker, soa = Chunker(room), rrset.soa(zone)
+    try:  # RFC 1995 §4: our SOA, then for each change the old SOA, what goes, the new SOA, what comes; our SOA again
+        chunker.add(1, soa)
+        for change in changes:
+            for blob in (change.soa_from, change.removed, change.soa_to, change.added):
+                if blob:
+                    chunker.add(*rrset.ready(blob, None))
+        chunker.add(1, soa)
+    except Malformed as error:
+        log.error("journal unreadable; sending the whole zone", zone=zone.id, name=zone.name, why=str(error))
+        return None
+    return chunker.done(zone.serial)
+
+
+def _long_way(view: View, zone: ServedZone, since: int) -> Sequence[Change]:
+    """Every change from `since` on; none if the whole zone has to be sent."""
+    marks = _chain(view, zone, since)
+    if marks is None:
+        return ()
+    changes = view.changes(zone.id, marks[-1].revision, marks[0].revision)
+    return changes if len(changes) == len(marks) else ()
+
+
+def _chain(view: View, zone: ServedZone, since: int) -> list[Mark] | None:
+    """The journal's revisions from the newest back to the one that began at `since`, newest first."""
+    found: list[Mark] = []
+    wanted, before = zone.serial, zone.revision + 1
+    octets, most = 0, 0
+    while True:
+        page = view.marks(zone.id, before=before, limit=_PAGE)
+        for mark in page:
+            if mark.full or mark.serial_to != wanted:
+                return None
+            found.append(mark)
+            octets += mark.octets + _SOAS
+            if octets > SMALL and octets > (most := most or view.octets(zone)):
+                return None
+            if mark.serial_from == since:
+                return found
+            if newer(since, mark.serial_from):
+                return None
+            wanted = mark.serial_from
+        if len(page) < _PAGE:
+            return None
+        before = page[-1].revision
 
 
 class Versions:

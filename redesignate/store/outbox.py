@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
-    Delete,
     Insert,
     Select,
     Update,
@@ -204,7 +203,9 @@ class Outbox(Module):
 
         Raises Stale if one was queued again since it was read: what was believed of its peers may not hold any more.
         """
-        self._write(_FINISH, [{"z": zone_id, "r": revision, "g": generation} for zone_id, revision, generation in done])
+        given = [{"z": zone_id, "r": revision, "g": generation} for zone_id, revision, generation in done]
+        if run(self._conn, _FINISH, given).rowcount != len(given):
+            raise Stale
 
     def keep(self, rows: Sequence[Later], now: int, until: int) -> None:
         """Renew leases of rows, for the time from `now` to `until`. One statement. Raises Stale as `let_go`."""
@@ -214,7 +215,7 @@ class Outbox(Module):
         """Release rows. One statement. Raises Stale if another worker, or a new generation, has intervened."""
         self._write(_LET_GO, [row.bound() for row in rows])
 
-    def _write(self, statement: Update | Delete, given: list[dict[str, Any]]) -> None:
+    def _write(self, statement: Update, given: list[dict[str, Any]]) -> None:
         if run(self._conn, statement, given).rowcount != len(given):
             raise Stale
 

@@ -7,13 +7,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Row, bindparam, select
+from sqlalchemy import Insert, bindparam, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from redesignate.model.pool import Pool
 from redesignate.model.work import PeerState, Role
 from redesignate.model.zone import Zone
-from redesignate.store.fast import run
+from redesignate.store.fast import Module, run
 from redesignate.store.leasetime import NOW
 from redesignate.store.outbox import Queued
 from redesignate.store.pools import Pools
@@ -64,6 +64,7 @@ class Progress:
     """How far the servers of a zone have come.
 
     row     the zone's outbox row; None: no work is queued
+    holder  the worker that leased the row last and has not released it
     pool    None: the pool is deleted
     states  what is known of the peers, by peer id
     now     µs: the clock of leases when all this was read
@@ -72,17 +73,17 @@ class Progress:
     zone: Zone
     hard_delete: bool
     row: Queued | None
+    holder: str | None
     pool: Pool | None
     states: dict[str, PeerState]
     now: int
 
 
-class Peers:
+@dataclass
+class Peers(Module):
     """Peer states of one transaction."""
 
-    def __init__(self, conn: Connection, pools: Pools) -> None:
-        self._conn = conn
-        self._pools = pools
+    _pools: Pools
 
     def progress(self, zone_ids: Collection[str], now: int) -> dict[str, Progress]:
         """How far the servers of these zones have come, deleted zones too, by zone. `now`: SQLite's clock of leases.
@@ -94,7 +95,12 @@ class Peers:
         for row in run(self._conn, _PROGRESS, {"zones": list(zone_ids), "now": now}):
             one = found.get(row.id)
             if one is None:
-                one = found[row.id] = Progress(zone_of(row), bool(row.hard_delete), _queued(row), None, {}, row.now)
+                queued, holder = None, row.queued_lease_owner
+                if row.queued_generation is not None:
+                    queued = Queued(row.id, row.queued_generation, holder, row.queued_queued_at, row.queued_next_try,
+                                    row.queued_attempts)  # fmt: skip
+                one = Progress(zone_of(row), bool(row.hard_delete), queued, holder, None, {}, row.now)
+                found[row.id] = one
                 stamps[row.pool_id] = (row.pool_version, row.pool_updated_at)
             if row.peer_peer_id is not None:
                 one.states[row.peer_peer_id] = PeerState(
@@ -150,16 +156,3 @@ class Peers:
         if last is not None:
             chosen.append(peer_states.c.zone_id <= last)
         self._conn.execute(peer_states.delete().where(*chosen))
-
-
-def _queued(row: Row[Any]) -> Queued | None:
-    if row.queued_generation is None:
-        return None
-    return Queued(
-        zone_id=row.id,
-        generation=row.queued_generation,
-        lease_owner=row.queued_lease_owner,
-        queued_at=row.queued_queued_at,
-        next_try=row.queued_next_try,
-        attempts=row.queued_attempts,
-    )

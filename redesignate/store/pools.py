@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target
-from redesignate.store.fast import run
+from redesignate.store.fast import Module, run
 from redesignate.store.listing import page, where
 from redesignate.store.schema import pools
 from redesignate.store.secrets import Secrets
@@ -39,14 +39,13 @@ MOST_KEPT = 1000
 """Parsed pools in memory; a pool's document may be tens of kilobytes."""
 
 
-class Pools:
-    """The pools of one transaction."""
+@dataclass
+class Pools(Module):
+    """The pools of one transaction. `_kept`: the parsed pools of this process, by id, for all transactions of its
+    database."""
 
-    def __init__(self, conn: Connection, secrets: Secrets, kept: dict[str, Pool]) -> None:
-        """`kept`: the parsed pools of this process, by id, shared by all transactions of one database."""
-        self._conn = conn
-        self._secrets = secrets
-        self._kept = kept
+    _secrets: Secrets
+    _kept: dict[str, Pool]
 
     def get(self, pool_id: str, *, lock: bool = False) -> Pool | None:
         """One pool. One query."""

@@ -4,21 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Row, select
 
 from redesignate.model.tsigkey import Scope, TSIGKey
+from redesignate.store.fast import Module
 from redesignate.store.schema import tsigkeys
 from redesignate.store.secrets import Secrets
 
 
-class TSIGKeys:
+@dataclass
+class TSIGKeys(Module):
     """The keys of one transaction."""
 
-    def __init__(self, conn: Connection, secrets: Secrets) -> None:
-        self._conn = conn
-        self._secrets = secrets
+    _secrets: Secrets
 
     def get(self, key_id: str) -> TSIGKey | None:
         """One key."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from redesignate.mdns import ixfr
+from redesignate.mdns import render
 from redesignate.model.errors import Unavailable
 from redesignate.model.names import from_order_key, order_key
 from redesignate.model.tsigkey import Scope
@@ -177,7 +177,7 @@ def test_a_short_way_through_the_journal_is_read_at_once(garden: Nursery, plante
     garden.edit(planted, {("counter.example.org.", "A"): (60, ("192.0.2.99",))})
     assert latest(newest) == [99]
     with garden.source.read() as view:
-        whole = ixfr.differences(view, served(view, planted.zone), newest - 3, 60_000)
+        whole = render.differences(view, served(view, planted.zone), newest - 3, 60_000)
     assert whole is not None
     assert whole.records > 20
 

@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redesignate.config.settings import MdnsSettings
-from redesignate.mdns import ixfr, render
+from redesignate.mdns import render
 from redesignate.mdns.service import DNSService
 from redesignate.model.zone import Action, ZoneType
 from redesignate.store.serving import Serving, Snapshot
@@ -221,8 +221,8 @@ def test_a_long_chain_of_changes_is_followed(nursery: Nursery) -> None:
     with nursery.source.read() as view:
         served = view.zone(planted.zone.id)
         assert served is not None
-        assert ixfr.differences(view, served, 1000, 60000) is not None
-        assert ixfr.differences(view, served, 999, 60000) is None
+        assert render.differences(view, served, 1000, 60000) is not None
+        assert render.differences(view, served, 999, 60000) is None
 
 
 NAMES = st.sampled_from([f"{label}.example.org." for label in "abcdef"])
@@ -260,7 +260,7 @@ def test_the_old_zone_and_the_differences_are_the_new_zone(
             with nursery.source.read() as view:
                 served = view.zone(planted.zone.id)
                 assert served is not None
-                found = ixfr.differences(view, served, since, render.room_of(room))
+                found = render.differences(view, served, since, render.room_of(room))
             assert found is not None
             _consume(secondary, found, since)
             assert secondary == planted.as_dnspython()
