@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 
 from redesignate.backends.port import BackendError, BackendRefused
@@ -117,8 +118,9 @@ class RndcChannel:
         """Open the connection and learn its nonce. Raises _KeyRefused, BackendError."""
         try:
             self._streams = await asyncio.open_connection(self.server.host, self.server.port)
-        except OSError as error:
-            raise BackendError(f"rndc: cannot connect to {self.server}: {error.strerror or error}") from None
+        except OSError as error:  # asyncio's own words are "Connect call failed ('192.0.2.1', 953)"
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
+            raise BackendError(f"rndc: cannot connect to {self.server}: {why}") from None
         try:
             greeting = await self._exchange("null")
         except (asyncio.IncompleteReadError, ConnectionError):

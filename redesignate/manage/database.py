@@ -13,7 +13,10 @@ def upgrade(job: Job) -> int:
     before = migrate.current(url)
     migrate.upgrade(url, getattr(job.args, "revision", "head"))
     after = migrate.current(url)
-    job.screen.line(f"The database is at {after}" if before == after else f"The database went from {before} to {after}")
+    origin = "an empty database" if before is None else f"revision {before}"
+    job.screen.line(
+        f"The database is at revision {after}." if before == after else f"Upgraded from {origin} to revision {after}."
+    )
     return 0
 
 

@@ -119,6 +119,14 @@ def test_a_server_that_lags_was_current_until_the_zones_last_change(operator: Op
     assert {one["since"] for one in told[0]["servers"] if one["state"] == "behind"} == {moment(later)}
 
 
+def test_zone_status_of_a_zone_whose_pool_has_no_servers_says_so(operator: Operator, tmp_path: Path) -> None:
+    (tmp_path / "pools.yaml").write_text("- {name: default, ns_records: [{hostname: ns1.example.net., priority: 1}]}\n")
+    assert operator("pool", "update", "--file", str(tmp_path / "pools.yaml")).code == 0
+    _zone(operator)
+    ran = operator("zone", "status", "example.com.")
+    assert (ran.code, ran.lines[-1]) == (1, "Its pool has no servers; see `pool show-config`.")
+
+
 def test_zone_status_of_a_zone_that_is_not_there_is_one_line(operator: Operator, pool: Pool) -> None:
     for named in ("nosuch.example.", "00000000-0000-0000-0000-000000000001", "bad name", "..", ""):
         ran = operator("zone", "status", named)
@@ -239,8 +247,8 @@ def test_the_schema_is_made_and_asked_for(tmp_path: Path) -> None:
     (head,) = migrate.heads()
     assert _manage(url, "database", "version") == (0, f"Current: None Latest: {head}\n", "")
     assert _manage(url, "database", "current")[1] == "None\n"
-    assert _manage(url, "database", "sync")[1] == f"The database went from None to {head}\n"
-    assert _manage(url, "database", "upgrade", "head")[1] == f"The database is at {head}\n"
+    assert _manage(url, "database", "sync")[1] == f"Upgraded from an empty database to revision {head}.\n"
+    assert _manage(url, "database", "upgrade", "head")[1] == f"The database is at revision {head}.\n"
     assert _manage(url, "database", "heads")[1] == f"{head}\n"
     assert _manage(url, "database", "current")[1] == f"{head}\n"
     assert head in _manage(url, "database", "history")[1]

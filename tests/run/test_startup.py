@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.tree import ROOT
+from tests.house.tree import ROOT, page, rows
 from tests.support.system import Process
 
 DEAD_MYSQL = "mysql+pymysql://u:pw@127.0.0.1:1/db"
@@ -106,6 +107,33 @@ def test_what_keeps_a_process_from_starting_is_one_line(folder: Path, taken: int
     assert done.stderr.count("\n") == 1
     assert re.search(told.replace("{taken}", str(taken)), done.stderr)
     assert "pw" not in done.stderr
+
+
+TROUBLES = {
+    "The database is at revision …, this code needs …": "--config-file empty.conf worker",
+    "The database … cannot be used: …": "--config-file down.conf worker",
+    "… cannot listen on …: Address already in use": "--config-file taken.conf api",
+    "auth_strategy = keystone, and [keystone_authtoken] names no auth_type": "--config-file keystone.conf api",
+    "auth_strategy = noauth lets anybody who can reach … do everything": "--config-file noauth.conf api",
+    "central is asked over a broker: set [DEFAULT] transport_url": "--config-file noauth.conf central",
+    "… is in use by another …": SERVE,
+}
+"""By the words of docs/troubleshooting.md: a command line that leads there."""
+
+
+@pytest.mark.parametrize("words", TROUBLES)
+def test_a_start_fails_in_the_words_of_the_page(folder: Path, words: str) -> None:
+    if "s.db" in "".join(FILES.get(word, "") for word in TROUBLES[words].split()):
+        assert run(folder, "--config-file", "noauth.conf", "manage", "database", "sync").returncode == 0
+    (folder / "state").mkdir()
+    with (folder / "state" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run(folder, *TROUBLES[words].split())
+    assert re.search(re.escape(words).replace("…", ".*"), done.stderr)
+
+
+def test_every_line_of_the_page_is_tried() -> None:
+    assert set(rows(page("docs/troubleshooting.md").partition("## A request fails")[0])) == set(TROUBLES)
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http", "٣"])

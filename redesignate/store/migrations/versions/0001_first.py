@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """the first schema
 
-Written out and never changed again: a later schema is a later version. `tests/store/test_migrations.py` holds that
-the versions together make what `store.schema` says.
+Written out and never changed: later changes of the schema are later versions. `tests/store/test_migrations.py` checks
+that all versions together create the schema of `store.schema`.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""when an outbox row was leased
+"""the time at which an outbox row was leased
 
-So that a change can tell, for a lease of any length, whether a worker has only just taken its zone.
+From it a change knows, for any length of lease, whether a worker has only just taken its zone.
 """
 
 import sqlalchemy as sa
@@ -14,5 +14,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; nobody knows of the leases that run."""
+    """Add the column; it is empty for current leases."""
     op.add_column("outbox", sa.Column("leased_at", sa.BigInteger()))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""when a secondary zone's primaries are asked
+"""when a SECONDARY zone's primaries are queried
 
-SECONDARY zones that are there already get their row, due at once: whoever upgrades has them fetched without asking.
+Existing SECONDARY zones get a row that is due at once, so that they are transferred right after the upgrade.
 """
 
 from typing import Any

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""where each record set's name stands in canonical order
+"""a key for the canonical order of record set names
 
-Column and index come first, in a moment; the keys of the rows that are there follow in steps. On PostgreSQL and
-MariaDB each step is a transaction of its own, so that services go on meanwhile, and a migration that was broken off
-goes on where it stopped. SQLite has one writer anyway and keeps one transaction.
+Column and index are added first, which is fast; the keys of existing rows follow in steps. On PostgreSQL and MariaDB
+each step is a transaction of its own, so that services continue meanwhile and an interrupted migration resumes where it
+stopped. SQLite has a single writer and uses one transaction.
 """
 
 from typing import Any

@@ -17,7 +17,7 @@ def _name(length: int) -> sa.String:
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Create the table."""
     tables = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
     options: dict[str, Any] = {f"{kind}_{key}": value for kind in ("mysql", "mariadb") for key, value in tables.items()}
     op.create_table(

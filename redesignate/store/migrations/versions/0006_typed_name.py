@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the columns where they are not there yet: empty ones, which every database does in a moment."""
+    """Add the columns unless they exist; they are empty, which is fast on every database."""
     there = sa.inspect(op.get_bind())
     for table in ("zones", "rrsets"):
         if "typed_name" not in {column["name"] for column in there.get_columns(table)}:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""questions that were carried out
+"""commands that were carried out
 
-So that a change that is asked for twice, over a connection that broke, is made once.
+So that a change that is sent twice, because a connection broke, is made once.
 """
 
 from typing import Any

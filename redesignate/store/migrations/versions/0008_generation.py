@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""the outbox's generation, and whether its worker waits
+"""the generation of outbox rows, and whether their worker waits
 
-`queued_at` was both a time and the count that keeps a late report from a row; a row whose worker waits for a slow
-server had no `leased_at`.
+`queued_at` was both a time and the counter that keeps late reports from being written; `leased_at` was empty while the
+worker waited for a slow server.
 """
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add both columns. Nobody waits while the schema is upgraded."""
+    """Add both columns; no worker counts as waiting during the upgrade."""
     op.add_column("outbox", sa.Column("generation", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("outbox", sa.Column("waiting", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.execute("UPDATE outbox SET generation = queued_at")
