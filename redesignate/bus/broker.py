@@ -164,7 +164,7 @@ def _hand_over_lock_path(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(concurrency_options.list_opts()[0][1], "oslo_concurrency")
     folder = conf.oslo_concurrency.lock_path
     if folder:
-        lockutils.set_defaults(lock_path=folder)
+        lockutils.CONF.set_override("lock_path", folder, "oslo_concurrency")  # a default that was read stays as it was
     elif conf[GROUP].use_queue_manager:
         raise Misconfigured(
             f"[{GROUP}] use_queue_manager = true needs a folder for its lock: set [oslo_concurrency] lock_path."

@@ -427,6 +427,19 @@ def test_the_queue_manager_says_that_it_needs_a_lock_path(rabbitmq: RabbitMQ, tm
         Broker(managed(tmp_path, ""), BusSettings(transport_url=rabbitmq.transport_url()))
 
 
+def test_the_lock_path_counts_though_the_library_has_read_its_own_before(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
+    """oslo.config keeps a value that it has read: a default that is set later is not seen."""
+    ours = cfg.CONF.oslo_concurrency
+    assert ours.lock_path is None
+    conf = managed(tmp_path, f"[oslo_concurrency]\nlock_path = {tmp_path}\n")
+    broker = Broker(conf, BusSettings(transport_url=rabbitmq.transport_url()))
+    try:
+        assert ours.lock_path == str(tmp_path)
+    finally:
+        broker.close()
+        cfg.CONF.clear_override("lock_path", "oslo_concurrency")
+
+
 MANAGED = """
 import sys
 from contextlib import ExitStack
