@@ -13,7 +13,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from redesignate.model.names import order_key
-from redesignate.model.rrset import Held
+from redesignate.model.rrset import APART, Held, place
 from redesignate.model.zone import Zone
 
 W = TypeVar("W")
@@ -114,6 +114,8 @@ class Edit:
         served = wanted.records or (before is not None and before.records)
         revision = self.zone.revision + 1 if served and not self.is_new else self.zone.revision
         key = order_key(wanted.name, self.zone.name) if wanted.records or wanted.type == "SOA" else None
+        if wanted.type in APART and wanted.records:
+            key = place(wanted.name, wanted.type, self.zone.name)
         if before is None:
             return wanted._replace(
                 order_key=key, revision=revision, born=revision, version=1, created_at=self.now, updated_at=None

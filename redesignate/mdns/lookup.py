@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from redesignate.mdns import proof
-from redesignate.mdns.proof import Node
+from redesignate.mdns.proof import RR, Node, Proofs
 from redesignate.mdns.source import View
 from redesignate.model import names
 from redesignate.model.names import MAX_NAME
@@ -33,7 +33,6 @@ from redesignate.wire.message import (
     A,
     Rcode,
 )
-from redesignate.wire.names import Malformed
 
 log = events(__name__)
 
@@ -43,8 +42,6 @@ MAX_LINKS = 16
 _BODY_HEAD = 10
 _TARGET_AT = {NS: 0, MX: 2, SRV: 6}
 """Where in the rdata of these types the name stands whose addresses save the asker a question."""
-
-RR = tuple[str, bytes]
 
 
 @dataclass(slots=True)
@@ -104,11 +101,14 @@ class _Search:
         self._type = rrtype
         self._do = do
         self._nodes: dict[str, Node] = {}
+        self._proofs: Proofs | None = None
 
     def step(self, name: str) -> str | None:
         """Answer for one name; the name to go on with where it is an alias."""
         lineage = _down_to(self._zone, name)
         self._load(lineage + ["*." + above for above in lineage[1:]])
+        if self._do and self._proofs is None:
+            self._proofs = proof.of(self._view, self._zone, self._nodes[self._zone.name])
         for above in reversed(lineage):
             node = self._nodes.get(above, {})
             at_cut = above != self._zone.name and NS in node
@@ -119,23 +119,21 @@ class _Search:
                 return self._redirect(name, above, node)
         node_here = self._nodes.get(name)
         if node_here is not None:
-            return self._take(name, name, node_here)
+            return self._take(lineage, node_here)
         return self._missing(name, lineage)
 
     def _load(self, wanted: Sequence[str]) -> None:
-        for name, ttl, blob in self._view.at_names(self._zone, wanted):
-            try:
-                rrtype, found = rrset.bodies(blob, self._zone.ttl if ttl is None else None)
-            except Malformed as error:
-                log.error("rrset withheld", zone=self._zone.id, name=name, why=str(error))
-                continue
-            self._nodes.setdefault(name, {})[rrtype] = found
+        self._nodes |= proof.without_hashes(proof.nodes(self._view, self._zone, wanted).items())
         if self._zone.name in wanted:
             apex = self._nodes.setdefault(self._zone.name, {})
             apex[SOA] = rrset.bodies(rrset.soa(self._zone), None)[1]
 
-    def _take(self, owner: str, source: str, node: Node) -> str | None:
-        """The RRset asked for at a node that exists (or a wildcard's, under the asker's name), an alias, or nothing."""
+    def _take(self, lineage: list[str], node: Node, encloser: str | None = None) -> str | None:
+        """The RRset asked for at a node that exists, an alias, or nothing.
+
+        encloser   the node is that of the wildcard below it, and is given under the asker's name
+        """
+        owner, answered = lineage[0], True
         if self._type == ANY:
             self._give(owner, node, min(node))  # one RRset is enough: RFC 8482 §4.1
         elif self._type in node:
@@ -143,10 +141,12 @@ class _Search:
         elif CNAME in node and self._type not in BESIDE_CNAME:
             self._give(owner, node, CNAME)
         else:
+            answered = False
             self._deny(Rcode.NOERROR)
-            self._prove_node(source, node)
-        if owner != source:
-            self._prove_gap(owner)
+            if self._proofs:
+                self._prove(self._proofs.no_data(lineage if encloser is None else self._starred(encloser), node))
+        if encloser is not None and self._proofs:
+            self._prove(self._proofs.expanded(lineage, encloser, answered))
         follow = CNAME in node and self._type not in {ANY, CNAME, *BESIDE_CNAME} and self._type not in node
         return _name_in(node[CNAME][0], 0) if follow else None
 
@@ -170,13 +170,13 @@ class _Search:
         wildcard = "*." + encloser
         if encloser == name:
             self._deny(Rcode.NOERROR)
+            self._prove(self._proofs.no_data(lineage, {}) if self._proofs else ())
         elif wildcard in self._nodes:
-            return self._take(name, wildcard, self._nodes[wildcard])
+            return self._take(lineage, self._nodes[wildcard], encloser)
         else:
             # a wildcard that only stands between other names is a name without data (RFC 4592 §2.2.2)
             self._deny(Rcode.NOERROR if starred else Rcode.NXDOMAIN)
-            self._prove_gap(wildcard)
-        self._prove_gap(name)
+            self._prove(self._proofs.missing(lineage, encloser, starred) if self._proofs else ())
         return None
 
     def _encloser(self, name: str, lineage: list[str]) -> tuple[str, bool]:
@@ -203,8 +203,8 @@ class _Search:
         self.add_addresses(found.authority)
         if self._do and DS in node:
             found.authority.extend((cut, body) for body in self._signed(node, DS))
-        else:
-            self._prove_node(cut, node)
+        elif self._proofs:
+            self._prove(self._proofs.no_data(_down_to(self._zone, cut), node))
 
     def _redirect(self, name: str, owner: str, node: Node) -> str | None:
         """A DNAME above the name, and the CNAME that follows from it (RFC 6672 §3.1), which ends a CNAME question."""
@@ -235,19 +235,12 @@ class _Search:
         at = _TARGET_AT.get(int.from_bytes(body[:2], "big"))
         return None if at is None else _name_in(body, at)
 
-    def _prove_node(self, owner: str, node: Node) -> None:
-        """Which types a name has: its NSEC record, where the asker wants it and the zone has it (RFC 4035 §3.1.3)."""
-        if self._do and NSEC in node:
-            wanted = [(owner, body) for body in self._signed(node, NSEC)]
-            self.found.authority.extend(rr for rr in wanted if rr not in self.found.authority)
+    def _starred(self, encloser: str) -> list[str]:
+        return ["*." + encloser, *_down_to(self._zone, encloser)]
 
-    def _prove_gap(self, name: str) -> None:
-        """That a name does not exist: the NSEC record whose gap it falls into."""
-        if self._do and NSEC in self._nodes[self._zone.name]:
-            before = _down_to(self._zone, proof.before(self._view, self._zone, name))
-            self._load([above for above in before if above not in self._nodes])
-            owner = next(above for above in before if NSEC in self._nodes.get(above, {}))
-            self._prove_node(owner, self._nodes[owner])
+    def _prove(self, given: Iterable[RR]) -> None:
+        """Add the records of a proof, each once."""
+        self.found.authority.extend(rr for rr in given if rr not in self.found.authority)
 
 
 def _name_in(body: bytes, at: int) -> str | None:

@@ -1,18 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a zone that somebody else signed holds to prove its answers: RRSIG and NSEC records (RFC 4034, RFC 4035 §3.1).
+"""What a zone that somebody else signed holds to prove its answers: RRSIG, NSEC and NSEC3 records.
 
-Zones signed with NSEC3 get their signatures; their denials go without a proof.
+RFC 4034, RFC 4035 §3.1, RFC 5155 §7.2.
+
+`of` makes the proofs of one answer. Each returns the records to send; a zone in which they are missing gets none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
 from redesignate.mdns.source import View
 from redesignate.model import names
+from redesignate.model.rrset import HASHED, SIGNATURES
+from redesignate.observe.log import events
 from redesignate.store.serving import ServedZone
-from redesignate.wire.message import FIXED, RRSIG
+from redesignate.wire import denial, rrset
+from redesignate.wire.message import FIXED, NSEC, NSEC3, NSEC3PARAM, RRSIG
+from redesignate.wire.names import Malformed
+
+log = events(__name__)
+
+MOST_HASHED = 12
+"""The number of names that are hashed for one answer; three are needed where no delegation is left out (opt-out)."""
+OTHER_CHAINS = 8
+"""How many records of other chains, with another salt, are passed over."""
 
 Node = dict[int, list[bytes]]
 """The RRsets of one name: type → RRs without owner."""
+RR = tuple[str, bytes]
+
+
+def nodes(view: View, zone: ServedZone, wanted: Sequence[str]) -> dict[str, Node]:
+    """The RRsets at these names; names without any are left out. One query."""
+    found: dict[str, Node] = {}
+    for name, ttl, blob in view.at_names(zone, wanted):
+        try:
+            rrtype, bodies = rrset.bodies(blob, zone.ttl if ttl is None else None)
+        except Malformed as error:
+            log.error("rrset withheld", zone=zone.id, name=name, why=str(error))
+            continue
+        found.setdefault(name, {})[rrtype] = bodies
+    return found
 
 
 def signatures(node: Node, rrtype: int) -> list[bytes]:
@@ -21,10 +51,149 @@ def signatures(node: Node, rrtype: int) -> list[bytes]:
     return [body for body in node.get(RRSIG, ()) if body[FIXED.size : FIXED.size + 2] == covered]
 
 
-def before(view: View, zone: ServedZone, name: str) -> str:
-    """The zone's name right before one that does not exist, in canonical order; the apex is before all. One query.
+def _signed(owner: str, node: Node, rrtype: int) -> list[RR]:
+    return [(owner, body) for body in (*node[rrtype], *signatures(node, rrtype))] if rrtype in node else []
 
-    It may be glue, which has no NSEC record; then the delegation above it has the one that covers the gap.
-    """
-    ((found, _),) = view.neighbours(zone, [names.order_key(name, zone.name)])
-    return names.from_order_key(found, zone.name)
+
+class Proofs(Protocol):
+    """The proofs of one answer. Names are canonical; `lineage` is a name and all above it down to the apex."""
+
+    def no_data(self, lineage: Sequence[str], node: Node, /) -> list[RR]:
+        """The name exists and has these types alone; an empty node stands between other names."""
+        ...
+
+    def expanded(self, lineage: Sequence[str], encloser: str, answered: bool, /) -> list[RR]:
+        """The name does not exist, so that the wildcard below its closest encloser stands for it. `answered`: with
+        data, whose signatures name the encloser."""
+        ...
+
+    def missing(self, lineage: Sequence[str], encloser: str, starred: bool, /) -> list[RR]:
+        """Neither the name nor a wildcard for it exists; `starred`: such a wildcard stands between other names."""
+        ...
+
+
+def of(view: View, zone: ServedZone, apex: Node) -> Proofs | None:
+    """The proofs of a zone with this apex; None where it has none to give."""
+    if NSEC in apex:
+        return _Listed(view, zone)
+    chains = [denial.chain(body[FIXED.size :]) for body in apex.get(NSEC3PARAM, ())]
+    known = [chain for chain in chains if chain is not None]
+    return _Hashed(view, zone, known[0]) if known else None
+
+
+class _Listed:
+    """NSEC: each record has a name, its types, and the next name in canonical order (RFC 4035 §3.1.3)."""
+
+    def __init__(self, view: View, zone: ServedZone) -> None:
+        self._view = view
+        self._zone = zone
+
+    def no_data(self, lineage: Sequence[str], node: Node) -> list[RR]:
+        return _signed(lineage[0], node, NSEC) if node else self._gap(lineage[0])
+
+    def expanded(self, lineage: Sequence[str], _encloser: str, _answered: bool, /) -> list[RR]:
+        return self._gap(lineage[0])
+
+    def missing(self, lineage: Sequence[str], encloser: str, _starred: bool, /) -> list[RR]:
+        return [*self._gap("*." + encloser), *self._gap(lineage[0])]
+
+    def _gap(self, name: str) -> list[RR]:
+        """The record whose gap the name falls into. Two queries.
+
+        The name before it may be glue, which has no record; then the delegation above has the one that covers the gap.
+        """
+        ((key, _),) = self._view.neighbours(self._zone, [names.order_key(name, self._zone.name)])
+        before = names.from_order_key(b"" if key[:1] == HASHED else key, self._zone.name)
+        above = names.ancestors(before)
+        lineage = above[: above.index(self._zone.name) + 1]
+        found = nodes(self._view, self._zone, lineage)
+        return next((_signed(one, found[one], NSEC) for one in lineage if NSEC in found.get(one, {})), [])
+
+
+class _Hashed:
+    """NSEC3: each record has the hash of a name, its types, and the next hash (RFC 5155 §7.2)."""
+
+    def __init__(self, view: View, zone: ServedZone, chain: denial.Chain) -> None:
+        self._view = view
+        self._zone = zone
+        self._chain = chain
+        self._labels: dict[str, str] = {}
+
+    def no_data(self, lineage: Sequence[str], _node: Node, /) -> list[RR]:
+        """RFC 5155 §7.2.3, §7.2.4. Where unsigned delegations are left out (opt-out), a name may have no record: then
+        that its closest provable encloser has none below (§7.2.7)."""
+        return self._match(lineage[0]) or self._closest(lineage, 1)[0]
+
+    def expanded(self, lineage: Sequence[str], encloser: str, answered: bool, /) -> list[RR]:
+        """RFC 5155 §7.2.5, §7.2.6."""
+        at = lineage.index(encloser)
+        return self._cover(lineage[at - 1]) if answered else self._closest(lineage, at)[0]
+
+    def missing(self, lineage: Sequence[str], encloser: str, starred: bool, /) -> list[RR]:
+        """RFC 5155 §7.2.2, §7.2.5."""
+        found, proven = self._closest(lineage, lineage.index(encloser))
+        return found + (self._match("*." + encloser) if starred else self._cover("*." + proven))
+
+    def _closest(self, lineage: Sequence[str], first: int) -> tuple[list[RR], str]:
+        """The proof of the closest provable encloser (RFC 5155 §7.2.1), from `lineage[first]` up, and that encloser."""
+        for at in range(first, len(lineage)):
+            found = self._match(lineage[at])
+            if found:
+                return found + self._cover(lineage[at - 1]), lineage[at]
+        return [], lineage[first]
+
+    def _match(self, name: str) -> list[RR]:
+        """The record of a name that exists. One query."""
+        owner = self._owner(name)
+        if owner is None:
+            return []
+        node = nodes(self._view, self._zone, [owner]).get(owner, {})
+        return _signed(owner, self._ours(node), NSEC3)
+
+    def _cover(self, name: str) -> list[RR]:
+        """The record whose gap the hash of a name falls into: the last one before it, or the last of all. Two queries,
+        two more for the first gap, and two for each record of another chain."""
+        owner = self._owner(name)
+        if owner is None:
+            return []
+        hashed = self._labels[name]
+        key = self._key(hashed)
+        for _ in range(OTHER_CHAINS):
+            ((before, _),) = self._view.neighbours(self._zone, [key])
+            if not _is_hashed(before):
+                ((before, _),) = self._view.neighbours(self._zone, [HASHED + b"\xff"])
+            if not _is_hashed(before):
+                return []
+            at = names.from_order_key(before[1:], self._zone.name)
+            node = self._ours(nodes(self._view, self._zone, [at]).get(at, {}))
+            if NSEC3 in node:
+                body = node[NSEC3][0]
+                gap = denial.covers(at.partition(".")[0], denial.next_label(body[FIXED.size :]), hashed)
+                return _signed(at, node, NSEC3) if gap else []
+            key = before
+        return []
+
+    def _ours(self, node: Node) -> Node:
+        """A node with those of its NSEC3 records that belong to the chain."""
+        found = [body for body in node.get(NSEC3, ()) if denial.chain(body[FIXED.size :]) == self._chain]
+        return {**node, NSEC3: found} if found else {}
+
+    def _owner(self, name: str) -> str | None:
+        """The owner of the record that a name would have; None after MOST_HASHED names."""
+        if name not in self._labels:
+            if len(self._labels) == MOST_HASHED:
+                return None
+            self._labels[name] = denial.label(self._chain.hashed(name))
+        return f"{self._labels[name]}.{self._zone.name}"
+
+    def _key(self, hashed: str) -> bytes:
+        return HASHED + names.order_key(f"{hashed}.{self._zone.name}", self._zone.name)
+
+
+def _is_hashed(key: bytes) -> bool:
+    return key.startswith(HASHED) and not key.startswith(SIGNATURES)
+
+
+def without_hashes(found: Iterable[tuple[str, Node]]) -> dict[str, Node]:
+    """Leave out nodes that only hold NSEC3 records: their owners are not names of the zone (RFC 5155 §7.2.8)."""
+    return {name: node for name, node in found if NSEC3 not in node or node.keys() - {NSEC3, RRSIG}}

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from redesignate.mdns.lookup import RR, Found
+from redesignate.mdns.lookup import Found
+from redesignate.mdns.proof import RR
 from redesignate.model import names
 from redesignate.store.serving import Reach, ServedZone
 from redesignate.wire import message, rrset, tsig

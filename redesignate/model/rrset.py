@@ -11,10 +11,31 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from redesignate.model.ids import new_id
+from redesignate.model.names import order_key
 from redesignate.model.zone import Action, SOAFields, Status, Zone, soa_text
 
 SINGLETONS = frozenset({"CNAME", "DNAME"})
 """Types of which a name has at most one record (RFC 2181 §10.1, RFC 6672 §2.4): no nameserver loads a zone with two."""
+
+
+RRSIG, NSEC3 = "TYPE46", "TYPE50"
+APART = frozenset({RRSIG, NSEC3})
+"""Types that do not put their owner's name among the names of the zone."""
+HASHED, SIGNATURES = b"\0", b"\0\0"
+"""The order key of an NSEC3 RRset begins with the one, and that of a name never; that of RRSIGs is the other. Only the
+apex's key, which is empty, sorts before them."""
+
+
+def place(name: str, rrtype: str, zone: str) -> bytes:
+    """The order key of an RRset that holds records. At most 512 octets.
+
+    The owners of NSEC3 records are hashes, which are not names of the zone (RFC 5155 §7.2.8): they stand before all
+    names, in an order of their own. So do signatures: those of a name have what they sign beside them.
+    """
+    if rrtype == RRSIG:
+        return SIGNATURES
+    key = order_key(name, zone)
+    return (HASHED + key)[:512] if rrtype == NSEC3 else key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +77,7 @@ class Held(NamedTuple):
     records  presentation texts in the order given; none for the SOA, whose data is the zone's row
     wire     the RRs in the form of `wire/rrset.py`; with TTLs of 0 where `ttl` is None, for the zone's is written in
     name     absolute, lower case, A-label form: "www.example.org."; `typed_name` as it was typed, where that differs
-    order_key  where the name stands in canonical order (`names.order_key`); None where nothing is served
+    order_key  where the name stands in canonical order (`place`); None where nothing is served
     order_key revision born version created_at updated_at   given by the edit that puts it (`central/edit.py`)
     """
 

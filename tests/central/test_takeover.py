@@ -151,6 +151,17 @@ def test_records_that_users_may_not_write_are_kept_as_octets(central: CentralDri
     assert odd in central.content(zone)
 
 
+def test_hashed_owners_and_signatures_have_their_place_apart_from_names(central: CentralDriver) -> None:
+    zone = secondary(central)
+    owner = "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom"
+    hashed = pack(zone.name, f"{owner}.{zone.name}", "TYPE50", 60, [b"\1\0\0\0\0\x14" + bytes(20)])
+    fetch(central, zone, 7, raw=RRSIG + hashed)
+    keys = {(row.name, row.type): row.order_key for row in central.rows("rrsets", zone_id=zone.id)}
+    assert keys[f"{owner}.{zone.name}", "TYPE50"] == b"\0" + owner.encode() + b"\0"
+    assert keys[zone.name, "TYPE46"] == b"\0\0"
+    assert (keys[zone.name, "NS"], keys[f"www.{zone.name}", "A"]) == (b"", b"www\0")
+
+
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "malformed": ({"raw": pack("example.org.", "x.example.org.", "A", 1, [b"\1\2\3"])}, "A at x.example.org."),
     "no nameserver": ({"body": {("www", "A"): (1, ["192.0.2.1"])}}, "no NS"),

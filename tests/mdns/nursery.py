@@ -16,7 +16,7 @@ import dns.zone
 from sqlalchemy import create_engine
 
 from redesignate.config.settings import DEFAULT_POOL_ID
-from redesignate.model.names import order_key
+from redesignate.model.rrset import place
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.journal import Entry
@@ -230,7 +230,7 @@ class Nursery:
             "ttl": ttl,
             "records": "[]",
             "wire": wire,
-            "order_key": order_key(key[0], zone.name) if wire or key[1] == "SOA" else None,
+            "order_key": place(key[0], key[1], zone.name) if wire or key[1] == "SOA" else None,
             "managed": False,
             "revision": zone.revision,
             "born": zone.revision,

@@ -16,6 +16,7 @@ from sqlalchemy import inspect, select, text
 
 from redesignate.model.errors import Misconfigured, Unavailable
 from redesignate.model.inbound import Inbound
+from redesignate.model.rrset import place
 from redesignate.model.zone import Action, ZoneType
 from redesignate.store import migrate, schema
 from redesignate.store.engine import engine
@@ -142,6 +143,28 @@ def test_record_sets_of_before_have_their_place_in_the_order_after_the_upgrade(
     migrate.upgrade(url, "0004")
     with store.read() as work:
         assert dict(work.conn.execute(select(rrsets.c.name, rrsets.c.order_key)).tuples().all()) == found
+    store.close()
+    database.drop(url)
+
+
+def test_signatures_and_hashed_owners_stand_apart_from_names_after_the_upgrade(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = database.new()
+    migrate.upgrade(url, "0014")
+    store, of = Store(url), zone("example.org.")
+    add_as_of(url, of)
+    sets = [held(of, f"n{n}", rrtype) for n in range(3) for rrtype in ("A", "TYPE46", "TYPE50")]
+    store.transact(lambda work: work.rrsets.add(sets))
+    step = importlib.import_module("redesignate.store.migrations.versions.0015_hashed_order")
+    monkeypatch.setattr(step, "STEP", 2)
+    for _ in range(2):
+        migrate.upgrade(url, "0015")
+        with store.read() as work:
+            rows = work.conn.execute(select(rrsets.c.name, rrsets.c.type, rrsets.c.order_key)).all()
+        assert {row.order_key for row in rows} == {place(row.name, row.type, of.name) for row in rows}
+        assert all(row.order_key == place(row.name, row.type, of.name) for row in rows)
+        store.transact(lambda work: work.conn.execute(text("UPDATE alembic_version SET version_num = '0014'")) and None)
     store.close()
     database.drop(url)
 
