@@ -13,7 +13,6 @@ from redesignate.model.errors import (
     InvalidObject,
     InvalidOperation,
     LastServerKept,
-    MarkerNotFound,
     PoolNotFound,
 )
 from redesignate.model.ids import new_id
@@ -31,10 +30,7 @@ ADDRESSING = ("host", "port", "rndc_host", "rndc_port", "view", "api_endpoint")
 def list_pools(rules: Rules, work: Work, command: ListPools) -> Page[Pool]:
     """Return a page of pools. Raises Forbidden, MarkerNotFound."""
     rules.policy.may("find_pools", command.caller, {})
-    page = work.pools.listed(command.query)
-    if page is None:
-        raise MarkerNotFound(f"Marker {command.query.marker} could not be found")
-    return page
+    return work.pools.listed(command.query)
 
 
 def get_pool(rules: Rules, work: Work, command: GetPool) -> Pool:

@@ -16,7 +16,7 @@ from redesignate.central.rules import Answers, Rules, fields, locked, own, sees,
 from redesignate.central.rules.placement import around, check_place
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
 from redesignate.model.caller import Caller
-from redesignate.model.errors import BadInput, Forbidden, InvalidObject, MarkerNotFound, RRsetNotFound
+from redesignate.model.errors import BadInput, Forbidden, InvalidObject, RRsetNotFound
 from redesignate.model.names import typed
 from redesignate.model.paging import Page
 from redesignate.model.quota import check
@@ -95,10 +95,7 @@ def list_rrsets(rules: Rules, work: Work, command: ListRRsets) -> Page[RRset]:
         visible(caller, work.zones.get(zone_id))
     elif not caller.all_projects:
         project = caller.project_id or ""
-    page = work.rrsets.listed(fields.by_name(query), zone_id=zone_id, project_id=project)
-    if page is None:
-        raise MarkerNotFound(f"Marker {query.marker} could not be found")
-    return page
+    return work.rrsets.listed(fields.by_name(query), zone_id=zone_id, project_id=project)
 
 
 def update_rrset(rules: Rules, work: Work, command: UpdateRRset) -> RRset:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from redesignate.central.rules import Answers, Rules
 from redesignate.commands.services import CheckServices, GetService, Heartbeat, HoldPartition, ListServices, Partition
 from redesignate.model.clock import SECOND
-from redesignate.model.errors import MarkerNotFound, ServiceNotFound
+from redesignate.model.errors import ServiceNotFound
 from redesignate.model.paging import Page
 from redesignate.model.service import Service
 from redesignate.store.unit import Work
@@ -15,10 +15,7 @@ from redesignate.store.unit import Work
 def list_services(rules: Rules, work: Work, command: ListServices) -> Page[Service]:
     """Return a page of service rows. Raises Forbidden, MarkerNotFound."""
     rules.policy.may("find_service_statuses", command.caller, {})
-    page = work.services.listed(command.query)
-    if page is None:
-        raise MarkerNotFound(f"Marker {command.query.marker} could not be found")
-    return page
+    return work.services.listed(command.query)
 
 
 def get_service(rules: Rules, work: Work, command: GetService) -> Service:

@@ -24,7 +24,6 @@ from redesignate.model.errors import (
     DuplicateZone,
     Forbidden,
     InvalidObject,
-    MarkerNotFound,
     MissingProject,
     NoServersConfigured,
     ZoneHasSubZone,
@@ -183,10 +182,7 @@ def list_zones(rules: Rules, work: Work, command: ListZones) -> Page[Zone]:
     caller, query = command.caller, command.query
     rules.policy.may("find_zones", caller, own(caller))
     project = None if caller.all_projects else caller.project_id or ""
-    page = work.zones.listed(fields.by_name(query), project_id=project, catalogs="admin" in caller.roles)
-    if page is None:
-        raise MarkerNotFound(f"Marker {query.marker} could not be found")
-    return page
+    return work.zones.listed(fields.by_name(query), project_id=project, catalogs="admin" in caller.roles)
 
 
 def nameservers(rules: Rules, work: Work, command: ZoneNameservers) -> tuple[NSRecord, ...]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, bindparam, select
 
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target
 from redesignate.store.fast import Module, run
-from redesignate.store.listing import page, where
+from redesignate.store.listing import listed
 from redesignate.store.schema import pools
 from redesignate.store.secrets import Secrets
 
@@ -115,27 +115,9 @@ class Pools(Module):
         """Delete a pool."""
         self._conn.execute(pools.delete().where(pools.c.id == pool_id))
 
-    def listed(self, query: ListQuery) -> Page[Pool] | None:
-        """A page of pools. None if the marker is unknown."""
-        scope = [where(condition, pools.c[condition.field]) for condition in query.conditions]
-        order = (pools.c[query.sort_key], pools.c.id)
-        after: Mapping[str, Any] | None = None
-        if query.marker is not None:
-            found = self._conn.execute(select(pools).where(pools.c.id == query.marker)).first()
-            if found is None:
-                return None
-            after = dict(found._mapping)
-        chosen = page(
-            self._conn,
-            select(pools).where(*scope),
-            order,
-            descending=query.descending,
-            limit=query.limit,
-            after=after,
-        )
-        items = tuple(self._pool(row) for row in self._conn.execute(chosen))
-        count = select(func.count()).select_from(pools).where(*scope)
-        return Page(items, self._conn.execute(count).scalar_one() if query.count else None)
+    def listed(self, query: ListQuery) -> Page[Pool]:
+        """A page of pools. Raises MarkerNotFound. 1 to 3 queries."""
+        return listed(self._conn, pools, query, self._pool)
 
     def _row(self, pool: Pool) -> dict[str, Any]:
         catalog = pool.catalog

@@ -32,7 +32,7 @@ from redesignate.model.paging import Condition, ListQuery, Page
 from redesignate.model.rrset import Held, RRset, seen
 from redesignate.model.zone import Status, Zone
 from redesignate.store.fast import Module, run
-from redesignate.store.listing import matches, page, where
+from redesignate.store.listing import marker, matches, page, where
 from redesignate.store.rrsetdata import DATA_PREFIX
 from redesignate.store.schema import quotas, rrset_data, rrsets, zones
 from redesignate.store.zones import HAS_A_NAME, LIVE
@@ -193,22 +193,19 @@ class RRsets(Module):
         self._conn.execute(rrset_data.delete().where(rrset_data.c.zone_id.in_(zone_ids)))
         self._conn.execute(rrsets.delete().where(rrsets.c.zone_id.in_(zone_ids)))
 
-    def listed(self, query: ListQuery, *, zone_id: str | None, project_id: str | None) -> Page[RRset] | None:
-        """A page of one zone's RRsets, of one project's, or of all. None: unknown marker. 2 or 3 queries,
+    def listed(self, query: ListQuery, *, zone_id: str | None, project_id: str | None) -> Page[RRset]:
+        """A page of one zone's RRsets, of one project's, or of all. Raises MarkerNotFound. 1 to 4 queries,
         one more for each AT_ONCE of the limit."""
         # COALESCE keeps SQLite from starting with the zones, which would read and sort every RRset for one page
         living = func.coalesce(zones.c.deleted, "") == LIVE
-        scope: list[ColumnElement[bool]] = [_where(condition) for condition in query.conditions]
+        seen: list[ColumnElement[bool]] = []
         if zone_id is not None:
-            scope.append(rrsets.c.zone_id == zone_id)
+            seen.append(rrsets.c.zone_id == zone_id)
         if project_id is not None:
-            scope.append(rrsets.c.project_id == project_id)
+            seen.append(rrsets.c.project_id == project_id)
         order = (rrsets.c[query.sort_key], rrsets.c.id)
-        after: Mapping[str, Any] | None = None
-        if query.marker is not None:
-            after = self._marker(query.marker, zone_id, project_id, order)
-            if after is None:
-                return None
+        after = None if query.marker is None else marker(self._conn, query.marker, order, seen)
+        scope = seen + [_where(condition) for condition in query.conditions]
         wanted = _QUERY.where(*scope) if zone_id is not None else _QUERY.where(living, *scope)
         items, cut = self._page(wanted, order, query, after)
         if not query.count:
@@ -234,17 +231,6 @@ class RRsets(Module):
             if octets > PAGE_OCTETS:
                 return tuple(items), True
             after = dict(rows[-1]._mapping)
-
-    def _marker(
-        self, marker: str, zone_id: str | None, project_id: str | None, order: Sequence[Any]
-    ) -> Mapping[str, Any] | None:
-        query = select(*dict.fromkeys(order)).where(rrsets.c.id == marker)
-        if zone_id is not None:
-            query = query.where(rrsets.c.zone_id == zone_id)
-        if project_id is not None:
-            query = query.where(rrsets.c.project_id == project_id)
-        found = self._conn.execute(query).first()
-        return dict(found._mapping) if found else None
 
     def _count(self, scope: Sequence[ColumnElement[bool]], *, joined: bool, over_zones: bool) -> int:
         """The number of RRsets. Zones deleted and not yet purged are few: theirs are counted and subtracted, so

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -16,7 +16,7 @@ from redesignate.model.names import reverse_key
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.fast import Module, run
-from redesignate.store.listing import following, page, where
+from redesignate.store.listing import following, listed, where
 from redesignate.store.schema import outbox, zones
 
 AT_ONCE = 1000
@@ -75,7 +75,9 @@ _SETTLE = (
 _DEPART = _SETTLE.values(deleted=bindparam("z"), deleted_at=bindparam("v_deleted_at"), version=bindparam("v_version"))
 
 
-_resting = attrgetter(*[one.name for one in fields(Zone) if one.name not in (*_MOVING, "shared")])
+_MEMBERS = tuple([one.name for one in fields(Zone) if one.name in zones.c])
+"""The members of a zone that are stored, each in the column of its name."""
+_resting = attrgetter(*[name for name in _MEMBERS if name not in _MOVING])
 """Members of a zone that a change of its RRsets leaves unchanged."""
 
 
@@ -136,7 +138,8 @@ class Zones(Module):
             if run(self._conn, _ADVANCE, given).rowcount != 1:
                 raise Stale
             return
-        changed = _difference(_row(before), _row(after)) | more
+        old = _row(before)
+        changed = {name: value for name, value in _row(after).items() if old[name] != value} | more
         if rrsets:
             changed["rrset_count"] = zones.c.rrset_count + rrsets
         if records:
@@ -221,38 +224,14 @@ class Zones(Module):
         )
         return list(self._conn.execute(query.limit(limit)).scalars())
 
-    def listed(self, query: ListQuery, *, project_id: str | None, catalogs: bool) -> Page[Zone] | None:
-        """A page of the live zones of one project, or of all. None: unknown marker. 2 or 3 queries."""
+    def listed(self, query: ListQuery, *, project_id: str | None, catalogs: bool) -> Page[Zone]:
+        """A page of the live zones of one project, or of all. Raises MarkerNotFound. 1 to 3 queries."""
         seen: list[ColumnElement[bool]] = [zones.c.deleted == LIVE]
         if project_id is not None:
             seen.append(zones.c.project_id == project_id)
         if not catalogs:
             seen.append(zones.c.type != ZoneType.CATALOG.value)
-        scope = seen + [_where(condition) for condition in query.conditions]
-        order = (zones.c[query.sort_key], zones.c.id)
-        after: Mapping[str, Any] | None = None
-        if query.marker is not None:
-            # a marker that has left the selection since (its status changed) keeps its place in the order
-            marker = select(*dict.fromkeys(order)).where(*seen, zones.c.id == query.marker)
-            found = self._conn.execute(marker).first()
-            if found is None:
-                return None
-            after = dict(found._mapping)
-        chosen = page(
-            self._conn,
-            select(zones).where(*scope),
-            order,
-            descending=query.descending,
-            limit=query.limit,
-            after=after,
-        )
-        items = tuple(zone_of(row) for row in self._conn.execute(chosen))
-        total = (
-            self._conn.execute(select(func.count()).select_from(zones).where(*scope)).scalar_one()
-            if query.count
-            else None
-        )
-        return Page(items, total)
+        return listed(self._conn, zones, query, zone_of, seen=seen, means=_where)
 
     def purgeable(self, before: int, first_shard: int, last_shard: int, limit: int) -> list[str]:
         """Zones deleted before a time (µs) whose deletion is pending on no peer. One query."""
@@ -300,74 +279,37 @@ def _where(condition: Condition) -> ColumnElement[bool]:
     return where(condition, zones.c[condition.field])
 
 
-def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in after.items() if before[key] != value}
+_value = attrgetter("value")
 
 
-def _row(zone: Zone) -> dict[str, Any]:
-    return {
-        "id": zone.id,
-        "project_id": zone.project_id,
-        "pool_id": zone.pool_id,
-        "name": zone.name,
-        "typed_name": zone.typed_name,
-        "type": zone.type.value,
-        "email": zone.email,
-        "description": zone.description,
-        "attributes": msgspec.json.encode(zone.attributes).decode(),
-        "primaries": msgspec.json.encode(zone.primaries).decode(),
-        "ttl": zone.ttl,
-        "serial": zone.serial,
-        "revision": zone.revision,
-        "confirmed": zone.confirmed,
-        "mname": zone.mname,
-        "refresh": zone.refresh,
-        "retry": zone.retry,
-        "expire": zone.expire,
-        "minimum": zone.minimum,
-        "action": zone.action.value,
-        "status": zone.status.value,
-        "version": zone.version,
-        "parent_id": zone.parent_id,
-        "deleted_at": zone.deleted_at,
-        "created_at": zone.created_at,
-        "updated_at": zone.updated_at,
-        "transferred_at": zone.transferred_at,
-    }
-
-
-def zone_of(row: Row[Any]) -> Zone:
-    """The zone of a row that has its columns."""
-    return Zone(
-        id=row.id,
-        name=row.name,
-        type=ZoneType(row.type),
-        pool_id=row.pool_id,
-        project_id=row.project_id,
-        email=row.email,
-        ttl=row.ttl,
-        serial=row.serial,
-        revision=row.revision,
-        confirmed=row.confirmed,
-        mname=row.mname,
-        refresh=row.refresh,
-        retry=row.retry,
-        expire=row.expire,
-        minimum=row.minimum,
-        action=Action(row.action),
-        status=Status(row.status),
-        version=row.version,
-        created_at=row.created_at,
-        description=row.description,
-        parent_id=row.parent_id,
-        attributes={} if row.attributes == "{}" else _decode_pairs(row.attributes),
-        primaries=() if row.primaries == "[]" else _decode_texts(row.primaries),
-        updated_at=row.updated_at,
-        transferred_at=row.transferred_at,
-        deleted_at=row.deleted_at,
-        typed_name=row.typed_name,
-    )
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 _decode_pairs = msgspec.json.Decoder(dict[str, str]).decode
 _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_CODED: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "type": (_value, ZoneType),
+    "action": (_value, Action),
+    "status": (_value, Status),
+    "attributes": (_json, _decode_pairs),
+    "primaries": (_json, _decode_texts),
+}
+"""The members that are not stored as they are: how each becomes a column's value, and back."""
+_members = attrgetter(*_MEMBERS)
+
+
+def _row(zone: Zone) -> dict[str, Any]:
+    """The columns of a zone's members."""
+    row = dict(zip(_MEMBERS, _members(zone), strict=True))
+    for name, (encode, _) in _CODED.items():
+        row[name] = encode(row[name])
+    return row
+
+
+def zone_of(row: Row[Any]) -> Zone:
+    """The zone of a row that has the columns of its members."""
+    members = dict(zip(_MEMBERS, _members(row), strict=True))
+    for name, (_, decode) in _CODED.items():
+        members[name] = decode(members[name])
+    return Zone(**members)

@@ -20,6 +20,7 @@ from redesignate.model.service import ServiceState
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.work import PeerState, Role
 from redesignate.model.zone import Action, Status, Zone
+from redesignate.store import schema
 from redesignate.store.journal import Entry
 from redesignate.store.outbox import NEVER
 from redesignate.store.secrets import Secrets
@@ -253,6 +254,10 @@ def test_what_the_rules_on_a_new_rrset_need_is_read_at_once(store: Store) -> Non
         assert found == ({"A", "TXT"}, [child.name], limits)
         assert work.rrsets.around(of, "other." + of.name, ["other." + of.name]) == (set(), [], limits)
         assert work.rrsets.around(owner, owner.name, []) == (set(), [], {})
+
+
+def test_every_member_of_a_zone_has_a_column_of_its_name() -> None:
+    assert Zone.__dataclass_fields__.keys() - schema.zones.c.keys() == {"shared"}, "a member that is not stored"
 
 
 def test_quotas_and_counts(store: Store) -> None:
