@@ -10,8 +10,7 @@ import falcon
 from redesignate.api.door import Door
 from redesignate.api.errors import on_http, on_problem, on_unforeseen
 from redesignate.api.published import PUBLISHED, NotYet
-from redesignate.api.request import PROJECT, Request, caller, link_base
-from redesignate.api.resource import Resource
+from redesignate.api.request import PROJECT, Request, Resource, caller, link_base
 from redesignate.api.routes import ROUTES
 from redesignate.auth.identity import Authenticator
 from redesignate.bus.port import Central

@@ -6,9 +6,11 @@ Everything below answers through here, so every answer carries the request's id,
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import os
+import socket
 import sys
 import time
 import uuid
@@ -17,7 +19,7 @@ from http import HTTPStatus
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from redesignate.api import body, cors, errors, proxy
+from redesignate.api import cors, errors, proxy
 from redesignate.api.hosts import NO_LOGIN, is_loopback, only_loopback
 from redesignate.api.request import BODY, PROJECT, REQUEST_ID, link_base
 from redesignate.api.versions import document
@@ -104,11 +106,11 @@ class Door:
         if not self._settings.enable_api_v2:
             return answer.send(404)
         try:
-            content = environ[BODY] = body.read(environ, self._settings.max_request_body_size)
-        except body.TooLarge:
+            content = environ[BODY] = _body(environ, self._settings.max_request_body_size)
+        except _TooLarge:
             return answer.send(413, b"Request is too large.")
         environ["wsgi.input"] = io.BytesIO(content)
-        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") and body.abandoned(environ):
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") and _abandoned(environ):
             raise Unavailable("The client closed the connection; nothing was changed.")
         ASKING.at = uptime() + self._patience_s
         try:
@@ -149,3 +151,76 @@ class Door:
             request_id=environ[REQUEST_ID],
             **more,
         )
+
+
+# -- the body, and the connection it comes over
+
+
+_DISCARDED = 32 * 2**20
+"""Bytes that are read and discarded, since a client that is still sending would see a reset instead of our answer."""
+
+
+class _TooLarge(Exception):
+    """The body passes the limit. What the client has yet to send is discarded, unless it is too much."""
+
+
+def _body(environ: WSGIEnvironment, limit: int) -> bytes:
+    """The body, whole, and never beyond the limit, whatever its headers claim.
+
+    Raises _TooLarge, BadInput (a length that is not a number; a body that ends before its length or within a chunk: an
+    incomplete message, RFC 9112 §6.3, of which half may well be readable and mean something else).
+    """
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if declared and not (declared.isascii() and declared.isdigit()):
+        raise BadInput("Content-Length is not a number")
+    if declared and (len(declared) > 15 or int(declared) > limit):
+        _discard(environ, int(declared[:16]))
+        raise _TooLarge
+    chunked = environ.get("wsgi.input_terminated") or "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    if not declared and not chunked:
+        return b""  # without a length, reading could wait for ever
+    left = int(declared) if declared else limit + 1
+    parts: list[bytes] = []
+    try:
+        while left > 0 and (part := environ["wsgi.input"].read(left)):
+            parts.append(part)
+            left -= len(part)
+    except OSError as error:  # what gunicorn and uWSGI raise for malformed chunks, and for a client that left
+        raise BadInput(f"The body cannot be read to its end: {error}") from error
+    if declared and left:
+        raise BadInput(
+            f"The body ended after {int(declared) - left} of the {int(declared)} octets that Content-Length names"
+        )
+    if not declared and not left:
+        _discard(environ, _DISCARDED)
+        raise _TooLarge
+    return b"".join(parts)
+
+
+def _discard(environ: WSGIEnvironment, rest: int) -> None:
+    if rest > _DISCARDED:
+        return
+    with contextlib.suppress(OSError):  # what does not come need not be discarded
+        while rest > 0 and (part := environ["wsgi.input"].read(min(rest, 2**16))):
+            rest -= len(part)
+
+
+def _abandoned(environ: WSGIEnvironment) -> bool:
+    """Whether the client has closed its connection: nobody waits for the answer, and another may have been asked.
+
+    A process that was stopped finds such requests in its sockets when it goes on. Known of our own servers alone, and
+    not over TLS.
+    """
+    asks = environ.get("waitress.client_disconnected")
+    if asks is not None:
+        return bool(asks())
+    connection = environ.get("gunicorn.socket")
+    return connection is not None and closed(connection)
+
+
+def closed(connection: Any) -> bool:
+    """Whether the other end has closed a connection, of which nothing is read. Never waits."""
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"")
+    except (OSError, ValueError):  # it is open and silent, or TLS, whose sockets accept no flags
+        return False

@@ -122,6 +122,6 @@ def _links(request: Request, query: ListQuery, items: Sequence[Any], *, cut: boo
     pairs = request.arguments()
     links = {"self": f"{here}?{urlencode(pairs)}" if pairs else here}
     if cut or len(items) == query.limit:
-        pairs = request.query_pairs()  # with the switches: who follows it wants more of the same
+        pairs = request.query_pairs()  # with the switches, so that the next page is of the same list
         links["next"] = f"{here}?{urlencode({**pairs, 'marker': items[-1].id})}"
     return links

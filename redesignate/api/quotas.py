@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import falcon
 
-from redesignate.api.request import Request
-from redesignate.api.resource import Resource, send
+from redesignate.api.request import Request, Resource, send
 from redesignate.api.shapes.quotas import QUOTA, limits
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQuotas

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One request: its sender with the switches it carries, its query, its JSON body, and what links begin with."""
+"""What every noun of the API shares: the request (its sender with the switches it carries, its query, its JSON body,
+what links begin with), where central is, and how an answer is written."""
 
 from __future__ import annotations
 
@@ -13,7 +14,10 @@ import msgspec
 
 from redesignate.api.hosts import is_sane
 from redesignate.api.shapes.members import json_type
-from redesignate.auth.identity import Identity
+from redesignate.auth.identity import Authenticator, Identity
+from redesignate.bus.port import Central
+from redesignate.commands.access import CheckAccess
+from redesignate.config.settings import ApiSettings
 from redesignate.model.caller import Caller
 from redesignate.model.errors import (
     BadInput,
@@ -21,9 +25,11 @@ from redesignate.model.errors import (
     InvalidJSON,
     InvalidObject,
     InvalidUUID,
+    Problem,
     UnsupportedContentType,
 )
 from redesignate.model.limits import PROJECT_LENGTH, USER_LENGTH
+from redesignate.model.zone import Status
 
 REQUEST_ID = "redesignate.request_id"
 BODY = "redesignate.body"
@@ -32,6 +38,7 @@ PROJECT = "redesignate.project"
 sender is known, the project that is asked for."""
 
 _DECODER = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"[0-9a-fA-F]{32}\Z")
@@ -184,3 +191,35 @@ def _switch(request: Request, header: str, *names: str) -> bool:
         if isinstance(value, str):
             return truth(value)
     return request.flag(header)
+
+
+# -- what the doors share
+
+
+class Resource:
+    """One noun of the API; a method a verb, with falcon's suffix telling a collection from a member."""
+
+    def __init__(self, central: Central, settings: ApiSettings, authenticate: Authenticator) -> None:
+        self.central, self.settings, self.authenticate = central, settings, authenticate
+
+    def bad_body(self, fault: Problem, asked: CheckAccess) -> Problem:
+        """A fault of the body, for a caller who may do what it was sent for.
+
+        Raises what central raises for any other caller, who cannot tell a good body from a bad one.
+        A good body costs no further question: central checks access when it carries out the command.
+        """
+        self.central.call(asked)
+        return fault
+
+
+def send(
+    resp: falcon.Response, content: Any, status: int = 200, *, of: Status | None = None, location: str | None = None
+) -> None:
+    """Write an answer as JSON.
+
+    of   the status of what is shown: where that is PENDING, the answer is 202, for nameservers have yet to follow
+    """
+    resp.status = 202 if of is Status.PENDING else status
+    resp.data = _ENCODER.encode(content)
+    if location is not None:
+        resp.set_header("Location", location)

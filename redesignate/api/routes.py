@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from redesignate.api.pools import Pools
 from redesignate.api.quotas import Limits, Quotas
-from redesignate.api.resource import Resource
+from redesignate.api.request import Resource
 from redesignate.api.rrsets import Recordsets
 from redesignate.api.services import Services
 from redesignate.api.zones import Zones

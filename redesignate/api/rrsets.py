@@ -6,8 +6,7 @@ from __future__ import annotations
 import falcon
 
 from redesignate.api.paging import Listing, envelope, list_query
-from redesignate.api.request import Request, link_base, parse_id
-from redesignate.api.resource import Resource, send
+from redesignate.api.request import Request, Resource, link_base, parse_id, send
 from redesignate.api.shapes.members import Body
 from redesignate.api.shapes.rrsets import RECORDSET
 from redesignate.commands.access import CheckAccess

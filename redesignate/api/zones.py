@@ -6,8 +6,7 @@ from __future__ import annotations
 import falcon
 
 from redesignate.api.paging import Listing, envelope, list_query
-from redesignate.api.request import Request, parse_id
-from redesignate.api.resource import Resource, send
+from redesignate.api.request import Request, Resource, parse_id, send
 from redesignate.api.shapes.members import Body
 from redesignate.api.shapes.zones import ZONE, nameservers, peers
 from redesignate.commands.access import CheckAccess

@@ -87,8 +87,8 @@ class _Line:
         On the first call the library also makes the queue for answers, and may wait for the broker for ever.
         Raises what the library raises.
         """
-        heard: int | None = self._client.prepare(timeout=timeout_s).call({}, "clock")
-        return heard
+        moment: int | None = self._client.prepare(timeout=timeout_s).call({}, "clock")
+        return moment
 
     def ask(self, bodies: Sequence[str], timeout_s: float) -> dict[str, Any]:
         """Send questions in one message and return the reply. Raises what the library raises."""
@@ -98,8 +98,8 @@ class _Line:
             self._users += 1
         try:
             client = self._client.prepare(timeout=timeout_s, call_monitor_timeout=min(SILENCE_S, timeout_s))
-            heard: dict[str, Any] = client.call({}, "answer", bodies=bodies)
-            return heard
+            reply: dict[str, Any] = client.call({}, "answer", bodies=bodies)
+            return reply
         finally:
             self.release()
 
@@ -143,7 +143,7 @@ class AmqpCentral:
                 answer = (
                     self._carry([item])[0] if key is None else self._convoys.ask(item, key=key, deadline=item.deadline)
                 )
-                return codec.told(command, answer.encode())
+                return codec.reply_to(command, answer.encode())
             except TooLate:
                 if item.do_by.over() and not item.again:
                     raise
@@ -188,7 +188,7 @@ class AmqpCentral:
         if not left:
             raise TooLate("The request waited too long and was not carried out; retry.")
         try:
-            heard = line.ask([self._sent(item) for item in items], left)
+            reply = line.ask([self._sent(item) for item in items], left)
         except messaging.MessageUndeliverable as error:
             raise Unavailable(_CENTRAL) from error
         except messaging.MessagingTimeout as error:
@@ -196,9 +196,9 @@ class AmqpCentral:
         except UNAVAILABLE as error:
             self._broker.doubt()
             raise _Lost from error
-        if heard["clock"] is not None:
-            self._reckoning.heard(heard["clock"])
-        answers: Sequence[str] = heard["answers"]
+        if reply["clock"] is not None:
+            self._reckoning.learn(reply["clock"])
+        answers: Sequence[str] = reply["answers"]
         return answers
 
     def _sent(self, item: _Item) -> str:
@@ -219,7 +219,7 @@ class AmqpCentral:
             raise Unavailable(_BROKER) from error
         if moment is None:
             raise Unavailable("The database is unavailable; retry.")
-        self._reckoning.heard(moment)
+        self._reckoning.learn(moment)
 
     def _connect(self) -> None:
         while self._broker.wait_up() and not self._closed.is_set():
@@ -229,7 +229,7 @@ class AmqpCentral:
                 with contextlib.suppress(messaging.MessagingTimeout, messaging.MessageUndeliverable):
                     moment = line.clock(2)
                     if moment is not None:
-                        self._reckoning.heard(moment)
+                        self._reckoning.learn(moment)
             except UNAVAILABLE as error:
                 log.error("no connection to central through the message broker", why=str(error))
                 line.release()

@@ -17,7 +17,7 @@ import msgspec
 from redesignate.bus import codec
 from redesignate.bus.broker import Broker, messaging, own
 from redesignate.bus.ends import Disconnecting, Listening
-from redesignate.bus.pending import Pending
+from redesignate.bus.inproc import Pending
 from redesignate.bus.port import Handler
 from redesignate.commands.hint import Hint, Kind
 from redesignate.observe.log import events

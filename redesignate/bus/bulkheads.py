@@ -64,11 +64,11 @@ class Bulkheads:
 
         Cost   two locks for each bulkhead, uncontended: a few microseconds.
         """
-        deadline, moved = current(), True
+        moved = True
         held: list[tuple[Bulkhead, Hashable]] = []
         try:
             for bulkhead, key in self._on_the_way_of(command):
-                bulkhead.enter(key, deadline)
+                bulkhead.enter(key, current)
                 held.append((bulkhead, key))
             return self._central.call(command)
         except (Unavailable, TimedOut):

@@ -122,18 +122,18 @@ def refusal(problem: Problem) -> bytes:
     return _encode(_Refusal(_Failure(problem.kind, problem.message, errors), isinstance(problem, TooLate)))
 
 
-def told(command: Command[R], body: bytes) -> R:
+def reply_to(command: Command[R], body: bytes) -> R:
     """Decode the answer to `command`. Raises the Problem that central raised; TooLate where the question came late."""
     try:
-        heard = _answer(body)
-        if heard.problem is None:
-            reply: R = _replies[type(command)](heard.ok)
+        found = _answer(body)
+        if found.problem is None:
+            reply: R = _replies[type(command)](found.ok)
             return reply
     except msgspec.DecodeError as error:
         raise Problem(f"Central's answer is not valid ({error}); are all services of one version?") from error
-    if heard.late:
-        raise TooLate(heard.problem.message)
-    raise restore(heard.problem.kind, heard.problem.message, heard.problem.errors)
+    if found.late:
+        raise TooLate(found.problem.message)
+    raise restore(found.problem.kind, found.problem.message, found.problem.errors)
 
 
 def serve(dispatch: Dispatch, body: bytes) -> bytes:

@@ -9,12 +9,12 @@ Questions and answers are handed over as they are. In the tests they pass throug
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 from redesignate.bus import codec
-from redesignate.bus.pending import Pending
 from redesignate.bus.port import Handler
 from redesignate.commands.base import Command
 from redesignate.commands.hint import Hint
@@ -24,6 +24,54 @@ from redesignate.threads.service import Daemon
 
 R = TypeVar("R")
 log = events(__name__)
+BOUND = 50_000
+
+
+class Pending:
+    """A bounded queue of hints without duplicates. Safe from any thread; `add` never waits for a taker.
+
+    Hints that do not fit are dropped: the work is still in the outbox, and the producer's sweep hints again.
+    """
+
+    def __init__(self, bound: int = BOUND) -> None:
+        self._bound = bound
+        self._hints: dict[Hint, None] = {}
+        self._changed = threading.Condition()
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._hints)
+
+    def add(self, hints: Iterable[Hint]) -> None:
+        """Queue hints; one that waits already keeps its place."""
+        with self._changed:
+            before = self.dropped
+            for hint in hints:
+                if len(self._hints) < self._bound or hint in self._hints:
+                    self._hints[hint] = None
+                else:
+                    self.dropped += 1
+            self._changed.notify()
+        if before == 0 < self.dropped:
+            log.warning("too many hints wait; the sweep finds the zones that were dropped", bound=self._bound)
+
+    def take(self, most: int, stop: threading.Event) -> tuple[Hint, ...]:
+        """Wait for hints and take up to `most` of them, oldest first; none once `stop` is set (then `nudge`)."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._hints or stop.is_set())
+            if stop.is_set():
+                return ()
+            taken = tuple(islice(self._hints, most))
+            for hint in taken:
+                del self._hints[hint]
+            if self._hints:
+                self._changed.notify()
+            return taken
+
+    def nudge(self) -> None:
+        """Make every waiting taker check its `stop` again."""
+        with self._changed:
+            self._changed.notify_all()
 
 
 class InprocCentral:
@@ -39,7 +87,7 @@ class InprocCentral:
     def call(self, command: Command[R]) -> R:
         """Return the answer or raise its Problem. Nothing is committed after this thread's deadline."""
         if self._encoded:
-            return codec.told(command, codec.serve(self._dispatch, codec.question(command)))
+            return codec.reply_to(command, codec.serve(self._dispatch, codec.question(command)))
         try:
             answer: R = self._dispatch(command)
         except Problem:

@@ -28,7 +28,7 @@ class Reckoning:
         self._latest = 0
         self._since = 0.0
 
-    def heard(self, moment: int) -> None:
+    def learn(self, moment: int) -> None:
         """Record the moment of the database's clock (µs) that an answer names."""
         now = self._clock()
         ahead = moment - int(now * SECOND)

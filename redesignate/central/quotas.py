@@ -11,15 +11,27 @@ from redesignate.central.rules import Answers, Rules, visible
 from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQuotas
 from redesignate.commands.rrsets import CreateRRset, UpdateRRset
 from redesignate.model.caller import Caller
-from redesignate.model.errors import Forbidden, InvalidObject, InvalidProject, MissingProject
+from redesignate.model.errors import Forbidden, InvalidObject, InvalidProject, MissingProject, OverQuota
 from redesignate.model.limits import INT32_MAX, PROJECT_LENGTH
-from redesignate.model.quota import NAMES, check
 from redesignate.store.unit import Store, Work
 
+NAMES = ("zones", "zone_recordsets", "zone_records", "recordset_records", "api_export_size")
+"""The resources that have a limit."""
 FEW = 50
 """The number of records that are parsed without a check beforehand."""
 SPELLINGS = 4
 """The number of spellings of one record that a request may contain."""
+
+
+def check(limits: dict[str, int], **wanted: int) -> None:
+    """Raise OverQuota naming, shortest first, each resource whose wanted count is over its limit, and that limit."""
+    over = [name for name, count in wanted.items() if 0 <= limits[name] < count]
+    if over:
+        over.sort(key=lambda name: (len(name), name))
+        raise OverQuota(
+            f"Quota exceeded for {', '.join(over)}. Limits: {', '.join(f'{name} {limits[name]}' for name in over)};"
+            " delete what is not needed, or ask an administrator to raise them (openstack dns quota set)."
+        )
 
 
 def limits(rules: Rules, work: Work, project_id: str | None, overrides: dict[str, int] | None = None) -> dict[str, int]:

@@ -19,7 +19,6 @@ from redesignate.model.caller import Caller
 from redesignate.model.errors import BadInput, Forbidden, InvalidObject, RRsetNotFound
 from redesignate.model.names import typed
 from redesignate.model.paging import Page
-from redesignate.model.quota import check
 from redesignate.model.rdata import Rdata
 from redesignate.model.rrset import Held, RRset, RRsetChange, new_rrset, seen
 from redesignate.model.zone import Action, Status, Zone, ZoneType
@@ -210,7 +209,7 @@ def _check_quota(allowed: dict[str, int], counts: Counts, *, rrsets: int, record
         wanted["zone_recordsets"] = counts.rrsets + rrsets
     if more > 0:
         wanted["zone_records"] = counts.records + more
-    check(allowed, **wanted)
+    quotas.check(allowed, **wanted)
 
 
 def _packed(zone: Zone, name: str, rrtype: str, ttl: int | None, records: Sequence[Rdata]) -> bytes:

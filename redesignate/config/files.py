@@ -66,8 +66,8 @@ class Sources:
                 lines.extend(self._section_typo(section, file, known))
             elif key not in known[section]:
                 close = difflib.get_close_matches(key, known[section], 1)
-                mend = f"; did you mean {close[0]}?" if close else ""
-                lines.append(f"{file}: [{section}] {key} is not an option{mend}")
+                hint = f"; did you mean {close[0]}?" if close else ""
+                lines.append(f"{file}: [{section}] {key} is not an option{hint}")
         return list(dict.fromkeys(lines))
 
     def old_spellings(self) -> list[str]:

@@ -361,11 +361,11 @@ def task_options() -> dict[str, list[cfg.Opt]]:
 
 def _task(name: str) -> list[cfg.Opt]:
     ours, idle = _producer.tasks[name], _IDLE.get(name)
-    told = f"{IGNORED}{idle}" if idle else None
+    unused = f"{IGNORED}{idle}" if idle else None
     options = [
-        cfg.FloatOpt("interval", default=ours.interval, min=0.05, help=told or "Seconds between runs."),
-        cfg.IntOpt("per_page", default=100, min=1, help=told or IGNORED + "see batch_size."),
-        cfg.IntOpt("batch_size", default=ours.batch_size, min=1, help=told or "Most rows that one step works on."),
+        cfg.FloatOpt("interval", default=ours.interval, min=0.05, help=unused or "Seconds between runs."),
+        cfg.IntOpt("per_page", default=100, min=1, help=unused or IGNORED + "see batch_size."),
+        cfg.IntOpt("batch_size", default=ours.batch_size, min=1, help=unused or "Most rows that one step works on."),
     ]
     if name in _AGES:
         options.append(cfg.IntOpt("time_threshold", default=ours.time_threshold, min=0, help=_AGES[name]))

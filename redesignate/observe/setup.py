@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 from redesignate.model.errors import Misconfigured
-from redesignate.observe.text import TextFormatter, rendered, safe_fields, without_logins, without_secrets
+from redesignate.observe.log import TextFormatter, rendered, safe_fields, without_logins, without_secrets
 
 if TYPE_CHECKING:
     from oslo_config import cfg

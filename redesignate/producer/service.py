@@ -53,9 +53,9 @@ class Periodic:
     def _run(self) -> None:
         try:
             done = self._work()
-        except (Unavailable, TimedOut) as away:  # logged once: central comes back by itself
+        except (Unavailable, TimedOut) as problem:  # logged once: central comes back by itself
             if self.failures == 0:
-                log.warning("task waits for central", task=self.name, why=away.message)
+                log.warning("task waits for central", task=self.name, why=problem.message)
             self.failures += 1
         except Exception:  # the loop of a service
             log.exception("task failed", task=self.name)

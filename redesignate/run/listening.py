@@ -34,7 +34,7 @@ def free_port(hosts: Sequence[str], *, udp: bool = False) -> int:
 
 
 @contextmanager
-def told(what: str, listen: Sequence[tuple[str, int]], fix: str) -> Iterator[None]:
+def explained(what: str, listen: Sequence[tuple[str, int]], fix: str) -> Iterator[None]:
     """Turn the OSError of a server that cannot listen into one line: the server, the address, the cause and the fix.
 
     Raises Misconfigured.
@@ -49,7 +49,7 @@ def told(what: str, listen: Sequence[tuple[str, int]], fix: str) -> Iterator[Non
 def check_free(what: str, listen: Sequence[tuple[str, int]], fix: str) -> None:
     """Raise Misconfigured if a TCP port is in use, or an address is not ours: for servers that only log it."""
     for place in listen:
-        with told(what, [place], fix), ExitStack() as held:
+        with explained(what, [place], fix), ExitStack() as held:
             held.enter_context(_bound(*place, socket.SOCK_STREAM))
 
 

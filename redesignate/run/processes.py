@@ -35,10 +35,10 @@ def until_stopped() -> None:
     for number in (*_STOPS, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: None)
     while True:
-        told = os.read(reader, 64)
-        if signal.SIGHUP in told:
+        received = os.read(reader, 64)
+        if signal.SIGHUP in received:
             log.info("options are read at start; restart to change them")
-        if any(number in told for number in _STOPS):
+        if any(number in received for number in _STOPS):
             return
 
 

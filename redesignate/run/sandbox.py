@@ -20,8 +20,7 @@ from pathlib import Path
 from redesignate.api.app import build
 from redesignate.auth.choose import authenticator, check_listeners, check_login
 from redesignate.bus.bulkheads import Bulkheads, Shares
-from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource
-from redesignate.bus.pending import Pending
+from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource, Pending
 from redesignate.bus.port import Central
 from redesignate.commands.pools import ApplyPool, ListPools
 from redesignate.commands.tokens import ListTokens
@@ -36,7 +35,7 @@ from redesignate.model.errors import Misconfigured
 from redesignate.model.paging import ListQuery
 from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.run.heartbeat import Heart
-from redesignate.run.listening import check_free, free_port, told
+from redesignate.run.listening import check_free, explained, free_port
 from redesignate.run.processes import until_stopped
 from redesignate.run.producing import OneMember, start_producer
 from redesignate.run.state import CONFIG, make_state, write_config
@@ -146,12 +145,14 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
     store = make_store(settings, end)
     central = InprocCentral(make_service(configuration, store, InprocWake(hints)).dispatch)
     dns = DNSService(Serving(store), settings.mdns, shared=False, forward=make_forwarder(central, end).add)
-    with told("The nameserver", settings.mdns.listen, "choose another port with --dns-port (make serve DNS_PORT=…)"):
+    with explained(
+        "The nameserver", settings.mdns.listen, "choose another port with --dns-port (make serve DNS_PORT=…)"
+    ):
         dns.run_in_thread()
     at_end(end, dns.stop_thread)
     _default_pool(central, settings, settings.mdns.listen[0][1])
     login = authenticator(settings.api, configuration.conf, central)
-    with told("The API", settings.api.listen, _OTHER_PORT):
+    with explained("The API", settings.api.listen, _OTHER_PORT):
         http = Threaded(build(Bulkheads(central, Shares.of_one_writer(THREADS)), settings.api, login), settings.api)
     central.call(ReleaseWork())  # a worker that held anything was ours, and is dead
     worker = Worker(
@@ -200,10 +201,12 @@ def _ready(settings: Settings, state: Path, central: Central) -> str:
     (_, port), (_, dns_port) = settings.api.listen[0], settings.mdns.listen[0]
     hosts = [f"[{host}]" if ":" in host else host for host, _ in settings.api.listen]
     login = settings.api.auth_strategy
-    told = f" (no login, so {'loopback only' if hosts == [LOOPBACK] else 'ANYBODY WHO REACHES IT MAY DO EVERYTHING'})"
+    no_login = (
+        f" (no login, so {'loopback only' if hosts == [LOOPBACK] else 'ANYBODY WHO REACHES IT MAY DO EVERYTHING'})"
+    )
     ready = (
         f"{bold}ready{plain}: API {' '.join(f'http://{host}:{port}' for host in hosts)}"
-        f"{told if login == 'noauth' else f' (login: {login})'}, "
+        f"{no_login if login == 'noauth' else f' (login: {login})'}, "
         f"DNS {' '.join(f'{host}:{dns_port}' for host in hosts)} udp and tcp; Ctrl-C stops."
     )
     if login == "token" and not central.call(ListTokens(caller=operator(f"req-{uuid.uuid4()}"))):

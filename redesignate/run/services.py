@@ -23,7 +23,7 @@ from redesignate.model.service import Stats
 from redesignate.observe.log import events
 from redesignate.run.heartbeat import NO_STATS, Heart
 from redesignate.run.http import run_gunicorn
-from redesignate.run.listening import check_free, told
+from redesignate.run.listening import check_free, explained
 from redesignate.run.processes import run, until_stopped
 from redesignate.run.stopping import FAREWELL_S, within
 from redesignate.run.wiring import (
@@ -133,7 +133,7 @@ def mdns(configuration: Configuration) -> int:
         direct = InprocCentral(make_service(configuration, store, make_wake(settings, broker, end)).dispatch)
         forwarder = make_forwarder(direct if broker is None else make_central_over_bus(settings, broker, end), end)
         server = DNSService(Serving(store), settings.mdns, forward=forwarder.add)
-        with told("mdns", settings.mdns.listen, "set [service:mdns] listen to a free one"):
+        with explained("mdns", settings.mdns.listen, "set [service:mdns] listen to a free one"):
             server.run_in_thread()
         at_end(end, server.stop_thread)
         return direct

@@ -13,7 +13,7 @@ from wsgiref.types import WSGIApplication
 import waitress
 from waitress.task import ThreadedTaskDispatcher
 
-from redesignate.api.body import closed
+from redesignate.api.door import closed
 from redesignate.config.settings import ApiSettings
 
 THREADS = 12

@@ -36,7 +36,7 @@ NO_DATABASE = "This service needs a database: set [storage:sqlalchemy] connectio
 log = events(__name__)
 
 
-class Unheard:
+class NoHints:
     """Hints if no worker shares this process and there is no broker: workers find the work in the outbox."""
 
     def wake(self, hints: Sequence[Hint]) -> None:
@@ -97,7 +97,7 @@ def make_broker(configuration: Configuration, end: ExitStack) -> Broker | None:
 def make_wake(settings: Settings, broker: Broker | None, end: ExitStack) -> Wake:
     """The sender of central's hints to workers of other processes."""
     if broker is None:
-        return Unheard()
+        return NoHints()
     from redesignate.bus.amqp_hints import AmqpWake
 
     made = AmqpWake(broker, publisher=f"central.{settings.host}", topic=settings.worker.topic)

@@ -54,9 +54,9 @@ class Bulkhead:
         self._lock = threading.Lock()
         self._lanes: dict[Hashable, _Lane] = {}
 
-    def enter(self, key: Hashable, deadline: Deadline | None = None) -> None:
+    def enter(self, key: Hashable, deadline: Callable[[], Deadline | None]) -> None:
         """Take a place in this key's lane, which `leave` releases. Raises Unavailable if the lane hangs, or at the
-        deadline."""
+        deadline, which is asked for only if there is no free place."""
         waiter = None
         with self._lock:
             lane = self._lanes.get(key)
@@ -70,7 +70,7 @@ class Bulkhead:
                 waiter = _Waiter()
                 lane.waiting.append(waiter)
         if waiter is not None:
-            self._wait(lane, waiter, deadline)
+            self._wait(lane, waiter, deadline())
 
     def leave(self, key: Hashable, *, moved: bool = True) -> None:
         """Release a place. `moved` False: the work ended without an answer, which is no sign that the lane moves."""

@@ -16,8 +16,7 @@ from redesignate.bus.amqp_hints import AmqpWake, AmqpWorkSource
 from redesignate.bus.amqp_server import CentralServer
 from redesignate.bus.broker import Broker
 from redesignate.bus.codec import Carry, Dispatch
-from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource
-from redesignate.bus.pending import Pending
+from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource, Pending
 from redesignate.bus.port import Central, Wake, WorkSource
 from redesignate.config.settings import BusSettings
 from redesignate.model.clock import now

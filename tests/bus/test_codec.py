@@ -45,7 +45,7 @@ def test_every_command_survives_the_bytes(command: type[Command[Any]], data: st.
 @given(data=st.data())
 def test_every_answer_survives_the_bytes(command: type[Command[Any]], data: st.DataObject) -> None:
     asked, found = data.draw(values(command)), data.draw(values(reply_type(command)))
-    assert codec.told(asked, codec.serve(lambda _: found, codec.question(asked))) == found
+    assert codec.reply_to(asked, codec.serve(lambda _: found, codec.question(asked))) == found
 
 
 def test_commands_are_told_apart_by_their_tags() -> None:
@@ -59,7 +59,7 @@ def test_every_problem_comes_back_as_itself(kind: str) -> None:
         raise errors.KINDS[kind]("why", errors={"errors": [{"path": ["ttl", 0], "message": "no"}]})
 
     with pytest.raises(errors.KINDS[kind]) as caught:
-        codec.told(GET, codec.serve(refuse, codec.question(GET)))
+        codec.reply_to(GET, codec.serve(refuse, codec.question(GET)))
     assert type(caught.value) is errors.KINDS[kind]
     assert caught.value.message == "why"
     assert caught.value.errors == {"errors": [{"path": ["ttl", 0], "message": "no"}]}
@@ -70,7 +70,7 @@ def test_an_unknown_failure_is_a_plain_500_and_stands_in_the_log(caplog: pytest.
         raise ZeroDivisionError("the secret of line 7")
 
     with caplog.at_level(logging.ERROR), pytest.raises(errors.Problem) as caught:
-        codec.told(GET, codec.serve(fail, codec.question(GET)))
+        codec.reply_to(GET, codec.serve(fail, codec.question(GET)))
     assert (caught.value.status, caught.value.kind) == (500, "unknown")
     assert "secret" not in caught.value.message
     assert "ZeroDivisionError: the secret of line 7" in caplog.text
@@ -79,19 +79,19 @@ def test_an_unknown_failure_is_a_plain_500_and_stands_in_the_log(caplog: pytest.
 def test_none_is_an_answer() -> None:
     question = ResetQuotas(caller=operator("req-1"), project_id="p")
     assert codec.serve(lambda _: None, codec.question(question)) == b'{"ok":null}'
-    codec.told(question, b'{"ok":null}')  # raises nothing
+    codec.reply_to(question, b'{"ok":null}')  # raises nothing
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"op":"zone.explode"}', b'{"op":"zone.get"}', b"\xff"])
 def test_what_is_no_question_gets_an_answer_and_ends_nothing(body: bytes) -> None:
     with pytest.raises(errors.Problem, match="cannot read"):
-        codec.told(GET, codec.serve(lambda _: None, body))
+        codec.reply_to(GET, codec.serve(lambda _: None, body))
 
 
 @pytest.mark.parametrize("body", [b'{"ok":{"index":"one"}}', b'{"ok":', b""])
 def test_an_answer_of_another_version_is_a_problem(body: bytes) -> None:
     with pytest.raises(errors.Problem, match="of one version") as caught:
-        codec.told(HoldPartition(group="g", member="m", lease_s=1.0), body)
+        codec.reply_to(HoldPartition(group="g", member="m", lease_s=1.0), body)
     assert caught.value.status == 500
 
 
@@ -101,7 +101,7 @@ def ask_all(dispatch: codec.Dispatch, together: codec.Together) -> list[object]:
     envelope = codec.sent(codec.question(GET), Asked(deadline=Deadline.after(10)))
     for body in codec.serve_all(lambda command, _asked: dispatch(command), together, [envelope] * 3):
         try:
-            heard.append(codec.told(RESET, body))
+            heard.append(codec.reply_to(RESET, body))
         except errors.Problem as problem:
             heard.append(type(problem))
     return heard
@@ -133,9 +133,9 @@ def test_how_a_question_is_asked_comes_along() -> None:
 def test_a_question_that_came_too_late_is_told_so_and_kept_apart_from_other_refusals() -> None:
     late, refused = (codec.refusal(problem) for problem in (TooLate("too late"), errors.Unavailable("not now")))
     with pytest.raises(TooLate, match="too late"):
-        codec.told(GET, late)
+        codec.reply_to(GET, late)
     with pytest.raises(errors.Unavailable, match="not now") as caught:
-        codec.told(GET, refused)
+        codec.reply_to(GET, refused)
     assert not isinstance(caught.value, TooLate)
 
 
@@ -155,7 +155,7 @@ def test_malformed_questions_are_answered_counted_and_logged_once_with_their_siz
         for _ in range(50):
             (answer,) = codec.serve_all(lambda *_: None, lambda _: [], [body])
             with pytest.raises(errors.Problem, match="cannot read"):
-                codec.told(GET, answer)
+                codec.reply_to(GET, answer)
     assert codec.unreadable == 50
     (said,) = [record for record in caplog.records if record.message == "message cannot be read"]
     assert said.__dict__["fields"]["octets"] == len(body)
@@ -181,7 +181,7 @@ msgspec.json.Decoder = None
 command = GetZone(caller=operator("req-1"), zone_id="z")
 assert codec.asked(codec.question(command)) == command
 try:
-    codec.told(command, b'{"ok": null}')
+    codec.reply_to(command, b'{"ok": null}')
 except Exception as error:
     assert "is not valid" in str(error), error
 """

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redesignate.bus.amqp_hints import handled
-from redesignate.bus.inproc import InprocWake
-from redesignate.bus.pending import Pending
+from redesignate.bus.inproc import InprocWake, Pending
 from redesignate.bus.port import Handler
 from redesignate.commands.hint import Hint
 from redesignate.threads.batch import Batches, Closed

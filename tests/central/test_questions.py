@@ -53,7 +53,7 @@ def create(zone: Zone, label: str = "www", address: str = "192.0.2.1") -> Create
 
 
 def told(command: Command[Any], answer: bytes) -> Any:
-    return codec.told(command, answer)
+    return codec.reply_to(command, answer)
 
 
 def test_a_question_in_time_is_carried_out_and_its_answer_kept(anywhere: Build) -> None:

@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 from oslo_config import cfg
 
 from redesignate.model.errors import Misconfigured
-from redesignate.observe.log import around, bound, events
+from redesignate.observe.log import TextFormatter, around, bound, events, rendered, safe_fields
 from redesignate.observe.setup import FieldsFormatter, register_log_options, setup_logging
-from redesignate.observe.text import TextFormatter, rendered, safe_fields
 
 log = events("redesignate.observe.tested")
 

@@ -15,8 +15,7 @@ import pytest
 from redesignate.auth.policy import Policy
 from redesignate.backends import registry
 from redesignate.backends.port import Backend
-from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource
-from redesignate.bus.pending import Pending
+from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource, Pending
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
 from redesignate.commands.base import Command

@@ -11,7 +11,7 @@ VERSION = 0xFE0D
 def check(wire: bytes) -> None:
     """Raises ValueError unless the octets are one list of at least one configuration.
 
-    A browser throws a list away that it cannot read, and with it the site's privacy. Of versions other than the
+    A browser discards a list that it cannot read, and with it the site's privacy. Of versions other than the
     published one only the length is known.
     """
     try:
