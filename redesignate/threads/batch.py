@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
@@ -34,32 +35,23 @@ class _State(Enum):
     DONE = auto()
 
 
+@dataclass(slots=True, eq=False)
 class _Seat(Generic[T, R]):
-    """One item. `call` is released when its caller is to lead, and when it is done."""
+    """One item. `call` is held while it waits, and released when its caller is to lead, and when it is done."""
 
-    __slots__ = ("answer", "call", "error", "item", "state")
-
-    def __init__(self, item: T) -> None:
-        self.item = item
-        self.state = _State.WAITS
-        self.call = threading.Lock()
-        self.call.acquire()
-        self.answer: R | None = None
-        self.error: BaseException | None = None
+    item: T
+    state: _State = _State.WAITS
+    call: threading.Lock = field(default_factory=threading.Lock)
+    answer: R | None = None
+    error: BaseException | None = None
 
 
+@dataclass(slots=True, eq=False)
 class _Line(Generic[T, R]):
     """The batches under way for one key, and the items that wait."""
 
-    __slots__ = ("busy", "waiting")
-
-    def __init__(self) -> None:
-        self.busy = 0
-        self.waiting: deque[_Seat[T, R]] = deque()
-
-
-def _one(_item: object) -> int:
-    return 1
+    busy: int = 0
+    waiting: deque[_Seat[T, R]] = field(default_factory=deque)
 
 
 class Batches(Generic[T, R]):
@@ -68,7 +60,7 @@ class Batches(Generic[T, R]):
     do       works on a batch and returns the answers in the same order. What it raises, each caller of the batch raises
     most     the greatest weight of a batch; an item that is heavier is worked on alone
     at_once  the most batches of one key under way at the same time
-    weight   returns the weight of an item
+    weight   returns the weight of an item; None: each weighs 1
     """
 
     def __init__(
@@ -77,7 +69,7 @@ class Batches(Generic[T, R]):
         *,
         most: int,
         at_once: int = 1,
-        weight: Callable[[T], int] = _one,
+        weight: Callable[[T], int] | None = None,
     ) -> None:
         self._do = do
         self._most = most
@@ -101,6 +93,7 @@ class Batches(Generic[T, R]):
                 line.busy += 1
                 seat.state = _State.LEADS
             else:
+                seat.call.acquire()
                 line.waiting.append(seat)
         if seat.state is not _State.LEADS:
             self._wait(line, seat, deadline)
@@ -142,7 +135,16 @@ class Batches(Generic[T, R]):
             # it was called just now: the lock is free
 
     def _lead(self, key: Hashable, line: _Line[T, R], seat: _Seat[T, R]) -> None:
-        going = self._taken(line, seat)
+        """Work on the seat's item, with as many of those that wait as fit, in the order of arrival."""
+        going, weight = [seat], 1 if self._weight is None else self._weight(seat.item)
+        with self._lock:
+            while line.waiting:
+                weight += 1 if self._weight is None else self._weight(line.waiting[0].item)
+                if weight > self._most:
+                    break
+                going.append(line.waiting.popleft())
+            for one in going:
+                one.state = _State.GOES
         try:
             if self._closed:
                 raise Closed
@@ -154,19 +156,6 @@ class Batches(Generic[T, R]):
                 one.error = error
         finally:
             self._end(key, line, going)
-
-    def _taken(self, line: _Line[T, R], first: _Seat[T, R]) -> list[_Seat[T, R]]:
-        """The leader's batch, in the order of arrival."""
-        going, weight = [first], self._weight(first.item)
-        with self._lock:
-            while line.waiting:
-                weight += self._weight(line.waiting[0].item)
-                if weight > self._most:
-                    break
-                going.append(line.waiting.popleft())
-            for one in going:
-                one.state = _State.GOES
-        return going
 
     def _end(self, key: Hashable, line: _Line[T, R], going: Sequence[_Seat[T, R]]) -> None:
         """Let the next batch start before the callers of this one get their answers."""

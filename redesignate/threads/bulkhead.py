@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 
 from redesignate.model.errors import Unavailable
 from redesignate.threads.deadline import Deadline, Monotonic, uptime
@@ -18,24 +19,21 @@ from redesignate.threads.deadline import Deadline, Monotonic, uptime
 PATIENCE_S = 0.5
 
 
+@dataclass(slots=True, eq=False)
 class _Waiter:
-    __slots__ = ("admitted", "call")
+    """A caller without a place. `call` is held until it is admitted."""
 
-    def __init__(self) -> None:
-        self.call = threading.Lock()
-        self.call.acquire()
-        self.admitted = False
+    call: threading.Lock = field(default_factory=threading.Lock)
+    admitted: bool = False
 
 
+@dataclass(slots=True, eq=False)
 class _Lane:
     """The places of one key. `moved` is when a caller last left the lane, or when the first one entered."""
 
-    __slots__ = ("held", "moved", "waiting")
-
-    def __init__(self, now: float) -> None:
-        self.held = 0
-        self.moved = now
-        self.waiting: deque[_Waiter] = deque()
+    moved: float
+    held: int = 0
+    waiting: deque[_Waiter] = field(default_factory=deque)
 
 
 class Bulkhead:
@@ -68,6 +66,7 @@ class Bulkhead:
                 raise self._full()
             else:
                 waiter = _Waiter()
+                waiter.call.acquire()
                 lane.waiting.append(waiter)
         if waiter is not None:
             self._wait(lane, waiter, deadline())
