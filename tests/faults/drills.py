@@ -171,10 +171,14 @@ def poison(transport_url: str, queues: Iterable[str], rounds: int) -> int:
 
 
 class Crowd:
-    """Clients that all change one zone, over and over, until the end of the block. `answers`: how often each status."""
+    """Clients of one project that all change one zone, over and over, until the end of the block.
+
+    answers   how often each status was answered
+    """
 
     def __init__(self, apis: Sequence[Api], zone_id: str, clients: int) -> None:
-        self._apis, self._path = apis, f"/v2/zones/{zone_id}"
+        headers = {"X-Auth-Project-ID": "crowd", "X-Auth-All-Projects": "true"}
+        self._apis, self._path = [Api(api.url, headers) for api in apis], f"/v2/zones/{zone_id}"
         self._ending = threading.Event()
         self._lock = threading.Lock()
         self._heard: set[int] = set()
@@ -191,6 +195,8 @@ class Crowd:
         for thread in self._threads:
             thread.join(60)
             assert not thread.is_alive(), "a request has had no answer for 60 s"
+        for api in self._apis:
+            api.close()
 
     def all_heard(self) -> bool:
         """Whether each client has had an answer."""
