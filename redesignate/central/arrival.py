@@ -17,8 +17,9 @@ from redesignate.central.quotas import limits
 from redesignate.central.rules import Rules
 from redesignate.commands.inbound import ReportInbound
 from redesignate.model import names
+from redesignate.model.limits import INT32_MAX, NAME_LENGTH
 from redesignate.model.rdata import BESIDE_CNAME, NEVER_IN_ZONES, key, mnemonic, received
-from redesignate.model.rrset import SINGLETONS, Held, new_rrset
+from redesignate.model.rrset import RRSIG, SINGLETONS, Held, new_rrset
 from redesignate.model.zone import Zone
 from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
@@ -29,12 +30,7 @@ Pair = tuple[Held | None, "tuple[Key, Given] | None"]
 """A stored RRset, and the one that replaces it."""
 _RR = tuple[int, bytes, bytes]
 """TTL, rdata, and the whole RR in blob form."""
-RRSIG = "TYPE46"
-_FIXED = struct.Struct("!HHLH")
 _TIMES = struct.Struct("!LLLLL")
-_LONGEST = 255
-"""Characters of a name in the database; a name with escapes may be longer as text."""
-_MOST = 2**31 - 1
 _BESIDE_CNAME = frozenset({"CNAME", *map(mnemonic, BESIDE_CNAME)})
 
 
@@ -165,32 +161,22 @@ def inflate(packed: bytes, most: int) -> bytes:
 def read(zone: str, blob: bytes) -> Content:
     """Group a zone's RRs, the SOA first, into RRsets ordered by name and type. Raises Unacceptable."""
     try:
-        rrs = rrset.split(blob)
+        rrs = list(zip(rrset.split(blob), rrset.records(blob), strict=True))
     except ValueError as error:
         raise Unacceptable(f"the zone came damaged ({error})") from error
-    if not rrs or rrs[0][:4] != rrset.APEX + b"\0\x06":
+    if not rrs or rrs[0][1][:2] != (b"", SOA):
         raise Unacceptable("the zone came without its SOA")
-    start = _start(rrs[0])
+    start = _start(*rrs[0][1][2:])
     owners: dict[bytes, str] = {}
     found: dict[Key, list[_RR]] = {}
-    for rr in rrs[1:]:
-        at = _end_of_labels(rr)
-        labels = rr[:at]
+    for rr, (labels, number, ttl, rdata) in rrs[1:]:
         owner = owners.get(labels)
         if owner is None:
             owner = owners[labels] = _owner(labels, zone)
-        number, _, ttl, _ = _FIXED.unpack_from(rr, at + 2)
-        found.setdefault((owner, _type(number, owner)), []).append((ttl, rr[at + 12 :], rr))
+        found.setdefault((owner, _type(number, owner)), []).append((ttl, rdata, rr))
     sets = {which: _given(which[1], found[which]) for which in sorted(found)}
     _check_places(zone, sets)
     return Content(start, sets)
-
-
-def _end_of_labels(rr: bytes) -> int:
-    at = 0
-    while rr[at] < 0x40:
-        at += rr[at] + 1
-    return at
 
 
 def _owner(labels: bytes, zone: str) -> str:
@@ -198,8 +184,8 @@ def _owner(labels: bytes, zone: str) -> str:
     if head != head.lower():
         raise Unacceptable(f"the name {head}{zone} came in upper case")
     name = head + zone
-    if len(name) > _LONGEST:
-        raise Unacceptable(f"the name {name[:60]}… has {len(name)} characters; at most {_LONGEST} are allowed")
+    if len(name) > NAME_LENGTH:
+        raise Unacceptable(f"the name {name[:60]}… has {len(name)} characters; at most {NAME_LENGTH} are allowed")
     return name
 
 
@@ -243,18 +229,16 @@ def _check_places(zone: str, found: Mapping[Key, Given]) -> None:
         raise Unacceptable(f"CNAME and SOA at {zone}")
 
 
-def _start(rr: bytes) -> Start:
+def _start(ttl: int, rdata: bytes) -> Start:
     """Parse the SOA. Raises Unacceptable for times beyond 2**31-1 and names that do not fit in a row."""
-    _, _, ttl, _ = _FIXED.unpack_from(rr, 2)
-    rdata = rr[12:]
     try:
         mname, at = names.from_wire(rdata)
         _, end = names.from_wire(rdata, at)
         serial, *times = _TIMES.unpack(rdata[end:])
     except (ValueError, struct.error) as error:
         raise Unacceptable(f"the SOA: {error}") from error
-    if max(times) > _MOST or len(mname) > _LONGEST:
-        raise Unacceptable(f"the SOA: times above {_MOST} s, or a server's name of {len(mname)} characters")
+    if max(times) > INT32_MAX or len(mname) > NAME_LENGTH:
+        raise Unacceptable(f"the SOA: times above {INT32_MAX} s, or a server's name of {len(mname)} characters")
     refresh, retry, expire, minimum = times
     return Start(
         mname=mname,
@@ -277,7 +261,7 @@ def _email(mailbox: bytes) -> str | None:
     text = local.decode("ascii")
     host = names.from_wire(domain)[0].rstrip(".")
     email = f"{text}@{host}"
-    return email if text.isprintable() and len(email) <= _LONGEST and "\\" not in host else None
+    return email if text.isprintable() and len(email) <= NAME_LENGTH and "\\" not in host else None
 
 
 def differing(stored: Iterable[Held], content: Content) -> Iterator[Pair]:
