@@ -222,5 +222,7 @@ def closed(connection: Any) -> bool:
     """Whether the other end has closed a connection, of which nothing is read. Never waits."""
     try:
         return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"")
+    except ConnectionError:  # the other end has reset it
+        return True
     except (OSError, ValueError):  # it is open and silent, or TLS, whose sockets accept no flags
         return False

@@ -46,7 +46,7 @@ class Shares:
     def of_one_writer(cls, threads: int) -> Shares:
         """Divide the threads of a process whose changes may all wait for one lock (SQLite's), for all its clients."""
         most = max(1, threads - 1)
-        return cls(zone=max(1, threads // 3), project=most, changes=max(1, threads // 2), all=most)
+        return cls(zone=max(1, threads // 3), project=max(1, threads * 2 // 3), changes=max(1, threads // 2), all=most)
 
 
 class Bulkheads:

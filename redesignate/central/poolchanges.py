@@ -9,17 +9,21 @@ from redesignate.central.rules import Answers, Rules
 from redesignate.commands.pools import QueuedZones, QueuePoolZones
 from redesignate.model.pool import Pool
 from redesignate.store.poolchanges import PoolChange, PoolChanges
+from redesignate.store.poolguard import PoolGuard
 from redesignate.store.unit import Work
 
 
 def begin(work: Work, pool: Pool, forgotten: Collection[str], limit: int) -> None:
     """Have every zone of a pool queued, and the states of these peers forgotten. Call under the pool's lock.
 
-    The first `limit` zones are queued at once, so that a small pool needs no second transaction.
+    The first `limit` zones are queued at once, so that a small pool needs no second transaction. Not on Galera: another
+    node may have created and served a zone by the old definition that is not seen here before the commit.
     Cost   at most eight statements, of the size of a batch; one of them counts the pool's zones
     """
     changes = PoolChanges(work.conn)
-    _batch(work, changes, changes.begin(pool.id, pool.version, forgotten), limit)
+    change = changes.begin(pool.id, pool.version, forgotten)
+    if not PoolGuard(work.conn).needed():
+        _batch(work, changes, change, limit)
 
 
 def queue_pool_zones(_rules: Rules, work: Work, command: QueuePoolZones) -> QueuedZones:

@@ -70,7 +70,8 @@ def apply_pool(rules: Rules, work: Work, command: ApplyPool) -> Pool:
     if other is not None and other.id != stored.id:
         raise DuplicatePool(f"Pool {after.name} exists already")
     after = replace(after, version=stored.version + 1, updated_at=work.now)
-    PoolGuard(work.conn).changing()
+    if after.catalog is not None and (stored.catalog is None or stored.catalog.name != after.catalog.name):
+        PoolGuard(work.conn).excluding()  # a catalog zone is made of all zones that there are
     work.pools.change(after, apex=set(after.ns_records) != set(stored.ns_records))
     catalogs.keep(work, after)
     if (after.targets, after.nameservers, after.catalog) != (stored.targets, stored.nameservers, stored.catalog):
@@ -187,7 +188,7 @@ def delete_pool(rules: Rules, work: Work, command: DeletePool) -> None:
     pool = work.pools.get(pool_id, lock=True)
     if pool is None:
         raise PoolNotFound("Could not find Pool")
-    PoolGuard(work.conn).changing()
+    PoolGuard(work.conn).excluding()
     if work.zones.in_pool(pool_id):
         raise InvalidOperation("pool must not contain zones")
     catalogs.keep(work, replace(pool, catalog=None))

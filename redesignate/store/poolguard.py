@@ -3,8 +3,12 @@
 
 `Pools.hold` locks the pool's row while a zone is created, but on Galera a lock is known to its own node alone: what two
 nodes do at the same time is compared by the rows that both have written. So a creation writes one of SLOTS rows, chosen
-by the zone's id, so that creations rarely meet; a change or deletion of a pool writes all of them. The transaction that
-commits second is undone and run again (`store/unit.py`). Nothing is written on other databases.
+by the zone's id, so that creations rarely meet; what makes the pool's catalog zone or deletes the pool writes all of
+them. The transaction that commits second is undone and run again (`store/unit.py`). Nothing is written on other
+databases.
+
+Any other change of a pool writes none: creations of all pools would undo it, over and over. There it is enough that
+the change is committed before its zones are read (`central/poolchanges.py`).
 """
 
 from __future__ import annotations
@@ -29,12 +33,16 @@ class PoolGuard(Module):
 
     def created(self, zone_id: str) -> None:
         """A zone is created in a pool that is held. One statement on Galera, otherwise none."""
-        if self._conn.info.get(GALERA):
+        if self.needed():
             run(self._conn, _ONE, {"s": shard_of(zone_id) % SLOTS})
 
-    def changing(self) -> None:
-        """A pool is about to be changed or deleted. Call it before the pool's zones are read, when the pool's row is
-        locked: what another node creates from then on undoes this transaction. One statement on Galera, otherwise none.
+    def needed(self) -> bool:
+        """Whether another node may create a zone in a pool that is locked here."""
+        return bool(self._conn.info.get(GALERA))
+
+    def excluding(self) -> None:
+        """No zone may be created from now until the commit. Call it when the pool's row is locked, before its zones are
+        read: what another node creates from then on undoes this transaction. One statement on Galera, otherwise none.
         """
-        if self._conn.info.get(GALERA):
+        if self.needed():
             run(self._conn, _ALL, {})

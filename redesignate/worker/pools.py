@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from redesignate.backends import registry
 from redesignate.backends.port import Backend
 from redesignate.commands.work import PoolForWork, WorkPool
-from redesignate.model.errors import Misconfigured
+from redesignate.model.errors import Misconfigured, Unavailable
 from redesignate.model.pool import Endpoint, Nameserver, Pool, Target, catalog_key
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.observe.log import events
@@ -112,7 +112,11 @@ class PoolCache:
         self._ending = asyncio.Event()
 
     async def connections(self, pool_id: str, version: int) -> PoolConnections:
-        """The pool at this version or a newer one. Asks central once, however many wait. Raises what `ask` raises."""
+        """The pool at this version or a newer one. Asks central once, however many wait.
+
+        Raises what `ask` raises; Unavailable where the answer is older, since it was read where the change has not
+        arrived yet (another node of Galera, a replica): servers would be made by a definition that no longer holds.
+        """
         known = self._pools.get(pool_id)
         if known is not None and known.pool.version >= version:
             if known.unusable and asyncio.get_running_loop().time() - known.built >= REBUILD_AFTER_S:
@@ -120,7 +124,7 @@ class PoolCache:
             return known
         slot = (pool_id, version)
         if slot not in self._asking:
-            self._asking[slot] = asyncio.create_task(self._fetch(pool_id))
+            self._asking[slot] = asyncio.create_task(self._fetch(pool_id, version))
             self._asking[slot].add_done_callback(lambda _: self._asking.pop(slot, None))
         return await asyncio.shield(self._asking[slot])
 
@@ -138,8 +142,10 @@ class PoolCache:
         targets = [self._target(pool.pool, each.target, each) for each in pool.targets]
         pool.replace_targets(targets, asyncio.get_running_loop().time())
 
-    async def _fetch(self, pool_id: str) -> PoolConnections:
+    async def _fetch(self, pool_id: str, version: int) -> PoolConnections:
         found = await self._ask(PoolForWork(pool_id=pool_id))
+        if found.pool.version < version:
+            raise Unavailable(f"Pool {found.pool.name} was read at version {found.pool.version}, not {version}; retry.")
         old = self._pools.get(pool_id)
         if old is not None and old.pool.version > found.pool.version:
             return old

@@ -94,5 +94,6 @@ def test_every_share_leaves_room(threads: int) -> None:
 @pytest.mark.parametrize("threads", [1, 2, 3, 12])
 def test_changes_that_wait_for_the_one_writer_leave_threads_for_reads(threads: int) -> None:
     shares = Shares.of_one_writer(threads)
-    assert 1 <= shares.zone <= shares.changes <= shares.all
+    assert 1 <= shares.zone <= shares.changes <= shares.project <= shares.all
     assert shares.changes < threads or threads == 1
+    assert shares.project < shares.all or threads <= 3, "one project leaves threads to the others"

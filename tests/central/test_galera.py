@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, text
 
-from redesignate.commands.pools import DeletePool
+from redesignate.commands.pools import DeletePool, QueuePoolZones
 from redesignate.model import errors
 from redesignate.model.pool import CatalogSpec
 from redesignate.store import migrate
@@ -81,6 +81,22 @@ def test_a_catalog_that_is_added_lists_the_zone_that_another_node_creates(nodes:
     with before_commit(here, there.zone):
         here.pool(catalog=CatalogSpec(name="catalog.example.", refresh=60))
     check_catalog(here)
+
+
+def test_a_change_of_servers_is_not_undone_by_zones_that_another_node_creates(nodes: Nodes) -> None:
+    """Or one tenant could keep the operator from ever changing a pool."""
+    here, there = nodes
+    here.pool()
+    undone: list[object] = []
+    event.listen(here.store.engine, "handle_error", undone.append)
+    with before_commit(here, there.zone):
+        here.pool(servers=2)
+    assert not undone
+    (zone,) = here.rows("zones")
+    assert [row.up_to for row in here.rows("pool_changes")] == [""], "no batch before the change is committed"
+    assert here.call(QueuePoolZones(limit=10)).queued == 1
+    assert not here.rows("pool_changes")
+    assert [row.zone_id for row in here.rows("outbox")] == [zone.id]
 
 
 def test_a_zone_is_not_created_in_a_pool_that_another_node_deletes(nodes: Nodes) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from redesignate.backends.fake import Fake, FakeOptions
 from redesignate.commands.work import PoolForWork, WorkPool
+from redesignate.model.errors import Unavailable
 from redesignate.model.pool import Pool, Target
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.worker import pools
@@ -51,6 +52,18 @@ def test_many_zones_ask_for_a_pool_once_and_again_when_it_changed() -> None:
         assert third.targets[0].backend is not first.targets[0].backend
         assert str(third.targets[0].notify) == "127.0.0.1:2053"
         await cache.close()
+
+    asyncio.run(run())
+
+
+def test_an_older_pool_than_the_task_names_is_not_used() -> None:
+    async def run() -> None:
+        asked = Asked(POOL)
+        cache = PoolCache(asked)
+        with pytest.raises(Unavailable, match="version 1, not 2"):
+            await cache.connections("p", 2)
+        asked.pool = replace(POOL, version=2)
+        assert (await cache.connections("p", 2)).pool.version == 2
 
     asyncio.run(run())
 
