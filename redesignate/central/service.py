@@ -83,7 +83,6 @@ class CentralService:
 
     def dispatch(self, command: Command[R]) -> R:
         """Return the command's answer; nothing is committed after this thread's deadline. Raises its Problem."""
-        self._check(command)
         given = self._prepared(command)
         use_case = ANSWERS[type(given)]
         answer: R
@@ -106,7 +105,6 @@ class CentralService:
         for command in commands:
             if type(command) in READS:
                 raise ValueError(f"{type(command).__struct_config__.tag} changes nothing; it is asked by itself")
-            self._check(command)
         todo = [self._prepared(command) for command in commands]
 
         def all_of_them(unit: Work) -> list[Any]:
@@ -118,12 +116,11 @@ class CentralService:
 
         return self._store.transact(all_of_them, then=self._send, deadline=ASKING.at)
 
-    def _check(self, command: Command[Any]) -> None:
+    def _prepared(self, command: Command[Any]) -> Any:
+        """The argument of the use-case: the command, or what was made of it before its transaction. Raises Forbidden
+        where its caller set a switch that its roles do not allow."""
         if isinstance(command, CallerCommand):
             check_switches(self._rules, command.caller)
-
-    def _prepared(self, command: Command[Any]) -> Any:
-        """The argument of the use-case: the command, or what was made of it before its transaction."""
         prepare = BEFORE.get(type(command))
         return command if prepare is None else prepare(self._rules, self._store, command)
 

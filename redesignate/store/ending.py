@@ -9,20 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam
 
 from redesignate.commands.hint import Hint, Kind
 from redesignate.model.caller import Caller
 from redesignate.model.rrset import Held
 from redesignate.model.zone import Zone
-from redesignate.store import rrsetdata
+from redesignate.store.fast import run
 from redesignate.store.journal import Entry, Journal
 from redesignate.store.outbox import Outbox
+from redesignate.store.schema import DATA_PREFIX, rrset_data
 
 MOST = 2000
 """Most texts that wait: further ones are written at once, so that memory does not grow with an import."""
 MOST_OCTETS = 16 * 2**20
 """Most octets of journal rows that wait."""
+_BULK = 1000
+_ADD = rrset_data.insert()
+_REMOVE = rrset_data.delete().where(rrset_data.c.rrset_id.in_(bindparam("ids", expanding=True)))
 
 
 class Ending:
@@ -67,10 +71,18 @@ class Ending:
 
     def _write_rows(self) -> None:
         if self._gone:
-            rrsetdata.remove(self._conn, self._gone)
+            ids = list(self._gone)
+            for at in range(0, len(ids), _BULK):
+                run(self._conn, _REMOVE, {"ids": ids[at : at + _BULK]})
             self._gone = set()
         if self._texts:
-            rrsetdata.add(self._conn, self._texts.values())
+            rows = [
+                {"rrset_id": held.id, "position": at, "zone_id": held.zone_id, "data": text[:DATA_PREFIX]}
+                for held in self._texts.values()
+                for at, text in enumerate(held.records)
+            ]
+            if rows:
+                run(self._conn, _ADD, rows)
             self._texts = {}
         if self._entries:
             self._journal.add(self._entries)

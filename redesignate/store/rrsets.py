@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Maps RRsets to rows and back. Status and action are computed from the zone's confirmed revision, never written.
 
-The texts that filters search are stored separately (`store/rrsetdata.py`)."""
+The texts that filters search are stored separately (`store/ending.py`)."""
 
 from __future__ import annotations
 
@@ -33,8 +33,7 @@ from redesignate.model.rrset import Held, RRset, seen
 from redesignate.model.zone import Status, Zone
 from redesignate.store.fast import Module, run
 from redesignate.store.listing import marker, matches, page, where
-from redesignate.store.rrsetdata import DATA_PREFIX
-from redesignate.store.schema import quotas, rrset_data, rrsets, zones
+from redesignate.store.schema import DATA_PREFIX, quotas, rrset_data, rrsets, zones
 from redesignate.store.zones import HAS_A_NAME, LIVE
 
 AT_ONCE = 100

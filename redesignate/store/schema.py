@@ -135,7 +135,9 @@ Index("ix_rrsets_zone", rrsets.c.zone_id, rrsets.c.id)
 Index("ix_rrsets_project_zone", rrsets.c.project_id, rrsets.c.zone_id, rrsets.c.id)
 Index("ix_rrsets_project", rrsets.c.project_id, rrsets.c.id)
 
-# One row a record, for the API's filter by data: the first 255 characters of its text.
+DATA_PREFIX = 255
+"""Characters of a record's text that the API's filter by data sees."""
+# One row a record, for that filter.
 rrset_data = Table(
     "rrset_data",
     metadata,

@@ -21,7 +21,7 @@ from redesignate.model.errors import MarkerNotFound
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.service import ServiceState
 from redesignate.model.zone import Status, Zone, ZoneType
-from redesignate.store import migrate, rrsetdata
+from redesignate.store import migrate
 from redesignate.store.listing import matches
 from redesignate.store.schema import RRSET_ORDERS, ZONE_ORDERS
 from redesignate.store.unit import Store
@@ -92,7 +92,7 @@ def filled(shared_url: str) -> Iterator[tuple[Store, str, list[Zone]]]:
         for at, word in enumerate(WORDS)
     ]  # fmt: skip
     store.transact(lambda work: work.rrsets.add(made))
-    store.transact(lambda work: rrsetdata.add(work.conn, made))
+    store.transact(lambda work: work.ending.texts(gone=(), come=made))
     yield store, project, zones
     store.close()
 

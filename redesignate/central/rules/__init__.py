@@ -19,7 +19,6 @@ from redesignate.auth.policy import Policy
 from redesignate.config.settings import CentralSettings
 from redesignate.model.caller import Caller
 from redesignate.model.errors import ZoneNotFound
-from redesignate.model.rdata import DEFAULT_SUPPORTED
 from redesignate.model.zone import Zone
 from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
@@ -32,11 +31,6 @@ class Rules:
     settings: CentralSettings
     policy: Policy
     random: random.Random = field(default_factory=random.Random)
-
-    @property
-    def supported_types(self) -> tuple[str, ...]:
-        """The record types that users may create; the operator's list narrows the table of types."""
-        return self.settings.supported_record_type or DEFAULT_SUPPORTED
 
 
 UseCase = Callable[[Rules, Work, Any], Any]
@@ -89,4 +83,6 @@ def sees(caller: Caller, zone: Zone) -> bool:
 def locked(work: Work, caller: Caller, zone_id: str) -> tuple[Zone, Counts]:
     """Lock the zone until the transaction ends; return it with its counts. Raises ZoneNotFound."""
     found = work.zones.lock(zone_id)
-    return visible(caller, found[0] if found else None), found[1] if found else Counts(0, 0)
+    if found is None or not sees(caller, found[0]):
+        raise ZoneNotFound("Could not find Zone")
+    return found

@@ -14,7 +14,7 @@ from redesignate.model.inbound import DNS_PORT, endpoint
 from redesignate.model.limits import ATTRIBUTE_LENGTH, DESCRIPTION_LENGTH, NAME_LENGTH, TTL_MAX
 from redesignate.model.names import InvalidName, canonical, check_rrset_name, check_zone_name
 from redesignate.model.paging import Condition, ListQuery, Op
-from redesignate.model.rdata import CHECKED, TYPES, Rdata, check_entry, is_supported, key, parse
+from redesignate.model.rdata import CHECKED, DEFAULT_SUPPORTED, TYPES, Rdata, check_entry, is_supported, key, parse
 from redesignate.model.rrset import SINGLETONS
 
 MOST = 60
@@ -131,8 +131,9 @@ def _primary(text: str) -> str:
 
 
 def rrtype(rules: Rules, mnemonic: str) -> str:
-    """Check that a type exists and that this cloud supports it. Raises InvalidObject."""
-    if is_supported(mnemonic, rules.supported_types):
+    """Check that a type exists and that this cloud supports it: the operator's list narrows the table of types.
+    Raises InvalidObject."""
+    if is_supported(mnemonic, rules.settings.supported_record_type or DEFAULT_SUPPORTED):
         return mnemonic
     what = "supported" if mnemonic in TYPES else "valid"
     raise InvalidObject.at(
