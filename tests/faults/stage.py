@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -176,24 +176,24 @@ def split_stage(folder: Path, kind: type[MariaDB | Postgres] = MariaDB, *, disk:
 
     disk   an empty folder for the database's files
     """
-    broker, server = RabbitMQ.create(), kind.create(disk)
-    try:
-        with RealBind(folder / "bind1") as first, RealBind(folder / "bind2") as second:
-            url, database = broker.transport_url(), server.database()
-            if isinstance(server, MariaDB):
-                database = server.clerks(database)
-            with Split(folder / "system", database=database, transport_url=url, options=OPTIONS) as system:
-                system.use_binds(first, second)
-                ports = {"bind1": first.port, "bind2": second.port, "mdns": system.dns_port}
-                stage = Stage(
-                    system, (system.api, system.second_api), database, ports,
-                    binds=(first, second), broker=broker, transport_url=url, server=server,
-                )  # fmt: skip
-                yield stage
-                stage.engine.dispose()
-    finally:
-        broker.close()
-        server.close()
+    with (
+        closing(RabbitMQ.create()) as broker,
+        closing(kind.create(disk)) as server,
+        RealBind(folder / "bind1") as first,
+        RealBind(folder / "bind2") as second,
+    ):
+        url, database = broker.transport_url(), server.database()
+        if isinstance(server, MariaDB):
+            database = server.clerks(database)
+        with Split(folder / "system", database=database, transport_url=url, options=OPTIONS) as system:
+            system.use_binds(first, second)
+            ports = {"bind1": first.port, "bind2": second.port, "mdns": system.dns_port}
+            stage = Stage(
+                system, (system.api, system.second_api), database, ports,
+                binds=(first, second), broker=broker, transport_url=url, server=server,
+            )  # fmt: skip
+            yield stage
+            stage.engine.dispose()
 
 
 @contextmanager

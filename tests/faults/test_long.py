@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import random
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -102,10 +104,15 @@ def test_one_central_is_ahead_and_the_other_behind_while_a_nameserver_is_down(st
 
 @pytest.mark.parametrize("kind", [MariaDB, Postgres])
 def test_the_disk_of_the_database_is_full_for_a_while(tmp_path: Path, kind: type[MariaDB | Postgres]) -> None:
-    with small_disk(tmp_path / "disk", 400) as mounted:
-        if not mounted:
-            pytest.skip("no file system may be mounted here")
-        with split_stage(tmp_path, kind, disk=tmp_path / "disk") as stage, stage.struck():
-            at = time.monotonic()
-            with filled(tmp_path / "disk"):
-                stage.wait_unanswered(at, 10, deadline_s=120)
+    folder = Path(tempfile.mkdtemp(prefix="redesignate-disk-"))  # the server's user cannot reach into tmp_path
+    folder.chmod(0o755)
+    try:
+        with small_disk(folder / "disk", 400) as mounted:
+            if not mounted:
+                pytest.skip("no file system may be mounted here")
+            with split_stage(tmp_path, kind, disk=folder / "disk") as stage, stage.struck():
+                at = time.monotonic()
+                with filled(folder / "disk"):
+                    stage.wait_unanswered(at, 10, deadline_s=120)
+    finally:
+        shutil.rmtree(folder)
