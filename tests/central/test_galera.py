@@ -44,8 +44,8 @@ def nodes(cluster: tuple[GaleraNode, GaleraNode]) -> Iterator[Nodes]:
     migrate.upgrade(url)
     other = f"mysql+pymysql://root@{LOOPBACK}:{cluster[1].port}/{url.rpartition('/')[2]}"
     made = CentralDriver(url), CentralDriver(other)
-    for central in made:  # a read waits for what the other node has committed
-        event.listen(central.store.engine, "begin", lambda c: c.exec_driver_sql("SET SESSION wsrep_sync_wait = 1"))
+    for central in made:  # whatever comes first in a transaction waits for what the other node has committed
+        event.listen(central.store.engine, "begin", lambda c: c.exec_driver_sql("SET SESSION wsrep_sync_wait = 15"))
     yield made
     for central in made:
         central.close()
