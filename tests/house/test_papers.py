@@ -37,6 +37,13 @@ def broken(path: Path, text: str) -> list[str]:
     return wrong
 
 
+def test_the_index_of_the_docs_has_every_page() -> None:
+    index = page("docs/README.md")
+    pages = [*files(".md", under=ROOT / "docs/backends"), *(ROOT / "docs").glob("*.md")]
+    names = [str(path.relative_to(ROOT / "docs")) for path in pages if path.name not in ("README.md", "plan.md")]
+    assert [name for name in names if f"({name}" not in index] == []
+
+
 @pytest.mark.parametrize("paper", PAPERS)
 def test_the_house_has_its_paper(paper: str) -> None:
     assert page(paper)
