@@ -10,9 +10,10 @@ import msgspec
 
 from redesignate.api.request import Request
 from redesignate.model.errors import BadInput, MethodNotAllowed, NotFound, Problem, Unauthorized, Unavailable
-from redesignate.observe.log import events
+from redesignate.observe.log import Seldom, events
 
 log = events(__name__)
+_unavailable = Seldom()
 
 
 def fault(problem: Problem, request_id: str) -> bytes:
@@ -41,7 +42,11 @@ def unforeseen(error: BaseException, request_id: str, method: str, path: str) ->
 
 def on_problem(req: Request, resp: falcon.Response, problem: Problem, _params: object) -> None:
     """Falcon's handler for our own errors."""
-    if problem.status >= 500:
+    if isinstance(problem, Unavailable):
+        more = _unavailable.turn()  # thousands a second, where something hangs; each has its line in the request log
+        if more is not None:
+            log.warning("request failed", request_id=req.request_id, kind=problem.kind, why=problem.message, **more)
+    elif problem.status >= 500:
         log.error("request failed", request_id=req.request_id, kind=problem.kind, why=problem.message)
     resp.status = problem.status
     resp.content_type = "application/json"

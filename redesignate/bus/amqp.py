@@ -97,7 +97,8 @@ class _Line:
                 raise ConnectionError("the line is closed")
             self._users += 1
         try:
-            client = self._client.prepare(timeout=timeout_s, call_monitor_timeout=min(SILENCE_S, timeout_s))
+            silence = SILENCE_S if timeout_s > SILENCE_S else None  # else the deadline comes first
+            client = self._client.prepare(timeout=timeout_s, call_monitor_timeout=silence)
             reply: dict[str, Any] = client.call({}, "answer", bodies=bodies)
             return reply
         finally:

@@ -124,3 +124,11 @@ def test_an_id_that_is_no_uuid_is_named(ident: str) -> None:
     assert is_fault(answer, 400, "invalid_uuid")
     assert answer.json["message"].startswith("Invalid UUID zone_id: ")
     assert is_fault(client().ask("PUT", f"{ZONE}/recordsets/{ident}", {}), 400, "invalid_uuid")
+
+
+def test_what_is_unavailable_to_thousands_is_not_logged_thousands_of_times(caplog: pytest.LogCaptureFixture) -> None:
+    api = client(Failing(Unavailable("The database is unavailable.")))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(50):
+            assert is_fault(api.ask("GET", ZONE), 503, "unavailable")
+    assert len(caplog.records) < 10
