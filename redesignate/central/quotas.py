@@ -54,9 +54,9 @@ def spend_zone(rules: Rules, work: Work, project_id: str, *, rrsets: int) -> Non
 def weigh(rules: Rules, store: Store, command: CreateRRset | UpdateRRset) -> CreateRRset | UpdateRRset:
     """Return the command itself, unless it has far more records than the zone's owner may have in a record set.
 
-    Records are parsed in the transaction, with the zone locked (on SQLite: the database), and a body of ten thousand
-    takes half a second. So a command that is far over the quota is refused before. Equal records count once, however
-    they are spelled, so that only parsing gives the exact number. Two queries, none for a few records. Raises
+    Records are parsed in the transaction (on SQLite the database is locked, at a change the zone), and a body of ten
+    thousand takes half a second. So a command that is far over the quota is refused before. Equal records count once,
+    however they are spelled, so that only parsing gives the exact number. Two queries, none for a few records. Raises
     ZoneNotFound, OverQuota.
     """
     records = command.new.records if isinstance(command, CreateRRset) else command.change.records

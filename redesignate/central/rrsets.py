@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The users' operations on RRsets. Each function is one transaction; it holds the zone's row from its first line on, so
-that quota, CNAME and placement rules cannot race with another writer of the zone."""
+"""The users' operations on RRsets. Each function is one transaction; it locks the zone's row before it reads
+anything of the zone, so that quota, CNAME and placement rules cannot race with another writer of the zone."""
 
 from __future__ import annotations
 
