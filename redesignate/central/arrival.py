@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from redesignate.central.edit import Change, Edit, Key, Stored, difference
@@ -28,6 +28,8 @@ from redesignate.wire.message import SOA
 
 Pair = tuple[Held | None, "tuple[Key, Given] | None"]
 """A stored RRset, and the one that replaces it."""
+Seen = tuple[int, int]
+"""The revision of a zone, and the version of its row in `inbound`: together they name its stored RRsets."""
 _RR = tuple[int, bytes, bytes]
 """TTL, rdata, and the whole RR in blob form."""
 _TIMES = struct.Struct("!LLLLL")
@@ -63,10 +65,12 @@ class Given:
 
 @dataclass(slots=True)
 class Content:
-    """A whole zone, its RRsets by name and type. `texts`: those of RRsets that were new when the zone was unpacked."""
+    """A whole zone, its RRsets by name and type, and the number of its records. `texts`: those of RRsets that were new
+    when the zone was unpacked."""
 
     start: Start
     sets: dict[Key, Given]
+    records: int
     texts: dict[Key, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -88,13 +92,17 @@ class Content:
 class Unpacked:
     """A report and the zone in it; where the zone is unacceptable, `why` has the reason instead.
 
-    stored   what of it is stored already
+    pairs    what of it differs from the stored RRsets, as they were at `seen`
+    seen     the zone's revision, and the version of its row in `inbound`; None: `pairs` were not read
+    stored   what of it a run has stored already
     """
 
     worker: str
     said: ReportInbound
     content: Content | None = None
     why: str | None = None
+    pairs: Sequence[Pair] = ()
+    seen: Seen | None = None
     stored: Stored | None = None
 
 
@@ -107,10 +115,7 @@ def check_quota(rules: Rules, work: Work, zone: Zone, counts: Counts, content: C
     allowed = limits(rules, work, zone.project_id)
     stored = Counts(0, 0) if zone.waiting else counts
     served = {"zone_recordsets": stored.rrsets, "zone_records": stored.records}
-    wanted = {
-        "zone_recordsets": len(content.sets) + 1,
-        "zone_records": sum(len(given.rdatas) for given in content.sets.values()),
-    }
+    wanted = {"zone_recordsets": len(content.sets) + 1, "zone_records": content.records}
     for name, count in wanted.items():
         if 0 <= allowed[name] < count and count > served[name]:
             what = name.removeprefix("zone_")
@@ -176,7 +181,7 @@ def read(zone: str, blob: bytes) -> Content:
         found.setdefault((owner, _type(number, owner)), []).append((ttl, rdata, rr))
     sets = {which: _given(which[1], found[which]) for which in sorted(found)}
     _check_places(zone, sets)
-    return Content(start, sets)
+    return Content(start, sets, sum(len(given.rdatas) for given in sets.values()))
 
 
 def _owner(labels: bytes, zone: str) -> str:

@@ -49,7 +49,8 @@ a tiny one as often as they ask."""
 LONGEST_REST_S = 60
 """The longest pause (seconds) between two queries because of NOTIFYs."""
 COPIES = 100
-"""The number of left-over copies that are looked at for one that may be deleted."""
+"""The number of zones with a copy that are looked at for one whose copy may be deleted; no others are looked at while
+so many are served or being made."""
 
 
 def transfer_zone(rules: Rules, work: Work, command: TransferZone) -> None:
@@ -178,7 +179,7 @@ def _judged(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, 
              published=after.serial, revision=after.revision)  # fmt: skip
     moved = after.revision != zone.revision
     row = replace(row, serial=serial, attempts=0, error=_words(outcome.why), forced=False, loaded=row.loaded or moved,
-                  kept_rrsets=None, kept_records=None)  # fmt: skip
+                  kept_rrsets=None, kept_records=None, kept_revision=None)  # fmt: skip
     return _in_touch(rules, work, after, row)
 
 
@@ -224,7 +225,8 @@ def _expired(work: Work, zone: Zone, row: Inbound) -> Inbound:
 
 
 def sweep(_rules: Rules, work: Work, command: SweepInbound) -> int:
-    """Do what no worker did: expire copies and hint at due zones. Two queries, four for each expired zone."""
+    """Do what no worker did: expire copies, have strayed zones fetched, and hint at due zones. Three queries, four for
+    each expired zone."""
     old = work.inbound.expired(work.now, command.first_shard, command.last_shard, command.limit)
     for zone_id in old:
         found, row = work.zones.lock(zone_id), work.inbound.get(zone_id, work.now)
@@ -232,6 +234,10 @@ def sweep(_rules: Rules, work: Work, command: SweepInbound) -> int:
             continue
         late = row.error or "no worker has asked the primaries"
         work.inbound.save(row, _expired(work, found[0], replace(row, error=late)))
+    strayed = work.inbound.strayed(work.now, command.first_shard, command.last_shard, command.limit)
+    if strayed:
+        log.warning("zones published beside the copy that DNS serves: fetched again", zones=len(strayed))
+        work.inbound.wish(strayed, work.now, forced=True)
     due = work.inbound.due(work.now, command.limit)
     work.hints += [Hint(Kind.INBOUND, zone_id) for zone_id in due]
     return len(old) + len(due)
@@ -240,11 +246,19 @@ def sweep(_rules: Rules, work: Work, command: SweepInbound) -> int:
 def forget_copies(_rules: Rules, work: Work, _command: ForgetCopies) -> int:
     """Delete some rows of one copy that DNS served while a zone was changed; return 1, or 0 where none is left over."""
     kept = Kept(work.conn)
-    for zone_id in kept.left_over(COPIES):
-        found, row = work.zones.lock(zone_id), work.inbound.get(zone_id, work.now)
-        if found is None or row is None or (row.kept_rrsets is None and row.loader is None):
-            kept.drop(zone_id)
-            return 1
+    zone_id: str | None = ""
+    for _ in range(COPIES):
+        zone_id = kept.zone_after(zone_id or "")
+        if zone_id is None:
+            break
+        row = work.inbound.get(zone_id, work.now)
+        if row is not None:  # without its row the zone is deleted, and no run begins any more
+            if row.kept_rrsets is not None or row.loader is not None:
+                continue
+            work.zones.lock(zone_id)
+            work.inbound.step(row, kept_revision=None)
+        kept.drop(zone_id)
+        return 1
     return 0
 
 

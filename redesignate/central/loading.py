@@ -8,26 +8,26 @@ a few RRsets at a time, so that other writers get their turn in between (SQLite 
     the zone is served        it is copied (`store/kept.py`) · from one short transaction on DNS serves the copy · the
                               RRsets are changed · the transaction that publishes them ends the copy
 
-A run may end at any point. What it stored stays, the copy is served, and the next transfer stores what still differs.
+A run may end at any point. What it stored stays: the next one goes on with the copy where this one ended, or, once the
+copy is served, stores what still differs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from redesignate.central.arrival import Content, Pair, Unacceptable, Unpacked, changes, differing, inflate, read
+from redesignate.central.arrival import Content, Pair, Seen, Unacceptable, Unpacked, changes, differing, inflate, read
 from redesignate.central.change import JOURNAL_ENTRY_MAX, apply
 from redesignate.central.edit import Change, Edit, Stored
 from redesignate.central.rules import Rules
-from redesignate.central.takeover import check
+from redesignate.central.takeover import ANOTHER_RUN, check
 from redesignate.commands.inbound import ReportInbound
 from redesignate.model.errors import Unavailable
 from redesignate.model.ids import new_id
 from redesignate.model.inbound import Inbound, Result
 from redesignate.model.zone import Action, Zone
-from redesignate.store.kept import START, Kept, Place
+from redesignate.store.kept import Kept
 from redesignate.store.unit import Store, Work
 from redesignate.store.zones import Counts
 from redesignate.threads.deadline import ASKING
@@ -47,8 +47,8 @@ class _Ousted(Exception):
 def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
     """Unpack the zone in a report, parse what is new in it, and store a large difference but for its end.
 
-    Cost  three queries; 20 µs for each new record, 3 µs for each known one. For a large difference a transaction of
-          nine statements for each AHEAD RRsets, and one of four for each 2,000 that the zone has
+    Cost  six queries; 20 µs for each new record, 3 µs for each known one. For a large difference a transaction of
+          ten statements for each AHEAD RRsets, and one of six for each 2,000 that the zone has
     Raises Unavailable where another report of this zone is being stored, or the deadline passes.
     """
     outcome = said.outcome
@@ -59,24 +59,29 @@ def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
         return Unpacked(worker=said.worker, said=said, why="the zone is deleted")
     try:
         content = read(zone.name, inflate(outcome.content, rules.settings.xfr_max_bytes))
-        pairs = _differing(store, zone, content)
+        pairs, seen = _differing(store, zone, content)
         for _, wanted in pairs:
             if wanted is not None:
                 content.text(wanted[0])
-        stored = None
         if len(pairs) > (AHEAD if zone.waiting else AT_ONCE):
             del pairs
-            stored = _Loader(rules, store, said, content).run()
+            return _Loader(rules, store, said, content).run()
     except Unacceptable as fault:
         return Unpacked(worker=said.worker, said=said, why=str(fault))
     except _Ousted:
         return Unpacked(worker=said.worker, said=said, why="the zone is no longer this worker's")
-    return Unpacked(worker=said.worker, said=said, content=content, stored=stored)
+    return Unpacked(worker=said.worker, said=said, content=content, pairs=pairs, seen=seen)
 
 
-def _differing(store: Store, zone: Zone, content: Content) -> list[Pair]:
-    _, pairs = store.look(lambda work: list(differing(work.rrsets.walk(zone.id), content)))
-    return pairs
+def _differing(store: Store, zone: Zone, content: Content) -> tuple[list[Pair], Seen | None]:
+    """What differs, and of which state of the zone; None where it is being deleted."""
+
+    def ask(work: Work) -> tuple[list[Pair], Seen | None]:
+        now, row = work.zones.get(zone.id), work.inbound.get(zone.id, work.now)
+        seen = (now.revision, row.version) if now is not None and row is not None else None
+        return list(differing(work.rrsets.walk(zone.id), content)), seen
+
+    return store.look(ask, deadline=ASKING.at)[1]
 
 
 class _Loader:
@@ -88,61 +93,67 @@ class _Loader:
         self._said = said
         self._content = content
         self._id = new_id()
+        self._seen: Seen | None = None
 
-    def run(self) -> Stored:
-        """Store all but the last AHEAD RRsets that differ. Raises Unacceptable, and then nothing was stored; _Ousted,
-        Unavailable."""
+    def run(self) -> Unpacked:
+        """Store all but the last AHEAD RRsets that differ; return those. Raises Unacceptable, and then nothing was
+        stored; _Ousted, Unavailable."""
 
-        def begin(work: Work) -> tuple[Zone, bool]:
+        def begin(work: Work) -> tuple[Zone, Counts, Inbound]:
             zone, counts, row = self._held(work)
             check(self._rules, work, (zone, counts), row, self._content)
-            work.inbound.save(row, replace(row, loader=self._id))
-            return zone, row.kept_rrsets is not None
+            return zone, counts, work.inbound.step(row, loader=self._id)
 
-        zone, kept = self._store.transact(begin, deadline=ASKING.at)
+        zone, counts, row = self._store.transact(begin, deadline=ASKING.at)
+        self._seen = zone.revision, row.version
+        kept = row.kept_rrsets is not None
         if not kept and not zone.waiting:
-            self._keep()
+            self._keep(zone, counts, begun=row.kept_revision == zone.revision)
         # read again: what another run stored until this one began is no difference any more
-        return self._store_pairs(_differing(self._store, zone, self._content), Stored(run=self._id, full=kept))
+        pairs, seen = _differing(self._store, zone, self._content)
+        if seen != self._seen:
+            raise Unavailable(ANOTHER_RUN)
+        stored = Stored(run=self._id, full=kept)
+        rest = self._store_pairs(pairs, stored)
+        return Unpacked(worker=self._said.worker, said=self._said, content=self._content, pairs=rest, seen=self._seen,
+                        stored=stored)  # fmt: skip
 
-    def _keep(self) -> None:
-        """Copy the zone, and have the copy served."""
-        zone_id = self._said.outcome.zone_id
-        while self._step(lambda work, *_: Kept(work.conn).drop(zone_id)):
+    def _keep(self, zone: Zone, counts: Counts, *, begun: bool) -> None:
+        """Copy the zone, and have the copy served. `begun`: an earlier run has copied a part of it as it still is."""
+        while not begun and self._step(lambda work, _: Kept(work.conn).drop(zone.id)):
             pass
-        last: Place | None = START
-        while last is not None:
-            after = last
-            last = self._step(lambda work, *_, after=after: Kept(work.conn).copy(zone_id, after))
+        while self._step(lambda work, _: Kept(work.conn).copy(zone.id), kept_revision=zone.revision):
+            pass
+        self._step(lambda *_: None, kept_rrsets=counts.rrsets, kept_records=counts.records)
 
-        def serve(work: Work, _zone: Zone, counts: Counts, row: Inbound) -> None:
-            work.inbound.save(row, replace(row, kept_rrsets=counts.rrsets, kept_records=counts.records))
-
-        self._step(serve)
-
-    def _store_pairs(self, pairs: Sequence[Pair], stored: Stored) -> Stored:
-        for at in range(0, len(pairs) - AHEAD, AHEAD):
+    def _store_pairs(self, pairs: Sequence[Pair], stored: Stored) -> Sequence[Pair]:
+        """Store these but for the last AHEAD, which it returns."""
+        at = 0
+        while len(pairs) - at > AHEAD:
             some = pairs[at : at + AHEAD]
+            at += AHEAD
 
-            def store_some(work: Work, zone: Zone, *_: object, some: Sequence[Pair] = some) -> list[Change]:
+            def store_some(work: Work, zone: Zone, some: Sequence[Pair] = some) -> list[Change]:
                 edit, done = Edit(zone, work.now, ahead=True), list[Change]()
                 edit.more = _noted(changes(edit, self._content, some), done)
                 apply(work, None, edit)
                 return done
 
             stored.note(self._step(store_some), JOURNAL_ENTRY_MAX)
-        return stored
+        return pairs[at:]
 
-    def _step(self, do: Callable[[Work, Zone, Counts, Inbound], T]) -> T:
-        """One transaction of this run. Raises _Ousted, Unavailable."""
+    def _step(self, do: Callable[[Work, Zone], T], **written: Any) -> T:
+        """One transaction of this run, which also writes the zone's row of `inbound`. Raises _Ousted, Unavailable."""
 
-        def one(work: Work) -> T:
-            zone, counts, row = self._held(work)
+        def one(work: Work) -> tuple[T, Seen]:
+            zone, _, row = self._held(work)
             if row.loader != self._id:
-                raise Unavailable("Another report of this zone is being stored; retry.")
-            return do(work, zone, counts, row)
+                raise Unavailable(ANOTHER_RUN)
+            row = work.inbound.step(row, **written)
+            return do(work, zone), (zone.revision, row.version)
 
-        return self._store.transact(one, deadline=ASKING.at)
+        done, self._seen = self._store.transact(one, deadline=ASKING.at)
+        return done
 
     def _held(self, work: Work) -> tuple[Zone, Counts, Inbound]:
         """The zone, locked. Raises _Ousted where the worker does not hold it any more."""

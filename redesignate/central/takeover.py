@@ -9,11 +9,14 @@ from redesignate.central.arrival import Content, Unacceptable, Unpacked, changes
 from redesignate.central.change import apply
 from redesignate.central.edit import Edit, Stored
 from redesignate.central.rules import Rules
+from redesignate.model.errors import Unavailable
 from redesignate.model.inbound import Inbound
 from redesignate.model.serial import following, newer
 from redesignate.model.zone import Action, Zone
 from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
+
+ANOTHER_RUN = "Another report of this zone is being stored, or the zone has changed meanwhile; retry."
 
 
 def check(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound, content: Content) -> Zone:
@@ -31,12 +34,17 @@ def replaced(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound,
     RRsets that stay keep their ids, also where they change. The records count against the project's quota as those of
     any zone, within the operator's `xfr_max_…`. Raises Unacceptable, and then nothing is written.
 
-    heard    with its content, and what of it was stored ahead
-    Cost  one query for each thousand RRsets of the zone; six statements and some for each thousand that differ.
+    heard    with its content, what differs, and what of it was stored ahead
+    Cost  six statements and some for each thousand that differ; where the stored zone was changed since the difference
+          was found, one query for each thousand RRsets of the zone
+    Raises Unavailable where another run is storing parts of a report of this zone.
     """
     zone, content = found[0], heard.content
     assert content is not None
-    pairs = list(differing(work.rrsets.walk(zone.id), content))
+    if heard.stored is not None and heard.stored.run != row.loader:
+        raise Unavailable(ANOTHER_RUN)
+    unchanged = heard.seen == (zone.revision, row.version)
+    pairs = heard.pairs if unchanged else list(differing(work.rrsets.walk(zone.id), content))
     for _, wanted in pairs:
         if wanted is not None:
             content.text(wanted[0])
@@ -50,8 +58,7 @@ def replaced(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound,
     taken = check(rules, work, found, row, content)
     edit = Edit(zone, work.now)
     if kept:
-        ours = heard.stored is not None and heard.stored.run == row.loader
-        edit.stored = heard.stored if ours else Stored(run=None, full=True)
+        edit.stored = heard.stored or Stored(run=None, full=True)
     if zone.waiting:
         edit.earlier = work.zones.departed(zone.name, zone.pool_id)
     edit.set(

@@ -46,7 +46,8 @@ class NotifiedInbound(Command[int], tag="inbound.notified", frozen=True):
 
 
 class SweepInbound(Command[int], tag="inbound.sweep", frozen=True):
-    """Expire copies that are too old, and hint at due zones that are not leased, of shards first..last.
+    """Expire copies that are too old, have zones fetched again that were published beside the copy that DNS serves, and
+    hint at due zones that are not leased, of shards first..last.
 
     Returns how many.
     """

@@ -92,6 +92,9 @@ class Inbound:
     loader      the run that may store parts of a transfer now; a later one takes its place
     kept_rrsets kept_records   the counts of the copy that is served while the zone's RRsets are changed in steps; None
                 while the RRsets themselves are served
+    kept_revision  the zone's revision whose content is in the copy, or is being copied; None: there is no copy, or its
+                rows are left over
+    version     rises with each report and each step of a run: what was read at one version is true while it stays
     rest_until  a NOTIFY has the primaries queried at this time at the earliest
     vain_notifies  how many queries in a row, each because of a NOTIFY, found nothing new
     generation  the number of the lease; see `store/inbound.py`
@@ -114,6 +117,8 @@ class Inbound:
     loader: str | None = None
     kept_rrsets: int | None = None
     kept_records: int | None = None
+    kept_revision: int | None = None
+    version: int = 0
     rest_until: int | None = None
     vain_notifies: int | None = None
     generation: int = 0

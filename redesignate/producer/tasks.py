@@ -150,9 +150,11 @@ def refresh_secondaries(central: Central, mine: range, settings: TaskSettings) -
     """
     if not mine:
         return 0
+    sweep = SweepInbound(first_shard=mine.start, last_shard=mine.stop - 1, limit=settings.batch_size)
+    done = central.call(sweep)
     if _first(mine):
         _until_short(lambda: central.call(ForgetCopies()), 1)
-    return central.call(SweepInbound(first_shard=mine.start, last_shard=mine.stop - 1, limit=settings.batch_size))
+    return done
 
 
 def _first(mine: range) -> bool:

@@ -3,6 +3,9 @@
 the database's clock, as in the outbox.
 
 generation  rises with each new lease and each revocation: a report of an earlier lease is not stored
+version     rises with each report and each transaction that writes the zone's copy, or its RRsets ahead of a report. Of
+            two such transactions on two nodes of Galera, which know only their own locks, one is undone: both write
+            this row
 
 A change of a row that depends on the zone locks the zone's row first; a request to look at the zone does not.
 """
@@ -10,18 +13,18 @@ A change of a row that depends on the zone locks the zone's row first; a request
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, case, or_, select, true
+from sqlalchemy import Row, and_, bindparam, case, func, or_, select, true
 
 from redesignate.model.ids import shard_of
 from redesignate.model.inbound import Inbound
 from redesignate.store.fast import Module, run
 from redesignate.store.leasetime import NOW
 from redesignate.store.outbox import FAR, NEVER
-from redesignate.store.schema import inbound
-from redesignate.store.zones import Stale
+from redesignate.store.schema import inbound, zones
+from redesignate.store.zones import LIVE, Stale
 
 LONGEST_WAIT = 40 * 86400 * 1_000_000
 """µs: no row is ever due later than this; a later one was written by a clock that has been set back since."""
@@ -107,24 +110,57 @@ class InboundRows(Module):
         freed = {"lease_owner": None, "lease_until": NEVER, "generation": inbound.c.generation + 1}
         self._conn.execute(mine.values(freed))
 
+    def step(self, before: Inbound, **changed: Any) -> Inbound:
+        """Write the next version of the row, with these members; return it. Raises Stale if it has another by now.
+
+        A transaction that writes a copy, or RRsets ahead, calls this first. One statement; the caller holds the zone's
+        row.
+        """
+        mine = inbound.update().where(inbound.c.zone_id == before.zone_id, inbound.c.version == before.version)
+        changed["version"] = before.version + 1
+        if self._conn.execute(mine.values(changed)).rowcount != 1:
+            raise Stale
+        return replace(before, **changed)
+
     def save(self, before: Inbound, after: Inbound) -> None:
-        """Write a report's changes. Raises Stale if the zone was leased anew, or new requests came, meanwhile.
+        """Write a report's changes as the next version. Raises Stale if the zone was leased anew, new requests came, or
+        a run made a step, meanwhile.
 
         One statement. The caller holds the zone's row.
         """
         guard = and_(
             inbound.c.zone_id == before.zone_id,
+            inbound.c.version == before.version,
             inbound.c.asked == before.asked,
             inbound.c.generation == before.generation,
             inbound.c.lease_owner == before.lease_owner if before.lease_owner else inbound.c.lease_owner.is_(None),
         )
-        if self._conn.execute(inbound.update().where(guard).values(_row(after))).rowcount != 1:
+        values = _row(after) | {"version": before.version + 1}
+        if self._conn.execute(inbound.update().where(guard).values(values)).rowcount != 1:
             raise Stale
 
     def expired(self, now: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
         """Zones whose copy has expired but is still served. One query that reads the table of SECONDARY zones."""
         query = select(inbound.c.zone_id).where(
             inbound.c.loaded, inbound.c.expires_at <= NOW, inbound.c.shard.between(first_shard, last_shard)
+        )
+        return tuple(self._conn.execute(query.limit(limit), {"now": now}).scalars())
+
+    def strayed(self, now: int, first_shard: int, last_shard: int, limit: int) -> tuple[str, ...]:
+        """Zones that have a newer revision than the copy that DNS serves of them, and that are neither due nor held by
+        a worker: the one that published it did not know of the copy. One query that reads the table of SECONDARY zones.
+        """
+        query = (
+            select(inbound.c.zone_id)
+            .join(zones, zones.c.id == inbound.c.zone_id)
+            .where(
+                inbound.c.kept_rrsets.is_not(None),
+                func.coalesce(inbound.c.kept_revision, -1) != zones.c.revision,
+                zones.c.deleted == LIVE,
+                inbound.c.shard.between(first_shard, last_shard),
+                inbound.c.due_at > NOW,
+                _FREE,
+            )
         )
         return tuple(self._conn.execute(query.limit(limit), {"now": now}).scalars())
 

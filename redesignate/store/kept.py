@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The copy of a SECONDARY zone that DNS serves while the zone's RRsets are changed in steps.
 
-It is made and dropped in steps too. `inbound.kept_rrsets` says whether it is served; without that its rows are left
-over from a run that ended early, or from a change that is published.
+It is made and dropped in steps too. `inbound.kept_rrsets` says whether it is served, and `kept_revision` alone that it
+is being made; without both its rows are left over from a change that is published, or from one that will not come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Table, and_, bindparam, or_, select
 
-from redesignate.store.fast import Module
-from redesignate.store.schema import inbound, kept_rrsets, rrsets
+from redesignate.store.fast import Module, run
+from redesignate.store.schema import kept_rrsets, rrsets
 
 STEP = 2000
 """Rows that one transaction copies or drops."""
@@ -20,20 +20,31 @@ Place = tuple[str, str]
 """Name and type of an RRset: where a step ends."""
 START: Place = ("", "")
 
+_NEXT_ZONE = (
+    select(kept_rrsets.c.zone_id).where(kept_rrsets.c.zone_id > bindparam("z")).order_by(kept_rrsets.c.zone_id).limit(1)
+)
+_LAST = (
+    select(kept_rrsets.c.name, kept_rrsets.c.type)
+    .where(kept_rrsets.c.zone_id == bindparam("z"))
+    .order_by(kept_rrsets.c.name.desc(), kept_rrsets.c.type.desc())
+    .limit(1)
+)
+
 
 class Kept(Module):
-    """The kept copies of one transaction. The caller holds the lock on the zone's row."""
+    """The kept copies of one transaction. The caller holds the lock on the zone's row, and has written its row of
+    `inbound` (`InboundRows.step`)."""
 
-    def copy(self, zone_id: str, after: Place) -> Place | None:
-        """Copy the next STEP RRsets behind `after`; return the last one, or None if there are no more. Two statements.
-
-        Raises IntegrityError where the copy has them already.
-        """
+    def copy(self, zone_id: str) -> bool:
+        """Copy the next STEP RRsets behind those that the copy has; return whether there may be more. Three
+        statements."""
+        row = run(self._conn, _LAST, {"z": zone_id}).first()
+        after = (row.name, row.type) if row else START
         last = self._end(rrsets, zone_id, after)
         names = [column.name for column in kept_rrsets.columns]
         wanted = select(*(rrsets.c[name] for name in names)).where(_between(rrsets, zone_id, after, last))
         self._conn.execute(kept_rrsets.insert().from_select(names, wanted))
-        return last
+        return last is not None
 
     def drop(self, zone_id: str) -> bool:
         """Delete about STEP rows of a copy; return whether there may be more. Two statements."""
@@ -41,11 +52,10 @@ class Kept(Module):
         self._conn.execute(kept_rrsets.delete().where(_between(kept_rrsets, zone_id, START, last)))
         return last is not None
 
-    def left_over(self, limit: int) -> list[str]:
-        """Zones with rows of a copy that is not served: also of one that is being made. One query."""
-        served = select(inbound.c.zone_id).where(inbound.c.zone_id == kept_rrsets.c.zone_id, inbound.c.kept_rrsets >= 0)
-        query = select(kept_rrsets.c.zone_id).where(~served.exists()).group_by(kept_rrsets.c.zone_id)
-        return list(self._conn.execute(query.limit(limit)).scalars())
+    def zone_after(self, zone_id: str) -> str | None:
+        """The next zone, by id, that has rows of a copy. One query that reads one entry of the index."""
+        found: str | None = run(self._conn, _NEXT_ZONE, {"z": zone_id}).scalar()
+        return found
 
     def forget(self, zone_ids: Sequence[str]) -> None:
         """Delete the copies of zones that are purged."""

@@ -214,6 +214,8 @@ inbound = Table(
     Column("loader", _name(36)),
     Column("kept_rrsets", Integer),
     Column("kept_records", Integer),
+    Column("kept_revision", BigInteger),
+    Column("version", BigInteger, nullable=False),
     Column("rest_until", BigInteger),
     Column("vain_notifies", Integer),
     Column("generation", BigInteger, nullable=False),

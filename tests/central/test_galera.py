@@ -4,18 +4,23 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event, text
 
+from redesignate.commands.inbound import ForgetCopies, TransferZone
 from redesignate.commands.pools import DeletePool, QueuePoolZones
 from redesignate.model import errors
 from redesignate.model.pool import CatalogSpec
 from redesignate.store import migrate
-from tests.central.driver import OPERATOR, CentralDriver
+from tests.central import test_loading
+from tests.central.driver import OPERATOR, CentralDriver, member
+from tests.central.primaries import fetch
 from tests.central.test_pools import check_catalog
 from tests.support.mariadb import PROVIDER, GaleraNode
 from tests.support.servers import LOOPBACK
@@ -44,8 +49,9 @@ def nodes(cluster: tuple[GaleraNode, GaleraNode]) -> Iterator[Nodes]:
     migrate.upgrade(url)
     other = f"mysql+pymysql://root@{LOOPBACK}:{cluster[1].port}/{url.rpartition('/')[2]}"
     made = CentralDriver(url), CentralDriver(other)
-    for central in made:  # whatever comes first in a transaction waits for what the other node has committed
-        event.listen(central.store.engine, "begin", lambda c: c.exec_driver_sql("SET SESSION wsrep_sync_wait = 15"))
+    for engine in (engine for central in made for engine in central.store.engines):
+        # whatever comes first in a transaction waits for what the other node has committed
+        event.listen(engine, "begin", lambda c: c.exec_driver_sql("SET SESSION wsrep_sync_wait = 15"))
     yield made
     for central in made:
         central.close()
@@ -117,3 +123,61 @@ def test_creations_on_two_nodes_both_come_through(nodes: Nodes) -> None:
     with here.store.read() as work:
         versions = work.conn.execute(text("SELECT SUM(version) FROM pool_guards")).scalar_one()
     assert versions == 2, "each wrote one row"
+
+
+@pytest.mark.parametrize(
+    ("stalled", "before"),
+    [
+        ("sweep", "DELETE FROM kept_rrsets"),
+        ("run", "DELETE FROM kept_rrsets"),
+        ("run", "INSERT INTO kept_rrsets"),
+    ],
+)
+def test_what_stalls_on_one_node_changes_no_row_of_a_copy_that_the_other_serves(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch, stalled: str, before: str
+) -> None:
+    monkeypatch.setattr("redesignate.central.loading.AHEAD", 10)
+    monkeypatch.setattr("redesignate.central.loading.AT_ONCE", 10)
+    monkeypatch.setattr("redesignate.store.kept.STEP", 7)
+    here, there = nodes
+    here.pool()
+    zone = test_loading.served_zone(here)
+    fetch(here, zone, 2, test_loading.NEW)
+    assert here.rows("kept_rrsets"), "a large change leaves its copy's rows behind"
+    here.serve()
+    here.call(TransferZone(caller=member(), zone_id=zone.id))
+    said = test_loading.report(here, zone, 3, test_loading.OLD)
+    reached, go = threading.Event(), threading.Event()
+    ends: list[object] = []
+    seen: list[test_loading.Dns] = []
+
+    def stall(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith(before) and not reached.is_set():
+            reached.set()
+            assert go.wait(30)
+
+    def late() -> None:
+        try:
+            ends.append(there.call(ForgetCopies()) if stalled == "sweep" else there.call(said))
+        except errors.Unavailable as problem:
+            ends.append(problem)
+
+    def look() -> None:
+        if test_loading.state(here, zone).kept_rrsets is None:
+            return
+        if not go.is_set():
+            go.set()
+            thread.join(30)
+        seen.append(test_loading.dns(here, zone))
+
+    event.listen(there.store.engine, "before_cursor_execute", stall)
+    thread = threading.Thread(target=late)
+    thread.start()
+    assert reached.wait(30)
+    with test_loading.at_commits(here, look):
+        here.call(said)
+    assert len(ends) == 1
+    assert isinstance(ends[0], errors.Unavailable) == (stalled == "run")
+    assert len(seen) > 3
+    assert all(one == test_loading.expected(2, test_loading.NEW) for one in seen)
+    assert test_loading.dns(here, zone) == test_loading.expected(3, test_loading.OLD)

@@ -15,7 +15,7 @@ from sqlalchemy import event
 
 from redesignate.central import loading
 from redesignate.central.rules import Rules
-from redesignate.commands.inbound import BeginInbound, ForgetCopies, ReportInbound, TransferZone
+from redesignate.commands.inbound import BeginInbound, ForgetCopies, ReportInbound, SweepInbound, TransferZone
 from redesignate.commands.quotas import SetQuotas
 from redesignate.commands.upkeep import PurgeZones
 from redesignate.commands.zones import ZonePeers
@@ -23,11 +23,12 @@ from redesignate.model.errors import Unavailable
 from redesignate.model.inbound import InboundOutcome, Result
 from redesignate.model.names import order_key
 from redesignate.model.zone import Zone
+from redesignate.store.schema import kept_rrsets
 from redesignate.store.serving import Serving
 from redesignate.wire.rrset import split
 from tests.central.conftest import Build
 from tests.central.driver import OPERATOR, PLENTY, POLICY, CentralDriver, member
-from tests.central.primaries import BODY, content, fetch, secondary
+from tests.central.primaries import BODY, content, fetch, look, secondary, tell
 from tests.central.test_journal import check_counts
 
 OLD = dict(BODY) | {(f"n{n}", "A"): (60, ["192.0.2.1"]) for n in range(40)}
@@ -111,6 +112,12 @@ def forget_copies(central: CentralDriver) -> None:
         pass
 
 
+def copied(central: CentralDriver) -> int:
+    """The number of RRsets that the committed copies have."""
+    with central.store.read() as work:
+        return work.conn.exec_driver_sql("SELECT COUNT(*) FROM kept_rrsets").scalar_one()  # type: ignore[no-any-return]  # text
+
+
 def state(central: CentralDriver, zone: Zone) -> Any:
     with central.store.read() as work:
         return work.inbound.get(zone.id, work.now)
@@ -160,6 +167,154 @@ def test_no_transaction_writes_more_than_a_step(central: CentralDriver) -> None:
     event.listen(central.store.engine, "before_cursor_execute", note)
     fetch(central, zone, 2, NEW)
     assert 0 < max(written) <= 10
+
+
+def statements(central: CentralDriver) -> list[list[str]]:
+    """What each transaction from now on writes and reads, as text."""
+    found: list[list[str]] = []
+
+    def begun(connection: Any) -> None:
+        found.append([])
+        connection.connection.dbapi_connection.set_trace_callback(found[-1].append)
+
+    event.listen(central.store.engine, "begin", begun)
+    return found
+
+
+def test_each_transaction_that_writes_a_copy_or_rrsets_ahead_writes_the_row_by_which_others_are_undone(
+    central: CentralDriver,
+) -> None:
+    zone = served_zone(central)
+    seen = statements(central)
+    fetch(central, zone, 2, NEW)
+    forget_copies(central)
+    content = (
+        "INSERT INTO kept_rrsets",
+        "DELETE FROM kept_rrsets",
+        "INSERT INTO rrsets",
+        "UPDATE rrsets",
+        "DELETE FROM rrsets",
+    )
+    writing = [one for one in seen if any(statement.startswith(content) for statement in one)]
+    assert len(writing) > 12
+    for one in writing:
+        assert any(statement.startswith("UPDATE inbound SET") for statement in one), one
+
+
+@pytest.mark.parametrize("steps", [NEW, dict(OLD) | {("third", "A"): (60, ["192.0.2.4"])}])
+def test_the_transaction_that_publishes_a_change_does_not_read_the_zone(central: CentralDriver, steps: Any) -> None:
+    zone = served_zone(central)
+    seen = statements(central)
+    fetch(central, zone, 2, steps)
+    writing = [*seen]
+    assert central.content(zone) == expected(2, steps)[1]
+    assert any(statement.startswith("INSERT INTO journal") for statement in writing[-1])
+    assert not [statement for one in writing for statement in one if statement.startswith("SELECT rrsets.id")]
+
+
+def test_a_report_asked_again_goes_on_with_the_copy_that_the_first_asking_began(central: CentralDriver) -> None:
+    zone = served_zone(central)
+    said = report(central, zone, 2, NEW)
+
+    def kill() -> None:
+        if copied(central) > 20:
+            raise Killed
+
+    with at_commits(central, kill), pytest.raises(Killed):
+        central.call(said)
+    begun = copied(central)
+    assert 0 < begun < len(central.rows("rrsets"))
+    served: list[Dns] = []
+    left: list[int] = []
+
+    def note() -> None:
+        served.append(dns(central, zone))
+        left.append(copied(central))
+
+    with at_commits(central, note):
+        central.call(said)
+    assert min(left) == begun
+    assert all(one == expected(1, OLD) for one in served)
+    assert dns(central, zone) == expected(2, NEW)
+    check_counts(central, zone)
+
+
+def test_a_copy_that_was_begun_before_another_change_is_made_anew(central: CentralDriver) -> None:
+    zone = served_zone(central)
+    said = report(central, zone, 2, NEW)
+
+    def kill() -> None:
+        if copied(central) > 20:
+            raise Killed
+
+    with at_commits(central, kill), pytest.raises(Killed):
+        central.call(said)
+    central.pass_time(61)
+    small = dict(OLD) | {("n1", "A"): (60, ["192.0.2.9"])}
+    fetch(central, zone, 2, small)
+    central.serve()
+    central.pass_time(61)
+    central.call(TransferZone(caller=member(), zone_id=zone.id))
+    served: list[Dns] = []
+    with at_commits(central, lambda: served.append(dns(central, zone))):
+        fetch(central, zone, 3, NEW)
+    assert all(one == expected(2, small) for one in served[1:])
+    assert dns(central, zone) == expected(3, NEW)
+
+
+def test_a_zone_that_was_published_beside_its_served_copy_is_fetched_again_at_once(
+    central: CentralDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone = killed_in_the_middle(central)
+    copy = "UPDATE inbound SET kept_rrsets = {}, kept_records = {}, kept_revision = {}"
+    was = state(central, zone)
+    third = dict(NEW) | {("third", "A"): (60, ["192.0.2.4"])}
+    with central.store.engine.begin() as connection:  # a version that knows nothing of copies
+        connection.exec_driver_sql(copy.format("NULL", "NULL", "NULL"))
+    monkeypatch.setattr("redesignate.central.loading.AT_ONCE", 1000)
+    fetch(central, zone, 3, third)
+    with central.store.engine.begin() as connection:
+        connection.exec_driver_sql(copy.format(was.kept_rrsets, was.kept_records, was.kept_revision))
+    assert dns(central, zone) == (3, *expected(1, OLD)[1:]), "DNS serves the copy"
+    central.serve()
+    everything = SweepInbound(first_shard=0, last_shard=4095, limit=10)
+    assert central.call(everything) == 1
+    (task,) = central.call(BeginInbound(worker="w1", zone_ids=(zone.id,), lease_s=60))
+    assert task.forced
+    central.pass_time(61)
+    fetch(central, zone, 3, third)
+    assert dns(central, zone) == (4, *expected(3, third)[1:])
+    assert central.call(everything) == 0
+
+
+def test_a_served_copy_whose_zone_is_not_fetched_yet_waits_for_its_retry(central: CentralDriver) -> None:
+    zone = killed_in_the_middle(central)
+    tell(central, look(central, zone), Result.FAILED, why="no answer")
+    assert state(central, zone).kept_rrsets is not None
+    assert central.call(SweepInbound(first_shard=0, last_shard=4095, limit=10)) == 0
+    assert state(central, zone).due_at > state(central, zone).read_at
+
+
+def test_the_search_for_copies_to_delete_reads_none_of_their_rows(central: CentralDriver) -> None:
+    """One entry of the index for each zone with a copy: counted in steps of SQLite's machine."""
+    zone = killed_in_the_middle(central)
+    done = [0]
+
+    def count() -> int:
+        done[0] += 1
+        return 0
+
+    event.listen(
+        central.store.engine, "begin", lambda one: one.connection.dbapi_connection.set_progress_handler(count, 10)
+    )
+    assert central.call(ForgetCopies()) == 0
+    few = done[0]
+    row = {"zone_id": zone.id, "type": "TXT", "ttl": 60, "wire": b""}
+    with central.store.engine.begin() as connection:
+        connection.execute(kept_rrsets.insert(), [row | {"name": f"x{n}.example.org."} for n in range(5000)])
+    done[0] = 0
+    assert central.call(ForgetCopies()) == 0
+    assert done[0] <= few + 20
 
 
 def test_killed_at_any_commit_the_old_zone_is_served_whole_and_then_the_new_one_comes(build: Build) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from redesignate.bus.inproc import InprocCentral
 from redesignate.commands.base import Command
-from redesignate.commands.inbound import SweepInbound
+from redesignate.commands.inbound import ForgetCopies, SweepInbound
 from redesignate.commands.pools import QueuedZones, QueuePoolZones
 from redesignate.commands.services import CheckServices
 from redesignate.commands.upkeep import PurgeZones, RefreshApexes, TrimJournal
@@ -154,6 +154,12 @@ def test_what_workers_left_of_secondary_zones_is_swept_by_shard() -> None:
     assert tasks.refresh_secondaries(asked.central, SECOND_HALF, SETTINGS) == 4
     (question,) = asked.questions
     assert question == SweepInbound(first_shard=SECOND_HALF.start, last_shard=4095, limit=100)
+
+
+def test_zones_are_swept_before_copies_are_deleted() -> None:
+    asked = Asked(4, 0)
+    assert tasks.refresh_secondaries(asked.central, range(4096), SETTINGS) == 4
+    assert [type(question) for question in asked.questions] == [SweepInbound, ForgetCopies]
 
 
 @pytest.mark.parametrize("name", ["periodic_exists"])

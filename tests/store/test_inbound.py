@@ -12,7 +12,7 @@ from redesignate.model.inbound import Inbound
 from redesignate.store.inbound import LONGEST_WAIT, InboundRows
 from redesignate.store.unit import Store
 from redesignate.store.zones import Stale
-from tests.store.makers import new_id
+from tests.store.makers import add, new_id, zone
 
 NOW = 10**15
 LASTING = 100_000_000
@@ -46,7 +46,8 @@ def test_rows_come_back_as_they_went_in(store: Store) -> None:
     full = Inbound(
         zone_id=ident, due_at=2**62, forced=True, asked=0, attempts=7, loaded=True, serial=2**32 - 1, expires_at=2**60,
         notified_by="2001:db8::" + "f" * 20, primary="x" * 255, error="ü" * 255, lease_owner="w" * 128,
-        lease_until=2**61, loader=new_id(), kept_rrsets=2**31 - 1, kept_records=0, generation=0,
+        lease_until=2**61, loader=new_id(), kept_rrsets=2**31 - 1, kept_records=0, kept_revision=2**62,
+        generation=0, version=1,
     )  # fmt: skip
     store.transact(lambda work: work.inbound.save(row(store, ident), full))
     assert row(store, ident) == full
@@ -112,7 +113,7 @@ def test_a_notify_makes_a_zone_due_now_or_when_its_rest_ends(store: Store, at: i
     store.transact(lambda work: work.inbound.save(before, resting))
     assert store.transact(lambda work: work.inbound.notified([ident, "gone"], now, "192.0.2.1")) == 1
     after = row(store, ident)
-    assert after == replace(resting, due_at=after.due_at, asked=1, notified_by="192.0.2.1")
+    assert after == replace(resting, due_at=after.due_at, asked=1, notified_by="192.0.2.1", version=1)
     assert after.due_at == now + due * HOUR or (due == 0 and 0 <= after.due_at - now < 60 * SECOND)
     with store.read() as work:
         assert work.inbound.due_of([ident], now) == ((ident,) if due <= 0 else ())
@@ -140,3 +141,34 @@ def test_each_lease_has_its_number_and_a_report_of_an_earlier_one_is_not_written
     with store.engine.connect() as connection, pytest.raises(Stale):
         InboundRows(connection).save(first, replace(first, serial=5, lease_owner=None))
     assert row(store, ident) == again
+
+
+@pytest.mark.parametrize(("of", "strays"), [(None, True), (1, True), (2, False)])
+def test_a_zone_strays_from_a_served_copy_of_another_revision(store: Store, of: int | None, strays: bool) -> None:
+    one = zone(revision=2)
+    add(store, one)
+    store.transact(lambda work: work.inbound.add(one.id, NOW))
+    before = row(store, one.id)
+    later = before.read_at + HOUR
+    store.transact(lambda work: work.inbound.save(before, replace(before, due_at=later, kept_revision=of)))
+    assert not strayed(store, one.id, before.read_at), "no copy is served"
+    store.transact(lambda work: work.inbound.step(row(store, one.id), kept_rrsets=7, kept_records=7))
+    assert strayed(store, one.id, before.read_at) == strays
+    store.transact(lambda work: work.inbound.wish([one.id], before.read_at))
+    assert not strayed(store, one.id, before.read_at), "it is due"
+
+
+def strayed(store: Store, zone_id: str, now: int) -> bool:
+    with store.read() as work:
+        return zone_id in work.inbound.strayed(now, 0, 4095, 1000)
+
+
+def test_of_two_steps_from_one_version_one_is_undone(store: Store) -> None:
+    ident = added(store)
+    before = row(store, ident)
+    after = store.transact(lambda work: work.inbound.step(before, loader="first"))
+    assert row(store, ident) == after == replace(before, loader="first", version=1)
+    with store.engine.connect() as connection, pytest.raises(Stale):
+        InboundRows(connection).step(before, loader="second")
+    with store.engine.connect() as connection, pytest.raises(Stale):
+        InboundRows(connection).save(before, replace(before, attempts=1))
