@@ -239,6 +239,30 @@ def test_a_report_asked_again_goes_on_with_the_copy_that_the_first_asking_began(
     check_counts(central, zone)
 
 
+def test_a_report_that_is_cut_off_again_and_again_is_stored_in_the_end(central: CentralDriver) -> None:
+    """Each asking has time for four transactions: its begin, two steps, and one that is not committed."""
+    zone = served_zone(central)
+    said = report(central, zone, 2, NEW)
+    for asked in itertools.count(1):
+        left = [4]
+
+        def kill(left: list[int] = left) -> None:
+            left[0] -= 1
+            if not left[0]:
+                raise Killed
+
+        with at_commits(central, kill):
+            try:
+                central.call(said)
+                break
+            except Killed:
+                assert dns(central, zone) == expected(1, OLD), asked
+        assert asked < 40
+    assert asked > 6
+    assert dns(central, zone) == expected(2, NEW)
+    check_counts(central, zone)
+
+
 def test_a_copy_that_was_begun_before_another_change_is_made_anew(central: CentralDriver) -> None:
     zone = served_zone(central)
     said = report(central, zone, 2, NEW)
