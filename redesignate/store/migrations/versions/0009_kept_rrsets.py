@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """the copy of a SECONDARY zone that is served while a large difference is stored in steps
 
-A process of before serves the rows that the steps change: restart mdns before central.
+A process of before serves, or publishes, the rows that the steps change: stop all services for this upgrade.
 """
 
 from typing import Any
