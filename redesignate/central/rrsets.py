@@ -5,9 +5,9 @@ anything of the zone, so that quota, CNAME and placement rules cannot race with 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from redesignate.central import quotas
 from redesignate.central.change import apply

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -38,8 +37,7 @@ def place(name: str, rrtype: str, zone: str) -> bytes:
     return (HASHED + key)[:512] if rrtype == NSEC3 else key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RRset:
+class RRset(msgspec.Struct, frozen=True, kw_only=True):
     """An RRset as the API shows it, with the facts of its zone from which its status is computed.
 
     name zone_name   absolute, in A-label form, in the case that was typed: "WWW.example.org."; `Held` has the one that

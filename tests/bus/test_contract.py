@@ -9,10 +9,10 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from redesignate.bus.port import WorkSource
 from redesignate.commands.base import Command

@@ -7,6 +7,7 @@ import dataclasses
 import uuid
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import inspect, select
 
 from redesignate.model.names import order_key
@@ -58,7 +59,7 @@ def rrset(of: Zone, name: str = "www", rrtype: str = "A", **given: Any) -> RRset
 
 def held(of: Zone, name: str = "www", rrtype: str = "A", *, wire: bytes = b"x", **given: Any) -> Held:
     """An RRset as it is stored."""
-    values = dataclasses.asdict(rrset(of, name, rrtype, **given))
+    values = structs.asdict(rrset(of, name, rrtype, **given))
     key = order_key(values["name"], of.name) if values["records"] else None
     return Held(wire=wire, order_key=key, **{name: value for name, value in values.items() if name in Held._fields})
 
