@@ -107,10 +107,15 @@ def run(conn: Connection, statement: Executable, parameters: Parameters) -> Rows
     if prepared is None:
         prepared = _prepared[known] = _prepare(statement, dialect)
     sql, defaults, lists, make = prepared
-    given: Any = [defaults | one for one in ([parameters] if isinstance(parameters, dict) else parameters)]
-    many = len(given) > 1
-    if not many:
-        given = given[0]
+    given: Any
+    many = False
+    if isinstance(parameters, dict):
+        given = defaults | parameters
+    else:
+        given = [defaults | one for one in parameters]
+        many = len(given) > 1
+        if not many:
+            given = given[0]
     if lists:
         sql = _written_out(sql, lists, given, _NAMED[_backend(dialect)][1])
     if not conn.in_transaction():

@@ -66,15 +66,19 @@ class SOARecord(SOAFields, Protocol):
 
 def soa(zone: SOARecord) -> bytes:
     """The zone's SOA as a blob, built from its row (RFC 1035 §3.3.13); its TTL is the zone's. Raises ValueError."""
-    local, _, domain = zone.email.rpartition("@")
+    times = _TIMES.pack(zone.serial, zone.refresh, zone.retry, zone.expire, zone.minimum)
+    rdata = _server_and_mailbox(zone.mname, zone.email) + times
+    return APEX + FIXED.pack(SOA, IN, zone.ttl, len(rdata)) + rdata
+
+
+@functools.lru_cache(maxsize=1024)  # a change packs the SOA before and after it, whose names are the same
+def _server_and_mailbox(mname: str, email: str) -> bytes:
+    """MNAME and RNAME (RFC 1035 §3.3.13). Raises ValueError."""
+    local, _, domain = email.rpartition("@")
     mailbox = local.encode("utf-8")
     if not 0 < len(mailbox) <= names.MAX_LABEL:
-        raise ValueError(f"the mail address {zone.email!r} does not fit in an SOA")
-    times = _TIMES.pack(zone.serial, zone.refresh, zone.retry, zone.expire, zone.minimum)
-    rdata = b"".join(
-        (names.to_wire(zone.mname), bytes((len(mailbox),)), mailbox, names.to_wire(domain.rstrip(".") + "."), times)
-    )
-    return APEX + FIXED.pack(SOA, IN, zone.ttl, len(rdata)) + rdata
+        raise ValueError(f"the mail address {email!r} does not fit in an SOA")
+    return b"".join((names.to_wire(mname), bytes((len(mailbox),)), mailbox, names.to_wire(domain.rstrip(".") + ".")))
 
 
 def _marks(blob: bytes) -> Iterator[tuple[int, int, int]]:
