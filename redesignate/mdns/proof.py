@@ -76,7 +76,9 @@ def of(view: View, zone: ServedZone, apex: Node) -> Proofs | None:
     """The proofs of a zone with this apex; None where it has none to give."""
     if NSEC in apex:
         return _Listed(view, zone)
-    chains = [denial.chain(body[FIXED.size :]) for body in apex.get(NSEC3PARAM, ())]
+    # flags other than zero: ignored (RFC 5155 §4.1.2)
+    bodies = [body[FIXED.size :] for body in apex.get(NSEC3PARAM, ())]
+    chains = [denial.chain(rdata) for rdata in bodies if rdata[1:2] == b"\0"]
     known = [chain for chain in chains if chain is not None]
     return _Hashed(view, zone, known[0]) if known else None
 
@@ -140,7 +142,7 @@ class _Hashed:
             found = self._match(lineage[at])
             if found:
                 return found + self._cover(lineage[at - 1]), lineage[at]
-        return [], lineage[first]
+        return [], lineage[min(first, len(lineage) - 1)]
 
     def _match(self, name: str) -> list[RR]:
         """The record of a name that exists. One query."""

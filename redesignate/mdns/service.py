@@ -70,7 +70,7 @@ class DNSService:
             each=settings.responses_per_second, every=settings.questions_per_second, slip=settings.response_slip
         )
         self._limiter = RateLimiter(rates, trusts=self._access.trusts)
-        self._logged = {"limited": Seldom(), "sent": Seldom(), "failed": Seldom()}
+        self._logged = {"limited": Seldom(), "sent": Seldom(), "failed": Seldom(), "broken": Seldom()}
         self._datagrams: list[Datagrams] = []
         self._streams: list[Streams] = []
         self._thread: LoopThread | None = None
@@ -210,7 +210,8 @@ class DNSService:
                     except Unavailable:
                         raise
                     except Exception:  # one packet must not take the others' answers with it
-                        log.exception("query failed", peer=peer, packet=packet[:512].hex())
+                        if (others := self._logged["broken"].turn()) is not None:
+                            log.exception("query failed", peer=peer, packet=packet[:512].hex(), **others)
                         answers.append(error(packet, Rcode.SERVFAIL))
         except Unavailable as fault:
             if (others := self._logged["failed"].turn()) is not None:

@@ -125,8 +125,9 @@ def run(conn: Connection, statement: Executable, parameters: Parameters) -> Rows
         heard(conn, None, sql, given, None, many)
     rows = Rows()
     driver: Any = conn.connection.dbapi_connection
-    cursor = driver.cursor()
+    cursor: Any = None
     try:
+        cursor = driver.cursor()
         (cursor.executemany if many else cursor.execute)(sql, given)
         if make is not None:
             rows += map(make, cursor.fetchall())

@@ -35,12 +35,13 @@ class GroupCommit:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._batches: Batches[Job, Any] = Batches(self._together, most=MOST)
+        self._batches: Batches[Job, Any] = Batches(self._together, most=MOST, leaves=False)
 
     def run(self, do: Job, deadline: Deadline | None = None) -> Any:
         """Run `do` in a transaction that is committed when this returns. Raises what `do` or the commit raises.
 
-        At the deadline it raises Unavailable if its turn has not come, TimedOut if another writer is carrying it out.
+        Raises Unavailable at the deadline if its turn has not come. Once it has, the caller waits for the commit, whose
+        end it must know: at most for the other use-cases of the transaction, each of which checks its own deadline.
         """
         end = self._batches.ask(do, deadline=deadline)
         if isinstance(end, _Failed):

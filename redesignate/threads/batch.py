@@ -61,6 +61,7 @@ class Batches(Generic[T, R]):
     most     the greatest weight of a batch; an item that is heavier is worked on alone
     at_once  the most batches of one key under way at the same time
     weight   returns the weight of an item; None: each weighs 1
+    leaves   whether a caller leaves its batch at the deadline; False where it must know the end, and `do` is bounded
     """
 
     def __init__(
@@ -70,11 +71,13 @@ class Batches(Generic[T, R]):
         most: int,
         at_once: int = 1,
         weight: Callable[[T], int] | None = None,
+        leaves: bool = True,
     ) -> None:
         self._do = do
         self._most = most
         self._at_once = at_once
         self._weight = weight
+        self._leaves = leaves
         self._lock = threading.Lock()
         self._lines: dict[Hashable, _Line[T, R]] = {}
         self._closed = False
@@ -130,7 +133,9 @@ class Batches(Generic[T, R]):
                 if seat.state is _State.WAITS:
                     line.waiting.remove(seat)
                     raise Unavailable("The request waited too long and was not carried out; retry.")
-                if seat.state is _State.GOES:
+                if seat.state is _State.GOES and not self._leaves:
+                    deadline = None
+                elif seat.state is _State.GOES:
                     raise TimedOut("No answer in time; the change may or may not have been made")
             # it was called just now: the lock is free
 

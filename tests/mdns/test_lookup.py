@@ -321,3 +321,20 @@ def test_a_broken_row_is_withheld_and_the_rest_answered(nursery: Nursery, servic
     nursery.poison(planted, "bad.poisoned.org.", b"\x03bad\xc0\x0c\x00\x01")
     assert ask(service, "bad.poisoned.org.", "A").rcode() == dns.rcode.NXDOMAIN
     assert len(ask(service, "ok.poisoned.org.", "A").answer) == 1
+
+
+@pytest.mark.parametrize("param", ["0100000000", "0180000501aa"])
+def test_a_zone_whose_nsec3_chain_is_not_there_is_answered_without_proof(
+    nursery: Nursery, service: DNSService, param: str
+) -> None:
+    """Of half of a signing, or of what a primary made up. Flags other than zero: RFC 5155 §4.1.2."""
+    records = (f"\\# {len(param) // 2} {param}",)
+    nursery.plant("half.org.", {("half.org.", "TYPE51"): records, ("www.half.org.", "A"): ("192.0.2.1",)})
+    for name, rcode in (
+        ("half.org.", dns.rcode.NOERROR),
+        ("www.half.org.", dns.rcode.NOERROR),
+        ("x.half.org.", dns.rcode.NXDOMAIN),
+    ):
+        reply = ask(service, name, "TXT", want_dnssec=True)
+        assert (reply.rcode(), reply.answer) == (rcode, [])
+        assert [rrset.rdtype for rrset in reply.authority] == [dns.rdatatype.SOA]

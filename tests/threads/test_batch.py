@@ -135,6 +135,29 @@ def test_a_caller_whose_batch_is_under_way_at_its_deadline_does_not_know() -> No
         assert [future.result(WAIT_S) for future in futures] == ["a", "b"]
 
 
+def test_a_caller_that_must_know_the_end_stays_with_its_batch_beyond_its_deadline() -> None:
+    gate, entered = threading.Semaphore(0), threading.Semaphore(0)
+
+    def slow(items: Sequence[str]) -> Sequence[str]:
+        entered.release()
+        assert gate.acquire(timeout=WAIT_S)
+        return items
+
+    batches = Batches(slow, most=32, leaves=False)
+    with ThreadPoolExecutor(8) as pool:
+        futures = asked(pool, batches, "ab")
+        late = pool.submit(batches.ask, "c", key="z", deadline=Deadline.after(0.1))
+        until(lambda: batches.waiting("z") == 2, deadline_s=WAIT_S)
+        gate.release()  # "b" leads, with "c"
+        assert entered.acquire(timeout=WAIT_S)
+        assert entered.acquire(timeout=WAIT_S)
+        with pytest.raises(TimeoutError):
+            late.result(0.3)
+        gate.release()
+        assert late.result(WAIT_S) == "c"
+        assert [future.result(WAIT_S) for future in futures] == ["a", "b"]
+
+
 def test_closing_lets_those_go_that_wait_and_takes_nothing_more() -> None:
     road = Road()
     batches = Batches(road, most=1)
