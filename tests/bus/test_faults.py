@@ -454,7 +454,8 @@ with ExitStack() as stack:
 
 
 def test_the_queue_manager_gets_its_lock_path(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
-    """In a process of its own, for the library reads the path from oslo.config's global object."""
+    """In a process of its own, for the library reads the path from oslo.config's global object; and in a group of its
+    own, for the library reads the start time of the group's first process, which may have ended before the tests."""
     command = [sys.executable, "-c", MANAGED, rabbitmq.transport_url(), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, start_new_session=True)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -208,6 +208,14 @@ def site(folder: Path, port: int, here: dict[str, str], environment: dict[str, s
     return Site(folder, here | everywhere, base | environment)
 
 
+@pytest.fixture
+def keystone() -> Iterator[Keystone]:
+    """One of its own: the page makes the service and its endpoints, which others of the run have made already."""
+    server = Keystone.create()
+    yield server
+    server.close()
+
+
 def test_the_page_leads_from_bare_machines_to_a_system_that_serves_and_is_restored(
     tmp_path: Path, rabbitmq: RabbitMQ, keystone: Keystone, binds: tuple[RealBind, RealBind]
 ) -> None:

@@ -75,10 +75,17 @@ class RabbitMQ(Server):
 
     def queues(self, url: str) -> dict[str, int]:
         """Every queue of a virtual host with its messages, ready and unacknowledged together."""
+        return self._counted(url, "messages")
+
+    def consumers(self, url: str) -> dict[str, int]:
+        """Every queue of a virtual host with its consumers; those of a killed process have none until they expire."""
+        return self._counted(url, "consumers")
+
+    def _counted(self, url: str, what: str) -> dict[str, int]:
         vhost = url.rpartition("/")[2]
-        items = f'rabbit_amqqueue:info_all(<<"{vhost}">>, [name, messages])'
+        items = f'rabbit_amqqueue:info_all(<<"{vhost}">>, [name, {what}])'
         line = 'io_lib:format("~s=~b;", [element(4, Name), Count])'
-        listed = self.eval(f"lists:flatten([{line} || [{{name, Name}}, {{messages, Count}}] <- {items}])")
+        listed = self.eval(f"lists:flatten([{line} || [{{name, Name}}, {{{what}, Count}}] <- {items}])")
         pairs = (entry.rpartition("=") for entry in listed.strip('"').split(";") if "=" in entry)
         return {name: int(count) for name, _, count in pairs}
 
