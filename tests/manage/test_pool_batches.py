@@ -162,7 +162,7 @@ def marker(store: Store) -> int | None:
 def generation(store: Store) -> int:
     """The highest generation of a row."""
     with store.engine.connect() as connection:
-        return connection.execute(select(func.max(schema.outbox.c.generation))).scalar_one()
+        return int(connection.execute(select(func.max(schema.outbox.c.generation))).scalar_one())
 
 
 def changed(store: Store, first: int) -> int:
