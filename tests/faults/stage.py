@@ -146,10 +146,10 @@ class Stage:
         assert octets < LOGGED_A_MESSAGE, f"{octets:.0f} octets of log for each of {count} messages"
 
     def queued(self, queues: Iterable[str]) -> list[int]:
-        """How many messages each of these queues holds."""
+        """How many messages each of these queues holds that is still read: a process may have taken another one."""
         assert self.broker is not None
-        found = self.broker.queues(self.transport_url)
-        return [found.get(queue, 0) for queue in queues]
+        found, readers = self.broker.queues(self.transport_url), self.broker.consumers(self.transport_url)
+        return [found.get(queue, 0) for queue in queues if readers.get(queue)]
 
     def printed(self) -> int:
         """How many octets all processes have printed."""
