@@ -85,7 +85,7 @@ class InprocCentral:
         self._encoded = encoded
 
     def call(self, command: Command[R]) -> R:
-        """Return the answer or raise its Problem. Nothing is committed after this thread's deadline."""
+        """Return the answer or raise its Problem. Nothing goes on to its commit after this thread's deadline."""
         if self._encoded:
             return codec.reply_to(command, codec.serve(self._dispatch, codec.question(command)))
         try:

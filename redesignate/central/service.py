@@ -82,7 +82,7 @@ class CentralService:
         self._wake = wake
 
     def dispatch(self, command: Command[R]) -> R:
-        """Return the command's answer; nothing is committed after this thread's deadline. Raises its Problem."""
+        """Return the command's answer; nothing goes on to a commit after this thread's deadline. Raises its Problem."""
         given = self._prepared(command)
         use_case = ANSWERS[type(given)]
         answer: R

@@ -145,7 +145,8 @@ class Store:
     ) -> T:
         """Run `do` in a transaction and commit it; retried as the module says. `then` runs after the commit, once.
 
-        deadline   on the clock of `Retries.ticks`: after it no run begins or commits
+        deadline   on the clock of `Retries.ticks`: after it no run begins, nor goes on to its commit. On SQLite the
+                   commit itself waits for those that share it, and the caller with it: nobody else can write meanwhile
 
         Raises the exceptions of `do`; Unavailable if the database is unavailable, the race was lost too often, or the
         deadline passes.

@@ -6,7 +6,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from redesignate.model.errors import Unavailable
 from redesignate.store.engine import engine
 from redesignate.store.group import GroupCommit
 from redesignate.threads.deadline import Deadline
+from tests.store.turns import turn_held
 
 
 @pytest.fixture
@@ -31,25 +31,6 @@ def made(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def group(made: Engine) -> GroupCommit:
     return GroupCommit(made)
-
-
-@contextmanager
-def turn_held(group: GroupCommit) -> Iterator[None]:
-    """Another writer's turn, which lasts as long as the block."""
-    begun, over = threading.Event(), threading.Event()
-
-    def hold(_connection: Connection) -> None:
-        begun.set()
-        assert over.wait(10)
-
-    thread = threading.Thread(target=group.run, args=(hold,))
-    thread.start()
-    assert begun.wait(10)
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(10)
 
 
 def insert(name: str, connection: Connection) -> str:
@@ -72,7 +53,7 @@ def all_at_once(group: GroupCommit, works: Sequence[Callable[[Connection], objec
             found[at] = error
 
     threads = [threading.Thread(target=one, args=pair) for pair in enumerate(works)]
-    with turn_held(group):
+    with turn_held(group.run):
         for thread in threads:
             thread.start()
         while group.waiting() < len(works):
@@ -103,7 +84,7 @@ def test_one_that_fails_is_undone_alone(group: GroupCommit) -> None:
 
 
 def test_a_writer_behind_one_that_hangs_is_refused_at_its_deadline(group: GroupCommit) -> None:
-    with turn_held(group), pytest.raises(Unavailable, match="not carried out; retry"):
+    with turn_held(group.run), pytest.raises(Unavailable, match="not carried out; retry"):
         group.run(lambda c: insert("late", c), Deadline.after(0.01))
     assert names(group) == set()
 

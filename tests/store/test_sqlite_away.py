@@ -6,7 +6,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from redesignate.store import migrate
 from redesignate.store.unit import Store, Work
 from redesignate.threads.deadline import uptime
 from tests.store.makers import held, zone
+from tests.store.turns import turn_held
 
 
 @pytest.fixture
@@ -83,27 +83,8 @@ def straight(work: Work) -> None:
         work.rrsets.add([held(made, f"{number}", wire=b"x" * 200)])
 
 
-@contextmanager
-def turn_held(store: Store) -> Iterator[None]:
-    """Another writer's turn, which lasts as long as the block: those who come meanwhile share the next one."""
-    begun, over = threading.Event(), threading.Event()
-
-    def hold(_work: Work) -> None:
-        begun.set()
-        assert over.wait(10)
-
-    thread = threading.Thread(target=store.transact, args=(hold,))
-    thread.start()
-    assert begun.wait(10)
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(10)
-
-
 def test_a_change_behind_a_writer_that_hangs_is_refused_at_its_deadline(store: Store) -> None:
-    with turn_held(store), pytest.raises(Unavailable, match="retry"):
+    with turn_held(store.transact), pytest.raises(Unavailable, match="retry"):
         store.transact(add_zone, deadline=uptime() + 0.05)
     assert zones(store) == set()
 
@@ -123,7 +104,7 @@ def test_a_full_disk_is_a_503_and_what_was_said_of_the_others_is_so(
             ends[number] = error
 
     threads = [threading.Thread(target=ask, args=one) for one in enumerate((add_zone, fill(how), add_zone))]
-    with turn_held(store):
+    with turn_held(store.transact):
         for waiting, thread in enumerate(threads):
             thread.start()
             while store.writers_waiting() <= waiting:
