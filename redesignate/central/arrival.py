@@ -7,10 +7,9 @@ names that exist, and a signed one would be bogus.
 
 from __future__ import annotations
 
-import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from redesignate.central.edit import Change, Edit, Key, Stored, difference
 from redesignate.central.quotas import limits
@@ -25,6 +24,7 @@ from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
 from redesignate.wire import rrset
 from redesignate.wire.message import SOA
+from redesignate.wire.rrset import SOAData
 
 Pair = tuple[Held | None, "tuple[Key, Given] | None"]
 """A stored RRset, and the one that replaces it."""
@@ -32,26 +32,11 @@ Seen = tuple[int, int]
 """The revision of a zone, and the version of its row in `inbound`: together they name its stored RRsets."""
 _RR = tuple[int, bytes, bytes]
 """TTL, rdata, and the whole RR in blob form."""
-_TIMES = struct.Struct("!LLLLL")
 _BESIDE_CNAME = frozenset({"CNAME", *map(mnemonic, BESIDE_CNAME)})
 
 
 class Unacceptable(ValueError):
     """A zone that cannot be stored here, or that no nameserver would load. The text is one line for a person."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """The SOA's fields that a `Zone` holds. `email` is None where the mailbox is not a mail address that fits a row."""
-
-    mname: str
-    email: str | None
-    ttl: int
-    serial: int
-    refresh: int
-    retry: int
-    expire: int
-    minimum: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +50,15 @@ class Given:
 
 @dataclass(slots=True)
 class Content:
-    """A whole zone, its RRsets by name and type, and the number of its records. `texts`: those of RRsets that were new
-    when the zone was unpacked."""
+    """A whole zone from its primary.
 
-    start: Start
+    soa      its `email` is None where the mailbox is not a mail address that fits in a row; `ttl` is the SOA record's
+    sets     its other RRsets, by name and type; `records` is the number of their records
+    texts    those of RRsets that were new when the zone was unpacked
+    """
+
+    soa: SOAData
+    ttl: int
     sets: dict[Key, Given]
     records: int
     texts: dict[Key, tuple[str, ...]] = field(default_factory=dict)
@@ -171,7 +161,7 @@ def read(zone: str, blob: bytes) -> Content:
         raise Unacceptable(f"the zone came damaged ({error})") from error
     if not rrs or rrs[0][1][:2] != (b"", SOA):
         raise Unacceptable("the zone came without its SOA")
-    start = _start(*rrs[0][1][2:])
+    soa_ttl, soa = rrs[0][1][2], _soa(rrs[0][1][3])
     owners: dict[bytes, str] = {}
     found: dict[Key, list[_RR]] = {}
     for rr, (labels, number, ttl, rdata) in rrs[1:]:
@@ -181,7 +171,7 @@ def read(zone: str, blob: bytes) -> Content:
         found.setdefault((owner, _type(number, owner)), []).append((ttl, rdata, rr))
     sets = {which: _given(which[1], found[which]) for which in sorted(found)}
     _check_places(zone, sets)
-    return Content(start, sets, sum(len(given.rdatas) for given in sets.values()))
+    return Content(soa, soa_ttl, sets, sum(len(given.rdatas) for given in sets.values()))
 
 
 def _owner(labels: bytes, zone: str) -> str:
@@ -234,39 +224,15 @@ def _check_places(zone: str, found: Mapping[Key, Given]) -> None:
         raise Unacceptable(f"CNAME and SOA at {zone}")
 
 
-def _start(ttl: int, rdata: bytes) -> Start:
+def _soa(rdata: bytes) -> SOAData:
     """Parse the SOA. Raises Unacceptable for times beyond 2**31-1 and names that do not fit in a row."""
     try:
-        mname, at = names.from_wire(rdata)
-        _, end = names.from_wire(rdata, at)
-        serial, *times = _TIMES.unpack(rdata[end:])
-    except (ValueError, struct.error) as error:
+        soa = rrset.read_soa(rdata)
+    except ValueError as error:
         raise Unacceptable(f"the SOA: {error}") from error
-    if max(times) > INT32_MAX or len(mname) > NAME_LENGTH:
-        raise Unacceptable(f"the SOA: times above {INT32_MAX} s, or a server's name of {len(mname)} characters")
-    refresh, retry, expire, minimum = times
-    return Start(
-        mname=mname,
-        email=_email(rdata[at:end]),
-        ttl=ttl,
-        serial=serial,
-        refresh=refresh,
-        retry=retry,
-        expire=expire,
-        minimum=minimum,
-    )
-
-
-def _email(mailbox: bytes) -> str | None:
-    """The mailbox as a mail address that converts back to these octets (`wire.rrset.soa`); None where none does."""
-    size = mailbox[0]
-    local, domain = mailbox[1 : 1 + size], mailbox[1 + size :]
-    if not local or not domain or domain == b"\0" or b"@" in mailbox or not local.isascii():
-        return None
-    text = local.decode("ascii")
-    host = names.from_wire(domain)[0].rstrip(".")
-    email = f"{text}@{host}"
-    return email if text.isprintable() and len(email) <= NAME_LENGTH and "\\" not in host else None
+    if max(soa.refresh, soa.retry, soa.expire, soa.minimum) > INT32_MAX or len(soa.mname) > NAME_LENGTH:
+        raise Unacceptable(f"the SOA: times above {INT32_MAX} s, or a server's name of {len(soa.mname)} characters")
+    return replace(soa, email=None) if len(soa.email or "") > NAME_LENGTH else soa
 
 
 def differing(stored: Iterable[Held], content: Content) -> Iterator[Pair]:

@@ -48,13 +48,13 @@ def replaced(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound,
     for _, wanted in pairs:
         if wanted is not None:
             content.text(wanted[0])
-    start = content.start
+    serial = content.soa.serial
     taken = _taken(rules, work, zone, content)
     same = taken == replace(zone, transferred_at=work.now)
     kept = row.kept_rrsets is not None
-    if not pairs and same and start.serial in (zone.serial, row.serial) and not zone.waiting and not kept:
+    if not pairs and same and serial in (zone.serial, row.serial) and not zone.waiting and not kept:
         work.zones.advance(zone, taken)
-        return taken, start.serial
+        return taken, serial
     taken = check(rules, work, found, row, content)
     edit = Edit(zone, work.now)
     if kept:
@@ -75,23 +75,23 @@ def replaced(rules: Rules, work: Work, found: tuple[Zone, Counts], row: Inbound,
     )
     edit.more = changes(edit, content, pairs)
     (after,) = apply(work, None, edit)
-    return after, start.serial
+    return after, serial
 
 
 def _taken(rules: Rules, work: Work, zone: Zone, content: Content) -> Zone:
     """The zone with the primary's SOA. Raises Unacceptable where the SOA is signed and a row cannot hold it."""
-    start = content.start
-    if start.email is None and content.signed:
+    soa = content.soa
+    if soa.email is None and content.signed:
         raise Unacceptable("the SOA is signed and its mailbox is not a mail address that can be stored")
     return replace(
         zone,
-        mname=start.mname,
-        email=start.email or rules.settings.managed_resource_email,
-        ttl=start.ttl,
-        refresh=start.refresh,
-        retry=start.retry,
-        expire=start.expire,
-        minimum=start.minimum,
+        mname=soa.mname,
+        email=soa.email or rules.settings.managed_resource_email,
+        ttl=content.ttl,
+        refresh=soa.refresh,
+        retry=soa.retry,
+        expire=soa.expire,
+        minimum=soa.minimum,
         transferred_at=work.now,
     )
 
@@ -101,7 +101,7 @@ def _serial(zone: Zone, content: Content) -> int:
 
     Raises Unacceptable where the SOA is signed, because a signed SOA must not be changed.
     """
-    wanted = content.start.serial
+    wanted = content.soa.serial
     if zone.waiting or newer(wanted, zone.serial):
         return wanted
     if content.signed:

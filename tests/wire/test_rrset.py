@@ -8,10 +8,10 @@ import contextlib
 import dns.message
 import dns.rdata
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from redesignate.model.names import to_wire
+from redesignate.model.names import to_wire, to_wire_of
 from redesignate.model.rdata import number
 from redesignate.model.zone import Action, Status, Zone, ZoneType, rname, soa_text
 from redesignate.wire import message, rrset
@@ -166,6 +166,54 @@ def test_the_soa_is_that_of_its_text() -> None:
 def test_a_mail_address_that_fits_in_no_soa_is_refused(email: str) -> None:
     with pytest.raises(ValueError, match="mail address"):
         rrset.soa(zone(email=email))
+
+
+LOCALS = st.text("abcXYZ019.-_+ ", min_size=1, max_size=63).filter(str.strip)
+HOSTS = st.lists(LABEL.filter(lambda label: "*" not in label), min_size=1, max_size=3).map(".".join)
+UINT32 = st.integers(0, 2**32 - 1)
+
+
+@given(LOCALS, HOSTS, OWNERS, st.tuples(UINT32, UINT32, UINT32, UINT32, UINT32))
+def test_a_packed_soa_reads_as_what_it_was(local: str, host: str, mname: str, numbers: tuple[int, ...]) -> None:
+    named = dict(zip(("serial", "refresh", "retry", "expire", "minimum"), numbers, strict=True))
+    row = zone(email=f"{local}@{host}", mname=mname, **named)
+    ((*_, rdata),) = rrset.records(rrset.soa(row))
+    assert rrset.read_soa(rdata) == rrset.SOAData(mname=mname, email=row.email, **named)
+
+
+LABELS = st.lists(
+    st.lists(st.sampled_from([b"a", b"B", b"@", b".", b"\\", b" ", b"\n", b"\xff"]), min_size=1, max_size=3).map(
+        b"".join
+    ),
+    max_size=3,
+)
+
+
+@given(LABELS, LABELS)
+@example([], [b"\xff", b"example"])
+@example([b"NS1"], [b"first.last", b"Example"])
+@example([], [b"host", b"a.b"])
+@example([], [b"host", b"a@b"])
+@example([], [b"host"])
+def test_an_email_is_read_only_where_it_makes_the_same_mailbox(mname: list[bytes], mailbox: list[bytes]) -> None:
+    rdata = to_wire_of(mname) + to_wire_of(mailbox) + bytes(20)
+    found = rrset.read_soa(rdata)
+    if found.email is not None:
+        row = zone(mname=found.mname, email=found.email, serial=0, refresh=0, retry=0, expire=0, minimum=0)
+        ((*_, again),) = rrset.records(rrset.soa(row))
+        assert again == rdata
+
+
+@given(st.binary(max_size=60))
+def test_an_soa_of_any_octets_is_read_or_refused(rdata: bytes) -> None:
+    with contextlib.suppress(Malformed):
+        rrset.read_soa(rdata)
+
+
+def test_an_soa_that_is_cut_short_or_too_long_is_refused() -> None:
+    for rdata in (b"\0\0" + bytes(19), b"\0\0" + bytes(21)):
+        with pytest.raises(Malformed, match="where 20 are expected"):
+            rrset.read_soa(rdata)
 
 
 def test_the_longest_rr_fits_with_the_longest_question_and_a_signature() -> None:
