@@ -42,6 +42,7 @@ _ENCODER = msgspec.json.Encoder()
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"[0-9a-fA-F]{32}\Z")
+_JSON_RANGES = ("*/*", "application/*", "application/json")
 _ALL_PROJECTS = ("all_tenants", "all_projects")
 _EDIT_MANAGED = "edit_managed_records"
 _SWITCHES = frozenset({*_ALL_PROJECTS, _EDIT_MANAGED})
@@ -194,6 +195,39 @@ def _switch(request: Request, header: str, *names: str) -> bool:
 
 
 # -- what the doors share
+
+
+class Gate:
+    """Falcon's middleware: the caller, the base of links, and whether the client accepts JSON."""
+
+    def __init__(self, settings: ApiSettings, authenticate: Authenticator) -> None:
+        self._settings, self._authenticate = settings, authenticate
+
+    def process_request(self, req: Request, resp: falcon.Response) -> None:
+        """Set the request's caller and base; refuse all but operators during maintenance."""
+        if req.method not in falcon.HTTP_METHODS:
+            req.method = "TRACE"  # no path takes it, so that an unknown verb is 405 as well
+        identity = self._authenticate.identity(req.env)
+        settings = self._settings
+        if settings.maintenance_mode and settings.maintenance_mode_role.lower() not in identity.roles:
+            resp.status = 503
+            resp.content_type = "text/html"
+            resp.set_header("Retry-After", "60")
+            resp.complete = True
+            return
+        req.caller = caller(req, identity)
+        req.env[PROJECT] = req.caller.project_id
+        req.base = link_base(req.env) if settings.enable_host_header else settings.api_base_uri.rstrip("/")
+
+    def process_resource(self, req: Request, resp: falcon.Response, _resource: object, _params: object) -> None:
+        """Refuse a client that does not read JSON, in words that any client reads."""
+        accept = req.env.get("HTTP_ACCEPT", "").lower()
+        if not accept or any(name in accept for name in _JSON_RANGES):
+            return
+        resp.status = 406
+        resp.content_type = "text/plain"
+        resp.text = "This resource is available as application/json only.\n"
+        resp.complete = True
 
 
 class Resource:

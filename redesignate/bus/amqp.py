@@ -22,8 +22,8 @@ from redesignate.bus.port import Asked
 from redesignate.bus.reckoning import Reckoning
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.commands.table import READS
+from redesignate.model.clock import new_id
 from redesignate.model.errors import TimedOut, Unavailable
-from redesignate.model.ids import new_id
 from redesignate.observe.log import events
 from redesignate.threads.batch import Batches
 from redesignate.threads.deadline import Deadline, TooLate, current

@@ -23,8 +23,8 @@ from redesignate.central.edit import Change, Edit, Stored
 from redesignate.central.rules import Rules
 from redesignate.central.takeover import ANOTHER_RUN, check
 from redesignate.commands.inbound import ReportInbound
+from redesignate.model.clock import new_id
 from redesignate.model.errors import Unavailable
-from redesignate.model.ids import new_id
 from redesignate.model.inbound import Inbound, Result
 from redesignate.model.zone import Action, Zone
 from redesignate.store.kept import Kept

@@ -8,6 +8,7 @@ from dataclasses import replace
 from redesignate.central import catalogs, poolchanges
 from redesignate.central.rules import Answers, Rules, fields
 from redesignate.commands.pools import ApplyPool, DeletePool, GetPool, ListPools
+from redesignate.model.clock import new_id
 from redesignate.model.errors import (
     DuplicatePool,
     InvalidObject,
@@ -15,7 +16,6 @@ from redesignate.model.errors import (
     LastServerKept,
     PoolNotFound,
 )
-from redesignate.model.ids import new_id
 from redesignate.model.paging import Page
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, PoolSpec, Target, TargetSpec, peers
 from redesignate.model.work import Role

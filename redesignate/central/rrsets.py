@@ -13,15 +13,23 @@ from redesignate.central import quotas
 from redesignate.central.change import apply
 from redesignate.central.edit import Edit
 from redesignate.central.rules import Answers, Rules, fields, locked, own, sees, target_of, visible
-from redesignate.central.rules.placement import around, check_place
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
 from redesignate.model.caller import Caller
-from redesignate.model.errors import BadInput, Forbidden, InvalidObject, RRsetNotFound
-from redesignate.model.names import typed
+from redesignate.model.errors import (
+    BadInput,
+    DuplicateRRset,
+    Forbidden,
+    InvalidObject,
+    InvalidRRsetLocation,
+    InvalidRRsetName,
+    RRsetNotFound,
+)
+from redesignate.model.names import ancestors, is_below, typed
 from redesignate.model.paging import Page
 from redesignate.model.rdata import Rdata
 from redesignate.model.rrset import Held, RRset, RRsetChange, new_rrset, seen
 from redesignate.model.zone import Action, Status, Zone, ZoneType
+from redesignate.store.rrsets import Around
 from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
 from redesignate.wire.rrset import MAX_RR, pack, retime
@@ -44,11 +52,12 @@ def create_rrset(rules: Rules, work: Work, command: CreateRRset) -> RRset:
         fields.description(new.description)
     zone, counts = locked(work, caller, command.zone_id)
     check_creatable(rules, caller, zone, name)
-    there = around(work, zone, name)
+    above = [one for one in ancestors(name) if len(one) > len(zone.name)]
+    there = work.rrsets.around(zone, name, above)
     allowed = quotas.limits(rules, work, zone.project_id, there.limits)
     _check_quota(allowed, counts, rrsets=1, records=len(records), more=len(records))
     ttl = fields.ttl(rules, caller, new.ttl) if new.ttl is not None else None
-    check_place(there, zone, name, rrtype, rules.settings.max_recordset_name_len)
+    _check_place(there, zone, name, rrtype, rules.settings.max_recordset_name_len)
     edit = Edit(zone, work.now)
     wire = _packed(zone, name, rrtype, ttl, records)
     texts = [record.text for record in records]
@@ -66,6 +75,26 @@ def create_rrset(rules: Rules, work: Work, command: CreateRRset) -> RRset:
     made = edit.put(made)
     (after,) = apply(work, caller, edit)
     return seen(made, after)
+
+
+def _check_place(there: Around, zone: Zone, name: str, rrtype: str, longest: int) -> None:
+    """Raise where the name is outside the zone, belongs to a child zone of the same pool or already has this type, or
+    where a CNAME would share its name (RFC 2181 §10.1).
+
+    Raises InvalidRRsetName, InvalidRRsetLocation, DuplicateRRset.
+    """
+    if len(name) > longest:
+        raise InvalidRRsetName("Name too long")
+    if not is_below(name, zone.name):
+        raise InvalidRRsetLocation("RecordSet is not contained within it's parent zone")
+    if rrtype == "CNAME" and name == zone.name:
+        raise InvalidRRsetLocation("CNAME recordsets may not be created at the zone apex")
+    if there.children:
+        raise InvalidRRsetLocation(f"RecordSet belongs in a child zone: {there.children[0]}")
+    if "CNAME" in there.types or (rrtype == "CNAME" and there.types):
+        raise InvalidRRsetLocation("CNAME recordsets may not share a name with any other records")
+    if rrtype in there.types:
+        raise DuplicateRRset("Duplicate RecordSet")
 
 
 def get_rrset(rules: Rules, work: Work, command: GetRRset) -> RRset:

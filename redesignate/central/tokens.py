@@ -8,9 +8,8 @@ import re
 from redesignate.central.rules import Answers, Rules
 from redesignate.central.rules.fields import refused
 from redesignate.commands.tokens import CreateToken, FindToken, ListTokens, NoteTokenUse, RevokeToken
-from redesignate.model.clock import SECOND
+from redesignate.model.clock import SECOND, new_id
 from redesignate.model.errors import TokenNotFound
-from redesignate.model.ids import new_id
 from redesignate.model.token import Token, is_role
 from redesignate.store.tokens import Tokens
 from redesignate.store.unit import Work

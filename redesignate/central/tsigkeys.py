@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from redesignate.central.rules import Answers, Rules
 from redesignate.central.rules.fields import refused
 from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, ListTSIGKeys
+from redesignate.model.clock import new_id
 from redesignate.model.errors import DuplicateTSIGKey, InvalidTSIGKey, TSIGKeyNotFound
-from redesignate.model.ids import new_id
 from redesignate.model.names import InvalidName, canonical
 from redesignate.model.tsigkey import ALGORITHMS, Scope, TSIGKey
 from redesignate.store.unit import Work

@@ -24,7 +24,7 @@ from redesignate.model.serial import newer
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.observe.progress import Progress
 from redesignate.wire import tsig
-from redesignate.wire.ask import SOAAnswer
+from redesignate.wire.client import SOAAnswer
 from redesignate.wire.served import difference
 from redesignate.wire.survey import Question, Survey
 

@@ -25,8 +25,23 @@ from redesignate.model.tsigkey import Scope
 from redesignate.observe.log import Seldom, events
 from redesignate.store.serving import Reach, ServedZone
 from redesignate.wire import message, rrset, tsig
-from redesignate.wire.message import AA, ANY, AXFR, DS, IN, IXFR, NOTIFY, OPT, QR, QUERY, RD, SOA, Message, Rcode
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import (
+    AA,
+    ANY,
+    AXFR,
+    DS,
+    IN,
+    IXFR,
+    NOTIFY,
+    OPT,
+    QR,
+    QUERY,
+    RD,
+    SOA,
+    Malformed,
+    Message,
+    Rcode,
+)
 
 log = events(__name__)
 

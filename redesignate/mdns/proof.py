@@ -17,8 +17,7 @@ from redesignate.model.rrset import HASHED, SIGNATURES
 from redesignate.observe.log import events
 from redesignate.store.serving import ServedZone
 from redesignate.wire import denial, rrset
-from redesignate.wire.message import FIXED, NSEC, NSEC3, NSEC3PARAM, RRSIG
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import FIXED, NSEC, NSEC3, NSEC3PARAM, RRSIG, Malformed
 
 log = events(__name__)
 

@@ -19,7 +19,7 @@ from redesignate.model.serial import newer
 from redesignate.observe.log import events
 from redesignate.store.serving import Change, Mark, ServedZone
 from redesignate.wire import rrset
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import Malformed
 
 log = events(__name__)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from redesignate.model.ids import new_id
+from redesignate.model.clock import new_id
 from redesignate.model.names import order_key
 from redesignate.model.zone import Action, SOAFields, Status, Zone, soa_text
 

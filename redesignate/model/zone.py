@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from redesignate.model.ids import new_id
+from redesignate.model.clock import new_id
 
 
 class ZoneType(Enum):

@@ -13,12 +13,13 @@ from sqlalchemy import Connection, bindparam
 
 from redesignate.commands.hint import Hint, Kind
 from redesignate.model.caller import Caller
+from redesignate.model.clock import shard_of
 from redesignate.model.rrset import Held
 from redesignate.model.zone import Zone
 from redesignate.store.fast import run
-from redesignate.store.journal import Entry, Journal
+from redesignate.store.journal import Entry
 from redesignate.store.outbox import Outbox
-from redesignate.store.schema import DATA_PREFIX, rrset_data
+from redesignate.store.schema import DATA_PREFIX, journal, rrset_data
 
 MOST = 2000
 """Most texts that wait: further ones are written at once, so that memory does not grow with an import."""
@@ -26,6 +27,7 @@ MOST_OCTETS = 16 * 2**20
 """Most octets of journal rows that wait."""
 _BULK = 1000
 _ADD = rrset_data.insert()
+_ADD_ENTRY = journal.insert()
 _REMOVE = rrset_data.delete().where(rrset_data.c.rrset_id.in_(bindparam("ids", expanding=True)))
 
 
@@ -35,9 +37,8 @@ class Ending:
     queued  zones whose servers need their newest revision, by id
     """
 
-    def __init__(self, connection: Connection, journal: Journal, outbox: Outbox) -> None:
+    def __init__(self, connection: Connection, outbox: Outbox) -> None:
         self._conn = connection
-        self._journal = journal
         self._outbox = outbox
         self._gone: set[str] = set()
         self._texts: dict[str, Held] = {}
@@ -55,9 +56,9 @@ class Ending:
         if len(self._texts) + len(self._gone) > MOST:
             self._write_rows()
 
-    def journal(self, entry: Entry, caller: Caller | None) -> None:
+    def journal(self, entry: Entry, author: Caller | None) -> None:
         """One revision of a zone, and its author."""
-        self._entries.append((entry, caller))
+        self._entries.append((entry, author))
         self._octets += len(entry.removed) + len(entry.added)
         if self._octets > MOST_OCTETS:
             self._write_rows()
@@ -85,5 +86,25 @@ class Ending:
                 run(self._conn, _ADD, rows)
             self._texts = {}
         if self._entries:
-            self._journal.add(self._entries)
+            run(self._conn, _ADD_ENTRY, [_entry_row(entry, author) for entry, author in self._entries])
             self._entries, self._octets = [], 0
+
+
+def _entry_row(entry: Entry, author: Caller | None) -> dict[str, object]:
+    """A revision's row in the journal."""
+    return {
+        "zone_id": entry.zone_id,
+        "revision": entry.revision,
+        "shard": shard_of(entry.zone_id),
+        "serial_from": entry.serial_from,
+        "serial_to": entry.serial_to,
+        "full": entry.full,
+        "removed": entry.removed,
+        "added": entry.added,
+        "soa_from": entry.soa_from,
+        "soa_to": entry.soa_to,
+        "at": entry.at,
+        "user_id": author.user_id[:64] if author and author.user_id else None,
+        "project_id": author.project_id[:36] if author and author.project_id else None,
+        "request_id": author.request_id[:64] if author else None,
+    }

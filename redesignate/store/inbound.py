@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, case, func, or_, select, true
 
-from redesignate.model.ids import shard_of
+from redesignate.model.clock import shard_of
 from redesignate.model.inbound import Inbound
 from redesignate.store.fast import Module, run
 from redesignate.store.leasetime import NOW

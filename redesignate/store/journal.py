@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
 from redesignate.model.caller import Caller
-from redesignate.model.ids import shard_of
-from redesignate.store.fast import Module, run
+from redesignate.store.fast import Module
 from redesignate.store.schema import journal
 
 
@@ -33,34 +32,8 @@ class Entry:
     at: int
 
 
-_ADD = journal.insert()
-
-
 class Journal(Module):
-    """The journal of one transaction."""
-
-    def add(self, entries: Sequence[tuple[Entry, Caller | None]]) -> None:
-        """Insert revisions, each with its author. One statement."""
-        rows = [
-            {
-                "zone_id": entry.zone_id,
-                "revision": entry.revision,
-                "shard": shard_of(entry.zone_id),
-                "serial_from": entry.serial_from,
-                "serial_to": entry.serial_to,
-                "full": entry.full,
-                "removed": entry.removed,
-                "added": entry.added,
-                "soa_from": entry.soa_from,
-                "soa_to": entry.soa_to,
-                "at": entry.at,
-                "user_id": caller.user_id[:64] if caller and caller.user_id else None,
-                "project_id": caller.project_id[:36] if caller and caller.project_id else None,
-                "request_id": caller.request_id[:64] if caller else None,
-            }
-            for entry, caller in entries
-        ]
-        run(self._conn, _ADD, rows)
+    """The journal of one transaction, read and shortened. `ending` writes it."""
 
     def published(self, pairs: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
         """Those of these (zone, serial) pairs that some revision in the journal had. One query."""

@@ -30,8 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from redesignate.model.clock import SECOND
-from redesignate.model.ids import shard_of
+from redesignate.model.clock import SECOND, shard_of
 from redesignate.model.zone import Action, Zone, ZoneType
 from redesignate.store.fast import Module, run
 from redesignate.store.leasetime import NOW

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam
 
-from redesignate.model.ids import shard_of
+from redesignate.model.clock import shard_of
 from redesignate.store.fast import Module, run
 from redesignate.store.schema import pool_guards
 

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Row, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from redesignate.model.ids import new_id
+from redesignate.model.clock import new_id
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.service import Service, ServiceState, Stats
 from redesignate.store.fast import Module

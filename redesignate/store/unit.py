@@ -90,7 +90,7 @@ class Work:
         self.rrsets = RRsets(connection)
         self.journal = Journal(connection)
         self.outbox = Outbox(connection)
-        self.ending = Ending(connection, self.journal, self.outbox)
+        self.ending = Ending(connection, self.outbox)
         self.inbound = InboundRows(connection)
         self.pools = Pools(connection, secrets, kept_pools)
         self.peers = Peers(connection, self.pools)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Integer, Row, and_, bindparam, func, select
 
-from redesignate.model.ids import shard_of
+from redesignate.model.clock import shard_of
 from redesignate.model.names import reverse_key
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.zone import Action, Status, Zone, ZoneType

@@ -7,8 +7,7 @@ type's rdata is octets, whatever it means.
 
 from __future__ import annotations
 
-from redesignate.wire import names
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import Malformed, read_name
 
 NAME, STRING = -1, -2
 """In a layout: a domain name, a character-string; a number from 0: so many octets."""
@@ -45,7 +44,7 @@ def _fields(packet: bytes, layout: tuple[int, ...], at: int, end: int) -> tuple[
     found = []
     for field in layout:
         if field == NAME:
-            name, after = names.read(packet, at)
+            name, after = read_name(packet, at)
             piece = name.lower()
         else:
             after = at + field if field >= 0 else at + 1 + _octet(packet, at, end)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from redesignate.model import names as text_names
 from redesignate.model.rdata import NEVER_IN_ZONES
 from redesignate.model.tsigkey import TSIGKey
-from redesignate.wire import message, names, tsig
+from redesignate.wire import message, tsig
 from redesignate.wire.expand import expand
-from redesignate.wire.message import AA, AXFR, FIXED, IN, QR, SOA, TC, Message, Record
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import AA, AXFR, FIXED, IN, QR, SOA, TC, Malformed, Message, Record, read_name
 from redesignate.wire.rrset import APEX, MAX_RR
 from redesignate.wire.served import rcode_text
 
@@ -158,7 +157,7 @@ class Transfer:
 
     def _owner(self, packet: bytes, start: int) -> bytes:
         """An owner without the apex's labels."""
-        name = names.read(packet, start)[0].lower()
+        name = read_name(packet, start)[0].lower()
         end = len(name) - len(self._apex)
         at = 0
         while at < end:

@@ -2,7 +2,8 @@
 """DNS messages: reading what came, building what goes (RFC 1035 §4, RFC 6891). No sockets, no zone data.
 
 Reading checks the whole message's shape, so that later code may index without fear; record names and rdata are only
-looked at when asked for. Building joins sections that are wire form already.
+looked at when asked for. Building joins sections that are wire form already. Names (§3.1, §4.1.4) are compared in lower
+case, ASCII alone (RFC 4343), which `bytes.lower` makes: length octets are below "A". Their text is model's.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from redesignate.model.names import MAX_NAME
-from redesignate.wire import names
-from redesignate.wire.names import Malformed
 
 HEADER = struct.Struct("!HHHHHH")
 _QUESTION = struct.Struct("!HH")
@@ -31,6 +30,10 @@ IXFR, AXFR, ANY = 251, 252, 255
 PLAIN_UDP = 512
 BEST_UDP = 1232
 """What we take and send over UDP at most: passes every path unfragmented (DNS flag day 2020)."""
+
+
+class Malformed(ValueError):
+    """Octets that are not a DNS message, name or record."""
 
 
 class Rcode(IntEnum):
@@ -100,7 +103,7 @@ class Message:
 
     def owner(self, record: Record) -> bytes:
         """A record's owner: plain wire form, lower case. Raises Malformed."""
-        return names.read(self.packet, record.start)[0].lower()
+        return read_name(self.packet, record.start)[0].lower()
 
 
 def read(packet: bytes) -> Message:
@@ -152,7 +155,7 @@ def _question(packet: bytes, at: int) -> tuple[Question, int]:
 def _section(packet: bytes, at: int, count: int) -> tuple[tuple[Record, ...], int]:
     found = []
     for _ in range(count):
-        start, at = at, names.skip(packet, at)
+        start, at = at, skip_name(packet, at)
         if at + 10 > len(packet):
             raise Malformed("a record runs past the message")
         rrtype, cls, ttl, size = FIXED.unpack_from(packet, at)
@@ -238,3 +241,64 @@ def frames(buffer: bytearray) -> Iterator[bytes]:
         packet = bytes(buffer[2:end])
         del buffer[:end]
         yield packet
+
+
+# -- names
+
+
+def read_name(packet: bytes, at: int) -> tuple[bytes, int]:
+    """The name at `at`, decompressed to plain wire form, and the offset after it. Case is kept.
+
+    Pointers may only lead backwards, so that a loop cannot be written (RFC 1035 §4.1.4). Raises Malformed.
+    """
+    found: list[bytes] = []
+    length, end, floor = 1, -1, at
+    while True:
+        if at >= len(packet):
+            raise Malformed("a name runs past the message")
+        size = packet[at]
+        if size == 0:
+            found.append(b"\0")
+            return b"".join(found), (at + 1 if end < 0 else end)
+        if size < 0x40:
+            length += size + 1
+            if length > MAX_NAME or at + 1 + size > len(packet):
+                raise Malformed("a name is too long")
+            found.append(packet[at : at + 1 + size])
+            at += 1 + size
+        elif size >= 0xC0:
+            if at + 2 > len(packet):
+                raise Malformed("a name runs past the message")
+            target = (size & 0x3F) << 8 | packet[at + 1]
+            if target >= floor:
+                raise Malformed("a compression pointer does not lead backwards")
+            end = at + 2 if end < 0 else end
+            at = floor = target
+        else:
+            raise Malformed("a label of unknown kind")
+
+
+def skip_name(packet: bytes, at: int) -> int:
+    """The offset after the name at `at`, its pointers not followed. Raises Malformed."""
+    size = len(packet)
+    while at < size:
+        octet = packet[at]
+        if octet == 0:
+            return at + 1
+        if octet >= 0xC0:
+            if at + 2 > size:
+                break
+            return at + 2
+        if octet >= 0x40:
+            raise Malformed("a label of unknown kind")
+        at += octet + 1
+    raise Malformed("a name runs past the message")
+
+
+def suffixes(wire: bytes) -> list[bytes]:
+    """An uncompressed wire name and every name above it, longest first, the root last."""
+    found, at = [wire], 0
+    while wire[at]:
+        at += 1 + wire[at]
+        found.append(wire[at:])
+    return found

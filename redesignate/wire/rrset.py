@@ -17,8 +17,7 @@ from typing import Protocol
 from redesignate.model import names
 from redesignate.model.rdata import number
 from redesignate.model.zone import SOAFields
-from redesignate.wire.message import FIXED, IN, SOA
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import FIXED, IN, SOA, Malformed
 
 APEX = b"\xc0\x0c"
 TSIG_ROOM = 235

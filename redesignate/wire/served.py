@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from redesignate.model.audit import Difference, RestingZone
 from redesignate.model.pool import Endpoint, Nameserver
 from redesignate.model.serial import newer
-from redesignate.wire.ask import SOAAnswer
+from redesignate.wire.client import SOAAnswer
 from redesignate.wire.message import Rcode
 
 UNKNOWN_ZONE = frozenset({Rcode.NOTAUTH, Rcode.REFUSED, Rcode.NXDOMAIN})

@@ -18,9 +18,8 @@ from dataclasses import dataclass, field
 from redesignate.model.clock import Clock, now
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.wire import tsig
-from redesignate.wire.ask import SOAAnswer, read_soa_answer, soa_query
-from redesignate.wire.message import QR
-from redesignate.wire.names import Malformed
+from redesignate.wire.client import SOAAnswer, read_soa_answer, soa_query
+from redesignate.wire.message import QR, Malformed
 
 BURST, TICK_S = 20, 0.01
 """Questions are sent in bursts: one each tick, or of BURST where that is slower, because waking up costs more than a

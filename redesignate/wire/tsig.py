@@ -12,9 +12,7 @@ from enum import IntEnum
 
 from redesignate.model.names import to_wire
 from redesignate.model.tsigkey import TSIGKey
-from redesignate.wire import names
-from redesignate.wire.message import ANY_CLASS, FIXED, HEADER, TSIG, Message
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import ANY_CLASS, FIXED, HEADER, TSIG, Malformed, Message, read_name
 
 FUDGE = 300
 _TIMES = struct.Struct("!HLH")
@@ -99,7 +97,7 @@ def signature(message: Message) -> Signature | None:
     packet, end = message.packet, message.tsig.at + message.tsig.size if message.tsig else 0
     if record.cls != ANY_CLASS or record.ttl != 0:
         raise Malformed("a TSIG of wrong class or TTL")
-    algorithm, at = names.read(packet, record.at)
+    algorithm, at = read_name(packet, record.at)
     try:
         high, low, fudge = _TIMES.unpack_from(packet, at)
         (mac_size,) = struct.unpack_from("!H", packet, at + 8)

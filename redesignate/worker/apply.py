@@ -14,10 +14,9 @@ from redesignate.model.pool import Endpoint
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.model.work import PeerOutcome, Role
 from redesignate.observe.log import events
-from redesignate.wire import ask, message
+from redesignate.wire import client, message
 from redesignate.wire.client import NoAnswer
-from redesignate.wire.message import Rcode
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import Malformed, Rcode
 from redesignate.wire.served import UNKNOWN_ZONE, rcode_text
 from redesignate.worker import plan
 from redesignate.worker.attempt import Attempt
@@ -229,7 +228,7 @@ async def _send(attempt: Attempt, at: Endpoint, step: Step, key: TSIGKey | None,
     task, context = attempt.task, attempt.context
     name, serial = task.catalog if step is Step.NOTIFY_CATALOG and task.catalog else (task.name, task.serial)
     key = attempt.pool.zone_keys.get(name, key)
-    packet = ask.notify_message(name, serial, context.exchanger.new_id(), key, clock=context.clock)
+    packet = client.notify_message(name, serial, context.exchanger.new_id(), key, clock=context.clock)
     answer = await context.exchanger.exchange(at.host, at.port, packet, timeout, tcp=context.all_tcp)
     try:
         return message.read(answer).rcode

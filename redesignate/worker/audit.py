@@ -26,7 +26,7 @@ from redesignate.model.errors import Problem
 from redesignate.model.pool import Endpoint, Nameserver
 from redesignate.model.service import Stats
 from redesignate.observe.log import events
-from redesignate.wire.ask import SOAAnswer
+from redesignate.wire.client import SOAAnswer
 from redesignate.wire.served import DENIALS, difference
 from redesignate.wire.survey import Question, Survey
 from redesignate.worker.attempt import WorkerContext

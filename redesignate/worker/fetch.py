@@ -12,11 +12,9 @@ from redesignate.model.clock import SECOND, Clock
 from redesignate.model.pool import Endpoint
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.wire import tsig
-from redesignate.wire.ask import read_soa_answer, soa_query
-from redesignate.wire.client import Exchanger, NoAnswer
+from redesignate.wire.client import Exchanger, NoAnswer, read_soa_answer, soa_query
 from redesignate.wire.inbound import Limits, Transfer, TransferFault, axfr_query
-from redesignate.wire.message import Rcode
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import Malformed, Rcode
 from redesignate.wire.served import rcode_text
 
 

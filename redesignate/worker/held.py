@@ -11,7 +11,7 @@ from redesignate.commands.work import BeginWork, Report
 from redesignate.model.errors import Problem
 from redesignate.model.work import Outcome, Task
 from redesignate.observe.log import events
-from redesignate.threads.gather import Gather
+from redesignate.threads.batch import Gather
 from redesignate.worker.attempt import WorkerContext
 from redesignate.worker.link import Link
 from redesignate.worker.pools import PoolCache

@@ -12,7 +12,7 @@ from redesignate.model.pool import Endpoint
 from redesignate.model.serial import newer
 from redesignate.model.work import PeerOutcome, PeerState, Role, Task
 from redesignate.model.zone import ZoneType
-from redesignate.wire.ask import SOAAnswer
+from redesignate.wire.client import SOAAnswer
 from redesignate.wire.message import Rcode
 from redesignate.wire.served import GONE, foreign_text, rcode_text
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from redesignate.model.pool import Endpoint, Nameserver
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.model.work import PeerOutcome, PeerState, Role
-from redesignate.wire import ask, tsig
+from redesignate.wire import client, tsig
 from redesignate.wire.client import NoAnswer
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import Malformed
 from redesignate.wire.served import DENIALS, GONE
 from redesignate.worker import plan
 from redesignate.worker.attempt import Attempt
@@ -76,7 +76,7 @@ class _Asking:
     key: TSIGKey | None
     deadline: float
     asked: bool = False
-    last: ask.SOAAnswer | str | None = None
+    last: client.SOAAnswer | str | None = None
     right: bool = False
     sent: dict[asyncio.Task[None], float] = field(default_factory=dict)
 
@@ -97,7 +97,7 @@ class _Asking:
             if self.sent:
                 self.health.silent(min(self.sent.values()), loop.time(), f"no answer from {self.at}")
         last, known, task = self.last, self.attempt.known.get(server.id), self.attempt.task
-        if not isinstance(last, ask.SOAAnswer):
+        if not isinstance(last, client.SOAAnswer):
             return _failed(server, why or "", known, tried=self.asked)
         if why is not None and last.rcode in DENIALS and task.present and known and known.present:
             self.attempt.context.denied(task.pool_id, self.at)
@@ -138,11 +138,11 @@ class _Asking:
     async def _query(self, loop: asyncio.AbstractEventLoop, sent: float) -> None:
         """Ask once, and keep the answer; one that comes after the right answer counts for nothing."""
         context, task = self.attempt.context, self.attempt.task
-        packet = ask.soa_query(task.name, context.exchanger.new_id(), self.key, clock=context.clock)
+        packet = client.soa_query(task.name, context.exchanger.new_id(), self.key, clock=context.clock)
         timeout = min(self.deadline - sent, context.call_timeout)
         try:
             answer = await context.exchanger.exchange(self.at.host, self.at.port, packet, timeout, tcp=context.all_tcp)
-            reply = ask.read_soa_answer(answer, packet, self.key, clock=context.clock)
+            reply = client.read_soa_answer(answer, packet, self.key, clock=context.clock)
         except NoAnswer as silence:
             why = f"no answer from {self.at}: {silence}"
         except (Malformed, tsig.Refused) as wrong:
@@ -156,7 +156,7 @@ class _Asking:
         self.health.silent(sent, loop.time(), why)
 
     def _fault(self, now: float) -> str:
-        if isinstance(self.last, ask.SOAAnswer):
+        if isinstance(self.last, client.SOAAnswer):
             return plan.fault(self.attempt.task, self.at, self.last) or f"{self.at} answered too late"
         if not self.asked:
             window = self.attempt.context.window

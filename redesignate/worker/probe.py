@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from redesignate.backends.port import BackendError, BackendRefused
 from redesignate.model.pool import Endpoint, Nameserver
 from redesignate.observe.log import events
-from redesignate.wire import ask
+from redesignate.wire import client
 from redesignate.wire.client import NoAnswer
 from redesignate.worker.attempt import WorkerContext
 from redesignate.worker.health import NOTIFY_HEALTH, PeerHealth
@@ -105,7 +105,7 @@ class Probes:
 
 async def _asked(server: Nameserver, context: WorkerContext) -> bool:
     """Any answer will do, so the question is for the root, unsigned, which every server can refuse."""
-    packet = ask.soa_query(".", context.exchanger.new_id(), clock=context.clock)
+    packet = client.soa_query(".", context.exchanger.new_id(), clock=context.clock)
     try:
         await context.exchanger.exchange(server.host, server.port, packet, PROBE_TIMEOUT_S, tcp=context.all_tcp)
     except NoAnswer:

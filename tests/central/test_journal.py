@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redesignate.commands.upkeep import PurgeZones, RefreshApexes, TrimJournal
+from redesignate.model.clock import shard_of
 from redesignate.model.errors import Problem
-from redesignate.model.ids import shard_of
 from redesignate.model.pool import NSRecord
 from redesignate.model.serial import newer
 from redesignate.model.zone import Zone

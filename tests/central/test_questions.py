@@ -21,9 +21,8 @@ from redesignate.commands.base import Command
 from redesignate.commands.rrsets import CreateRRset, UpdateRRset
 from redesignate.commands.tsigkeys import CreateTSIGKey
 from redesignate.commands.zones import CreateZone, GetZone
-from redesignate.model.clock import SECOND
+from redesignate.model.clock import SECOND, new_id
 from redesignate.model.errors import DuplicateRRset, TimedOut
-from redesignate.model.ids import new_id
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import NewZone, Zone

@@ -11,8 +11,7 @@ import pytest
 from redesignate.commands.work import BeginWork, Overdue, PeerReturned, PoolForWork, Report
 from redesignate.commands.zones import ZonePeers
 from redesignate.model import errors
-from redesignate.model.clock import SECOND
-from redesignate.model.ids import shard_of
+from redesignate.model.clock import SECOND, shard_of
 from redesignate.model.serial import newer
 from redesignate.model.work import Outcome, PeerOutcome, Role, Task
 from redesignate.model.zone import Action, Status

@@ -21,9 +21,8 @@ from redesignate.commands.base import Command
 from redesignate.commands.pools import QueuePoolZones
 from redesignate.config.settings import DEFAULT_POOL_ID, CentralSettings, TaskSettings
 from redesignate.coord.partitions import SHARDS
-from redesignate.model.clock import SECOND
+from redesignate.model.clock import SECOND, new_id
 from redesignate.model.errors import Unavailable
-from redesignate.model.ids import new_id
 from redesignate.producer import tasks
 from redesignate.store import migrate, schema
 from redesignate.store.unit import Store

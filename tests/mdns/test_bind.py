@@ -13,7 +13,7 @@ from redesignate.mdns.service import DNSService
 from redesignate.model.pool import Catalog, Pool
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import ZoneType
-from redesignate.wire import ask
+from redesignate.wire import client
 from redesignate.wire.client import Exchanger
 from tests.mdns.conftest import Serve
 from tests.mdns.nursery import POOL, SECRET, Nursery
@@ -58,8 +58,8 @@ async def notify(bind: RealBind, serial: int) -> int:
     """Tell BIND of a new serial; the rcode that it answers with."""
     exchanger = Exchanger()
     try:
-        packet = ask.notify_message(ZONE, serial, exchanger.new_id())
-        return ask.read_answer(await exchanger.exchange("127.0.0.1", bind.port, packet, 5), packet).rcode
+        packet = client.notify_message(ZONE, serial, exchanger.new_id())
+        return client.read_answer(await exchanger.exchange("127.0.0.1", bind.port, packet, 5), packet).rcode
     finally:
         await exchanger.close()
 

@@ -24,7 +24,7 @@ from redesignate.model.errors import Unavailable
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import ZoneType
 from redesignate.store.schema import inbound
-from redesignate.wire import ask, message
+from redesignate.wire import client, message
 from redesignate.wire.message import Rcode
 from tests.mdns.conftest import Serve
 from tests.mdns.nursery import POOL, Nursery
@@ -44,7 +44,7 @@ def corpus() -> list[bytes]:
         *(dns.message.make_query(*asked, use_edns=0, payload=4096).to_wire() for asked in plain),
         dns.message.make_query(ZONE, "AXFR").to_wire(),
         ixfr.to_wire(),
-        ask.notify_message(ZONE, 5, 77),
+        client.notify_message(ZONE, 5, 77),
         signed(ring()),
         signed(ring(), rrtype="AXFR"),
         signed(ring("nobody")),
@@ -229,7 +229,7 @@ def test_a_notify_is_taken_from_a_primary_of_a_secondary_zone_alone(
     passed: list[tuple[str, str]] = []
     brain = Answerer(MdnsSettings(), forward=lambda zone_id, address: passed.append((zone_id, address)))
     with nursery.source.read() as view:
-        answer = brain.answer(view, ask.notify_message(name, 7, 3), tcp=False, peer=peer)
+        answer = brain.answer(view, client.notify_message(name, 7, 3), tcp=False, peer=peer)
     assert isinstance(answer, bytes)
     read = message.read(answer)
     assert (read.opcode, read.rcode) == (message.NOTIFY, rcode)

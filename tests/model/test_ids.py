@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import uuid
 
-from redesignate.model.ids import new_id, shard_of
+from redesignate.model.clock import new_id, shard_of
 
 
 def test_an_id_is_a_uuid_of_version_7() -> None:

@@ -116,7 +116,7 @@ def test_journal(store: Store) -> None:
         added=b"\0" * 2**20, soa_from=b"a", soa_to=b"b", at=2**53,
     )  # fmt: skip
     caller = Caller(request_id="r" * 99, user_id="u" * 99, project_id="p" * 99)
-    store.transact(lambda work: work.journal.add([(entry, caller)]))
+    store.transact(lambda work: work.ending.journal(entry, caller))
     with store.read() as work:
         row = work.conn.execute(text("SELECT * FROM journal WHERE zone_id = :i"), {"i": of.id}).one()
     assert (row.revision, row.serial_from, row.serial_to, row.at) == (2**60, 2**32 - 1, 1, 2**53)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redesignate.model.errors import Unavailable
-from redesignate.threads.gather import Gather
+from redesignate.threads.batch import Gather
 
 WAIT_S = 10
 

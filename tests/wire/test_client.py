@@ -15,9 +15,9 @@ import dns.tsig
 import pytest
 
 from redesignate.model.tsigkey import Scope, TSIGKey
-from redesignate.wire import ask
+from redesignate.wire import client
 from redesignate.wire.client import Exchanger, NoAnswer
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import Malformed
 from redesignate.wire.server import bind
 from redesignate.wire.tsig import Refused
 
@@ -89,17 +89,17 @@ async def with_server(answer: Answerer, do: Callable[[Exchanger, int, Nameserver
 def test_a_soa_query_finds_the_serial() -> None:
     async def do(exchanger: Exchanger, port: int, _: Nameserver) -> None:
         for key in (None, KEY):
-            query = ask.soa_query("example.org.", exchanger.new_id(), key)
+            query = client.soa_query("example.org.", exchanger.new_id(), key)
             packet = await exchanger.exchange("127.0.0.1", port, query, 2)
-            assert ask.read_soa_answer(packet, query, key) == ask.SOAAnswer(rcode=0, aa=True, serial=2026)
+            assert client.read_soa_answer(packet, query, key) == client.SOAAnswer(rcode=0, aa=True, serial=2026)
 
     asyncio.run(with_server(answer_soa, do))
 
 
 def test_a_truncated_answer_is_asked_for_over_tcp() -> None:
     async def do(exchanger: Exchanger, port: int, server: Nameserver) -> None:
-        query = ask.soa_query("example.org.", 7)
-        assert ask.read_soa_answer(await exchanger.exchange("localhost", port, query, 2), query).serial == 2026
+        query = client.soa_query("example.org.", 7)
+        assert client.read_soa_answer(await exchanger.exchange("localhost", port, query, 2), query).serial == 2026
         assert len(server.asked) == 1
 
     asyncio.run(with_server(truncate, do))
@@ -107,9 +107,9 @@ def test_a_truncated_answer_is_asked_for_over_tcp() -> None:
 
 def test_all_tcp_sends_nothing_over_udp() -> None:
     async def do(exchanger: Exchanger, port: int, server: Nameserver) -> None:
-        query = ask.soa_query("example.org.", 7)
+        query = client.soa_query("example.org.", 7)
         packet = await exchanger.exchange("127.0.0.1", port, query, 2, tcp=True)
-        assert ask.read_soa_answer(packet, query).serial == 2026
+        assert client.read_soa_answer(packet, query).serial == 2026
         assert server.asked == []
 
     asyncio.run(with_server(answer_soa, do))
@@ -118,7 +118,7 @@ def test_all_tcp_sends_nothing_over_udp() -> None:
 def test_silence_ends_with_the_time_out() -> None:
     async def do(exchanger: Exchanger, port: int, _: Nameserver) -> None:
         with pytest.raises(NoAnswer, match="no answer within"):
-            await exchanger.exchange("127.0.0.1", port, ask.soa_query("example.org.", 7), 0.05)
+            await exchanger.exchange("127.0.0.1", port, client.soa_query("example.org.", 7), 0.05)
 
     asyncio.run(with_server(lambda packet: None, do))
 
@@ -134,7 +134,7 @@ def test_a_forged_answer_is_not_taken() -> None:
 
     async def do(exchanger: Exchanger, port: int, _: Nameserver) -> None:
         with pytest.raises(NoAnswer):
-            await exchanger.exchange("127.0.0.1", port, ask.soa_query("example.org.", 7), 0.05)
+            await exchanger.exchange("127.0.0.1", port, client.soa_query("example.org.", 7), 0.05)
 
     asyncio.run(with_server(forge_id, do))
     asyncio.run(with_server(forge_question, do))
@@ -142,11 +142,11 @@ def test_a_forged_answer_is_not_taken() -> None:
 
 def test_many_exchanges_with_one_id_are_told_apart() -> None:
     async def do(exchanger: Exchanger, port: int, server: Nameserver) -> None:
-        query = ask.soa_query("example.org.", 7, KEY)
+        query = client.soa_query("example.org.", 7, KEY)
         await exchanger.exchange("127.0.0.1", port, query, 5)  # opens the socket: the others then go out at once
         server.asked.clear()
         found = await asyncio.gather(*(exchanger.exchange("127.0.0.1", port, query, 5) for _ in range(50)))
-        assert {ask.read_soa_answer(packet, query, KEY).serial for packet in found} == {2026}
+        assert {client.read_soa_answer(packet, query, KEY).serial for packet in found} == {2026}
         assert len({packet[:2] for packet in server.asked}) == 50
 
 
@@ -154,7 +154,7 @@ def test_exchanges_that_begin_together_share_one_socket() -> None:
     ports: set[int] = set()
 
     async def do(exchanger: Exchanger, port: int, server: Nameserver) -> None:
-        queries = [ask.soa_query("example.org.", n) for n in range(20)]
+        queries = [client.soa_query("example.org.", n) for n in range(20)]
         await asyncio.gather(*(exchanger.exchange("127.0.0.1", port, query, 5) for query in queries))
         ports.update(server.ports)
 
@@ -164,10 +164,10 @@ def test_exchanges_that_begin_together_share_one_socket() -> None:
 
 def test_a_socket_that_was_closed_is_opened_anew() -> None:
     async def do(exchanger: Exchanger, port: int, server: Nameserver) -> None:
-        query = ask.soa_query("example.org.", 7)
+        query = client.soa_query("example.org.", 7)
         for _ in range(2):
             packet = await exchanger.exchange("127.0.0.1", port, query, 5)
-            assert ask.read_soa_answer(packet, query).serial == 2026
+            assert client.read_soa_answer(packet, query).serial == 2026
             for transport in exchanger._transports.values():
                 transport.abort()
         assert len(server.ports) == 2
@@ -179,14 +179,14 @@ def test_a_refused_connection_is_no_answer() -> None:
     async def do() -> None:
         exchanger = Exchanger()
         with pytest.raises(NoAnswer):
-            await exchanger.exchange("127.0.0.1", 1, ask.soa_query("example.org.", 7), 2, tcp=True)
+            await exchanger.exchange("127.0.0.1", 1, client.soa_query("example.org.", 7), 2, tcp=True)
         await exchanger.close()
 
     asyncio.run(do())
 
 
 def test_a_notify_is_what_dnspython_reads() -> None:
-    read = dns.message.from_wire(ask.notify_message("example.org.", 4000000000, 99, KEY), keyring=RING)
+    read = dns.message.from_wire(client.notify_message("example.org.", 4000000000, 99, KEY), keyring=RING)
     assert read.id == 99
     assert read.opcode() == dns.opcode.NOTIFY
     assert read.flags & dns.flags.AA
@@ -196,21 +196,21 @@ def test_a_notify_is_what_dnspython_reads() -> None:
 
 
 def test_an_unsigned_answer_to_a_signed_query_is_refused() -> None:
-    query = ask.soa_query("example.org.", 7, KEY)
-    unsigned = answer_soa(ask.soa_query("example.org.", 7))
+    query = client.soa_query("example.org.", 7, KEY)
+    unsigned = answer_soa(client.soa_query("example.org.", 7))
     with pytest.raises(Malformed, match="unsigned"):
-        ask.read_soa_answer(unsigned, query, KEY)
+        client.read_soa_answer(unsigned, query, KEY)
 
 
 def test_a_tampered_signed_answer_is_refused() -> None:
-    query = ask.soa_query("example.org.", 7, KEY)
+    query = client.soa_query("example.org.", 7, KEY)
     reply = answer_soa(query).replace((2026).to_bytes(4, "big"), (2027).to_bytes(4, "big"))
     with pytest.raises(Refused, match="BADSIG"):
-        ask.read_soa_answer(reply, query, KEY)
+        client.read_soa_answer(reply, query, KEY)
 
 
 def test_an_answer_of_another_rcode_has_no_serial() -> None:
-    query = ask.soa_query("example.org.", 7)
+    query = client.soa_query("example.org.", 7)
     reply = dns.message.make_response(dns.message.from_wire(query))
     reply.set_rcode(dns.rcode.REFUSED)
-    assert ask.read_soa_answer(reply.to_wire(), query) == ask.SOAAnswer(rcode=5, aa=False, serial=None)
+    assert client.read_soa_answer(reply.to_wire(), query) == client.SOAAnswer(rcode=5, aa=False, serial=None)

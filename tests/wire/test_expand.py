@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from redesignate.wire import message
 from redesignate.wire.expand import expand
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import Malformed
 
 ZONE = dns.name.from_text("example.org.")
 TEXTS = {

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redesignate.wire import message
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import Malformed
 
 LABEL = st.text("abcdefghijklmnopqrstuvwxyzABC0123456789-_", min_size=1, max_size=20)
 NAMES = st.lists(LABEL, min_size=1, max_size=6).map(lambda found: ".".join(found) + ".")

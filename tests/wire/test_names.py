@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redesignate.model.names import MAX_NAME
-from redesignate.wire import names
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import Malformed, read_name, skip_name, suffixes
 
 LABELS = st.lists(st.binary(min_size=1, max_size=63), max_size=6)
 WIRES = LABELS.map(lambda found: b"".join(bytes((len(label),)) + label for label in found) + b"\0")
@@ -37,15 +36,15 @@ def test_a_name_anywhere_in_a_packet_is_read_as_dnspython_reads_it(pieces: list[
     expected = by_library(packet, at) if at < len(packet) else None
     if expected is None:
         with pytest.raises(Malformed):
-            names.read(packet, at)
+            read_name(packet, at)
     else:
-        assert names.read(packet, at) == expected
-        assert names.skip(packet, at) == expected[1]
+        assert read_name(packet, at) == expected
+        assert skip_name(packet, at) == expected[1]
 
 
 @given(st.binary(max_size=300), st.integers(0, 300))
 def test_any_octets_end_in_a_name_or_in_malformed(packet: bytes, at: int) -> None:
-    for step in (names.read, names.skip):
+    for step in (read_name, skip_name):
         try:
             found = step(packet, at)
         except Malformed:
@@ -58,7 +57,7 @@ def test_any_octets_end_in_a_name_or_in_malformed(packet: bytes, at: int) -> Non
 def test_a_pointer_leads_backwards_or_nowhere(packet: bytes) -> None:
     for at in range(len(packet)):
         try:
-            names.read(packet, at)
+            read_name(packet, at)
         except Malformed:
             continue
 
@@ -66,14 +65,14 @@ def test_a_pointer_leads_backwards_or_nowhere(packet: bytes) -> None:
 def test_the_longest_name_is_read_and_a_longer_one_is_not() -> None:
     longest = b"".join(bytes((63,)) + b"a" * 63 for _ in range(3)) + bytes((61,)) + b"a" * 61 + b"\0"
     assert len(longest) == MAX_NAME
-    assert names.read(longest, 0) == (longest, MAX_NAME)
+    assert read_name(longest, 0) == (longest, MAX_NAME)
     with pytest.raises(Malformed):
-        names.read(b"\1a" + longest, 0)
+        read_name(b"\1a" + longest, 0)
 
 
 @given(WIRES)
 def test_the_names_above_a_name_end_at_the_root(wire: bytes) -> None:
-    found = names.suffixes(wire)
+    found = suffixes(wire)
     assert found[0] == wire
     assert found[-1] == b"\0"
     assert all(longer[1 + longer[0] :] == shorter for longer, shorter in pairwise(found))

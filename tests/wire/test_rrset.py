@@ -15,7 +15,7 @@ from redesignate.model.names import to_wire, to_wire_of
 from redesignate.model.rdata import number
 from redesignate.model.zone import Action, Status, Zone, ZoneType, rname, soa_text
 from redesignate.wire import message, rrset
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import Malformed
 
 ZONE = "example.org."
 LABEL = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_*", min_size=1, max_size=63)

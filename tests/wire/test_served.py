@@ -7,7 +7,7 @@ import pytest
 
 from redesignate.model.audit import RestingZone
 from redesignate.model.pool import Endpoint, Nameserver
-from redesignate.wire.ask import SOAAnswer
+from redesignate.wire.client import SOAAnswer
 from redesignate.wire.message import Rcode
 from redesignate.wire.served import difference
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from redesignate.model.names import to_wire
 from redesignate.model.tsigkey import ALGORITHMS, Scope, TSIGKey
 from redesignate.wire import message, tsig
-from redesignate.wire.names import Malformed
+from redesignate.wire.message import Malformed
 from redesignate.wire.tsig import FUDGE, Refused, Signer, StreamVerifier, TSIGError, prepare, signature, verify
 
 NOW = 1_800_000_000

@@ -14,7 +14,7 @@ from redesignate.model.pool import Endpoint
 from redesignate.model.serial import SPACE
 from redesignate.model.work import PeerState, Role, Task
 from redesignate.model.zone import ZoneType
-from redesignate.wire.ask import SOAAnswer
+from redesignate.wire.client import SOAAnswer
 from redesignate.wire.message import Rcode
 from redesignate.worker import plan
 from redesignate.worker.plan import Decision, Step, decide, fault, steps

@@ -3,9 +3,8 @@
 
 The rules themselves have one file for each subject:
 
-fields     single values that users send      placement   where in a zone an RRset may be, and beside which others
-ownership  which names a project may take     scheduler   which pool gets a zone
-agreement  a zone's status as it follows from its servers' answers
+fields     single values that users send        ownership  which names a project may take
+scheduler  which pool gets a zone               agreement  a zone's status, as it follows from its servers' answers
 """
 
 from __future__ import annotations
