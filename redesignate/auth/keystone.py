@@ -27,7 +27,7 @@ log = events(__name__)
 
 GROUP = "keystone"
 TOKEN_GROUP = "keystone_authtoken"
-AWAY = "The identity service cannot be reached."
+AWAY = "The identity service is unavailable; retry."
 _NEEDS = (
     "set auth_type = password, auth_url, username, password, project_name, user_domain_name and project_domain_name "
     "there, or choose [service:api] auth_strategy = token"
