@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from oslo_config import cfg
 
 from redesignate.config.settings import (
@@ -25,6 +27,25 @@ _api, _central, _mdns, _worker, _producer = (
     ProducerSettings(),
 )
 
+_KINDS: dict[type, type[cfg.Opt]] = {
+    bool: cfg.BoolOpt,
+    int: cfg.IntOpt,
+    float: cfg.FloatOpt,
+    str: cfg.StrOpt,
+    tuple: cfg.ListOpt,
+}
+
+
+def setting(room: object, name: str, text: str, **more: Any) -> cfg.Opt:
+    """The option of the setting with this name: its default, and with it the option's kind, is the setting's.
+
+    room   the room's settings; `text` is the help, `more` the option's bounds and other names
+    """
+    default = getattr(room, name)
+    return _KINDS[type(default)](
+        name, default=list(default) if isinstance(default, tuple) else default, help=text, **more
+    )
+
 
 def _pool(threads: int, unused: str = "") -> list[cfg.Opt]:
     """`workers` and `threads`, which every service section has."""
@@ -39,43 +60,33 @@ API = [
     cfg.ListOpt(
         "listen", default=[f"{h}:{p}" for h, p in _api.listen], help="Addresses to serve HTTP on, each host:port."
     ),
-    cfg.StrOpt(
+    setting(
+        _api,
         "auth_strategy",
-        default=_api.auth_strategy,
-        choices=["keystone", "token", "noauth"],
-        help="How callers log in: keystone; token, by the API's own tokens (`redesignate manage token create`); or "
+        "How callers log in: keystone; token, by the API's own tokens (`redesignate manage token create`); or "
         "noauth, which trusts the headers and serves loopback only. If unset, `redesignate serve` uses noauth.",
+        choices=["keystone", "token", "noauth"],
     ),
-    cfg.BoolOpt(
+    setting(
+        _api,
         "allow_noauth_beyond_loopback",
-        default=_api.allow_noauth_beyond_loopback,
-        help="Let auth_strategy = noauth serve other machines too: anybody who can reach the API may do everything.",
+        "Let auth_strategy = noauth serve other machines too: anybody who can reach the API may do everything.",
     ),
-    cfg.BoolOpt("enable_host_header", default=_api.enable_host_header, help="Build links from the request's Host."),
+    setting(_api, "enable_host_header", "Build links from the request's Host."),
     cfg.URIOpt("api_base_uri", default=_api.api_base_uri, help="Base URL of links if enable_host_header is off."),
-    cfg.BoolOpt("enable_api_v2", default=_api.enable_api_v2, help="Serve /v2."),
-    cfg.IntOpt(
-        "default_limit_v2", default=_api.default_limit_v2, min=1, help="Items on a page if the request has no `limit`."
-    ),
-    cfg.IntOpt(
-        "max_limit_v2", default=_api.max_limit_v2, min=1, help="Most items on a page, and what limit=max means."
-    ),
-    cfg.BoolOpt(
-        "quotas_verify_project_id",
-        default=_api.quotas_verify_project_id,
-        help="Ask the identity service whether a project exists before its quotas are set.",
+    setting(_api, "enable_api_v2", "Serve /v2."),
+    setting(_api, "default_limit_v2", "Items on a page if the request has no `limit`.", min=1),
+    setting(_api, "max_limit_v2", "Most items on a page, and what limit=max means.", min=1),
+    setting(
+        _api, "quotas_verify_project_id", "Ask the identity service whether a project exists before its quotas are set."
     ),
     cfg.BoolOpt(
         "allow_empty_secrets_for_tsig",
         default=True,
         help=IGNORED + "keys are created by the command line only, and have a secret.",
     ),
-    cfg.BoolOpt("maintenance_mode", default=_api.maintenance_mode, help="Answer 503 to all but one role."),
-    cfg.StrOpt(
-        "maintenance_mode_role",
-        default=_api.maintenance_mode_role,
-        help="The role that is still served in maintenance mode.",
-    ),
+    setting(_api, "maintenance_mode", "Answer 503 to all but one role."),
+    setting(_api, "maintenance_mode_role", "The role that is still served in maintenance mode."),
     cfg.StrOpt("api_paste_config", default="api-paste.ini", help=IGNORED + "the pipeline is fixed; see `[cors]`."),
     cfg.BoolOpt("enable_api_admin", default=False, help=IGNORED + "there is no /admin API."),
     cfg.ListOpt("enabled_extensions_admin", default=[], help=IGNORED + "there is no /admin API."),
@@ -87,47 +98,37 @@ API = [
 
 CENTRAL = [
     *_pool(100, IGNORED + "see `[DEFAULT] executor_thread_pool_size`."),
-    cfg.IntOpt(
-        "max_zone_name_len",
-        default=_central.max_zone_name_len,
-        min=1,
-        max=255,
-        help="Longest zone name, in characters with the final dot.",
-    ),
-    cfg.IntOpt(
+    setting(_central, "max_zone_name_len", "Longest zone name, in characters with the final dot.", min=1, max=255),
+    setting(
+        _central,
         "max_recordset_name_len",
-        default=_central.max_recordset_name_len,
+        "Longest record set name, in characters with the final dot.",
         min=1,
         max=255,
         deprecated_name="max_record_name_len",
-        help="Longest record set name, in characters with the final dot.",
     ),
-    cfg.StrOpt(
+    setting(
+        _central,
         "managed_resource_email",
-        default=_central.managed_resource_email,
-        help="Mail address in the SOA of zones that the service creates, and of secondary zones created without one.",
+        "Mail address in the SOA of zones that the service creates, and of secondary zones created without one.",
     ),
     cfg.StrOpt(
         "managed_resource_tenant_id",
         default="00000000-0000-0000-0000-000000000000",
         help=IGNORED + "no reverse zones are created yet.",
     ),
-    cfg.IntOpt(
+    setting(
+        _central,
         "min_ttl",
-        default=_central.min_ttl,
+        "Lowest TTL, in seconds, that callers without the rule use_low_ttl may set.",
         min=0,
         max=LONGEST,
-        help="Lowest TTL, in seconds, that callers without the rule use_low_ttl may set.",
     ),
-    cfg.StrOpt(
-        "default_pool_id",
-        default=_central.default_pool_id,
-        help="Pool of zones for which no scheduler filter chooses one.",
-    ),
-    cfg.ListOpt(
+    setting(_central, "default_pool_id", "Pool of zones for which no scheduler filter chooses one."),
+    setting(
+        _central,
         "scheduler_filters",
-        default=list(_central.scheduler_filters),
-        help="Filters that choose the pool of a new zone, in order: default_pool, fallback, attribute, "
+        "Filters that choose the pool of a new zone, in order: default_pool, fallback, attribute, "
         "pool_id_attribute, random, in_doubt_default_pool.",
     ),
     cfg.IntOpt(
@@ -136,7 +137,7 @@ CENTRAL = [
         min=0,
         help="Seconds for which the journal keeps a change (for IXFR and history). 0: for ever.",
     ),
-    cfg.StrOpt("topic", default=_central.topic, help="Topic on the broker where central receives requests."),
+    setting(_central, "topic", "Topic on the broker where central receives requests."),
 ]
 
 MDNS = [
@@ -150,97 +151,84 @@ MDNS = [
         default=[f"{h}:{p}" for h, p in _mdns.listen],
         help="Addresses to answer DNS on, each host:port, UDP and TCP.",
     ),
-    cfg.IntOpt("tcp_backlog", default=_mdns.tcp_backlog, min=1, help="TCP connections that may wait to be accepted."),
+    setting(_mdns, "tcp_backlog", "TCP connections that may wait to be accepted.", min=1),
     cfg.IntOpt("tcp_keepidle", min=1, help="Seconds of silence before TCP keepalive probes. Unset: the system's."),
-    cfg.FloatOpt(
-        "tcp_recv_timeout",
-        default=_mdns.tcp_recv_timeout,
-        min=0,
-        help="Seconds of silence after which a TCP connection is closed. 0: never.",
-    ),
-    cfg.BoolOpt("query_enforce_tsig", default=_mdns.query_enforce_tsig, help="Refuse questions without TSIG."),
-    cfg.ListOpt(
+    setting(_mdns, "tcp_recv_timeout", "Seconds of silence after which a TCP connection is closed. 0: never.", min=0),
+    setting(_mdns, "query_enforce_tsig", "Refuse questions without TSIG."),
+    setting(
+        _mdns,
         "allow_transfer",
-        default=list(_mdns.allow_transfer),
-        help="Who may transfer zones (AXFR, IXFR): addresses, networks, `pool` (the nameservers, targets and "
+        "Who may transfer zones (AXFR, IXFR): addresses, networks, `pool` (the nameservers, targets and "
         "also_notifies of the zone's pool), `loopback`, `keys` (any TSIG key for the zone), `key:NAME`, `any`. "
         "A catalog zone with a TSIG key is sent to that key alone.",
     ),
-    cfg.IntOpt(
-        "max_message_size",
-        default=_mdns.max_message_size,
-        min=512,
-        max=65535,
-        help="Longest DNS message that is sent over TCP, in bytes.",
-    ),
-    cfg.IntOpt(
+    setting(_mdns, "max_message_size", "Longest DNS message that is sent over TCP, in bytes.", min=512, max=65535),
+    setting(
+        _mdns,
         "tcp_per_address",
-        default=_mdns.tcp_per_address,
-        min=1,
-        help="TCP connections that one address may hold; loopback, the pools' servers and the addresses of "
+        "TCP connections that one address may hold; loopback, the pools' servers and the addresses of "
         "allow_transfer may hold as many as there are.",
+        min=1,
     ),
-    cfg.IntOpt(
+    setting(
+        _mdns,
         "tcp_min_rate",
-        default=_mdns.tcp_min_rate,
+        "Bytes a second that a TCP peer must read, over any ten seconds; slower ones are disconnected.",
         min=0,
-        help="Bytes a second that a TCP peer must read, over any ten seconds; slower ones are disconnected.",
     ),
-    cfg.IntOpt(
+    setting(
+        _mdns,
         "responses_per_second",
-        default=_mdns.responses_per_second,
-        min=0,
-        help="UDP answers of one kind (to one question, NXDOMAIN, no data, an error) to one network (IPv4 /24, IPv6 "
+        "UDP answers of one kind (to one question, NXDOMAIN, no data, an error) to one network (IPv4 /24, IPv6 "
         "/56) in a second. Loopback, the pools' servers and the addresses of allow_transfer are not limited. "
         "0: no network is.",
+        min=0,
     ),
-    cfg.IntOpt(
+    setting(
+        _mdns,
         "response_slip",
-        default=_mdns.response_slip,
-        min=0,
-        help="Which limited answers are sent truncated, so that a real peer retries over TCP: 1 every one, 2 every "
+        "Which limited answers are sent truncated, so that a real peer retries over TCP: 1 every one, 2 every "
         "second. 0: none.",
-    ),
-    cfg.IntOpt(
-        "questions_per_second",
-        default=_mdns.questions_per_second,
         min=0,
-        help="UDP questions of one such network that are handled in a second; more are dropped. 0: no limit.",
     ),
-    cfg.IntOpt(
-        "cache_bytes", default=_mdns.cache_bytes, min=0, help="Most memory, in bytes, that rendered zones may take."
+    setting(
+        _mdns,
+        "questions_per_second",
+        "UDP questions of one such network that are handled in a second; more are dropped. 0: no limit.",
+        min=0,
     ),
+    setting(_mdns, "cache_bytes", "Most memory, in bytes, that rendered zones may take.", min=0),
 ]
 
 WORKER = [
     *_pool(200, IGNORED + "one event loop per process handles all zones."),
-    cfg.IntOpt(
+    setting(
+        _central,
         "threshold_percentage",
-        default=_central.threshold_percentage,
+        "Share of a pool's nameservers, rounded up and one at least, that must serve a change before the zone is "
+        "ACTIVE. Read by central.",
         min=0,
         max=100,
-        help="Share of a pool's nameservers, rounded up and one at least, that must serve a change before the zone is "
-        "ACTIVE. Read by central.",
     ),
-    cfg.IntOpt(
+    setting(
+        _worker,
         "poll_timeout",
-        default=_worker.poll_timeout,
+        "Seconds that one question to a server may take; never longer than an attempt, which is 0.6 of `lease`.",
         min=1,
-        help="Seconds that one question to a server may take; never longer than an attempt, which is 0.6 of `lease`.",
     ),
-    cfg.IntOpt(
+    setting(
+        _central,
         "poll_retry_interval",
-        default=_central.poll_retry_interval,
-        min=1,
-        help="Most seconds before a server that failed is tried again: half a second after the first failure, twice as "
+        "Most seconds before a server that failed is tried again: half a second after the first failure, twice as "
         "long after each further failure. Read by central.",
-    ),
-    cfg.IntOpt(
-        "poll_max_retries",
-        default=_central.poll_max_retries,
         min=1,
-        help="Failures in a row after which a server counts as failed; a zone is in ERROR if too few are left "
+    ),
+    setting(
+        _central,
+        "poll_max_retries",
+        "Failures in a row after which a server counts as failed; a zone is in ERROR if too few are left "
         "for the threshold. Retries continue. Read by central.",
+        min=1,
     ),
     cfg.IntOpt(
         "poll_delay",
@@ -248,87 +236,66 @@ WORKER = [
         min=0,
         help=IGNORED + "polling starts after 10 milliseconds, with growing pauses.",
     ),
-    cfg.BoolOpt("all_tcp", default=_worker.all_tcp, help="Send NOTIFY and SOA questions over TCP."),
-    cfg.FloatOpt(
-        "find_interval",
-        default=_worker.find_interval,
-        min=0.05,
-        help="Seconds between searches of the outbox for work that no hint announced.",
+    setting(_worker, "all_tcp", "Send NOTIFY and SOA questions over TCP."),
+    setting(
+        _worker, "find_interval", "Seconds between searches of the outbox for work that no hint announced.", min=0.05
     ),
-    cfg.FloatOpt(
-        "lease",
-        default=_worker.lease,
-        min=1,
-        help="Seconds that a zone stays with a worker that has stopped responding.",
-    ),
-    cfg.FloatOpt(
+    setting(_worker, "lease", "Seconds that a zone stays with a worker that has stopped responding.", min=1),
+    setting(
+        _worker,
         "audit_interval",
-        default=_worker.audit_interval,
+        "Seconds in which every zone at rest is compared with what each nameserver serves. 0: never.",
         min=0,
-        help="Seconds in which every zone at rest is compared with what each nameserver serves. 0: never.",
     ),
-    cfg.IntOpt(
+    setting(
+        _worker,
         "audit_rate",
-        default=_worker.audit_rate,
-        min=1,
-        help="Most questions a second that one worker sends for the audit; about 0.1 ms of CPU each. Where zones times "
+        "Most questions a second that one worker sends for the audit; about 0.1 ms of CPU each. Where zones times "
         "nameservers are more than workers times audit_rate times audit_interval, the interval becomes longer, and a "
         "warning in the log says so.",
+        min=1,
     ),
-    cfg.IntOpt(
+    setting(
+        _worker,
         "xfr_timeout",
-        default=_worker.xfr_timeout,
+        "Seconds that a primary may take for a connection, and for each message of an incoming zone.",
         min=1,
-        help="Seconds that a primary may take for a connection, and for each message of an incoming zone.",
     ),
-    cfg.IntOpt(
-        "xfr_max_time",
-        default=_worker.xfr_max_time,
-        min=1,
-        help="Seconds that the transfer of a whole incoming zone may take.",
-    ),
-    cfg.IntOpt("xfr_max_records", default=_worker.xfr_max_records, min=1, help="Most records of an incoming zone."),
-    cfg.IntOpt(
+    setting(_worker, "xfr_max_time", "Seconds that the transfer of a whole incoming zone may take.", min=1),
+    setting(_worker, "xfr_max_records", "Most records of an incoming zone.", min=1),
+    setting(
+        _worker,
         "xfr_max_bytes",
-        default=_worker.xfr_max_bytes,
+        "Most bytes of records of an incoming zone, without name compression. Read by central too.",
         min=1024,
-        help="Most bytes of records of an incoming zone, without name compression. Read by central too.",
     ),
-    cfg.IntOpt(
+    setting(
+        _worker,
         "xfr_max_compressed",
-        default=_worker.xfr_max_compressed,
-        min=1024,
-        help="Most bytes of an incoming zone when packed for central: it is one message on the broker, which "
+        "Most bytes of an incoming zone when packed for central: it is one message on the broker, which "
         "has a limit of its own.",
+        min=1024,
     ),
-    cfg.IntOpt(
-        "xfr_slots",
-        default=_worker.xfr_slots,
-        min=1,
-        help="Zones that each worker transfers in at once; at most two from one host.",
-    ),
-    cfg.ListOpt(
+    setting(_worker, "xfr_slots", "Zones that each worker transfers in at once; at most two from one host.", min=1),
+    setting(
+        _worker,
         "allowed_masters",
-        default=list(_worker.allowed_masters),
-        help="What may be a master of a SECONDARY zone: addresses, networks, `any`, `private`, "
+        "What may be a master of a SECONDARY zone: addresses, networks, `any`, `private`, "
         "`loopback`, `link-local`, `multicast`, `unspecified`. Host names are judged by the addresses they resolve to.",
     ),
-    cfg.ListOpt(
+    setting(
+        _worker,
         "denied_masters",
-        default=list(_worker.denied_masters),
-        help="Addresses that may never be masters, written the same way; empty: none. `redesignate serve` leaves "
+        "Addresses that may never be masters, written the same way; empty: none. `redesignate serve` leaves "
         "`loopback` out.",
     ),
-    cfg.IntOpt(
-        "serial_max_retries",
-        default=_worker.serial_max_retries,
-        min=0,
-        help="Retries when a primary does not answer the question for its serial.",
+    setting(
+        _worker, "serial_max_retries", "Retries when a primary does not answer the question for its serial.", min=0
     ),
-    cfg.IntOpt("serial_retry_delay", default=_worker.serial_retry_delay, min=0, help="Seconds between these retries."),
-    cfg.IntOpt("serial_timeout", default=_worker.serial_timeout, min=1, help="Seconds to wait for a primary's serial."),
+    setting(_worker, "serial_retry_delay", "Seconds between these retries.", min=0),
+    setting(_worker, "serial_timeout", "Seconds to wait for a primary's serial.", min=1),
     cfg.BoolOpt("export_synchronous", default=True, help=IGNORED + "exports are always rendered on request."),
-    cfg.StrOpt("topic", default=_worker.topic, help="Topic on the broker for hints. Read by central."),
+    setting(_worker, "topic", "Topic on the broker for hints. Read by central."),
 ]
 
 PRODUCER = [
@@ -365,10 +332,10 @@ def _task(name: str) -> list[cfg.Opt]:
     options = [
         cfg.FloatOpt("interval", default=ours.interval, min=0.05, help=unused or "Seconds between runs."),
         cfg.IntOpt("per_page", default=100, min=1, help=unused or IGNORED + "see batch_size."),
-        cfg.IntOpt("batch_size", default=ours.batch_size, min=1, help=unused or "Most rows that one step works on."),
+        setting(ours, "batch_size", unused or "Most rows that one step works on.", min=1),
     ]
     if name in _AGES:
-        options.append(cfg.IntOpt("time_threshold", default=ours.time_threshold, min=0, help=_AGES[name]))
+        options.append(setting(ours, "time_threshold", _AGES[name], min=0))
     return options
 
 

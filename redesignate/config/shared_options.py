@@ -9,7 +9,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from redesignate.config.service_options import IGNORED, LONGEST
+from redesignate.config.service_options import IGNORED, LONGEST, setting
 from redesignate.config.settings import (
     QUOTAS,
     ApiSettings,
@@ -25,16 +25,16 @@ _all, _central, _store, _bus = Settings(), CentralSettings(), StoreSettings(), B
 _heart, _cors, _api = HeartbeatSettings(), CorsSettings(), ApiSettings()
 
 
-def _seconds(name: str, default: int, text: str, *, old: str | None = None) -> cfg.IntOpt:
-    return cfg.IntOpt(name, default=default, min=0, max=LONGEST, deprecated_name=old, help=text)
+def _seconds(name: str, text: str, *, old: str | None = None) -> cfg.Opt:
+    return setting(_central, name, text, min=0, max=LONGEST, deprecated_name=old)
 
 
 DEFAULT = [
     cfg.StrOpt("host", sample_default="<this host's name>", help="This node's name on the broker and in statuses."),
-    cfg.StrOpt(
+    setting(
+        _all,
         "state_path",
-        default=_all.state_path,
-        help="Folder for files that outlive the process; secret.key among them, which every host with a database "
+        "Folder for files that outlive the process; secret.key among them, which every host with a database "
         "connection must share.",
     ),
     cfg.StrOpt(
@@ -44,51 +44,43 @@ DEFAULT = [
         help="How this process reaches central: in its own memory (direct, needs the database) or over the broker "
         "(bus). auto: bus where transport_url is set and no database connection is, else direct.",
     ),
-    _seconds("default_ttl", _central.default_ttl, "TTL of zones that are created without one, in seconds."),
+    _seconds("default_ttl", "TTL of zones that are created without one, in seconds."),
     _seconds(
         "default_soa_refresh_min",
-        _central.default_soa_refresh_min,
         "Lowest SOA refresh of a new zone, in seconds; a random value between this and the max spreads the load.",
         old="default_soa_refresh",
     ),
-    _seconds("default_soa_refresh_max", _central.default_soa_refresh_max, "Highest SOA refresh of a new zone."),
-    _seconds("default_soa_retry", _central.default_soa_retry, "SOA retry of a new zone, in seconds."),
-    _seconds("default_soa_expire", _central.default_soa_expire, "SOA expire of a new zone, in seconds."),
-    _seconds("default_soa_minimum", _central.default_soa_minimum, "SOA minimum (negative TTL) of a new zone."),
+    _seconds("default_soa_refresh_max", "Highest SOA refresh of a new zone."),
+    _seconds("default_soa_retry", "SOA retry of a new zone, in seconds."),
+    _seconds("default_soa_expire", "SOA expire of a new zone, in seconds."),
+    _seconds("default_soa_minimum", "SOA minimum (negative TTL) of a new zone."),
     cfg.ListOpt("supported_record_type", help="Record types that may be created. Unset: all that are supported."),
     cfg.ListOpt(
         "additional_alpn_ids",
         default=[],
         help="Protocol ids that the alpn of HTTPS and SVCB records may use in addition to registered ones; * for any.",
     ),
-    cfg.StrOpt(
+    setting(
+        _central,
         "quota_driver",
-        default=_central.quota_driver,
+        "storage: limits a project, kept in the database. noop: the defaults below, for everyone.",
         choices=["storage", "noop"],
-        help="storage: limits a project, kept in the database. noop: the defaults below, for everyone.",
     ),
     *(
         cfg.IntOpt(f"quota_{name}", default=limit, help=f"Default limit of {name}. Negative: none.")
         for name, limit in QUOTAS.items()
     ),
     cfg.StrOpt("transport_url", secret=True, help="The broker: rabbit://user:password@host1:5672,host2:5672/vhost."),
-    cfg.StrOpt("control_exchange", default=_bus.control_exchange, help="Exchange on the broker."),
-    cfg.IntOpt(
-        "rpc_response_timeout", default=_bus.rpc_response_timeout, min=1, help="Seconds to wait for central's answer."
-    ),
-    cfg.IntOpt(
-        "executor_thread_pool_size",
-        default=_bus.executor_thread_pool_size,
-        min=1,
-        help="Requests from the broker that central handles at a time.",
-    ),
+    setting(_bus, "control_exchange", "Exchange on the broker."),
+    setting(_bus, "rpc_response_timeout", "Seconds to wait for central's answer.", min=1),
+    setting(_bus, "executor_thread_pool_size", "Requests from the broker that central handles at a time.", min=1),
     cfg.IntOpt(
         "graceful_shutdown_timeout",
         default=int(_all.graceful_shutdown_timeout),
         min=0,
         help="Seconds that a stopping service waits for the work it has begun. 0: until it is done.",
     ),
-    cfg.IntOpt("backlog", default=_api.backlog, min=1, help="HTTP connections that may wait to be accepted."),
+    setting(_api, "backlog", "HTTP connections that may wait to be accepted.", min=1),
     cfg.StrOpt("pybasedir", help=IGNORED + "see the documentation for the folders that are searched."),
     cfg.ListOpt(
         "allowed_remote_exmods",
@@ -108,6 +100,10 @@ def _db(option: Callable[..., cfg.Opt], name: str, text: str, **more: Any) -> cf
     return option(name, deprecated_group="database", help=text, **more)
 
 
+def _db_setting(name: str, text: str, **more: Any) -> cfg.Opt:
+    return setting(_store, name, text, deprecated_group="database", **more)
+
+
 STORE = [
     _db(cfg.StrOpt, "connection", "SQLAlchemy URL of the database (SQLite, PostgreSQL, MySQL, MariaDB).", secret=True),
     _db(
@@ -123,32 +119,14 @@ STORE = [
         "SQLite waits for the disk at each commit. Off: a killed process loses nothing, a power cut the last commits.",
         default=_store.sqlite_full,
     ),
-    _db(cfg.StrOpt, "mysql_sql_mode", "sql_mode of MySQL sessions.", default=_store.mysql_sql_mode),
+    _db_setting("mysql_sql_mode", "sql_mode of MySQL sessions."),
     _db(cfg.IntOpt, "mysql_wsrep_sync_wait", "wsrep_sync_wait of Galera sessions. Unset: the server's.", min=0, max=15),
-    _db(
-        cfg.IntOpt,
-        "connection_recycle_time",
-        "Seconds after which a pooled connection is replaced. -1: never.",
-        default=_store.connection_recycle_time,
-        min=-1,
-    ),
-    _db(cfg.IntOpt, "max_pool_size", "Connections kept open. 0: no limit.", default=_store.max_pool_size, min=0),
-    _db(
-        cfg.IntOpt,
-        "max_overflow",
-        "Connections beyond max_pool_size. -1: no limit.",
-        default=_store.max_overflow,
-        min=-1,
-    ),
-    _db(cfg.FloatOpt, "pool_timeout", "Seconds to wait for a free connection.", default=_store.pool_timeout, min=0),
-    _db(
-        cfg.IntOpt,
-        "max_retries",
-        "Attempts to connect at start. -1: until one succeeds.",
-        default=_store.max_retries,
-        min=-1,
-    ),
-    _db(cfg.FloatOpt, "retry_interval", "Seconds between those attempts.", default=_store.retry_interval, min=0),
+    _db_setting("connection_recycle_time", "Seconds after which a pooled connection is replaced. -1: never.", min=-1),
+    _db_setting("max_pool_size", "Connections kept open. 0: no limit.", min=0),
+    _db_setting("max_overflow", "Connections beyond max_pool_size. -1: no limit.", min=-1),
+    _db_setting("pool_timeout", "Seconds to wait for a free connection.", min=0),
+    _db_setting("max_retries", "Attempts to connect at start. -1: until one succeeds.", min=-1),
+    _db_setting("retry_interval", "Seconds between those attempts.", min=0),
     _db(
         cfg.IntOpt,
         "db_max_retries",
@@ -185,42 +163,32 @@ COORDINATION = [
 ]
 
 HEARTBEAT = [
-    cfg.FloatOpt(
-        "heartbeat_interval",
-        default=_heart.heartbeat_interval,
-        min=0.1,
-        help="Seconds between the heartbeats of a service.",
-    ),
-    cfg.StrOpt(
-        "emitter_type",
-        default=_heart.emitter_type,
-        choices=["rpc", "noop"],
-        help="Where heartbeats go. rpc: to central; noop: to the log.",
-    ),
+    setting(_heart, "heartbeat_interval", "Seconds between the heartbeats of a service.", min=0.1),
+    setting(_heart, "emitter_type", "Where heartbeats go. rpc: to central; noop: to the log.", choices=["rpc", "noop"]),
 ]
 
 MIDDLEWARE = [
-    cfg.IntOpt(
+    setting(
+        _api,
         "max_request_body_size",
-        default=_api.max_request_body_size,
+        "Longest request body, in bytes.",
         min=1,
         deprecated_opts=[cfg.DeprecatedOpt("osapi_max_request_body_size", group="DEFAULT")],
-        help="Longest request body, in bytes.",
     ),
-    cfg.BoolOpt(
+    setting(
+        _api,
         "enable_proxy_headers_parsing",
-        default=_api.enable_proxy_headers_parsing,
-        help="Trust X-Forwarded-* and Forwarded: set it only behind a proxy that writes them.",
+        "Trust X-Forwarded-* and Forwarded: set it only behind a proxy that writes them.",
     ),
 ]
 
 CORS = [
     cfg.ListOpt("allowed_origin", default=[], help="Origins whose pages may call the API. Empty: no CORS headers."),
-    cfg.BoolOpt("allow_credentials", default=_cors.allow_credentials, help="Let browsers send credentials."),
-    cfg.ListOpt("expose_headers", default=list(_cors.expose_headers), help="Response headers that pages may read."),
-    cfg.IntOpt("max_age", default=_cors.max_age, min=0, help="Seconds for which browsers may keep a preflight answer."),
-    cfg.ListOpt("allow_methods", default=list(_cors.allow_methods), help="Methods that pages may use."),
-    cfg.ListOpt("allow_headers", default=list(_cors.allow_headers), help="Request headers that pages may send."),
+    setting(_cors, "allow_credentials", "Let browsers send credentials."),
+    setting(_cors, "expose_headers", "Response headers that pages may read."),
+    setting(_cors, "max_age", "Seconds for which browsers may keep a preflight answer.", min=0),
+    setting(_cors, "allow_methods", "Methods that pages may use."),
+    setting(_cors, "allow_headers", "Request headers that pages may send."),
 ]
 
 HEALTH = [

@@ -42,7 +42,7 @@ def climbs(room: str, tree: ast.Module) -> list[str]:
         there = name.split(".")[1]
         if there not in FLOOR:
             if not there.startswith("__"):  # `from redesignate import __version__` is a value, not a room
-                wrong.append(f"{line}: {there} is no room")
+                wrong.append(f"{line}: {there} is not a room")
         elif there != room and FLOOR[there] >= FLOOR[room]:
             wrong.append(f"{line}: climbs to {there}/")
     return wrong
@@ -71,6 +71,17 @@ def test_imports_are_absolute() -> None:
         if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert not relative, "\n".join(relative)
+
+
+def test_a_migration_says_by_itself_what_it_makes() -> None:
+    """What it imported of the store would change, and with it what the migration makes."""
+    wrong = [
+        f"{short(path)}:{line}: {name}"
+        for path in files(".py", under=PACKAGE / "store" / "migrations" / "versions")
+        for line, name in imported(parsed(path))
+        if name.split(".")[1] != "model"
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_package_never_imports_its_tests() -> None:
