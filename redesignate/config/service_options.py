@@ -166,8 +166,8 @@ MDNS = [
     setting(
         _mdns,
         "tcp_per_address",
-        "TCP connections that one address may hold; loopback, the pools' servers and the addresses of "
-        "allow_transfer may hold as many as there are.",
+        "TCP connections that one address, or one IPv6 /56 network, may hold; loopback, the pools' servers and "
+        "the addresses of allow_transfer may hold as many as there are.",
         min=1,
     ),
     setting(

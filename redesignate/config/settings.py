@@ -112,7 +112,7 @@ class MdnsSettings:
     max_message_size   bytes of a message that is sent; room for TSIG is subtracted
     allow_transfer     who may fetch zones, as `transfer_list` reads it
     cache_bytes        upper bound of memory for rendered zones
-    tcp_per_address    TCP connections of one address, unless it may transfer zones
+    tcp_per_address    TCP connections of one address (IPv6: /56 network), unless it may transfer zones
     tcp_min_rate       octets a second that a peer has to read
     responses_per_second   datagrams a second: answers of one kind to one network; `questions_per_second`: those
                        of one network that are handled; `response_slip`: which limited answers are truncated; 0: none

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from redesignate.model.addresses import address
+from redesignate.model.addresses import network
 from redesignate.wire import message
 from redesignate.wire.message import QR, TC, Rcode
 
@@ -21,7 +21,7 @@ MOST = 50_000
 """How many balances are kept; the least recently used goes first."""
 WINDOW_S = 15
 """How far a balance may fall, in seconds' worth of answers: so long after a flood its network is limited still."""
-_V4, _V6 = 24, 56
+_PREFIX = {"v4": 24, "v6": 56}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class RateLimiter:
     def admits(self, peer: str) -> bool:
         """Whether a question of this peer is looked at."""
         every = self._limits.every
-        if not every or self._trusts(peer) or self._spend((network(peer),), every) >= 0:
+        if not every or self._trusts(peer) or self._spend((network(peer, **_PREFIX),), every) >= 0:
             return True
         self.limited += 1
         return False
@@ -73,7 +73,7 @@ class RateLimiter:
     def passes(self, peer: str, answer: bytes) -> bytes | None:
         """What the peer is sent: the answer, that it shall ask over TCP, or nothing."""
         each = self._limits.each
-        if not each or self._trusts(peer) or self._spend((network(peer), kind(answer)), each) >= 0:
+        if not each or self._trusts(peer) or self._spend((network(peer, **_PREFIX), kind(answer)), each) >= 0:
             return answer
         self.limited += 1
         self._slipped += 1
@@ -89,14 +89,6 @@ class RateLimiter:
         if len(self._balances) > MOST:
             self._balances.popitem(last=False)
         return balance
-
-
-def network(peer: str) -> tuple[int, int]:
-    """The network that a peer is counted with; of no address, one for all."""
-    found = address(peer)
-    if found is None:
-        return (0, 0)
-    return (4, int(found) >> (32 - _V4)) if found.version == 4 else (6, int(found) >> (128 - _V6))
 
 
 def kind(answer: bytes) -> bytes | int:

@@ -72,6 +72,18 @@ def address(text: str) -> IP | None:
     return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
 
 
+def network(peer: str, *, v4: int, v6: int) -> tuple[int, int]:
+    """The network that a peer is in, as its version and leading bits. One network for all that is not an address.
+
+    v4, v6   length of the prefix, by version. A host usually has a whole IPv6 network (RFC 6177), so that one of its
+             addresses says little about it
+    """
+    found = address(peer)
+    if found is None:
+        return (0, 0)
+    return (4, int(found) >> (32 - v4)) if found.version == 4 else (6, int(found) >> (128 - v6))
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can be meant by a host, to any resolver: an address, or localhost (RFC 6761 §6.3)."""
     name = host.rstrip(".").lower()

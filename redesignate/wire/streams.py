@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """DNS over TCP (RFC 7766): many queries a connection, and limits that keep every address served.
 
-Nothing here grows without bound: connections in all and for each address, the time that a peer may be silent, and the
-rate at which it has to read. When all places are taken, the address that holds most of them gives one up: the
-connection that is idle for longest, else the one that reads slowest.
+Nothing here grows without bound: connections in all and for each address (of IPv6 for each network, since one host
+has as many addresses as it likes), the time that a peer may be silent, and the rate at which it has to read. When all
+places are taken, the address that holds most of them gives one up: the connection that is idle for longest, else the
+one that reads slowest. A trusted address keeps its places as long as another holds any.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
+from redesignate.model.addresses import network
 from redesignate.observe.log import Seldom, events
 from redesignate.wire.rrset import MAX_MESSAGE
 
@@ -22,6 +24,9 @@ log = events(__name__)
 
 AnswerStream = Callable[[bytes, str], AsyncIterator[bytes]]
 """The messages that answer one query of a peer."""
+
+Holder = str | tuple[int, int]
+"""With whom connections are counted: an IPv4 address, or an IPv6 /56."""
 
 _HIGH_WATER = 256 * 1024
 _NOTICED_S = 1.0
@@ -33,7 +38,7 @@ class StreamLimits:
     """Times in seconds, rates in octets a second.
 
     most       connections at once
-    each       connections of one address at once, unless it is trusted
+    each       connections of one address, or IPv6 network, at once, unless it is trusted
     idle       how long a connection may be silent between messages and within one; 0: for ever between them
     slowest    the rate at which a peer has to read an answer, over any `period`
     """
@@ -56,6 +61,7 @@ class _Connection:
     """
 
     peer: str
+    holder: Holder
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     task: asyncio.Task[None] | None
@@ -98,7 +104,7 @@ class Streams:
         self._trusts = trusts
         self._server: asyncio.Server | None = None
         self._open: set[_Connection] = set()
-        self._held: Counter[str] = Counter()
+        self._held: Counter[Holder] = Counter()
         self._turned_away = Seldom()
 
     @property
@@ -108,7 +114,7 @@ class Streams:
 
     async def start(self, listening: socket.socket, backlog: int = 100) -> None:
         """Listen on a bound socket."""
-        self._server = await asyncio.start_server(self._connected, sock=listening, backlog=backlog, limit=16 * 1024)
+        self._server = await asyncio.start_server(self.accept, sock=listening, backlog=backlog, limit=16 * 1024)
 
     async def close(self) -> None:
         """Stop listening and cut every connection."""
@@ -121,15 +127,18 @@ class Streams:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection until it ends; `start` does it with each that comes."""
         address = writer.get_extra_info("peername")
         began = asyncio.get_running_loop().time()
-        one = _Connection(address[0] if address else "", reader, writer, asyncio.current_task(), began)
-        if not self._admits(one.peer):
+        peer = address[0] if address else ""
+        holder = network(peer, v4=32, v6=56) if ":" in peer else peer
+        one = _Connection(peer, holder, reader, writer, asyncio.current_task(), began)
+        if not self._admits(one):
             writer.transport.abort()
             return
         self._open.add(one)
-        self._held[one.peer] += 1
+        self._held[one.holder] += 1
         try:
             writer.transport.set_write_buffer_limits(high=_HIGH_WATER)
             if self._limits.keepidle:
@@ -150,23 +159,33 @@ class Streams:
     def _forget(self, one: _Connection) -> None:
         if one in self._open:
             self._open.remove(one)
-            self._held[one.peer] -= 1
-            if not self._held[one.peer]:
-                del self._held[one.peer]
+            self._held[one.holder] -= 1
+            if not self._held[one.holder]:
+                del self._held[one.holder]
 
-    def _admits(self, peer: str) -> bool:
-        """Whether a new connection of this address is taken; another may have to go for it."""
+    def _admits(self, new: _Connection) -> bool:
+        """Whether a new connection is taken; another may have to go for it."""
         limits = self._limits
-        if self._held[peer] >= limits.each and not self._trusts(peer):
-            return self._evict(peer, idle_or_stalled=True)
+        if self._held[new.holder] >= limits.each and not self._trusts(new.peer):
+            return self._evict(self._strangers(new.holder), idle_or_stalled=True)
         if len(self._open) < limits.most:
             return True
-        greediest = max(self._held, key=self._held.__getitem__)
-        return self._evict(greediest, idle_or_stalled=greediest == peer)
+        held = Counter(one.holder for one in self._strangers() or self._open)
+        greediest = max(held, key=held.__getitem__)
+        theirs = self._strangers(greediest)
+        keep = not theirs and not self._trusts(new.peer)
+        return self._evict(
+            theirs or [one for one in self._open if one.holder == greediest],
+            idle_or_stalled=keep or greediest == new.holder,
+        )
 
-    def _evict(self, peer: str, *, idle_or_stalled: bool) -> bool:
-        """Cut a connection of this address: the one idle for longest, else the slowest. False where none may go."""
-        theirs = [one for one in self._open if one.peer == peer]
+    def _strangers(self, holder: Holder | None = None) -> list[_Connection]:
+        """The connections that are not trusted, of one holder or of all."""
+        mine = (one for one in self._open if holder is None or one.holder == holder)
+        return [one for one in mine if not self._trusts(one.peer)]
+
+    def _evict(self, theirs: list[_Connection], *, idle_or_stalled: bool) -> bool:
+        """Cut one of these: the one idle for longest, else the slowest. False where none may go."""
         idle = [one for one in theirs if one.waiting is not None]
         now = asyncio.get_running_loop().time()
         busy = [one for one in theirs if not idle_or_stalled or one.stalled(now, self._limits.slowest)]
@@ -177,7 +196,11 @@ class Streams:
             victim = min(busy, key=lambda one: (one.rate(now), one.blocked or now, one.began))
         if (others := self._turned_away.turn()) is not None:
             log.warning(
-                "tcp connections at their limit", peer=peer, open=len(self._open), of_peer=len(theirs), **others
+                "tcp connections at their limit",
+                peer=theirs[0].peer if theirs else None,
+                open=len(self._open),
+                of_peer=len(theirs),
+                **others,
             )
         if victim is None:
             return False

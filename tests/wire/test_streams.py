@@ -35,13 +35,13 @@ def serving(
     do: Callable[[Streams, Address], Awaitable[None]],
     answer: Callable[[bytes, str], AsyncIterator[bytes]] = one,
     *,
-    trusted: bool = False,
+    trusted: bool | str = False,
     **limits: float,
 ) -> None:
-    """Run a test beside a server with these limits."""
+    """Run a test beside a server with these limits. `trusted`: whether every address is, or the one that is."""
 
     async def run() -> None:
-        streams = Streams(answer, StreamLimits(**{"idle": 30.0, **limits}), trusts=lambda _: trusted)  # type: ignore[arg-type]
+        streams = Streams(answer, StreamLimits(**{"idle": 30.0, **limits}), trusts=lambda peer: trusted in (True, peer))  # type: ignore[arg-type]
         listening = socket.create_server(("127.0.0.1", 0))
         await streams.start(listening)
         try:
@@ -130,6 +130,65 @@ def test_readers_that_do_not_read_lock_out_no_other_address(trusted: bool) -> No
             each.close()
 
     serving(do, many, each=8, most=12, trusted=trusted)
+
+
+def test_a_trusted_address_keeps_its_places_however_many_others_come() -> None:
+    """Each of the others holds fewer, so that nothing else would keep them from taking its places one by one."""
+
+    async def do(streams: Streams, address: Address) -> None:
+        held = [await connected(address) for _ in range(3)]
+        await until(lambda: streams.connections == 3)
+        strangers = [await lazy(address, f"127.0.1.{number}") for number in range(1, 13)]
+        await until(lambda: streams.connections == 8)
+        for reader, writer in held:
+            writer.write(QUERY)
+            assert await reader.readexactly(2) == len(LARGE).to_bytes(2, "big")
+            writer.close()
+        for each in strangers:
+            each.close()
+
+    serving(do, many, each=4, most=8, trusted=HERE)
+
+
+class From(asyncio.Transport):
+    """A connection of any address, which is open and silent."""
+
+    def __init__(self, peer: str) -> None:
+        super().__init__({"peername": (peer, 53000)})
+        self.cut = False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """It has no buffer."""
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return self.cut
+
+    def close(self) -> None:
+        """It is cut right after."""
+
+    def abort(self) -> None:
+        self.cut = True
+
+
+def test_an_ipv6_network_counts_as_one_address() -> None:
+    async def do(streams: Streams, _: Address) -> None:
+        made, tasks = [], []
+        for peer in ("2001:db8::1", "2001:db8::2", "2001:db8:0:ff::3", "2001:db8:0:100::4", "192.0.2.1", "192.0.2.2"):
+            made.append(From(peer))
+            reader = asyncio.StreamReader()
+            protocol = asyncio.StreamReaderProtocol(reader)
+            writer = asyncio.StreamWriter(made[-1], protocol, reader, asyncio.get_running_loop())
+            tasks.append(asyncio.create_task(streams.accept(reader, writer)))
+            await asyncio.sleep(0)
+        assert [one.cut for one in made] == [True, False, False, False, False, False]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    serving(do, each=2)
 
 
 def test_an_address_full_of_readers_that_do_not_read_is_served_again() -> None:
