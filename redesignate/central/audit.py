@@ -17,7 +17,6 @@ from redesignate.central.rules import Answers, Rules
 from redesignate.central.rules.agreement import judge
 from redesignate.commands.audit import ReportDifferences, Restored, RestoreZones, ZonesAtRest
 from redesignate.model.audit import Difference, RestingZone
-from redesignate.model.pool import peers
 from redesignate.model.serial import newer
 from redesignate.model.work import PeerState, Role
 from redesignate.model.zone import Action, Zone
@@ -112,7 +111,7 @@ def _resting(zone: Zone) -> bool:
 
 def _note(one: Progress, differences: Sequence[Difference]) -> bool:
     """Write the differences into the states; return whether any of them is of a peer of the pool."""
-    members, states = {peer.id for peer in peers(one.pool)} if one.pool else set(), one.states
+    members, states = one.pool.peers if one.pool else frozenset(), one.states
     seen = [each for each in differences if each.peer_id in members]
     for each in seen:
         known = states.get(each.peer_id) or PeerState(peer_id=each.peer_id, role=Role.NAMESERVER)

@@ -17,7 +17,7 @@ from redesignate.model.errors import (
     PoolNotFound,
 )
 from redesignate.model.paging import Page
-from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, PoolSpec, Target, TargetSpec, peers
+from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, PoolSpec, Target, TargetSpec
 from redesignate.model.work import Role
 from redesignate.store.poolchanges import PoolChanges
 from redesignate.store.poolguard import PoolGuard
@@ -174,8 +174,7 @@ def _target(given: TargetSpec, kept: dict[tuple[object, ...], list[str]]) -> Tar
 def _forgotten(before: Pool, after: Pool) -> set[str]:
     """The peers whose states do not hold any more: removed ones, and targets on which every zone must be configured
     again, since their primaries changed or they had the zones from a catalog that is removed."""
-    left = {peer.id for peer in peers(before)}
-    left -= {peer.id for peer in peers(after)}
+    left = set(before.peers - after.peers)
     kept = {target.id: target for target in before.targets}
     uncatalogued = before.catalog is not None and after.catalog is None
     return left | {t.id for t in after.targets if uncatalogued or (t.id in kept and kept[t.id] != t)}
@@ -192,7 +191,7 @@ def delete_pool(rules: Rules, work: Work, command: DeletePool) -> None:
     if work.zones.in_pool(pool_id):
         raise InvalidOperation("pool must not contain zones")
     catalogs.keep(work, replace(pool, catalog=None))
-    work.peers.forget_peers({peer.id for peer in peers(pool)})
+    work.peers.forget_peers(pool.peers)
     PoolChanges(work.conn).forget(pool_id)
     work.pools.remove(pool_id)
 

@@ -19,7 +19,6 @@ from redesignate.commands.hint import Hint, Kind
 from redesignate.commands.work import BeginWork, PoolForWork, ReleaseWork, Report, WorkPool
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import PoolNotFound
-from redesignate.model.pool import peers
 from redesignate.model.work import Outcome, Role, Task
 from redesignate.store.outbox import Later, releaser
 from redesignate.store.peers import Progress
@@ -131,7 +130,7 @@ def _hear(rules: Rules, worker: str, one: Progress, outcome: Outcome) -> None:
     two count only from the holder of the lease, which is responsible for the zone.
     """
     states, mine = one.states, one.holder == worker
-    members = {peer.id for peer in peers(one.pool)} if one.pool else set()
+    members = one.pool.peers if one.pool else frozenset()
     for said in outcome.peers:
         if said.peer_id not in members or not (mine or (said.ok and said.role is Role.NAMESERVER)):
             continue
@@ -218,7 +217,8 @@ def pool_for_work(_rules: Rules, work: Work, command: PoolForWork) -> WorkPool:
     pool = work.pools.get(command.pool_id)
     if pool is None:
         raise PoolNotFound("Could not find Pool")
-    wanted = {peer.tsigkey_id for peer in peers(pool) if peer.tsigkey_id is not None}
+    named = [*(each.tsigkey_id for each in pool.targets), *(each.tsigkey_id for each in pool.nameservers)]
+    wanted = {key_id for key_id in named if key_id is not None}
     return WorkPool(pool=pool, keys=work.tsigkeys.many(wanted) if wanted else ())
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -69,7 +70,7 @@ class Catalog:
     secret: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Pool:
     """A pool as stored. `version` rises with every change, so that holders of a copy can compare it."""
 
@@ -86,6 +87,11 @@ class Pool:
     also_notifies: tuple[Endpoint, ...] = ()
     catalog: Catalog | None = None
     updated_at: int | None = None
+
+    @functools.cached_property
+    def peers(self) -> frozenset[str]:
+        """The ids of the servers whose state is tracked: targets and polled nameservers."""
+        return frozenset([*(target.id for target in self.targets), *(server.id for server in self.nameservers)])
 
 
 def catalog_key(pool: Pool) -> TSIGKey | None:
@@ -135,11 +141,6 @@ class PoolSpec(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[TargetSpec, ...] | None = None
     also_notifies: tuple[tuple[str, int], ...] | None = None
     catalog: CatalogSpec | None = None
-
-
-def peers(pool: Pool) -> tuple[Target | Nameserver, ...]:
-    """Return every server of the pool whose state is tracked: targets and polled nameservers."""
-    return (*pool.targets, *pool.nameservers)
 
 
 def ranked(records: tuple[NSRecord, ...]) -> tuple[NSRecord, ...]:

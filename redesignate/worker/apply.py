@@ -105,7 +105,7 @@ class _TargetWork:
         attempt, at = self.attempt, self.target.notify
         assert at is not None
         signals, served = attempt.signals, attempt.signals.served[at]
-        self.doing = f"no answer to NOTIFY from {at}"
+        self.doing = self.target.silence
         may_create = Step.UPDATE in steps
         while True:
             wanted: list[asyncio.Future[Any]] = [answer, served]
@@ -211,7 +211,7 @@ async def _notify(
         except NoAnswer as silence:
             health.silent(sent, loop.time(), str(silence))
         except asyncio.CancelledError:
-            health.cancel(sent, loop.time(), f"no answer to NOTIFY from {at}")
+            health.cancel(sent, loop.time(), target.silence)
             raise
         else:
             health.answered(sent, loop.time())

@@ -33,13 +33,21 @@ class Unusable(Exception):
 
 @dataclass(slots=True)
 class TargetConnection:
-    """A target with its backend, or with the reason why there is none."""
+    """A target with its backend, or with the reason why there is none.
+
+    silence   the error of a zone whose NOTIFY is not answered, the same for each zone
+    """
 
     target: Target
     notify: Endpoint | None = None
     backend: Backend | None = None
     wrong: str | None = None
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BACKEND_CALLS))
+    silence: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Write the error once."""
+        self.silence = f"no answer to NOTIFY from {self.notify}"
 
 
 @dataclass(slots=True)
