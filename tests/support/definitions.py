@@ -31,7 +31,7 @@ import redesignate
 from redesignate.run.main import main
 
 PACKAGE = str(Path(redesignate.__file__).parent) + "/"
-CREATES = 5
+CREATES = 10
 CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
 _connect = sqlite3.connect
 
@@ -82,7 +82,7 @@ class Recorder:
 
 def ask(port: int, method: str, path: str, body: object) -> tuple[int, Any]:
     """One request to the API; the answer's status and JSON."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     with contextlib.closing(connection):
         connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
         answer = connection.getresponse()
