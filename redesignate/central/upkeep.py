@@ -1,20 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The producer's periodic tasks: they hint again at overdue work, delete old rows and bring apexes up to date."""
+"""The producer's periodic tasks: they hint again at overdue work, delete old rows, bring apexes up to date and fill in
+order keys."""
 
 from __future__ import annotations
 
 from redesignate.central import apex
 from redesignate.central.rules import Answers, Rules
 from redesignate.commands.hint import Hint, Kind
-from redesignate.commands.upkeep import ForgetQuestions, PurgeZones, RefreshApexes, TrimJournal
+from redesignate.commands.upkeep import (
+    FindUnplaced,
+    ForgetQuestions,
+    PlaceRRsets,
+    PurgeZones,
+    RefreshApexes,
+    TrimJournal,
+    UnplacedZones,
+)
 from redesignate.commands.work import Overdue, PeerReturned
 from redesignate.model.clock import SECOND
 from redesignate.store.kept import Kept
 from redesignate.store.questions import Questions
 from redesignate.store.unit import Work
+from redesignate.store.unplaced import UnplacedRRsets
 
 SHARDS = 4096
 HINTS = 500
+OVERLAP = 900 * SECOND
+"""How far back changes are looked at again: a transaction may last, and hosts' clocks differ."""
 
 
 def overdue(rules: Rules, work: Work, command: Overdue) -> tuple[str, ...]:
@@ -77,6 +89,29 @@ def forget_questions(_rules: Rules, work: Work, command: ForgetQuestions) -> int
     return Questions(work.conn).forget(command.age_s * SECOND, command.limit)
 
 
+def find_unplaced(_rules: Rules, work: Work, command: FindUnplaced) -> UnplacedZones:
+    """Find zones in which a process of an older release has left order keys out, during an upgrade.
+
+    Behind the last zone the next step begins OVERLAP ago, so that zones at rest are not looked at again. One query.
+    """
+    rows = UnplacedRRsets(work.conn).looked_at(command.at, command.after, command.limit)
+    more = len(rows) == command.limit
+    return UnplacedZones(
+        zone_ids=tuple(row.id for row in rows if row.wrong),
+        at=rows[-1].updated_at if more else work.now - OVERLAP,
+        after=rows[-1].id if more else "",
+        more=more,
+    )
+
+
+def place_rrsets(_rules: Rules, work: Work, command: PlaceRRsets) -> int:
+    """Write order keys of a zone; return how many. Nothing that is served changes: no revision. Idempotent."""
+    count = UnplacedRRsets(work.conn).place(command.zone_id, command.limit)
+    if count:
+        work.events.append(("order keys filled in", {"zone": command.zone_id, "rrsets": count}))
+    return count
+
+
 ANSWERS: Answers = {
     Overdue: overdue,
     PeerReturned: peer_returned,
@@ -84,4 +119,6 @@ ANSWERS: Answers = {
     TrimJournal: trim_journal,
     RefreshApexes: refresh_apexes,
     ForgetQuestions: forget_questions,
+    FindUnplaced: find_unplaced,
+    PlaceRRsets: place_rrsets,
 }

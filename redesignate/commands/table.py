@@ -77,6 +77,8 @@ ALL: tuple[type[Command[Any]], ...] = (
     upkeep.TrimJournal,
     upkeep.RefreshApexes,
     upkeep.ForgetQuestions,
+    upkeep.FindUnplaced,
+    upkeep.PlaceRRsets,
 )
 
 READS: frozenset[type[Command[Any]]] = frozenset(
@@ -95,6 +97,7 @@ READS: frozenset[type[Command[Any]]] = frozenset(
         tokens.FindToken,
         tokens.ListTokens,
         tsigkeys.ListTSIGKeys,
+        upkeep.FindUnplaced,
         work.Overdue,
         work.PoolForWork,
         zones.GetZone,

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from redesignate.commands.base import Command
 
 
@@ -34,4 +36,32 @@ class ForgetQuestions(Command[int], tag="questions.forget", frozen=True):
     """Delete the records of at most `limit` questions carried out more than `age_s` ago. Returns how many."""
 
     age_s: int
+    limit: int
+
+
+class UnplacedZones(msgspec.Struct, frozen=True, kw_only=True):
+    """One step through the zones by the time of their last change.
+
+    zone_ids  zones of this step in which order keys are missing or wrong
+    at after  where the next step begins; `more`: whether any zone follows now
+    """
+
+    zone_ids: tuple[str, ...]
+    at: int
+    after: str
+    more: bool
+
+
+class FindUnplaced(Command[UnplacedZones], tag="rrset.unplaced", frozen=True):
+    """Look at the order keys of `limit` zones that were last changed behind (`at` in µs, id `after`)."""
+
+    at: int
+    after: str
+    limit: int
+
+
+class PlaceRRsets(Command[int], tag="rrset.place", frozen=True):
+    """Write at most `limit` order keys that are missing or wrong in a zone. Returns how many were."""
+
+    zone_id: str
     limit: int

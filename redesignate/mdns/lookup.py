@@ -174,8 +174,10 @@ class _Search:
         elif wildcard in self._nodes:
             return self._take(lineage, self._nodes[wildcard], encloser)
         else:
-            # a wildcard that only stands between other names is a name without data (RFC 4592 §2.2.2)
-            self._deny(Rcode.NOERROR if starred else Rcode.NXDOMAIN)
+            # a wildcard that only stands between other names is a name without data (RFC 4592 §2.2.2); and where not
+            # every name is known, nothing is said not to exist
+            known = starred or self._view.all_placed(self._zone)
+            self._deny(Rcode.NXDOMAIN if known and not starred else Rcode.NOERROR)
             self._prove(self._proofs.missing(lineage, encloser, starred) if self._proofs else ())
         return None
 
@@ -184,11 +186,13 @@ class _Search:
         whether any name stands below its wildcard. In canonical order an ancestor that exists has a name below it
         right before or right after the missing one."""
         zone = self._zone
-        known = next(at for at, above in enumerate(lineage) if above in self._nodes)
+        nodes = self._nodes
+        known = next(at for at, above in enumerate(lineage) if above in nodes or "*." + above in nodes)
         key, star = (names.order_key(one, zone.name) for one in (name, "*." + lineage[known]))
         around, (_, after_star) = self._view.neighbours(zone, [key, star])
         at = 0
-        while at < known and not (around[0].startswith(key) or around[1].startswith(key)):
+        # a key that equals that of an ancestor is not of a name: it would have been found (`proof.without_hashes`)
+        while at < known and not any(near != key and near.startswith(key) for near in around):
             at, key = at + 1, key[: key.rfind(b"\0", 0, -1) + 1]
         if 0 < at < known:
             star = names.order_key("*." + lineage[at], zone.name)

@@ -8,7 +8,8 @@ RFC 4034, RFC 4035 §3.1, RFC 5155 §7.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Protocol
 
 from redesignate.mdns.source import View
@@ -153,26 +154,38 @@ class _Hashed:
 
     def _cover(self, name: str) -> list[RR]:
         """The record whose gap the hash of a name falls into: the last one before it, or the last of all. Two queries,
-        two more for the first gap, and two for each record of another chain."""
+        two more for the first gap, and two for each record of another chain; more where order keys are missing."""
         owner = self._owner(name)
         if owner is None:
             return []
-        hashed = self._labels[name]
-        key = self._key(hashed)
-        for _ in range(OTHER_CHAINS):
+        for candidates in (self._by_key(owner), self._by_name(owner)):
+            for at in islice(candidates, OTHER_CHAINS):
+                node = self._ours(nodes(self._view, self._zone, [at]).get(at, {}))
+                if NSEC3 not in node:
+                    continue
+                following = denial.next_label(node[NSEC3][0][FIXED.size :])
+                if denial.covers(at.partition(".")[0], following, self._labels[name]):
+                    return _signed(at, node, NSEC3)
+                break
+        return []
+
+    def _by_key(self, owner: str) -> Iterator[str]:
+        """The owners of NSEC3 records before this one, nearest first, and the last of all where there is none."""
+        key = HASHED + names.order_key(owner, self._zone.name)
+        while True:
             ((before, _),) = self._view.neighbours(self._zone, [key])
             if not _is_hashed(before):
                 ((before, _),) = self._view.neighbours(self._zone, [HASHED + b"\xff"])
             if not _is_hashed(before):
-                return []
-            at = names.from_order_key(before[1:], self._zone.name)
-            node = self._ours(nodes(self._view, self._zone, [at]).get(at, {}))
-            if NSEC3 in node:
-                body = node[NSEC3][0]
-                gap = denial.covers(at.partition(".")[0], denial.next_label(body[FIXED.size :]), hashed)
-                return _signed(at, node, NSEC3) if gap else []
+                return
+            yield names.from_order_key(before[1:], self._zone.name)
             key = before
-        return []
+
+    def _by_name(self, owner: str) -> Iterator[str]:
+        """The same by the owners' texts, as far as that goes: a process of an older release may have put their keys
+        among those of names."""
+        yield from self._view.hashed_before(self._zone, owner)
+        yield from self._view.hashed_before(self._zone, "w." + self._zone.name)  # base 32 ends with v
 
     def _ours(self, node: Node) -> Node:
         """A node with those of its NSEC3 records that belong to the chain."""
@@ -186,9 +199,6 @@ class _Hashed:
                 return None
             self._labels[name] = denial.label(self._chain.hashed(name))
         return f"{self._labels[name]}.{self._zone.name}"
-
-    def _key(self, hashed: str) -> bytes:
-        return HASHED + names.order_key(f"{hashed}.{self._zone.name}", self._zone.name)
 
 
 def _is_hashed(key: bytes) -> bool:

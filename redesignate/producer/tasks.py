@@ -15,7 +15,14 @@ from redesignate.bus.port import Central
 from redesignate.commands.inbound import ForgetCopies, SweepInbound
 from redesignate.commands.pools import QueuePoolZones
 from redesignate.commands.services import CheckServices
-from redesignate.commands.upkeep import ForgetQuestions, PurgeZones, RefreshApexes, TrimJournal
+from redesignate.commands.upkeep import (
+    FindUnplaced,
+    ForgetQuestions,
+    PlaceRRsets,
+    PurgeZones,
+    RefreshApexes,
+    TrimJournal,
+)
 from redesignate.commands.work import Overdue
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.partitions import SHARDS
@@ -33,6 +40,8 @@ ORPHAN_GRACE_S = 30.0
 """Every member hints at work that is due for so long, of any shard: a member's view of the group is wrong then."""
 
 MOST_ROUNDS = 1000
+ROWS = 1000
+"""Order keys of one transaction."""
 ONCE_A_MINUTE = TaskSettings(interval=60)
 
 
@@ -142,6 +151,32 @@ def trim_questions(central: Central, mine: range, settings: TaskSettings) -> int
     return _until_short(lambda: central.call(command), settings.batch_size)
 
 
+class OrderKeys:
+    """Fills in the order keys that a process of an older release left out, during an upgrade: first in all zones, then
+    in those that have changed since. Only the first member does this.
+
+    Cost: one question a run while no zone changes.
+    """
+
+    def __init__(self) -> None:
+        self._at, self._after = 0, ""
+
+    def __call__(self, central: Central, mine: range, settings: TaskSettings) -> int:
+        """One run."""
+        if not _first(mine):
+            return 0
+        done = 0
+        for _ in range(MOST_ROUNDS):
+            found = central.call(FindUnplaced(at=self._at, after=self._after, limit=settings.batch_size))
+            for zone_id in found.zone_ids:
+                command = PlaceRRsets(zone_id=zone_id, limit=ROWS)
+                done += _until_short(lambda command=command: central.call(command), ROWS)  # type: ignore[misc]  # bound
+            self._at, self._after = found.at, found.after
+            if not found.more:
+                break
+        return done
+
+
 def refresh_secondaries(central: Central, mine: range, settings: TaskSettings) -> int:
     """Expire copies of SECONDARY zones that no worker could refresh, and hint at due zones that no worker took.
 
@@ -192,6 +227,10 @@ TASKS: Mapping[str, Entry] = {
         frozenset({"pool_queue", "overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"}),
     ),
     "questions_trim": Entry(lambda: trim_questions, frozenset({"questions_trim", "zone_purge"})),
+    "order_keys": Entry(
+        OrderKeys,
+        frozenset({"order_keys", "overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"}),
+    ),
     "periodic_secondary_refresh": Entry(lambda: refresh_secondaries, frozenset({"periodic_secondary_refresh"})),
     "periodic_check_service_status": Entry(lambda: check_services, frozenset({"periodic_check_service_status"})),
     "periodic_cleanup_stopped_service_status": Entry(

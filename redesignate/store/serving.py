@@ -7,6 +7,7 @@ not rendered yet pays for every object made for a row.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from redesignate.model.pool import Pool
+from redesignate.model.rrset import NSEC3, place
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.zone import ZoneType
 from redesignate.store.errors import refuse
@@ -104,6 +106,16 @@ _AT_NAMES = "SELECT name, ttl, wire FROM {rows} WHERE zone_id = ? AND name IN "
 _AT_NAME = "SELECT name, ttl, wire FROM {rows} WHERE zone_id = ? AND name = ?"
 _NEXT_TO = "(SELECT order_key FROM {rows} WHERE zone_id = ? AND order_key {side} LIMIT 1)"
 _BEFORE, _AFTER = "< ? ORDER BY order_key DESC", "> ? ORDER BY order_key"
+_UNPLACED = "SELECT name, type, LENGTH(wire) FROM {rows} WHERE zone_id = ? AND order_key IS NULL LIMIT ?"
+_HASHED_BEFORE = (
+    "SELECT name FROM (SELECT name, type FROM {rows} WHERE zone_id = ? AND name < ? ORDER BY name DESC LIMIT ?) AS near"
+    f" WHERE type = '{NSEC3}' ORDER BY name DESC LIMIT 8"
+)
+MOST_UNPLACED = 10_000
+"""RRsets without an order key that are read of one zone; the names of further ones are not known to exist."""
+MOST_PASSED = 500
+"""RRsets among which the owner of an NSEC3 record is looked for by its name."""
+_KEPT_UNPLACED = 10 * MOST_UNPLACED
 _TABLE = {False: rrsets, True: kept_rrsets}
 _BY_NAME = {False: "rrsets FORCE INDEX (uq_rrsets_name_type)", True: "kept_rrsets FORCE INDEX (PRIMARY)"}
 _BY_ORDER = {False: "rrsets FORCE INDEX (ix_rrsets_order)", True: "kept_rrsets FORCE INDEX (ix_kept_rrsets_order)"}
@@ -133,8 +145,9 @@ class Snapshot:
     nine tenths of the time of a query.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, unplaced: Unplaced | None = None) -> None:
         self._work = work
+        self._unplaced = Unplaced() if unplaced is None else unplaced
         self._conn = work.conn
         self._driver: Any = None
         if work.conn.dialect.name == "sqlite":
@@ -189,14 +202,40 @@ class Snapshot:
         """For each order key (`model.names.order_key`) the last of the zone's names before it and the first after it,
         in canonical order; empty if there is none. Names without records do not count.
 
-        Cost  one query: two probes of an index for each key, however large the zone.
+        Cost  one query: two probes of an index for each key, however large the zone; one more query for the first
+              question about a version of the zone.
         """
-        rows = self._hinted(zone, _BY_ORDER)
+        # first: what central fills in meanwhile is then in both
+        lacking, rows = self._lacking(zone), self._hinted(zone, _BY_ORDER)
         probes = [_NEXT_TO.format(rows=rows, side=side) for _ in keys for side in (_BEFORE, _AFTER)]
         values = [value for key in keys for value in (zone.id, key) * 2]
         (row,) = self._run("SELECT " + ", ".join(probes), tuple(values))
         found = [bytes(key or b"") for key in row]
-        return list(zip(found[::2], found[1::2], strict=True))
+        around = list(zip(found[::2], found[1::2], strict=True))
+        return [_between(lacking, key, *pair) for key, pair in zip(keys, around, strict=True)] if lacking else around
+
+    def all_placed(self, zone: ServedZone) -> bool:
+        """Whether `neighbours` knows every name of the zone: False while more than MOST_UNPLACED of its RRsets lack
+        their order keys. At most one query for a version of the zone."""
+        return len(self._lacking(zone)) < MOST_UNPLACED
+
+    def hashed_before(self, zone: ServedZone, name: str) -> list[str]:
+        """The nearest eight owners of NSEC3 records among the MOST_PASSED RRsets before a name in the order of their
+        texts, which is that of the hashes too. One query."""
+        statement = _HASHED_BEFORE.format(rows=self._hinted(zone, _BY_NAME))
+        return [found for (found,) in self._run(statement, (zone.id, name, MOST_PASSED))]
+
+    def _lacking(self, zone: ServedZone) -> list[bytes]:
+        """The sorted order keys that RRsets with records lack, at most MOST_UNPLACED. A process of a release that knew
+        no such keys wrote them; central fills them in (`central/upkeep.py`)."""
+        version = (zone.id, zone.revision, zone.kept)
+        known = self._unplaced.get(version)
+        if known is None:
+            statement = _UNPLACED.format(rows=self._hinted(zone, _BY_ORDER))
+            rows = self._run(statement, (zone.id, MOST_UNPLACED))
+            known = sorted(place(name, rrtype, zone.name) for name, rrtype, octets in rows if octets)
+            self._unplaced.keep(version, known)
+        return known
 
     def whole_zone(self, zone: ServedZone) -> Iterator[Blobs]:
         """All RRsets of a zone in batches, in a fixed order; those without records have an empty blob. One query."""
@@ -267,6 +306,32 @@ class Snapshot:
         return ServedZone(*[*found, bool(loaded), bool(loaded and loaded[0][0])])
 
 
+class Unplaced:
+    """The order keys that RRsets lack, by version of their zone. Bounded; safe for use from many threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, bool], list[bytes]] = {}
+        self._size = 0
+
+    def get(self, version: tuple[str, int, bool]) -> list[bytes] | None:
+        """The keys that this version of a zone lacks; None where that is not known."""
+        return self._known.get(version)
+
+    def keep(self, version: tuple[str, int, bool], keys: list[bytes]) -> None:
+        """Remember the keys of a version; all others are forgotten where they have become too many."""
+        self._size += 1 + len(keys)
+        if self._size > _KEPT_UNPLACED:
+            self._known, self._size = {}, 1 + len(keys)
+        self._known[version] = keys
+
+
+def _between(keys: Sequence[bytes], key: bytes, before: bytes, after: bytes) -> tuple[bytes, bytes]:
+    """The nearest keys around one: those given, or nearer ones of a sorted list."""
+    low, high = bisect_left(keys, key), bisect_right(keys, key)
+    before = max(before, keys[low - 1]) if low else before
+    return before, min(filter(None, (after, *keys[high : high + 1])), default=b"")
+
+
 @contextmanager
 def _translating() -> Iterator[None]:
     """Raise `Unavailable` for a connection that breaks during a view, as for one that cannot be opened."""
@@ -281,9 +346,10 @@ class Serving:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._unplaced = Unplaced()
 
     @contextmanager
     def read(self) -> Iterator[Snapshot]:
         """A consistent view, while it is held. Raises Unavailable."""
         with self._store.read() as work:
-            yield Snapshot(work)
+            yield Snapshot(work, self._unplaced)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from redesignate.commands.base import Command
 from redesignate.commands.inbound import ForgetCopies, SweepInbound
 from redesignate.commands.pools import QueuedZones, QueuePoolZones
 from redesignate.commands.services import CheckServices
-from redesignate.commands.upkeep import PurgeZones, RefreshApexes, TrimJournal
+from redesignate.commands.upkeep import FindUnplaced, PlaceRRsets, PurgeZones, RefreshApexes, TrimJournal, UnplacedZones
 from redesignate.commands.work import Overdue
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.partitions import SHARDS, shards
@@ -106,6 +107,23 @@ def test_the_zones_of_a_changed_pool_are_queued_until_none_is_left() -> None:
     assert asked.questions == [QueuePoolZones(limit=100)] * 3
 
 
+def test_order_keys_are_filled_in_zone_by_zone_and_then_only_where_zones_change() -> None:
+    step, end = partial(UnplacedZones, more=True), partial(UnplacedZones, after="", more=False)
+    asked = Asked(
+        step(zone_ids=("a", "b"), at=5, after="b"), 1000, 7, 0, end(zone_ids=("c",), at=90), 3, end(zone_ids=(), at=99)
+    )
+    task = tasks.OrderKeys()
+    assert task(asked.central, ALL, SETTINGS) == 1010
+    assert task(asked.central, ALL, SETTINGS) == 0
+    assert asked.questions == [
+        FindUnplaced(at=0, after="", limit=100),
+        *[PlaceRRsets(zone_id=zone, limit=1000) for zone in ("a", "a", "b")],
+        FindUnplaced(at=5, after="b", limit=100),
+        PlaceRRsets(zone_id="c", limit=1000),
+        FindUnplaced(at=90, after="", limit=100),
+    ]
+
+
 def test_silent_services_are_called_down_and_old_ones_forgotten() -> None:
     asked = Asked(2, 1)
     assert tasks.check_services(asked.central, ALL, SETTINGS) == 2
@@ -114,7 +132,8 @@ def test_silent_services_are_called_down_and_old_ones_forgotten() -> None:
 
 
 @pytest.mark.parametrize(
-    "task", [tasks.check_services, tasks.forget_services, tasks.refresh_apexes, tasks.queue_pool_zones]
+    "task",
+    [tasks.check_services, tasks.forget_services, tasks.refresh_apexes, tasks.queue_pool_zones, tasks.OrderKeys()],
 )
 def test_what_is_not_sharded_is_the_first_members(task: tasks.Task) -> None:
     asked = Asked()
