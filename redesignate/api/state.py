@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of the v2 API is there and what is not, as a page: `python -m redesignate.api.state > docs/api/state.md`."""
+"""State of the v2 API and what is not, as a page: `python -m redesignate.api.state > docs/api/state.md`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from redesignate.api.published import PUBLISHED, Published
 from redesignate.api.routes import ROUTES
 
 _HEAD = """\
-# What of the v2 API is there
+# State of the v2 API
 
 This page is made from the table of routes (`redesignate/api/routes.py`) and the list of what Designate publishes
 (`redesignate/api/published.py`) by `python -m redesignate.api.state > docs/api/state.md`; a test holds it.

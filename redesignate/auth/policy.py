@@ -163,7 +163,7 @@ class Policy:
         try:
             self._now = self._load(seen)
         except Misconfigured as bad:
-            log.error("policy files changed and are refused; the earlier rules stay", why=bad.message)
+            log.error("policy files changed but are not valid; the earlier rules stay in force", why=bad.message)
         else:
             log.info("policy files changed and are in force", files=[path for path, *_ in seen])
         return self._now

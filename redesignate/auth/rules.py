@@ -145,7 +145,7 @@ ACCOUNTS = (
     _admin("count_tenants", "counting projects"),
     _admin("find_service_status", "GET /v2/service_statuses/{service}"),
     _admin("find_service_statuses", "GET /v2/service_statuses"),
-    _admin("update_service_status", "a service's sign of life"),
+    _admin("update_service_status", "a service's heartbeat"),
     _admin("delete_service_status", "redesignate manage service clean"),
 )
 

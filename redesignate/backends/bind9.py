@@ -122,7 +122,7 @@ class Bind9:
 
 def _checked_primaries(target: Target) -> tuple[Endpoint, ...]:
     if not target.primaries:
-        raise Misconfigured("key 'masters': empty; list the addresses at which this server can reach mdns")
+        raise Misconfigured("key 'masters': is empty; list the addresses at which this server can reach mdns")
     checked = []
     for primary in target.primaries:
         try:

@@ -131,7 +131,7 @@ def _entry(data: bytes, at: int, end: int, depth: int) -> tuple[str, Value, int]
 
 def _value(data: bytes, at: int, end: int, depth: int) -> tuple[Value, int]:
     if at + 5 > end:
-        raise RndcFormatError("the message ends within a value's head")
+        raise RndcFormatError("the message ends within a value's header")
     kind, size = struct.unpack_from("!BI", data, at)
     at += 5
     stop = at + size

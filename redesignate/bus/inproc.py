@@ -53,7 +53,9 @@ class Pending:
                     self.dropped += 1
             self._changed.notify()
         if before == 0 < self.dropped:
-            log.warning("too many hints wait; the sweep finds the zones that were dropped", bound=self._bound)
+            log.warning(
+                "too many hints are queued; the sweep will find the zones whose hints were dropped", bound=self._bound
+            )
 
     def take(self, most: int, stop: threading.Event) -> tuple[Hint, ...]:
         """Wait for hints and take up to `most` of them, oldest first; none once `stop` is set (then `nudge`)."""

@@ -143,13 +143,13 @@ def inflate(packed: bytes, most: int) -> bytes:
     try:
         found = stream.decompress(packed, most + 1)
     except zlib.error as error:
-        raise Unacceptable(f"the zone came damaged ({error})") from error
+        raise Unacceptable(f"the zone's data is damaged ({error})") from error
     if len(found) > most:
         raise Unacceptable(
-            f"the zone has more than {most} octets ([service:worker] xfr_max_bytes, as central reads it)"
+            f"the zone has more than {most} octets ([service:worker] xfr_max_bytes in central's configuration)"
         )
     if not stream.eof:
-        raise Unacceptable("the zone came cut short")
+        raise Unacceptable("the zone's data is truncated")
     return found
 
 
@@ -158,9 +158,9 @@ def read(zone: str, blob: bytes) -> Content:
     try:
         rrs = list(zip(rrset.split(blob), rrset.records(blob), strict=True))
     except ValueError as error:
-        raise Unacceptable(f"the zone came damaged ({error})") from error
+        raise Unacceptable(f"the zone's data is damaged ({error})") from error
     if not rrs or rrs[0][1][:2] != (b"", SOA):
-        raise Unacceptable("the zone came without its SOA")
+        raise Unacceptable("the zone's data has no SOA")
     soa_ttl, soa = rrs[0][1][2], _soa(rrs[0][1][3])
     owners: dict[bytes, str] = {}
     found: dict[Key, list[_RR]] = {}
@@ -177,7 +177,7 @@ def read(zone: str, blob: bytes) -> Content:
 def _owner(labels: bytes, zone: str) -> str:
     head = names.from_wire(labels + b"\0")[0] if labels else ""
     if head != head.lower():
-        raise Unacceptable(f"the name {head}{zone} came in upper case")
+        raise Unacceptable(f"the name {head}{zone} is not in lower case")
     name = head + zone
     if len(name) > NAME_LENGTH:
         raise Unacceptable(f"the name {name[:60]}… has {len(name)} characters; at most {NAME_LENGTH} are allowed")
@@ -186,7 +186,7 @@ def _owner(labels: bytes, zone: str) -> str:
 
 def _type(number: int, owner: str) -> str:
     if number == SOA or number in NEVER_IN_ZONES:
-        raise Unacceptable(f"type {number} at {owner}, which is not allowed in a zone there")
+        raise Unacceptable(f"type {number} at {owner}, which is not allowed there")
     return mnemonic(number)
 
 

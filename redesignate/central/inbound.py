@@ -236,7 +236,7 @@ def sweep(_rules: Rules, work: Work, command: SweepInbound) -> int:
         work.inbound.save(row, _expired(work, found[0], replace(row, error=late)))
     strayed = work.inbound.strayed(work.now, command.first_shard, command.last_shard, command.limit)
     if strayed:
-        log.warning("zones published beside the copy that DNS serves: fetched again", zones=len(strayed))
+        log.warning("zones published beside a copy that is still served are fetched again", zones=len(strayed))
         work.inbound.wish(strayed, work.now, forced=True)
     due = work.inbound.due(work.now, command.limit)
     work.hints += [Hint(Kind.INBOUND, zone_id) for zone_id in due]

@@ -69,7 +69,7 @@ def unpacked(rules: Rules, store: Store, said: ReportInbound) -> Unpacked:
     except Unacceptable as fault:
         return Unpacked(worker=said.worker, said=said, why=str(fault))
     except _Ousted:
-        return Unpacked(worker=said.worker, said=said, why="the zone is no longer this worker's")
+        return Unpacked(worker=said.worker, said=said, why="another worker holds the zone now")
     return Unpacked(worker=said.worker, said=said, content=content, pairs=pairs, seen=seen)
 
 

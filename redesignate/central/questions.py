@@ -113,7 +113,7 @@ class Questions:
         """The answer that this question got before. Raises TimedOut where it held a secret and was not stored."""
         found = self._store.look(lambda work: store.Questions(work.conn).find(ident))[1]
         if found == NOT_KEPT:
-            raise TimedOut("The change was made, but its answer was lost on its way: look at the result.")
+            raise TimedOut("The change was made, but its answer was lost: check the result.")
         return None if found is None else codec.Kept(found)
 
     def _refused(self, ident: str, problem: Problem) -> codec.Kept:
@@ -131,4 +131,4 @@ class Questions:
 
 def _unknown() -> codec.Kept:
     """The refusal of a question that was carried out and whose answer is deleted: it is stored for minutes only."""
-    return codec.Kept(codec.refusal(TimedOut("The change was made, but its answer was lost on its way.")))
+    return codec.Kept(codec.refusal(TimedOut("The change was made, but its answer was lost.")))

@@ -120,7 +120,7 @@ def _project(rules: Rules, caller: Caller, project_id: str | None, rule: str, mo
     _check_id(wanted)
     rules.policy.may(rule, caller, {"project_id": wanted, "tenant_id": wanted} | dict(more))
     if wanted != caller.project_id and not caller.all_projects:
-        raise Forbidden("Another project's quotas need the all-projects switch")
+        raise Forbidden("Another project's quotas need the header X-Auth-All-Projects: true")
     return wanted
 
 

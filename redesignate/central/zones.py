@@ -128,9 +128,7 @@ def _check_pool(rules: Rules, work: Work, pool: Pool) -> None:
     if pool.id != rules.settings.default_pool_id and not work.tsigkeys.of(Scope.POOL, pool.id):
         raise BadInput("A TSIG key is required for non-default pools")
     if not pool.ns_records:
-        raise NoServersConfigured(
-            f"Pool {pool.name} has no ns_records; give it some with `redesignate manage pool update`"
-        )
+        raise NoServersConfigured(f"Pool {pool.name} has no ns_records; add some with `redesignate manage pool update`")
 
 
 def _made(

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _word(parser, (name,), "file_words", value, text)
     text = "log debug messages, and print the traceback of a failure"
     parser.add_argument("--debug", "-d", dest="debug", action="store_const", const=True, help=text)
-    text = "do not, whatever the files say"
+    text = "turn this off, even if a file turns it on"
     parser.add_argument("--nodebug", dest="debug", action="store_const", const=False, help=text)
     for names, (value, about) in _LOG_VALUES.items():
         _word(parser, names, "log_words", value, about)

@@ -166,7 +166,7 @@ def _store(read: Reader) -> StoreSettings:
 def _access(read: Reader, store: StoreSettings, bus: BusSettings) -> CentralAccess:
     asked = read.value("DEFAULT", "central_access")
     if asked == "bus" and bus.transport_url is None:
-        raise read.wrong("DEFAULT", "central_access", "bus needs transport_url; set it or say direct")
+        raise read.wrong("DEFAULT", "central_access", "bus needs transport_url; set it, or choose direct")
     if asked == "auto":
         over = bus.transport_url is not None and store.url is None
         return CentralAccess.BUS if over else CentralAccess.DIRECT

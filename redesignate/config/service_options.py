@@ -63,20 +63,20 @@ API = [
     setting(
         _api,
         "auth_strategy",
-        "How callers log in: keystone; token, by the API's own tokens (`redesignate manage token create`); or "
+        "Login: keystone; token, by the API's own tokens (`redesignate manage token create`); or "
         "noauth, which trusts the headers and serves loopback only. If unset, `redesignate serve` uses noauth.",
         choices=["keystone", "token", "noauth"],
     ),
     setting(
         _api,
         "allow_noauth_beyond_loopback",
-        "Let auth_strategy = noauth serve other machines too: anybody who can reach the API may do everything.",
+        "Allow auth_strategy = noauth to serve other machines too: anybody who can reach the API may do everything.",
     ),
     setting(_api, "enable_host_header", "Build links from the request's Host."),
     cfg.URIOpt("api_base_uri", default=_api.api_base_uri, help="Base URL of links if enable_host_header is off."),
     setting(_api, "enable_api_v2", "Serve /v2."),
     setting(_api, "default_limit_v2", "Items on a page if the request has no `limit`.", min=1),
-    setting(_api, "max_limit_v2", "Most items on a page, and what limit=max means.", min=1),
+    setting(_api, "max_limit_v2", "Maximum number of items on a page, and what limit=max means.", min=1),
     setting(
         _api, "quotas_verify_project_id", "Ask the identity service whether a project exists before its quotas are set."
     ),
@@ -85,8 +85,8 @@ API = [
         default=True,
         help=IGNORED + "keys are created by the command line only, and have a secret.",
     ),
-    setting(_api, "maintenance_mode", "Answer 503 to all but one role."),
-    setting(_api, "maintenance_mode_role", "The role that is still served in maintenance mode."),
+    setting(_api, "maintenance_mode", "Answer 503 to everyone except one role."),
+    setting(_api, "maintenance_mode_role", "The role that is served in maintenance mode."),
     cfg.StrOpt("api_paste_config", default="api-paste.ini", help=IGNORED + "the pipeline is fixed; see `[cors]`."),
     cfg.BoolOpt("enable_api_admin", default=False, help=IGNORED + "there is no /admin API."),
     cfg.ListOpt("enabled_extensions_admin", default=[], help=IGNORED + "there is no /admin API."),
@@ -154,11 +154,11 @@ MDNS = [
     setting(_mdns, "tcp_backlog", "TCP connections that may wait to be accepted.", min=1),
     cfg.IntOpt("tcp_keepidle", min=1, help="Seconds of silence before TCP keepalive probes. Unset: the system's."),
     setting(_mdns, "tcp_recv_timeout", "Seconds of silence after which a TCP connection is closed. 0: never.", min=0),
-    setting(_mdns, "query_enforce_tsig", "Refuse questions without TSIG."),
+    setting(_mdns, "query_enforce_tsig", "Refuse queries without TSIG."),
     setting(
         _mdns,
         "allow_transfer",
-        "Who may transfer zones (AXFR, IXFR): addresses, networks, `pool` (the nameservers, targets and "
+        "Clients that may transfer zones (AXFR, IXFR): addresses, networks, `pool` (the nameservers, targets and "
         "also_notifies of the zone's pool), `loopback`, `keys` (any TSIG key for the zone), `key:NAME`, `any`. "
         "A catalog zone with a TSIG key is sent to that key alone.",
     ),
@@ -179,9 +179,9 @@ MDNS = [
     setting(
         _mdns,
         "responses_per_second",
-        "UDP answers of one kind (to one question, NXDOMAIN, no data, an error) to one network (IPv4 /24, IPv6 "
+        "UDP answers of one kind (to one query, NXDOMAIN, no data, an error) to one network (IPv4 /24, IPv6 "
         "/56) in a second. Loopback, the pools' servers and the addresses of allow_transfer are not limited. "
-        "0: no network is.",
+        "0: no limit.",
         min=0,
     ),
     setting(
@@ -194,10 +194,10 @@ MDNS = [
     setting(
         _mdns,
         "questions_per_second",
-        "UDP questions of one such network that are handled in a second; more are dropped. 0: no limit.",
+        "UDP queries from one such network that are handled in a second; more are dropped. 0: no limit.",
         min=0,
     ),
-    setting(_mdns, "cache_bytes", "Most memory, in bytes, that rendered zones may take.", min=0),
+    setting(_mdns, "cache_bytes", "Maximum memory for rendered zones, in bytes.", min=0),
 ]
 
 WORKER = [
@@ -213,14 +213,14 @@ WORKER = [
     setting(
         _worker,
         "poll_timeout",
-        "Seconds that one question to a server may take; never longer than an attempt, which is 0.6 of `lease`.",
+        "Seconds that one query to a server may take; never longer than an attempt, which is 0.6 of `lease`.",
         min=1,
     ),
     setting(
         _central,
         "poll_retry_interval",
-        "Most seconds before a server that failed is tried again: half a second after the first failure, twice as "
-        "long after each further failure. Read by central.",
+        "Longest pause, in seconds, before a server that failed is tried again: half a second after the first failure, "
+        "twice as long after each further one. Read by central.",
         min=1,
     ),
     setting(
@@ -236,7 +236,7 @@ WORKER = [
         min=0,
         help=IGNORED + "polling starts after 10 milliseconds, with growing pauses.",
     ),
-    setting(_worker, "all_tcp", "Send NOTIFY and SOA questions over TCP."),
+    setting(_worker, "all_tcp", "Send NOTIFY and SOA queries over TCP."),
     setting(
         _worker, "find_interval", "Seconds between searches of the outbox for work that no hint announced.", min=0.05
     ),
@@ -250,9 +250,9 @@ WORKER = [
     setting(
         _worker,
         "audit_rate",
-        "Most questions a second that one worker sends for the audit; about 0.1 ms of CPU each. Where zones times "
-        "nameservers are more than workers times audit_rate times audit_interval, the interval becomes longer, and a "
-        "warning in the log says so.",
+        "Maximum number of queries a second that one worker sends for the audit; each takes about 0.1 ms of CPU. "
+        "If zones times nameservers exceed workers times audit_rate times audit_interval, the interval becomes "
+        "longer, and a warning in the log says so.",
         min=1,
     ),
     setting(
@@ -262,17 +262,17 @@ WORKER = [
         min=1,
     ),
     setting(_worker, "xfr_max_time", "Seconds that the transfer of a whole incoming zone may take.", min=1),
-    setting(_worker, "xfr_max_records", "Most records of an incoming zone.", min=1),
+    setting(_worker, "xfr_max_records", "Maximum number of records of an incoming zone.", min=1),
     setting(
         _worker,
         "xfr_max_bytes",
-        "Most bytes of records of an incoming zone, without name compression. Read by central too.",
+        "Maximum size of the records of an incoming zone, in bytes, without name compression. Read by central too.",
         min=1024,
     ),
     setting(
         _worker,
         "xfr_max_compressed",
-        "Most bytes of an incoming zone when packed for central: it is one message on the broker, which "
+        "Maximum size of an incoming zone when packed for central, in bytes: it is one message on the broker, which "
         "has a limit of its own.",
         min=1024,
     ),
@@ -289,9 +289,7 @@ WORKER = [
         "Addresses that may never be masters, written the same way; empty: none. `redesignate serve` leaves "
         "`loopback` out.",
     ),
-    setting(
-        _worker, "serial_max_retries", "Retries when a primary does not answer the question for its serial.", min=0
-    ),
+    setting(_worker, "serial_max_retries", "Retries when a primary does not answer the query for its serial.", min=0),
     setting(_worker, "serial_retry_delay", "Seconds between these retries.", min=0),
     setting(_worker, "serial_timeout", "Seconds to wait for a primary's serial.", min=1),
     cfg.BoolOpt("export_synchronous", default=True, help=IGNORED + "exports are always rendered on request."),
@@ -332,7 +330,7 @@ def _task(name: str) -> list[cfg.Opt]:
     options = [
         cfg.FloatOpt("interval", default=ours.interval, min=0.05, help=unused or "Seconds between runs."),
         cfg.IntOpt("per_page", default=100, min=1, help=unused or IGNORED + "see batch_size."),
-        setting(ours, "batch_size", unused or "Most rows that one step works on.", min=1),
+        setting(ours, "batch_size", unused or "Maximum number of rows in one step.", min=1),
     ]
     if name in _AGES:
         options.append(setting(ours, "time_threshold", _AGES[name], min=0))

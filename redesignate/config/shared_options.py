@@ -71,8 +71,8 @@ DEFAULT = [
         for name, limit in QUOTAS.items()
     ),
     cfg.StrOpt("transport_url", secret=True, help="The broker: rabbit://user:password@host1:5672,host2:5672/vhost."),
-    setting(_bus, "control_exchange", "Exchange on the broker."),
-    setting(_bus, "rpc_response_timeout", "Seconds to wait for central's answer.", min=1),
+    setting(_bus, "control_exchange", "Name of the exchange on the broker."),
+    setting(_bus, "rpc_response_timeout", "Seconds to wait for an answer from central.", min=1),
     setting(_bus, "executor_thread_pool_size", "Requests from the broker that central handles at a time.", min=1),
     cfg.IntOpt(
         "graceful_shutdown_timeout",
@@ -164,7 +164,7 @@ COORDINATION = [
 
 HEARTBEAT = [
     setting(_heart, "heartbeat_interval", "Seconds between the heartbeats of a service.", min=0.1),
-    setting(_heart, "emitter_type", "Where heartbeats go. rpc: to central; noop: to the log.", choices=["rpc", "noop"]),
+    setting(_heart, "emitter_type", "Destination of heartbeats. rpc: central; noop: the log.", choices=["rpc", "noop"]),
 ]
 
 MIDDLEWARE = [
@@ -184,7 +184,7 @@ MIDDLEWARE = [
 
 CORS = [
     cfg.ListOpt("allowed_origin", default=[], help="Origins whose pages may call the API. Empty: no CORS headers."),
-    setting(_cors, "allow_credentials", "Let browsers send credentials."),
+    setting(_cors, "allow_credentials", "Allow browsers to send credentials."),
     setting(_cors, "expose_headers", "Response headers that pages may read."),
     setting(_cors, "max_age", "Seconds for which browsers may keep a preflight answer.", min=0),
     setting(_cors, "allow_methods", "Methods that pages may use."),

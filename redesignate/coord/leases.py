@@ -35,4 +35,4 @@ class LeaseGroup:
         try:
             self._hold(self._group, self._member, FAREWELL_S)
         except Problem as problem:
-            log.info("lease runs out by itself", group=self._group, why=problem.kind)
+            log.info("lease not released; it will expire", group=self._group, why=problem.kind)

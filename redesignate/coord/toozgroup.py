@@ -101,7 +101,7 @@ class Fallback:
             self._on_second = True
             return self._second.refresh()
         if self._on_second:
-            log.info("coordination service is back")
+            log.info("coordination service is available again")
             self._second.leave()
             self._on_second = False
         return place

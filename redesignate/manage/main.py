@@ -145,7 +145,7 @@ def _database(groups: Groups) -> None:
         "After a backup was restored: raise serials above those of the nameservers, and queue every zone.",
     )
     after.add_argument("--dry-run", "--dry_run", action="store_true", help="compare only, without any change")
-    after.add_argument("--rate", type=int, default=1000, metavar="N", help="questions a second (default: 1000)")
+    after.add_argument("--rate", type=int, default=1000, metavar="N", help="queries a second (default: 1000)")
 
 
 def _tsigkey(groups: Groups) -> None:

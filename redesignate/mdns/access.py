@@ -169,7 +169,9 @@ class Access:
         known, allowed, peer = self._servers.refresh(view), self._allowed, asker.peer
         guard = known.catalogs.get((zone.pool_id, zone.name))
         if guard is not None:
-            return None if _signed_by(asker, guard) else "a catalog zone is shown to its TSIG key alone"
+            return (
+                None if _signed_by(asker, guard) else "a catalog zone is sent only to queries signed with its TSIG key"
+            )
         if not transfer or ("pool" in allowed.words and peer in known.hosts.get(zone.pool_id, ())):
             return None
         if asker.key is not None and ("keys" in allowed.words or _word(asker.key) in allowed.words):

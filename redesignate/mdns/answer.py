@@ -182,7 +182,7 @@ class Answerer:
         query = asker.query
         held = [record for record in query.authority if record.type == SOA]
         if len(held) != 1 or held[0].size < 22:
-            raise Malformed("an IXFR without the asker's SOA")  # RFC 1995 §3
+            raise Malformed("an IXFR query without the client's SOA")  # RFC 1995 §3
         end = held[0].at + held[0].size
         since = int.from_bytes(query.packet[end - 20 : end - 16], "big")
         if since == zone.serial or newer(since, zone.serial):

@@ -97,7 +97,7 @@ class Forwarder:
             try:
                 self._central.call(NotifiedInbound(zones=found))
             except Problem as problem:
-                log.warning("notifies not forwarded; the zones' timers find the changes", zones=len(found),
+                log.warning("NOTIFYs not forwarded; the zones' refresh timers will find the changes", zones=len(found),
                             why=problem.message)  # fmt: skip
         elif self._waiting:
             self._daemon.rest(PAUSE_S / 10)  # inside the turn, so that a flood does not shorten it

@@ -80,7 +80,7 @@ class Progress:
             self._painted = True
         else:
             self._log.info(
-                "work goes on",
+                "in progress",
                 what=self._what,
                 done=self.count,
                 total=self._total,

@@ -55,7 +55,7 @@ class Periodic:
             done = self._work()
         except (Unavailable, TimedOut) as problem:  # logged once: central comes back by itself
             if self.failures == 0:
-                log.warning("task waits for central", task=self.name, why=problem.message)
+                log.warning("task is waiting for central", task=self.name, why=problem.message)
             self.failures += 1
         except Exception:  # the loop of a service
             log.exception("task failed", task=self.name)

@@ -37,7 +37,7 @@ def until_stopped() -> None:
     while True:
         received = os.read(reader, 64)
         if signal.SIGHUP in received:
-            log.info("options are read at start; restart to change them")
+            log.info("options are read at start only; restart to change them")
         if any(number in received for number in _STOPS):
             return
 
@@ -73,7 +73,7 @@ class _Parent:
             born = self._children.pop(pid, None)
             if born is None or self._stopping:
                 continue
-            log.error("worker process died, another starts", pid=pid, status=os.waitstatus_to_exitcode(status))
+            log.error("worker process died; starting another", pid=pid, status=os.waitstatus_to_exitcode(status))
             if time.monotonic() - born < RESTART_PAUSE:
                 time.sleep(RESTART_PAUSE)
             if not self._stopping:

@@ -95,7 +95,7 @@ def central(configuration: Configuration) -> int:
     settings = configuration.settings
     if settings.bus.transport_url is None:
         raise Misconfigured(
-            "central is asked over a broker: set [DEFAULT] transport_url. Without a broker there is no process "
+            "central is reached over a broker: set [DEFAULT] transport_url. Without a broker there is no process "
             "called central: api, worker and producer hold it themselves, by [storage:sqlalchemy] connection."
         )
     _check_database(configuration)

@@ -61,7 +61,7 @@ class Daemon:
             try:
                 pause = self._turn()
             except Exception:  # the loop of a service
-                log.exception("a turn failed", daemon=self._thread.name)
+                log.exception("a periodic run failed", daemon=self._thread.name)
                 self._stopping.wait(FAILED_S)
                 continue
             if pause is None or pause > 0:

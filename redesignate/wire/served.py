@@ -48,9 +48,9 @@ def difference(
     again: tuple[str, ...] = ()
     if answer.serial is not None:
         ahead = newer(answer.serial, zone.serial)
-        why = foreign_text(at, answer.serial) if ahead else f"{at} serves serial {answer.serial}, which is old"
+        why = foreign_text(at, answer.serial) if ahead else f"{at} serves serial {answer.serial}, which is out of date"
     elif answer.rcode == Rcode.NOERROR:
-        why = f"{at} answers without a SOA"
+        why = f"{at} answers without an SOA"
     else:
         why = f"{at} answers {rcode_text(answer.rcode)}"
     if answer.serial is None and answer.rcode in GONE:

@@ -39,7 +39,7 @@ async def apply(attempt: Attempt, target: TargetConnection) -> PeerOutcome:
     target_id = target.target.id
     known, health = attempt.known.get(target_id), attempt.health[target_id]
     steps = plan.steps(attempt.task, known, notified=target.notify is not None)
-    no_turn = f"{target.target.type}: had no turn within {attempt.context.window:g} s"
+    no_turn = f"{target.target.type}: had to wait longer than {attempt.context.window:g} s"
     work = _TargetWork(attempt, target, present=known is not None and known.present, doing=no_turn)
     why: str | None = None
     tried = True

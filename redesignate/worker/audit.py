@@ -146,7 +146,7 @@ class Audit:
             try:
                 await self._step()
             except Problem as problem:
-                log.debug("the audit waits for central", why=problem.message)
+                log.debug("the audit is waiting for central", why=problem.message)
             except Exception:  # the loop of a service
                 log.exception("the audit failed")
             await asyncio.sleep(STEP_S)

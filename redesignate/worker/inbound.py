@@ -234,7 +234,7 @@ class Inbound:
         async with self._places.one(host):
             fetched = await self._fetcher.zone(task.name, at, task.key)
         if not _wanted(task, fetched.serial):
-            raise PrimaryFault(f"{at} sent the zone at serial {fetched.serial}, which is no newer than {task.serial}")
+            raise PrimaryFault(f"{at} sent the zone at serial {fetched.serial}, which is not newer than {task.serial}")
         return fetched
 
 

@@ -45,7 +45,7 @@ class Link:
                 answer = await loop.run_in_executor(self._threads, self._central.call, command)
             except (Unavailable, TimedOut) as problem:
                 if not self._down:
-                    log.warning("central is unavailable; work waits for it", why=problem.message)
+                    log.warning("central is unavailable; waiting for it", why=problem.message)
                 self._down = True
                 pause = next(pauses, PAUSES_S[-1])
                 if loop.time() + pause >= until:
@@ -54,7 +54,7 @@ class Link:
                 continue
             if self._down:
                 self._down = False
-                log.info("central is back")
+                log.info("central is available again")
             return answer, asked
 
     def close(self) -> None:

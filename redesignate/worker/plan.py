@@ -167,7 +167,7 @@ def fault(task: Task, at: Endpoint, answer: SOAAnswer) -> str | None:
     if answer.rcode != Rcode.NOERROR:
         return f"{at} answers {rcode_text(answer.rcode)}"
     if answer.serial is None:
-        return f"{at} answers without a SOA"
+        return f"{at} answers without an SOA"
     return f"{at} still serves serial {answer.serial}" if newer(task.serial, answer.serial) else None
 
 

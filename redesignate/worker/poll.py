@@ -146,7 +146,7 @@ class _Asking:
         except NoAnswer as silence:
             why = f"no answer from {self.at}: {silence}"
         except (Malformed, tsig.Refused) as wrong:
-            why = f"{self.at} gives no valid answer: {wrong}"
+            why = f"{self.at} gave an invalid answer: {wrong}"
         else:
             self.health.answered(sent, loop.time())
             if not self.right:

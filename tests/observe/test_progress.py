@@ -55,7 +55,7 @@ def test_elsewhere_an_event_tells_every_few_seconds(caplog: pytest.LogCaptureFix
     out = io.StringIO()
     with caplog.at_level(logging.INFO):
         _run(out, 2000, 20.0)
-    told = [record.__dict__["fields"] for record in caplog.records if record.message == "work goes on"]
+    told = [record.__dict__["fields"] for record in caplog.records if record.message == "in progress"]
     assert out.getvalue() == ""
     assert [one["done"] for one in told] == [300, 600, 900]
     assert told[0]["total"] == 2000

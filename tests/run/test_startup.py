@@ -115,7 +115,7 @@ TROUBLES = {
     "… cannot listen on …: Address already in use": "--config-file taken.conf api",
     "auth_strategy = keystone, and [keystone_authtoken] names no auth_type": "--config-file keystone.conf api",
     "auth_strategy = noauth lets anybody who can reach … do everything": "--config-file noauth.conf api",
-    "central is asked over a broker: set [DEFAULT] transport_url": "--config-file noauth.conf central",
+    "central is reached over a broker: set [DEFAULT] transport_url": "--config-file noauth.conf central",
     "… is in use by another …": SERVE,
 }
 """By the words of docs/troubleshooting.md: a command line that leads there."""

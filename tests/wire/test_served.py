@@ -18,11 +18,11 @@ ZONE = RestingZone(zone_id="z", name="example.org.", serial=107, revision=7, poo
     ("answer", "why", "targets"),
     [
         (SOAAnswer(rcode=0, aa=True, serial=107), None, ()),
-        (SOAAnswer(rcode=0, aa=True, serial=106), "serves serial 106, which is old", ()),
+        (SOAAnswer(rcode=0, aa=True, serial=106), "serves serial 106, which is out of date", ()),
         (SOAAnswer(rcode=0, aa=True, serial=108), "serves serial 108, which was never published here", ()),
         (SOAAnswer(rcode=Rcode.REFUSED, aa=False, serial=None), "answers REFUSED", ("t0",)),
         (SOAAnswer(rcode=Rcode.NXDOMAIN, aa=True, serial=None), "answers NXDOMAIN", ("t0",)),
-        (SOAAnswer(rcode=0, aa=False, serial=None), "answers without a SOA", ("t0",)),
+        (SOAAnswer(rcode=0, aa=False, serial=None), "answers without an SOA", ("t0",)),
         (SOAAnswer(rcode=Rcode.SERVFAIL, aa=False, serial=None), "answers SERVFAIL", ()),
     ],
 )

@@ -86,7 +86,7 @@ def answer(serial: int | None = None, rcode: int = 0) -> SOAAnswer:
         (TASK, answer(107), None),
         (TASK, answer(108), None),
         (TASK, answer(106), "192.0.2.1:53 still serves serial 106"),
-        (TASK, answer(), "192.0.2.1:53 answers without a SOA"),
+        (TASK, answer(), "192.0.2.1:53 answers without an SOA"),
         (TASK, answer(rcode=Rcode.REFUSED), "192.0.2.1:53 answers REFUSED"),
         (TASK, answer(rcode=Rcode.SERVFAIL), "192.0.2.1:53 answers SERVFAIL"),
         (TASK, answer(rcode=42), "192.0.2.1:53 answers rcode 42"),

@@ -48,7 +48,7 @@ ZONE: Shape[NewZone, ZoneChange] = Shape(
     Member("serial", NUMBER, "The SOA's serial."),
     Member("status", OneOf(Status), "How far the newest change has come."),
     Member("action", OneOf(Action), "The action that is in progress."),
-    Member("version", NUMBER, "How often it was written."),
+    Member("version", NUMBER, "How many times it was written."),
     Member("attributes", TextMap(ATTRIBUTE_LENGTH), "Hints to the scheduler.", Write.ALWAYS, null=Null.ABSENT),
     Member(
         "type",
@@ -66,7 +66,7 @@ ZONE: Shape[NewZone, ZoneChange] = Shape(
         field="primaries",
     ),
     Member("shared", FLAG, "Whether other projects may use it."),
-    Member("created_at", TIME, "When it was made."),
+    Member("created_at", TIME, "When it was created."),
     Member("updated_at", TIME, "When it was last changed."),
     Member("transferred_at", TIME, "When a SECONDARY zone was last fetched."),
     link="/v2/zones/{id}",

@@ -211,7 +211,7 @@ def number(rrtype: str) -> int:
     if found is None or int(found[1]) > 65535:
         raise ValueError(f"{quote(rrtype)} is not a record type; one without a name here is TYPE and its number")
     if int(found[1]) in _NUMBERS:
-        raise ValueError(f"{rrtype} is called {_NUMBERS[int(found[1])]}")
+        raise ValueError(f"{rrtype} is written as {_NUMBERS[int(found[1])]}")
     return int(found[1])
 
 

@@ -191,7 +191,9 @@ def _resolve(escape: re.Match[bytes]) -> bytes:
     digits, char = escape.groups()
     if digits is None:
         if b"0" <= char <= b"9":
-            raise ValueError("a backslash and digits need three of them, \\000 to \\255; write a backslash as \\\\")
+            raise ValueError(
+                "a backslash before digits needs exactly three digits, \\000 to \\255; write a backslash as \\\\"
+            )
         return char
     if int(digits) > 255:
         raise ValueError(f"\\{digits.decode('ascii')} is not an octet; the highest is \\255")

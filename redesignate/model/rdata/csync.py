@@ -30,7 +30,7 @@ def _number(name: str) -> int:
     except (ValueError, dns.exception.DNSException):
         raise ValueError(f"{quote(name)} is not a record type") from None
     if _is_meta(number):
-        raise ValueError(f"{name} is a type of questions, not of records")
+        raise ValueError(f"{name} is a query type, not a record type")
     return number
 
 

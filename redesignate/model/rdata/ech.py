@@ -19,7 +19,7 @@ def check(wire: bytes) -> None:
         configs = Reader(whole.take(whole.number(2)))
         whole.end()
         if not configs.more():
-            raise ValueError("no configuration is in it")
+            raise ValueError("it has no configuration")
         while configs.more():
             version, body = configs.number(2), configs.take(configs.number(2))
             if version == VERSION:

@@ -35,8 +35,8 @@ def check(content: bytes) -> None:
     parts = _divide(text[1:], delimiter)
     if len(parts) != 3 or parts[2] not in ("", "i"):
         raise ValueError(
-            f"regexp does not have the form {delimiter}expression{delimiter}replacement{delimiter}, with i or nothing "
-            "behind it"
+            f"regexp does not have the form {delimiter}expression{delimiter}replacement{delimiter}, optionally "
+            "followed by i"
         )
     groups = _Expression(parts[0]).check()
     _check_replacement(parts[1], groups)
@@ -127,7 +127,7 @@ class _Expression:
         if char == "\\":
             escaped = self.text[self.at + 1 : self.at + 2]
             if not escaped or escaped.isdigit():
-                self._refuse("has a backslash with nothing to escape behind it")
+                self._refuse("has a backslash that escapes nothing")
             self.at += 1
         self.at += 1
         return char not in "^$"

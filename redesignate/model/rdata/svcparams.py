@@ -105,7 +105,7 @@ def _items(content: bytes) -> list[bytes]:
             at += 1
             char = content[at : at + 1]
             if char not in (b",", b"\\"):
-                raise ValueError("in a list a backslash stands before a comma or another one")
+                raise ValueError("in a list, a backslash may only precede a comma or another backslash")
             items[-1] += char
         elif char == b",":
             items.append(b"")
@@ -127,7 +127,7 @@ def _encode_mandatory(content: bytes) -> bytes:
 def _encode_alpn(content: bytes) -> bytes:
     items = _items(content)
     if max(map(len, items)) > 255:
-        raise ValueError("an id of alpn has at most 255 octets")
+        raise ValueError("an alpn id has at most 255 octets")
     return b"".join(bytes((len(item),)) + item for item in items)
 
 
@@ -201,7 +201,7 @@ def _ids(wire: bytes) -> list[bytes]:
 def _decode_alpn(wire: bytes) -> str:
     ids = _ids(wire)
     if b"" in ids:
-        raise ValueError("an id of alpn is empty")
+        raise ValueError("an alpn id is empty")
     return quoted(b",".join(one.replace(b"\\", b"\\\\").replace(b",", b"\\,") for one in ids))
 
 
