@@ -26,6 +26,7 @@ from tests.support.api import Api
 from tests.support.bind import RealBind, free_port
 
 START_S = 90.0
+STOP_S = 60.0
 CLOCK = Path(__file__).with_name("clock")
 DEFAULT_POOL = "794ccc2c-d751-44fe-b57f-8894c9f5c842"
 
@@ -78,7 +79,7 @@ class Process:
             assert time.monotonic() < deadline, f"{self.arguments} never said {word!r}: {self.said()}"
             time.sleep(0.02)
 
-    def stop(self, number: int = signal.SIGTERM, timeout: float = 20.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, timeout: float = STOP_S) -> int:
         """Signal it and wait for its end; its exit code."""
         if self._popen is None:
             return 0
