@@ -11,6 +11,9 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 import waitress
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 from redesignate.api.door import closed
@@ -50,6 +53,28 @@ class _Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress shi
         return left
 
 
+class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
+    """A connection whose thread sends its answer undisturbed.
+
+    waitress's main loop waits until it can send what is left of an answer. While a thread is sending one that is
+    always so: the loop would run all through it, and take Python's one running thread from it.
+    """
+
+    _sending = False
+
+    def writable(self) -> bool:
+        """Whether the main loop is to send."""
+        return not self._sending and bool(super().writable())
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        # what it leaves unsent, its caller wakes the loop for (`write_soon`, `service`), after this has returned
+        self._sending = True
+        try:
+            return bool(super()._flush_some(do_close=do_close))
+        finally:
+            self._sending = False
+
+
 class Threaded:
     """A WSGI application on threads of this process."""
 
@@ -58,8 +83,10 @@ class Threaded:
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         places = [(f"[{host}]" if ":" in host else host, port) for host, port in settings.listen]
         self._dispatcher = _Dispatcher(threads)
+        self._sockets: dict[int, Any] = {}
         self._server = waitress.create_server(
             app,
+            map=self._sockets,
             listen=" ".join(f"{host}:{port}" for host, port in places),
             server_name=places[0][0],  # for links, if a client sends no Host
             threads=threads,
@@ -72,6 +99,9 @@ class Threaded:
             clear_untrusted_proxy_headers=False,
             ident=None,
         )
+        for one in self._sockets.values():
+            if isinstance(one, BaseWSGIServer):
+                one.channel_class = Channel
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 
     def start(self) -> None:
@@ -87,6 +117,7 @@ class Threaded:
         """Finish the requests in progress and close."""
         self._server.close()
         self._dispatcher.shutdown(cancel_pending=True, timeout=5)
+        wasyncore.close_all(self._sockets, ignore_all=True)
 
     def _run(self) -> None:
         with contextlib.suppress(OSError):  # its sockets were closed while it used them: that is how it is stopped

@@ -64,13 +64,14 @@ class _Prepared(NamedTuple):
     """One statement, compiled for one database.
 
     defaults  the binds that the statement itself has values for
-    lists     the binds of `IN`: they are written out at each run
+    lists     the binds of `IN`: they are written out at each run, each value as `bind`
     make      makes a row of a tuple; None where the statement returns none
     """
 
     sql: str
     defaults: dict[str, Any]
     lists: tuple[str, ...]
+    bind: str
     make: Callable[[tuple[Any, ...]], Any] | None
 
 
@@ -81,18 +82,15 @@ _prepared: dict[tuple[Executable, str, Any], _Prepared] = {}
 
 def _prepare(statement: Executable, dialect: Dialect) -> _Prepared:
     by_name: Any = copy(dialect)
-    by_name.paramstyle, by_name.positional = _NAMED[_backend(dialect)][0], False
+    by_name.paramstyle, bind = _NAMED["mysql" if dialect.name == "mariadb" else dialect.name]
+    by_name.positional = False
     compiled: Any = statement.compile(dialect=by_name)  # type: ignore[attr-defined]  # every statement of ours has it
     sql = str(compiled)
     defaults = {name: value for name, value in compiled.params.items() if value is not None}
     columns: Any = getattr(statement, "exported_columns", ())
     row: Any = namedtuple("Row", [column.key for column in columns], rename=True)  # type: ignore[misc]
     lists = tuple(re.findall(r"__\[POSTCOMPILE_(\w+)\]", sql))
-    return _Prepared(sql, defaults, lists, row._make if row._fields else None)
-
-
-def _backend(dialect: Dialect) -> str:
-    return "mysql" if dialect.name == "mariadb" else dialect.name
+    return _Prepared(sql, defaults, lists, bind, row._make if row._fields else None)
 
 
 def run(conn: Connection, statement: Executable, parameters: Parameters) -> Rows:
@@ -106,7 +104,7 @@ def run(conn: Connection, statement: Executable, parameters: Parameters) -> Rows
     prepared = _prepared.get(known)
     if prepared is None:
         prepared = _prepared[known] = _prepare(statement, dialect)
-    sql, defaults, lists, make = prepared
+    sql, defaults, lists, bind, make = prepared
     given: Any
     many = False
     if isinstance(parameters, dict):
@@ -117,7 +115,7 @@ def run(conn: Connection, statement: Executable, parameters: Parameters) -> Rows
         if not many:
             given = given[0]
     if lists:
-        sql = _written_out(sql, lists, given, _NAMED[_backend(dialect)][1])
+        sql = _written_out(sql, lists, given, bind)
     if not conn.in_transaction():
         conn.begin()
     heard = conn.engine.dispatch.before_cursor_execute

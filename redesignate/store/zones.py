@@ -95,8 +95,9 @@ class Zones(Module):
 
     def lock(self, zone_id: str) -> tuple[Zone, Counts] | None:
         """A live zone, its row locked until the transaction ends, so that writers of one zone queue. One query."""
-        row = run(self._conn, _LOCK, {"z": zone_id}).first()
-        return (zone_of(row), Counts(row.rrset_count, row.record_count)) if row else None
+        for row in run(self._conn, _LOCK, {"z": zone_id}):
+            return zone_of(row), Counts(row.rrset_count, row.record_count)
+        return None
 
     def hold(self, zone_ids: Iterable[str]) -> None:
         """Lock zones, deleted ones too, in the order of their ids. One query; none on SQLite, which has one writer."""
