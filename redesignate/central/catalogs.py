@@ -3,6 +3,9 @@
 
 A member is one PTR RRset, `<zone id>.zones.<catalog>`, written in the transaction that creates or deletes the
 member, so that the list always agrees with the table of zones, and a change of it is one small IXFR.
+
+A new catalog of a pool that has zones is filled batch by batch (`poolchanges`), while zones come and go. Until its last
+batch no server can have it: one that has a catalog of this name drops every zone that the new one does not list.
 """
 
 from __future__ import annotations
@@ -56,17 +59,20 @@ def remove_member(work: Work, zone: Zone) -> None:
     if catalog is None:
         return
     member = work.rrsets.held_at(catalog.id, _owner(catalog, zone.id), "PTR")
-    if member is None:
-        return
     edit = Edit(catalog, work.now)
-    edit.drop(member)
+    if member is not None:
+        edit.drop(member)
+    elif catalog.waiting:
+        edit.set()  # a batch on another node of Galera may be listing the zone: of the two one is undone
+    else:
+        return
     apply(work, None, edit)
 
 
 def keep(work: Work, pool: Pool) -> None:
-    """Make the pool's catalog zone as its settings say: create it with every member, change its refresh, or delete it.
+    """Make the pool's catalog zone as its settings say: create it, without members, change its refresh, or delete it.
 
-    Cost   grows with the pool where a catalog is made; otherwise constant
+    `unfinished` and `fill` do the rest where it is created.
     """
     found = work.zones.catalog_of([pool.id], lock=True).get(pool.id)
     if found is not None and (pool.catalog is None or found.name != pool.catalog.name):
@@ -115,6 +121,31 @@ def _make(work: Work, pool: Pool) -> None:
     edit.put(new_rrset(catalog, catalog.name, "SOA", (), b"", ttl=0, project_id=None, managed=True))
     edit.put(_rrset(catalog, catalog.name, "NS", "invalid."))
     edit.put(_rrset(catalog, f"version.{catalog.name}", "TXT", '"2"'))
-    for zone_id, name in work.zones.members(pool.id):
-        edit.put(_member(catalog, zone_id, name))
     apply(work, None, edit)
+
+
+def unfinished(work: Work, pool_id: str) -> Zone | None:
+    """Return the pool's catalog zone, locked, if it does not list all of the pool's zones yet. One query."""
+    catalog = work.zones.catalog_of([pool_id], lock=True).get(pool_id)
+    return catalog if catalog is not None and catalog.waiting else None
+
+
+def fill(work: Work, catalog: Zone, after: str, last: str | None) -> None:
+    """List the pool's zones with ids beyond `after`, up to `last`; None: all that follow, and then it is published.
+
+    `catalog` is what `unfinished` has returned. Zones that were created since the catalog was are listed already.
+    Cost   at most eight statements, of the size of the range
+    """
+    owners = {
+        _owner(catalog, zone_id): (zone_id, name) for zone_id, name in work.zones.members(catalog.pool_id, after, last)
+    }
+    listed = work.rrsets.names_of(catalog.id, owners)
+    edit = Edit(catalog, work.now)
+    for owner, (zone_id, name) in owners.items():
+        if owner not in listed:
+            edit.put(_member(catalog, zone_id, name))
+    if last is None:
+        edit.earlier = work.zones.departed(catalog.name, catalog.pool_id)
+        edit.set(transferred_at=work.now)
+    if edit.changes or edit.touched:
+        apply(work, None, edit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from redesignate.central import catalogs
 from redesignate.central.rules import Answers, Rules
 from redesignate.commands.pools import QueuedZones, QueuePoolZones
 from redesignate.model.pool import Pool
@@ -12,13 +13,16 @@ from redesignate.store.poolchanges import PoolChange, PoolChanges
 from redesignate.store.poolguard import PoolGuard
 from redesignate.store.unit import Work
 
+LISTED_AT_ONCE = 200
+"""Zones of a batch that lists them in a new catalog zone: creations in the pool wait for it, or on Galera undo it."""
+
 
 def begin(work: Work, pool: Pool, forgotten: Collection[str], limit: int) -> None:
     """Have every zone of a pool queued, and the states of these peers forgotten. Call under the pool's lock.
 
     The first `limit` zones are queued at once, so that a small pool needs no second transaction. Not on Galera: another
     node may have created and served a zone by the old definition that is not seen here before the commit.
-    Cost   at most eight statements, of the size of a batch; one of them counts the pool's zones
+    Cost   at most nine statements, of the size of a batch, and those of `catalogs.fill`; one counts the pool's zones
     """
     changes = PoolChanges(work.conn)
     change = changes.begin(pool.id, pool.version, forgotten)
@@ -29,7 +33,8 @@ def begin(work: Work, pool: Pool, forgotten: Collection[str], limit: int) -> Non
 def queue_pool_zones(_rules: Rules, work: Work, command: QueuePoolZones) -> QueuedZones:
     """Queue the next zones of a pool whose servers have changed; say how many, and what is left. Idempotent.
 
-    Cost   at most seven statements, of the size of a batch; two where nothing is left
+    Cost   at most eight statements, of the size of a batch, and those of `catalogs.fill` where the pool has a new
+           catalog; two where nothing is left
     """
     changes = PoolChanges(work.conn)
     change = changes.next()
@@ -40,11 +45,14 @@ def queue_pool_zones(_rules: Rules, work: Work, command: QueuePoolZones) -> Queu
 
 def _batch(work: Work, changes: PoolChanges, change: PoolChange, limit: int) -> int:
     """Queue the zones of the next window and note that they are, so that a zone is queued or still to come."""
-    window = changes.window(change, limit)
+    catalog = catalogs.unfinished(work, change.pool_id)
+    window = changes.window(change, min(limit, LISTED_AT_ONCE) if catalog else limit)
     # first the rows: a report that is being stored ends before that, or is refused; then what it has written is there
     work.outbox.enqueue_pool(change.pool_id, work.now, change.up_to, window.last)
     if change.peers:
         work.peers.forget_peers(change.peers, change.up_to, window.last)
+    if catalog is not None:
+        catalogs.fill(work, catalog, change.up_to, window.last)
     changes.advance(change, window)
     if window.last is None and change.queued:
         work.events.append(

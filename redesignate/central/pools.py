@@ -19,7 +19,7 @@ from redesignate.model.errors import (
 from redesignate.model.paging import Page
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, PoolSpec, Target, TargetSpec
 from redesignate.model.work import Role
-from redesignate.store.poolchanges import PoolChanges
+from redesignate.store.poolchanges import FIRST, PoolChanges
 from redesignate.store.poolguard import PoolGuard
 from redesignate.store.unit import Work
 
@@ -70,12 +70,12 @@ def apply_pool(rules: Rules, work: Work, command: ApplyPool) -> Pool:
     if other is not None and other.id != stored.id:
         raise DuplicatePool(f"Pool {after.name} exists already")
     after = replace(after, version=stored.version + 1, updated_at=work.now)
-    if after.catalog is not None and (stored.catalog is None or stored.catalog.name != after.catalog.name):
-        PoolGuard(work.conn).excluding()  # a catalog zone is made of all zones that there are
     work.pools.change(after, apex=set(after.ns_records) != set(stored.ns_records))
     catalogs.keep(work, after)
     if (after.targets, after.nameservers, after.catalog) != (stored.targets, stored.nameservers, stored.catalog):
         poolchanges.begin(work, after, _forgotten(stored, after), command.limit)
+    if after.catalog is not None and (stored.catalog is None or stored.catalog.name != after.catalog.name):
+        PoolGuard(work.conn).excluding()  # a zone that is created meanwhile does not know of the catalog
     return after
 
 
@@ -84,6 +84,9 @@ def _create(work: Work, spec: PoolSpec) -> Pool:
     pool = _merged(empty, spec)
     work.pools.add(pool)
     catalogs.keep(work, pool)
+    catalog = catalogs.unfinished(work, pool.id)
+    if catalog is not None:
+        catalogs.fill(work, catalog, FIRST, None)
     return pool
 
 

@@ -49,6 +49,7 @@ class Zone:
     revision   internal order of changes, from 1; `confirmed` is the highest that enough of the pool's servers serve
     mname      the SOA's primary server: the pool's NS record of best priority when last changed
     refresh retry expire minimum ttl   seconds
+    transferred_at  when a SECONDARY zone was last fetched, or when a CATALOG zone was complete
     deleted_at set once the pool has dropped the zone; the row is kept until purged
     """
 
@@ -88,8 +89,9 @@ class Zone:
 
     @property
     def waiting(self) -> bool:
-        """Whether it is a SECONDARY zone that was never fetched, so that no server can have it."""
-        return self.type is ZoneType.SECONDARY and self.transferred_at is None and self.action is not Action.DELETE
+        """Whether it is a SECONDARY zone that was never fetched, or a catalog that does not list all of its zones yet:
+        no server can have it."""
+        return self.type is not ZoneType.PRIMARY and self.transferred_at is None and self.action is not Action.DELETE
 
 
 def new_zone(

@@ -51,8 +51,8 @@ _WRITTEN: dict[str, ColumnElement[Any]] = {
 } | {"queued_at": NOW, "next_try": NOW}
 _ADD = outbox.insert().values(_WRITTEN)
 
-_WAITING = and_(
-    zones.c.type == ZoneType.SECONDARY.value, zones.c.transferred_at.is_(None), zones.c.action != Action.DELETE.value
+WAITING = and_(
+    zones.c.type != ZoneType.PRIMARY.value, zones.c.transferred_at.is_(None), zones.c.action != Action.DELETE.value
 )
 """As `Zone.waiting`: the zone has no content that a server could be given."""
 _MINE = outbox.c.zone_id.in_(bindparam("zones", expanding=True))
@@ -186,7 +186,7 @@ class Outbox(Module):
         living = select(
             zones.c.id, zones.c.pool_id, zones.c.shard, zones.c.revision,
             NOW, literal(now), NOW, literal(0), literal(NEVER), false(),
-        ).where(zones.c.pool_id == pool_id, zones.c.deleted == LIVE, ~_WAITING, *of_zones)  # fmt: skip
+        ).where(zones.c.pool_id == pool_id, zones.c.deleted == LIVE, ~WAITING, *of_zones)  # fmt: skip
         self._conn.execute(_upsert(self._conn.dialect.name, columns, living, again), {"now": now})
 
     def lease(self, worker: str, zone_ids: Collection[str], now: int, until: int) -> int:

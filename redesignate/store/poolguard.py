@@ -3,7 +3,7 @@
 
 `Pools.hold` locks the pool's row while a zone is created, but on Galera a lock is known to its own node alone: what two
 nodes do at the same time is compared by the rows that both have written. So a creation writes one of SLOTS rows, chosen
-by the zone's id, so that creations rarely meet; what makes the pool's catalog zone or deletes the pool writes all of
+by the zone's id, so that creations rarely meet; what adds a catalog zone to the pool, or deletes it, writes all of
 them. The transaction that commits second is undone and run again (`store/unit.py`). Nothing is written on other
 databases.
 
@@ -41,8 +41,10 @@ class PoolGuard(Module):
         return bool(self._conn.info.get(GALERA))
 
     def excluding(self) -> None:
-        """No zone may be created from now until the commit. Call it when the pool's row is locked, before its zones are
-        read: what another node creates from then on undoes this transaction. One statement on Galera, otherwise none.
+        """No zone may be created from now until the commit: what another node creates undoes this transaction.
+
+        Call it when the pool's row is locked: before its zones are read, or, to have zones that other nodes create
+        afterwards know the pool as it is now, as late as possible. One statement on Galera, otherwise none.
         """
         if self.needed():
             run(self._conn, _ALL, {})

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, select
 
 from redesignate.model.audit import RestingZone
-from redesignate.model.zone import Action, Status, ZoneType
+from redesignate.model.zone import Action, Status
+from redesignate.store.outbox import WAITING
 from redesignate.store.schema import outbox, pools, zones
 from redesignate.store.zones import LIVE
 
@@ -26,8 +27,7 @@ def at_rest(
         .limit(limit)
     )
     if busy:
-        never_fetched = and_(zones.c.type == ZoneType.SECONDARY.value, zones.c.transferred_at.is_(None))
-        query = query.where(zones.c.action != Action.DELETE.value, ~never_fetched)
+        query = query.where(zones.c.action != Action.DELETE.value, ~WAITING)
     else:
         working = select(outbox.c.zone_id).where(outbox.c.zone_id == zones.c.id).exists()
         query = query.where(zones.c.action == Action.NONE.value, zones.c.status == Status.ACTIVE.value, ~working)

@@ -5,7 +5,7 @@ The texts that filters search are stored separately (`store/ending.py`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -148,6 +148,11 @@ class RRsets(Module):
         """The RRset of a name and type with its RRs. One query."""
         row = run(self._conn, _HELD_AT, {"z": zone_id, "n": name, "t": rrtype}).first()
         return _held(row) if row else None
+
+    def names_of(self, zone_id: str, names: Collection[str]) -> set[str]:
+        """Those of these names at which the zone has RRsets. One query."""
+        query = select(rrsets.c.name).where(rrsets.c.zone_id == zone_id, rrsets.c.name.in_(list(names)))
+        return set(self._conn.execute(query).scalars())
 
     def walk(self, zone_id: str) -> Iterator[Held]:
         """Every RRset of a zone by name and type, in the order of their octets. A query per thousand, when reached:

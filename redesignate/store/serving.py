@@ -42,7 +42,8 @@ class ServedZone:
 
     The fields are the columns that are asked for, in this order.
 
-    loaded   False: a SECONDARY zone that was never fetched, or has expired; it must not be answered (SERVFAIL)
+    loaded   False: a SECONDARY zone that was never fetched, or has expired, or a catalog that does not list all of its
+             zones yet; it must not be answered (SERVFAIL)
     kept     its content is the copy in `kept_rrsets`, because its RRsets are being changed in steps
     """
 
@@ -95,6 +96,7 @@ _OF_INBOUND = ("loaded", "kept")
 _ASKED = [name for name in ServedZone.__dataclass_fields__ if name not in _OF_INBOUND] + ["type"]
 _ZONE = "SELECT " + ", ".join(_ASKED) + " FROM zones WHERE "
 _LOADED = "SELECT kept_rrsets IS NOT NULL FROM inbound WHERE zone_id = ? AND loaded"
+_COMPLETE = "SELECT 0 FROM zones WHERE id = ? AND transferred_at IS NOT NULL"
 _SERVED = " AND deleted = '' AND action <> 'DELETE'"
 _BY_LENGTH = " ORDER BY LENGTH(name) DESC LIMIT 1"
 _REACH = {Scope.POOL: " AND pool_id = ?", Scope.ZONE: " AND id = ?"}
@@ -172,12 +174,13 @@ class Snapshot:
 
     def nearest_zone(self, names: Sequence[str], reach: Reach) -> ServedZone | None:
         """The live zone with the longest of `names` that is not being deleted and is within reach. One query, two
-        for a SECONDARY zone."""
+        for a SECONDARY or CATALOG zone."""
         where = f"name IN ({', '.join('?' * len(names))})" + _REACH[reach.scope] + _SERVED + _BY_LENGTH
         return self._zone(_ZONE + where, (*names, reach.resource_id))
 
     def zone(self, zone_id: str) -> ServedZone | None:
-        """One zone, unless it is deleted or being deleted. One query, two for a SECONDARY zone."""
+        """One zone, unless it is deleted or being deleted. One query, two for a SECONDARY or CATALOG
+        zone."""
         return self._zone(_ZONE + "id = ?" + _SERVED, (zone_id,))
 
     def secondaries(self, name: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -302,7 +305,9 @@ class Snapshot:
         if not rows:
             return None
         *found, kind = rows[0]
-        loaded = [(False,)] if kind != ZoneType.SECONDARY.value else self._run(_LOADED, (found[0],))
+        loaded: Sequence[Any] = [(False,)]
+        if kind != ZoneType.PRIMARY.value:
+            loaded = self._run(_LOADED if kind == ZoneType.SECONDARY.value else _COMPLETE, (found[0],))
         return ServedZone(*[*found, bool(loaded), bool(loaded and loaded[0][0])])
 
 

@@ -208,14 +208,20 @@ class Zones(Module):
         )
         return self._conn.execute(query.limit(1)).first() is not None
 
-    def members(self, pool_id: str) -> list[tuple[str, str]]:
-        """Id and name of each zone that the pool's catalog lists. Grows with the pool: only for making a catalog."""
+    def members(self, pool_id: str, after: str, last: str | None) -> list[tuple[str, str]]:
+        """Id and name of the zones that the pool's catalog lists, with ids beyond `after`, up to `last` (None: all).
+
+        One query, which reads that range.
+        """
         query = select(zones.c.id, zones.c.name).where(
             zones.c.pool_id == pool_id,
             zones.c.deleted == LIVE,
             zones.c.type != ZoneType.CATALOG.value,
             zones.c.action != Action.DELETE.value,
+            zones.c.id > after,
         )
+        if last is not None:
+            query = query.where(zones.c.id <= last)
         return [(row.id, row.name) for row in self._conn.execute(query)]
 
     def with_old_apex(self, pool_id: str, apex_version: int, limit: int) -> list[str]:

@@ -17,6 +17,7 @@ from redesignate.commands.inbound import ForgetCopies, TransferZone
 from redesignate.commands.pools import DeletePool, QueuePoolZones
 from redesignate.model import errors
 from redesignate.model.pool import CatalogSpec
+from redesignate.model.zone import ZoneType
 from redesignate.store import migrate
 from tests.central import test_loading
 from tests.central.driver import OPERATOR, CentralDriver, member
@@ -86,7 +87,29 @@ def test_a_catalog_that_is_added_lists_the_zone_that_another_node_creates(nodes:
     here.pool()
     with before_commit(here, there.zone):
         here.pool(catalog=CatalogSpec(name="catalog.example.", refresh=60))
+    assert not here.call(QueuePoolZones()).more
     check_catalog(here)
+
+
+@pytest.mark.parametrize("what", ["created", "deleted"])
+def test_a_batch_of_a_catalog_and_what_another_node_does_with_a_zone_both_hold(nodes: Nodes, what: str) -> None:
+    here, there = nodes
+    here.pool()
+    first = here.zone("a.org.")
+    # never fetched, so that no batch queues it
+    last = here.zone("b.org.", type=ZoneType.SECONDARY, email=None, primaries=("192.0.2.53",))
+    assert first.id < last.id
+    here.pool(catalog=CatalogSpec(name="catalog.example.", refresh=60))
+    here.call(QueuePoolZones(limit=1))
+    with before_commit(here, lambda: there.delete(last) if what == "deleted" else there.zone("c.org.")):
+        here.call(QueuePoolZones(limit=1))
+    while here.call(QueuePoolZones(limit=1)).more:
+        pass
+    check_catalog(here)
+    (catalog,) = here.rows("zones", type="CATALOG")
+    assert catalog.transferred_at is not None
+    assert len(here.rows("rrsets", zone_id=catalog.id, type="PTR")) == (1 if what == "deleted" else 3)
+    assert here.rows("rrsets", zone_id=catalog.id, name=f"{first.id}.zones.catalog.example.")
 
 
 def test_a_change_of_servers_is_not_undone_by_zones_that_another_node_creates(nodes: Nodes) -> None:

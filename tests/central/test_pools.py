@@ -323,7 +323,7 @@ def test_a_catalog_that_is_made_again_goes_on_with_its_serial(central: CentralDr
     before = catalog_of(central).serial
     central.pool(catalog=CatalogSpec(name=""))
     central.pool(catalog=CATALOG)
-    assert catalog_of(central).serial == before + 1
+    assert catalog_of(central).serial > before
 
 
 def test_targets_that_lose_their_catalog_are_told_of_every_zone_themselves(central: CentralDriver) -> None:

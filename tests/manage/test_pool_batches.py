@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 from redesignate.auth.policy import Policy
 from redesignate.bus.inproc import InprocCentral
 from redesignate.bus.port import Central
+from redesignate.central.poolchanges import LISTED_AT_ONCE
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
 from redesignate.commands.base import Command
@@ -143,6 +144,52 @@ def test_kill_9_between_two_batches_and_the_producer_does_the_others(
     other.dispose()
     store.close()
     server.drop(url)
+
+
+@pytest.mark.external
+@pytest.mark.timeout(120)
+def test_kill_9_between_two_batches_of_a_new_catalog_and_the_producer_lists_the_other_zones(
+    mariadb: MariaDB, tmp_path: Path, file: Path
+) -> None:
+    url = mariadb.database()
+    migrate.upgrade(url)
+    store = Store(url)
+    central = InprocCentral(
+        CentralService(store, Rules(settings=CentralSettings(), policy=Policy()), Nobody()).dispatch
+    )
+    config = tmp_path / "redesignate.conf"
+    config.write_text(f"[DEFAULT]\nstate_path = {tmp_path}\n[storage:sqlalchemy]\nconnection = {url}\n")
+    words = ["--config-file", str(config), "manage", "pool", "update", "--file", str(file)]
+    file.write_text(FILE.format(port=53))
+    run(words, tmp_path / "first.log")
+    zones(store, 5 * LISTED_AT_ONCE)
+    store.transact(lambda work: work.outbox.enqueue_pool(DEFAULT_POOL_ID, work.now))
+    file.write_text(FILE.format(port=53) + "  catalog_zone: {catalog_zone_fqdn: catalog.example.}\n")
+    process = Process(words, tmp_path / "second.log")
+    other = create_engine(url, poolclass=NullPool)
+    with other.connect() as connection:
+        last = connection.execute(select(func.max(schema.outbox.c.zone_id))).scalar_one()
+        connection.execute(update(schema.outbox).where(schema.outbox.c.zone_id == last).values(attempts=7))  # a lock
+        process.start()
+        try:
+            until(lambda: marker(store) == 4 * LISTED_AT_ONCE, deadline_s=60, what="the last batch but one")
+        finally:
+            process.kill()
+    assert catalog(store) == (4 * LISTED_AT_ONCE, False)
+    settings = TaskSettings(interval=10, batch_size=BATCH)
+    until(lambda: tasks.queue_pool_zones(central, range(SHARDS), settings) > 0, deadline_s=20, what="the rest")
+    assert (catalog(store), marker(store)) == ((5 * LISTED_AT_ONCE, True), None)
+    other.dispose()
+    store.close()
+    mariadb.drop(url)
+
+
+def catalog(store: Store) -> tuple[int, bool]:
+    """How many zones the catalog lists, and whether it is complete."""
+    with store.engine.connect() as connection:
+        members = connection.execute(select(func.count()).where(schema.rrsets.c.type == "PTR")).scalar_one()
+        made = select(schema.zones.c.transferred_at).where(schema.zones.c.type == "CATALOG")
+        return members, connection.execute(made).scalar_one() is not None
 
 
 def run(words: Sequence[str], log: Path) -> None:

@@ -112,6 +112,7 @@ class Nursery:
             id=str(uuid.uuid4()),
             name=name,
             type=kind,
+            transferred_at=1 if kind is ZoneType.CATALOG else None,
             pool_id=pool_id,
             project_id="project",
             email=f"host.master@{name.rstrip('.')}",

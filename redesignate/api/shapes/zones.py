@@ -68,7 +68,7 @@ ZONE: Shape[NewZone, ZoneChange] = Shape(
     Member("shared", FLAG, "Whether other projects may use it."),
     Member("created_at", TIME, "When it was created."),
     Member("updated_at", TIME, "When it was last changed."),
-    Member("transferred_at", TIME, "When a SECONDARY zone was last fetched."),
+    Member("transferred_at", TIME, "When a SECONDARY zone was last fetched, or a CATALOG zone was complete."),
     link="/v2/zones/{id}",
     new=NewZone,
     change=ZoneChange,
