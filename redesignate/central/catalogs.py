@@ -22,10 +22,8 @@ from redesignate.model.rrset import Held, new_rrset
 from redesignate.model.serial import following, newest
 from redesignate.model.zone import Action, Status, Zone, ZoneType, new_zone
 from redesignate.store.unit import Work
+from redesignate.store.zones import NOT_THE_POOLS
 from redesignate.wire.rrset import pack
-
-NOT_THE_POOLS = 2**31 - 1
-"""The apex version of every catalog zone: its NS set does not follow the pool's and is never refreshed."""
 
 
 def _member(catalog: Zone, zone_id: str, name: str) -> Held:

@@ -31,6 +31,8 @@ _MANY = select(zones).where(zones.c.id.in_(bindparam("ids", expanding=True)))
 _HOLD = (
     select(zones.c.id).where(zones.c.id.in_(bindparam("ids", expanding=True))).order_by(zones.c.id).with_for_update()
 )
+NOT_THE_POOLS = 2**31 - 1
+"""The apex version of every catalog zone, and of no other: its NS set does not follow the pool's."""
 HAS_A_NAME = and_(zones.c.name.in_(bindparam("names", expanding=True)), zones.c.deleted == LIVE)
 """Live zones of the names of the bind `names`."""
 _NAMED = select(zones).where(HAS_A_NAME)
@@ -193,9 +195,12 @@ class Zones(Module):
         self._conn.execute(zones.update().where(zones.c.parent_id == zone.id).values(parent_id=zone.parent_id))
 
     def catalog_of(self, pool_ids: Iterable[str], *, lock: bool = False) -> dict[str, Zone]:
-        """The catalog zone of each pool that has one, by pool. One query."""
+        """The catalog zone of each pool that has one, by pool. One query; no other zone is read or locked."""
         query = select(zones).where(
-            zones.c.pool_id.in_(list(pool_ids)), zones.c.type == ZoneType.CATALOG.value, zones.c.deleted == LIVE
+            zones.c.pool_id.in_(list(pool_ids)),
+            zones.c.deleted == LIVE,
+            zones.c.apex_version == NOT_THE_POOLS,
+            zones.c.type == ZoneType.CATALOG.value,
         )
         if lock:
             query = query.with_for_update()
