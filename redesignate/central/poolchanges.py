@@ -47,7 +47,7 @@ def _batch(work: Work, changes: PoolChanges, change: PoolChange, limit: int) -> 
     """Queue the zones of the next window and note that they are, so that a zone is queued or still to come."""
     catalog = catalogs.unfinished(work, change.pool_id)
     window = changes.window(change, min(limit, LISTED_AT_ONCE) if catalog else limit)
-    # first the rows: a report that is being stored ends before that, or is refused; then what it has written is there
+    # first the rows, as a report does: one that is being stored ends before, or is refused; then all of it is there
     work.outbox.enqueue_pool(change.pool_id, work.now, change.up_to, window.last)
     if change.peers:
         work.peers.forget_peers(change.peers, change.up_to, window.last)

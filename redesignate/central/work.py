@@ -91,12 +91,12 @@ def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
     foreign = _foreign(work, found, outcomes) if ahead else set()
     for outcome in outcomes:
         _hear(rules, worker, found[outcome.zone_id], _without(outcome, foreign) if foreign else outcome)
-    work.peers.save(before, {zone_id: one.states for zone_id, one in found.items()})
     due = {zone_id: _settle(rules, work, one) for zone_id, one in found.items()}
     for zone_id in {zone_id for zone_id, _ in foreign if found[zone_id].holder == worker}:
         moved = jump(work, found[zone_id].zone, [serial for each, serial in foreign if each == zone_id])
         found[zone_id].zone = moved or found[zone_id].zone
     again = _next(work, command, found, due)
+    work.peers.save(before, {zone_id: one.states for zone_id, one in found.items()})
     if any(one.row is None and one.zone.deleted_at is not None for one in found.values()):
         again += _let_go(work, worker, outcomes, found)
     return _tasks(work, [found[zone_id] for zone_id in again]) if again else ()

@@ -245,11 +245,12 @@ class Outbox(Module):
         waits = and_(peer_states.c.peer_id == peer_id, peer_states.c.attempts > 0)
         if self._conn.execute(select(peer_states.c.zone_id).where(waits).limit(1)).first() is None:
             return 0
-        self._conn.execute(peer_states.update().where(waits).values(next_try=NOW), {"now": now})
         late = and_(outbox.c.pool_id == pool_id, outbox.c.next_try > NOW, outbox.c.zone_id.in_(
             select(peer_states.c.zone_id).where(waits)
         ))  # fmt: skip
-        return self._conn.execute(outbox.update().where(late).values(next_try=NOW), {"now": now}).rowcount
+        count = self._conn.execute(outbox.update().where(late).values(next_try=NOW), {"now": now}).rowcount
+        self._conn.execute(peer_states.update().where(waits).values(next_try=NOW), {"now": now})
+        return count
 
     def release(self) -> int:
         """Release every row from its worker. One statement; how many."""

@@ -123,7 +123,8 @@ class Peers(Module):
         """Write the changed states. At most one statement.
 
         A change of the pool may have removed such a state meanwhile, and must not find it again: call under the zone's
-        lock, and write the zone's outbox row after it, which is refused if a change of the pool came between.
+        lock, after the zone's outbox row is written, which is refused if a change of the pool came between. Whatever
+        writes both tables writes the outbox first, so that none of two waits for the other.
         """
         rows = [
             {
