@@ -231,7 +231,7 @@ def copy_database(source: Path, target: Path) -> None:
             act(file)
 
 
-def together(work: Sequence[Callable[[], None]]) -> None:
+def together(work: Sequence[Callable[[], object]]) -> None:
     """Do several things at once, and wait for all."""
     threads = [threading.Thread(target=each) for each in work]
     for thread in threads:

@@ -91,6 +91,22 @@ def test_the_database_is_read_only_for_half_a_minute(stage: Stage) -> None:
             stage.wait_unanswered(at, 10)
 
 
+def test_an_older_backup_of_the_database_is_restored(stage: Stage) -> None:
+    assert stage.server is not None
+    processes = stage.processes(*SERVICES)
+    backup = stage.server.back_up(stage.database)
+    with stage.struck() as began:
+        stage.wait_acknowledged(began, 60)
+    drills.together([partial(process.stop, timeout=60) for process in processes])
+    stage.server.restore(stage.database, backup)
+    stage.system.manage("database", "restored")
+    stage.ledger.forget(began)
+    drills.kill_and_start(*processes)
+    stage.agree()
+    with stage.struck() as began:
+        stage.wait_acknowledged(began, 60)
+
+
 @pytest.mark.parametrize("off_s", [540, 3600, 86400])
 def test_one_central_is_ahead_and_the_other_behind_while_a_nameserver_is_down(stage: Stage, off_s: float) -> None:
     ahead, behind = stage.processes("central")

@@ -53,6 +53,20 @@ class Postgres(Server):
             connection.execute(f'CREATE DATABASE "{name}"'.encode())
         return f"postgresql+psycopg://redesignate@{LOOPBACK}:{self.port}/{name}"
 
+    def back_up(self, url: str) -> str:
+        """A backup of a database, taken while it is in use, as docs/production.md does it; the file's name."""
+        name = url.rpartition("/")[2]
+        self.run(_tool("pg_dump"), *self._login(), "--format=custom", f"--file={name}.dump", name)
+        return f"{name}.dump"
+
+    def restore(self, url: str, backup: str) -> None:
+        """Put a backup in the place of a database that nobody uses."""
+        name = url.rpartition("/")[2]
+        self.run(_tool("pg_restore"), *self._login(), "--clean", "--if-exists", f"--dbname={name}", backup)
+
+    def _login(self) -> tuple[str, ...]:
+        return f"--host={LOOPBACK}", f"--port={self.port}", "--username=redesignate"
+
     def configure(self, name: str, value: str) -> None:
         """Set an option of the whole server, for sessions that there are too."""
         with self._admin() as connection:
