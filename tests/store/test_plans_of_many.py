@@ -37,18 +37,6 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     ids=["foreign below", "adopt"],
 )
 def test_the_zones_below_a_name_are_found_by_the_reversed_name(store: Store, ask: Callable[[Work], object]) -> None:
-    plan = planned(store, ask)
-    assert ["ix_zones_reverse (reverse_key>? AND reverse_key<?)" in line for line in plan] == [True], plan
-
-
-def test_a_pools_catalog_is_found_without_its_other_zones(store: Store) -> None:
-    """Each new zone of a pool with a catalog locks it, and MariaDB locks whatever the search reads."""
-    plan = planned(store, lambda work: work.zones.catalog_of(["p"], lock=True))
-    assert ["ix_zones_apex (pool_id=? AND deleted=? AND apex_version=?)" in line for line in plan] == [True], plan
-
-
-def planned(store: Store, ask: Callable[[Work], object]) -> list[str]:
-    """The plan of the first statement that a question runs."""
     seen: list[tuple[str, Any]] = []
 
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
@@ -61,7 +49,8 @@ def planned(store: Store, ask: Callable[[Work], object]) -> list[str]:
         rows = work.conn.exec_driver_sql("EXPLAIN QUERY PLAN " + seen[0][0], seen[0][1])
         return [row[3] for row in rows]
 
-    return store.transact(do)
+    plan = store.transact(do)
+    assert ["ix_zones_reverse (reverse_key>? AND reverse_key<?)" in line for line in plan] == [True], plan
 
 
 def test_only_the_zones_below_are_adopted(store: Store) -> None:
