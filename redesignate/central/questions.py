@@ -5,14 +5,20 @@ A question may wait on its way, and the process that works on it may be stopped 
 is carried out only before its `until`, by the database's clock, which all hosts share; the comparison is the last step
 of the transaction, which holds its locks until then. The question's id and answer are stored with the change: when it
 is sent a second time, after its connection broke, the second one gets the answer of the first.
+
+Any number of APIs may send questions, each as many about one zone as its own threads allow. So central has bulkheads of
+its own: what hangs holds a share of central's threads and connections, whoever sent it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from redesignate.bus import codec
+from redesignate.bus.bulkheads import Bulkheads, Shares
+from redesignate.bus.inproc import InprocCentral
 from redesignate.bus.port import Asked
 from redesignate.central.service import CentralService
 from redesignate.commands.base import Command
@@ -32,42 +38,51 @@ NOT_KEPT = b""
 
 
 class Questions:
-    """Central, for questions that arrive over a broker. Safe for use from many threads."""
+    """Central, for questions that arrive over a broker. Safe for use from many threads; `shares` divides them."""
 
-    def __init__(self, service: CentralService, store: Store) -> None:
+    def __init__(self, service: CentralService, store: Store, shares: Shares) -> None:
         self._service = service
+        self._bulkheads = Bulkheads(InprocCentral(service.dispatch), shares)
         self._store = store
         self._clock: tuple[int, float] | None = None
 
     def carry(self, command: Command[Any], asked: Asked) -> Any:
         """Carry out one question and return its answer, as `Kept` where it is stored with the change.
 
-        Raises its Problem; TooLate where it came too late, and then it is not carried out.
+        Raises its Problem; TooLate where it came too late, and then it is not carried out; Unavailable where too many
+        wait for the same.
         """
         with asking(asked.deadline):
-            if asked.id is None or type(command) in READS:
-                asked.deadline.check()
-                return self._service.dispatch(command)
-            if asked.again and (found := self._found(asked.id)) is not None:
-                return found
-            try:
-                return self.together([(command, asked)])[0]
-            except Repeated:
-                return self._found(asked.id) or _unknown()
-            except TooLate:
+            return self._bulkheads.call(command, partial(self._carried, command, asked))
+
+    def _carried(self, command: Command[Any], asked: Asked) -> Any:
+        if asked.id is None or type(command) in READS:
+            asked.deadline.check()
+            return self._service.dispatch(command)
+        if asked.again and (found := self._found(asked.id)) is not None:
+            return found
+        try:
+            return self._together([(command, asked)])[0]
+        except Repeated:
+            return self._found(asked.id) or _unknown()
+        except TooLate:
+            raise
+        except Problem as problem:
+            if not asked.again:
                 raise
-            except Problem as problem:
-                if not asked.again:
-                    raise
-                return self._refused(asked.id, problem)
+            return self._refused(asked.id, problem)
 
     def together(self, questions: Sequence[tuple[Command[Any], Asked]]) -> list[codec.Kept]:
-        """Answer writing commands in one transaction; each sees what the earlier ones did. Stores the answers with it.
+        """Answer writing commands about one zone in one transaction; each sees what the earlier ones did. Stores the
+        answers with it.
 
         Raises what the first failing command raises, and then none was carried out: Repeated where one is carried out
         already, TooLate; Unavailable where it is not known whether they were.
         """
+        with asking(min((asked.deadline for _, asked in questions), key=lambda deadline: deadline.at)):
+            return self._bulkheads.call(questions[0][0], partial(self._together, questions))
 
+    def _together(self, questions: Sequence[tuple[Command[Any], Asked]]) -> list[codec.Kept]:
         made: list[codec.Kept] = []
         looked: list[int] = []
 
@@ -83,10 +98,8 @@ class Questions:
 
         for _, asked in questions:
             self._in_time(asked)
-        first = min((asked.deadline for _, asked in questions), key=lambda deadline: deadline.at)
         try:
-            with asking(first):
-                self._service.together([command for command, _ in questions], keep=keep)
+            self._service.together([command for command, _ in questions], keep=keep)
         except TooLate:
             self._clock = None  # the caller's estimate of the database's time is wrong: the next answer corrects it
             raise

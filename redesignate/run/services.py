@@ -107,7 +107,9 @@ def central(configuration: Configuration) -> int:
         assert broker is not None
         store = make_store(settings, end)
         service = make_service(configuration, store, make_wake(settings, broker, end))
-        questions = Questions(service, store)
+        connections = settings.store.max_pool_size + settings.store.max_overflow
+        shares = Shares.of(settings.bus.executor_thread_pool_size, connections=connections)
+        questions = Questions(service, store, shares)
         server = CentralServer(
             broker,
             questions.carry,

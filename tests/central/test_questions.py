@@ -13,6 +13,7 @@ import pytest
 
 from redesignate.bus import codec
 from redesignate.bus.amqp import COMMIT_S
+from redesignate.bus.bulkheads import Shares
 from redesignate.bus.port import Asked
 from redesignate.central.questions import Questions
 from redesignate.central.rules import Rules
@@ -20,24 +21,29 @@ from redesignate.central.service import CentralService
 from redesignate.commands.base import Command
 from redesignate.commands.rrsets import CreateRRset, UpdateRRset
 from redesignate.commands.tsigkeys import CreateTSIGKey
-from redesignate.commands.zones import CreateZone, GetZone
+from redesignate.commands.zones import CreateZone, GetZone, UpdateZone
 from redesignate.model.clock import SECOND, new_id
 from redesignate.model.errors import DuplicateRRset, TimedOut
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
 from redesignate.model.tsigkey import Scope
-from redesignate.model.zone import NewZone, Zone
+from redesignate.model.zone import NewZone, Zone, ZoneChange
+from redesignate.store import migrate
 from redesignate.store.engine import EngineOptions
 from redesignate.store.questions import Questions as Kept
 from redesignate.store.unit import Retries, Store
 from redesignate.threads.deadline import Deadline, TooLate
 from tests.central.conftest import Build
 from tests.central.driver import OPERATOR, POLICY, CentralDriver, member
+from tests.faults.drills import row_held
+from tests.support.mariadb import MariaDB
+from tests.support.servers import until
 
 MINUTE = 60 * SECOND
+SHARES = Shares.of(24, connections=24)
 
 
 def desk(central: CentralDriver) -> Questions:
-    return Questions(central.service, central.store)
+    return Questions(central.service, central.store, SHARES)
 
 
 def asked(questions: Questions, seconds: float = 60, deadline: Deadline | None = None) -> Asked:
@@ -92,7 +98,7 @@ def test_a_central_that_slept_over_its_transaction_does_not_commit(
     store = Store(central.store.url, clock=lambda: central.time, retries=Retries(ticks=lambda: now[0]))
     service = CentralService(store, Rules(settings=central.settings, policy=POLICY), central)
     with pytest.raises(TooLate):
-        Questions(service, store).carry(create(zone), how)
+        Questions(service, store, SHARES).carry(create(zone), how)
     assert central.get(zone.id).revision == zone.revision
     store.close()
 
@@ -259,6 +265,29 @@ def test_old_questions_are_forgotten_in_batches(anywhere: Build) -> None:
     )
     assert forget(MINUTE) == 0
     assert [forget(-MINUTE), forget(-MINUTE), forget(-MINUTE)] == [2, 1, 0]
+
+
+@pytest.mark.external
+def test_a_zone_whose_row_is_locked_holds_its_share_of_centrals_threads(mariadb: MariaDB) -> None:
+    """Whichever API they come from; the others are refused before the database's own limit ends the wait."""
+    url = mariadb.database()
+    migrate.upgrade(url)
+    central = CentralDriver(url)
+    central.pool()
+    questions, locked, free = desk(central), central.zone("locked.example."), central.zone("free.example.")
+    change = ZoneChange(description="new")
+    how = [asked(questions, seconds=30) for _ in range(24)]
+    with row_held(central.store.engine, locked.id), ThreadPoolExecutor(24) as pool:
+        futures = [
+            pool.submit(questions.carry, UpdateZone(caller=member(), zone_id=locked.id, change=change), each)
+            for each in how
+        ]
+        until(lambda: sum(future.done() for future in futures) >= 24 - SHARES.zone, deadline_s=6)
+        assert all("wait for this zone" in str(future.exception()) for future in futures if future.done())
+        questions.carry(UpdateZone(caller=member(), zone_id=free.id, change=change), asked(questions))
+        assert sum(not future.done() for future in futures) == SHARES.zone
+    central.close()
+    mariadb.drop(url)
 
 
 def test_the_time_for_a_commit_is_that_after_which_the_database_ends_it() -> None:
