@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(file_words=[], log_words=[], debug=None)
     for name, (value, text) in _FILES.items():
         _word(parser, (name,), "file_words", value, text)
+    parser.add_argument("--config-source", type=_no_source, help=argparse.SUPPRESS)
     text = "log debug messages, and print the traceback of a failure"
     parser.add_argument("--debug", "-d", dest="debug", action="store_const", const=True, help=text)
     text = "turn this off, even if a file turns it on"
@@ -49,6 +50,13 @@ def oslo_words(arguments: argparse.Namespace) -> list[str]:
     """What was given, for oslo.config's parser with oslo.log's options registered."""
     debug = {None: [], True: ["--debug"], False: ["--nodebug"]}[arguments.debug]
     return [*arguments.file_words, *arguments.log_words, *debug]
+
+
+def _no_source(_text: str) -> str:
+    """Refuse what oslo.config's manual describes and its parser does not know."""
+    raise argparse.ArgumentTypeError(
+        "a source of options is named in a file: [DEFAULT] config_source = NAME, and in section [NAME] its driver"
+    )
 
 
 def _word(parser: argparse.ArgumentParser, names: tuple[str, ...], dest: str, value: str, text: str) -> None:

@@ -33,10 +33,14 @@ def default_files(environment: Mapping[str, str]) -> tuple[list[str], list[str]]
 
 
 class Sources:
-    """The keys that each file sets: the last file that sets a key counts."""
+    """The keys that each file sets: the last file that sets a key counts.
 
-    def __init__(self, files: Iterable[str]) -> None:
+    conf   the options as they were read: from files, the environment, and what `[DEFAULT] config_source` names
+    """
+
+    def __init__(self, files: Iterable[str], conf: cfg.ConfigOpts) -> None:
         self.files = tuple(files)
+        self._conf = conf
         self._where: dict[tuple[str, str], str] = {}
         for file in self.files:
             parsed: dict[str, dict[str, list[str]]] = {}
@@ -44,14 +48,17 @@ class Sources:
             self._where.update({(part, key.replace("-", "_")): file for part, keys in parsed.items() for key in keys})
 
     def sets(self, section: str, key: str) -> bool:
-        """Whether a file sets the key."""
-        return (section, key) in self._where
+        """Whether the operator sets the key, wherever that is."""
+        found = self._conf.get_location(key, None if section == "DEFAULT" else section)
+        return found is not None and bool(found.location.is_user_controlled)
 
     def file_of(self, section: str, *keys: str) -> str:
-        """The file that sets the first of these keys that is set anywhere; a name for the defaults where none does."""
+        """The file that sets the first of these keys that is set anywhere, else the source that must have set it."""
         for key in keys:
             if file := self._where.get((section, key.replace("-", "_"))):
                 return file
+        if self._conf.config_source:
+            return f"config_source {', '.join(self._conf.config_source)}"
         return self.files[-1] if self.files else "the defaults"
 
     def unknown(self) -> list[str]:

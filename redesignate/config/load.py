@@ -68,7 +68,7 @@ def read(
     options.register(own)
     used, folders = list(conf.config_file or ()), list(conf.config_dir or ())
     _parse(own, [], used, folders)
-    sources = Sources([*used, *_drop_in_files(folders)])
+    sources = Sources([*used, *_drop_in_files(folders)], own)
     with _quiet():
         settings = build.settings(Reader(own, sources))
     notes = (*sources.unknown(), *sources.old_spellings())
@@ -76,29 +76,36 @@ def read(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress oslo.config's warnings about deprecated names: there is no log yet, and `notes` lists them."""
+def _quiet() -> Iterator[list[str]]:
+    """Collect the errors that oslo.config logs, and suppress its warnings about deprecated names, which `notes` lists.
+
+    There is no log yet.
+    """
+    errors: list[str] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            errors.append(record.getMessage())
+        return False
+
     logger = logging.getLogger("oslo_config.cfg")
-    logger.addFilter(_nothing)
+    logger.addFilter(keep)
     try:
-        yield
+        yield errors
     finally:
-        logger.removeFilter(_nothing)
-
-
-def _nothing(_record: logging.LogRecord) -> bool:
-    return False
+        logger.removeFilter(keep)
 
 
 def _parse(conf: cfg.ConfigOpts, argv: list[str], files: list[str], folders: list[str]) -> None:
     try:
-        conf(
-            args=argv,
-            project="designate",
-            prog="redesignate",
-            default_config_files=files,
-            default_config_dirs=folders,
-        )
+        with _quiet() as errors:
+            conf(
+                args=argv,
+                project="designate",
+                prog="redesignate",
+                default_config_files=files,
+                default_config_dirs=folders,
+            )
     except cfg.ConfigFilesNotFoundError as gone:
         raise Misconfigured(f"{', '.join(gone.config_files)}: there is no such file; correct --config-file") from gone
     except cfg.ConfigFilesPermissionDeniedError as closed:
@@ -110,6 +117,8 @@ def _parse(conf: cfg.ConfigOpts, argv: list[str], files: list[str], folders: lis
         raise Misconfigured(f"{_not_text([*files, *argv])}: is not UTF-8 text; save it as UTF-8") from broken
     except (cfg.ConfigFileParseError, cfg.ConfigSourceValueError) as broken:
         raise Misconfigured(f"{' '.join(str(broken).split())}; write it as `key = value` under a [section]") from broken
+    if errors:  # of a source that cannot be read: oslo.config would go on without it
+        raise Misconfigured(f"[DEFAULT] config_source: {' '.join(errors[0].split())}; correct that section")
 
 
 def _not_text(words: list[str]) -> str:

@@ -38,7 +38,7 @@ class Reader:
         """
         try:
             value = self._conf[key] if section == "DEFAULT" else self._conf[section][key]
-        except cfg.ConfigSourceValueError as wrong:
+        except ValueError as wrong:  # oslo.config's own from a file, and the type's from a `config_source`
             raise self.wrong(section, key, _expected(self._options[section, key], wrong)) from wrong
         except (cfg.TemplateSubstitutionError, cfg.NoSuchOptError) as wrong:
             raise self.wrong(section, key, "uses a $name that is not set; write $$ for a dollar sign") from wrong

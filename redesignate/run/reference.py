@@ -45,8 +45,8 @@ def _section(parser: argparse.ArgumentParser) -> str:
 
 
 def _row(action: argparse.Action) -> str | None:
-    """One line of the table; none for `--help` and for the list of commands."""
-    if isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
+    """One line of the table; none for `--help`, the list of commands, and what is only refused."""
+    if isinstance(action, argparse._HelpAction | argparse._SubParsersAction) or action.help == argparse.SUPPRESS:
         return None
     value = action.metavar or (f"{{{','.join(map(str, action.choices))}}}" if action.choices else action.dest.upper())
     takes = "" if action.nargs == 0 else f" {value}"

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import os
 import stat
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -253,6 +257,55 @@ def test_a_file_that_is_no_configuration_is_one_line(tmp_path: Path, text: str) 
         load(files=[str(file)])
     assert "\n" not in refusal.value.message
     assert "designate.conf" in refusal.value.message
+
+
+SOURCE = "[DEFAULT]\nconfig_source = far\n[far]\ndriver = {driver}\nuri = {uri}\n"
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Iterator[str]:
+    """The URL of a file of options on a web server."""
+    (tmp_path / "www").mkdir()
+    text = "[service:api]\nauth_strategy = keystone\n[service:worker]\nthreshold_percentage = 50\n"
+    _file(tmp_path / "www", text, "good")
+    _file(tmp_path / "www", "[service:worker]\nthreshold_percentage = 101\n", "bad")
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "www"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_source_of_oslo_config_is_read_like_a_file(tmp_path: Path, far: str) -> None:
+    file = _file(tmp_path, SOURCE.format(driver="remote_file", uri=f"{far}/good"))
+    found = read(files=[file])
+    assert (found.settings.api.auth_strategy, found.settings.central.threshold_percentage) == ("keystone", 50)
+    assert found.sources.sets("service:api", "auth_strategy")  # so `serve` does not do without a login
+    assert not found.sources.sets("service:api", "max_limit_v2")
+    own = _file(tmp_path, "[service:worker]\nthreshold_percentage = 60\n", "own.conf")
+    for files in ([file, own], [own, file]):
+        assert load(files=files).central.threshold_percentage == 60
+
+
+@pytest.mark.parametrize(
+    ("driver", "path", "named"),
+    [
+        ("remote_file", "{far}/nothing", r"\[DEFAULT\] config_source: .*'far'.*; correct that section"),
+        ("remote_file", "http://127.0.0.1:1/", r"\[DEFAULT\] config_source: .*'far'.*refused.*; correct that section"),
+        ("telepathy", "{far}/good", r"\[DEFAULT\] config_source: .*'far'.*; correct that section"),
+        ("remote_file", "{far}/bad", r"config_source far: \[service:worker\] threshold_percentage: expected"),
+    ],
+)
+def test_a_source_that_cannot_be_read_stops_the_start(
+    tmp_path: Path, far: str, driver: str, path: str, named: str
+) -> None:
+    """oslo.config alone would go on without it: with no login where the source asks for one."""
+    file = _file(tmp_path, SOURCE.format(driver=driver, uri=path.format(far=far)))
+    with pytest.raises(Misconfigured, match=named) as refusal:
+        read(files=[file])
+    assert "\n" not in refusal.value.message
 
 
 def test_files_that_are_not_there_are_named() -> None:

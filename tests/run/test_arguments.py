@@ -111,6 +111,16 @@ def test_the_time_of_lines_on_standard_error_has_its_format_too(etc: Path) -> No
     assert done.stderr.startswith(f"{datetime.now():%d}th.")
 
 
+@pytest.mark.parametrize(
+    "words", [["designate-worker", "--config-source", "far"], ["designate-worker", "--config-source=far"]]
+)
+def test_a_source_of_options_is_named_in_a_file_not_as_an_argument(words: list[str]) -> None:
+    """As with oslo.config's own parser, which does not know the argument either."""
+    done = called(*words)
+    assert done.returncode == 2
+    assert "[DEFAULT] config_source = NAME" in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize("name", ["designate-api", "designate-manage"])
 def test_every_command_says_its_version(name: str) -> None:
     assert called(name, "--version").stdout.startswith("redesignate ")
