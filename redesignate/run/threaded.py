@@ -41,6 +41,9 @@ class _Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress shi
         # through every answer, and takes Python's one running thread from it
         task.check_client_disconnected = partial(closed, task.socket)
         requests = getattr(task, "requests", ())
+        for request in requests:
+            if not hasattr(request, "path"):  # it cannot be parsed: waitress answers with 400, and logs the path
+                request.path = ""
         if requests and requests[0].path == "/healthcheck":
             self._express.add_task(task)
         else:

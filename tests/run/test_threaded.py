@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import socket
 import sqlite3
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from waitress.adjustments import Adjustments
 
 from redesignate.api.app import build
@@ -70,6 +72,29 @@ def test_a_change_whose_client_left_while_it_waited_for_a_thread_is_not_carried_
             central.go.set()
             until(lambda: len(central.asked) > 1, deadline_s=WAIT_S)
     assert "CreateZone" not in central.asked
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        b"GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
+        b"GET / HTTP/1.1\r\n: nothing\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        b"get / HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"\x16\x03\x01\r\n\r\n",
+    ],
+)
+def test_a_malformed_request_is_answered_and_leaves_no_trace_in_the_log(
+    request_text: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with served(Slow()) as port, socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as client:
+        client.sendall(request_text)
+        answer = b""
+        while some := client.recv(4096):
+            answer += some
+    assert answer.startswith(b"HTTP/1."), answer
+    assert b" 400 " in answer, answer
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 def test_a_database_locked_by_somebody_else_holds_up_changes_and_nothing_else(tmp_path: Path) -> None:
