@@ -286,8 +286,8 @@ WORKER = [
     setting(
         _worker,
         "denied_masters",
-        "Addresses that may never be masters, written the same way; empty: none. `redesignate serve` leaves "
-        "`loopback` out.",
+        "Addresses that may never be masters, written the same way; empty: none. `redesignate serve` without "
+        "a login leaves `loopback` out of the default.",
     ),
     setting(_worker, "serial_max_retries", "Retries when a primary does not answer the query for its serial.", min=0),
     setting(_worker, "serial_retry_delay", "Seconds between these retries.", min=0),

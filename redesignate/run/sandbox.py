@@ -97,19 +97,22 @@ def _settings(configuration: Configuration, options: Options) -> Settings:
     login = settings.api.auth_strategy
     if not configuration.sources.sets("service:api", "auth_strategy"):
         login = "noauth" if all(map(is_loopback, hosts)) else "token"
+    worker = settings.worker
+    if login == "noauth" and not configuration.sources.sets("service:worker", "denied_masters"):
+        worker = replace(worker, denied_masters=_but_loopback(worker.denied_masters))
     return replace(
         settings,
         state_path=str(state),
         central_access=CentralAccess.DIRECT,
         store=replace(settings.store, url=_database(options) or settings.store.url or _sqlite(state)),
         api=replace(settings.api, listen=tuple((host, port) for host in hosts), auth_strategy=login),
-        worker=replace(settings.worker, denied_masters=_but_loopback(settings.worker.denied_masters)),
+        worker=worker,
         mdns=replace(settings.mdns, listen=tuple((host, dns_port) for host in hosts)),
     )
 
 
 def _but_loopback(denied: tuple[str, ...]) -> tuple[str, ...]:
-    """Allow masters on this host, for trials: only one's own servers listen on one's own loopback."""
+    """Allow masters on this host, for trials: whoever needs no login is on this host too."""
     return tuple(word for word in denied if word != "loopback")
 
 

@@ -84,3 +84,33 @@ def test_serve_asks_keystone_where_a_file_says_so(tmp_path: Path, keystone: Keys
         assert system.api.ask("GET", "/v2/zones", headers=other)[1]["zones"] == []
         at = with_keystone(keystone, alice, keystone.catalogue(system.api.url))
         assert [one["name"] for one in openstack(at, "zone", "list")] == ["example.org."]
+
+
+@pytest.mark.parametrize(
+    ("options", "allowed"),
+    [
+        ("", True),
+        ("[service:worker]\ndenied_masters = loopback\n", False),
+        ("[service:api]\nauth_strategy = token\n", False),
+        ("[service:api]\nauth_strategy = token\n[service:worker]\ndenied_masters =\n", True),
+    ],
+)
+def test_tenants_who_log_in_may_not_have_this_machines_own_servers_asked(
+    tmp_path: Path, options: str, allowed: bool
+) -> None:
+    """A server on loopback often sends its zones to whoever asks from there, and its ports are not for tenants."""
+    with Sandbox(tmp_path, options=options) as system:
+        token = system.manage("token", "create", "--project", "home", "--quiet").strip().splitlines()[-1]
+        api = Api(system.api.url, {"X-Auth-Token": token})
+        zone = {"name": "corp.example.", "type": "SECONDARY", "masters": [f"127.0.0.1:{free_port()}"]}
+        status, made = api.ask("POST", "/v2/zones", zone)
+        assert status == 202, made
+
+        def why() -> str:
+            peers = api.get(f"/v2/zones/{made['id']}/peers")["peers"]
+            return str(next(peer["error"] for peer in peers if peer["role"] == "primary") or "")
+
+        until(lambda: bool(why()), what="the master's error")
+        said = why()
+        api.close()
+        assert ("is not allowed as a master" not in said) == allowed, said
