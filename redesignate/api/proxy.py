@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from wsgiref.types import WSGIEnvironment
 
+from redesignate.auth.noauth import HOPS
+
 
 def apply(environ: WSGIEnvironment) -> None:
     """Write scheme, host, address and path prefix as the client sees them into the WSGI environment."""
-    given = _forwarded(environ.get("HTTP_FORWARDED", "")) or _x_forwarded(environ)
+    forwarded, listed = environ.get("HTTP_FORWARDED", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
+    given = _forwarded(forwarded) or _x_forwarded(environ)
+    hops = [_forwarded(element).get("for", "") for element in forwarded.split(",")] + listed.split(",")
+    environ[HOPS] = (environ.get("REMOTE_ADDR", ""), *(hop.strip() for hop in hops))
     if given.get("proto") in ("http", "https"):
         environ["wsgi.url_scheme"] = given["proto"]
     if given.get("host"):

@@ -9,7 +9,8 @@ from redesignate.auth.identity import Identity, role_names
 from redesignate.model.addresses import is_loopback
 from redesignate.model.errors import Forbidden
 
-REMEMBERED = 100
+HOPS = "redesignate.hops"
+"""Key of a WSGI environment: every address that a request came through, where a proxy is believed."""
 USER, PROJECT, ROLES = "noauth-user", "noauth-project", "admin"
 _REFUSED = (
     "This API has no login and answers its own machine only; see [service:api] auth_strategy and "
@@ -21,7 +22,8 @@ class NoAuth:
     """Reads the sender from `X-Auth-User-ID`, `X-Auth-Project-ID` and `X-Roles`, by default one that may do all."""
 
     def __init__(self, *, local: bool = False) -> None:
-        """`local`: refuse requests from other machines, whatever address a WSGI server listens on."""
+        """`local`: refuse requests from other machines, whatever address a WSGI server listens on, and those that a
+        proxy passes on: a client may write any address into the proxy's header, but not take its own out."""
         self._local = local
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
@@ -33,9 +35,10 @@ class NoAuth:
 
     def identity(self, environ: WSGIEnvironment) -> Identity:
         """The identity in the headers. An empty header counts as missing. Raises Forbidden if `local`."""
-        peer = environ.get("REMOTE_ADDR", "")
-        if self._local and peer not in _HERE and not is_loopback(peer):
-            raise Forbidden(_REFUSED)
+        if self._local:
+            for peer in environ.get(HOPS) or (environ.get("REMOTE_ADDR", ""),):
+                if peer not in _HERE and not is_loopback(peer):
+                    raise Forbidden(_REFUSED)
         return Identity(
             user_id=environ.get("HTTP_X_AUTH_USER_ID") or USER,
             project_id=environ.get("HTTP_X_AUTH_PROJECT_ID") or PROJECT,

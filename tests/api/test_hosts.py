@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redesignate.api.hosts import is_loopback, is_sane, only_loopback
+from redesignate.auth.choose import authenticator
 from redesignate.config.settings import ApiSettings
-from tests.api.client import client, is_fault
+from redesignate.model.errors import NotFound
+from tests.api.client import Failing, NeverAsked, client, is_fault
 
 SANDBOX = ApiSettings(listen=(("127.0.0.1", 9001),), auth_strategy="noauth", healthcheck_disable_file=None)
 
@@ -67,6 +69,31 @@ def test_a_sandbox_answers_to_no_other_name(host: str, path: str) -> None:
 )
 def test_behind_a_login_a_proxy_or_an_address_of_its_own_any_name_will_do(settings: ApiSettings) -> None:
     assert not only_loopback(settings)
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "status"),
+    [
+        ("127.0.0.1", {}, 404),
+        ("192.0.2.1", {}, 403),
+        ("2001:db8::1", {}, 403),
+        ("", {}, 404),
+        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 404),
+        ("127.0.0.1", {"X-Forwarded-For": "192.0.2.1"}, 403),
+        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1, 192.0.2.1"}, 403),
+        ("192.0.2.1", {"X-Forwarded-For": "127.0.0.1"}, 403),
+        ("127.0.0.1", {"Forwarded": "for=127.0.0.1, for=192.0.2.1"}, 403),
+        ("127.0.0.1", {"Forwarded": 'proto=http, for="[2001:db8::1]:4711"'}, 403),
+        ("127.0.0.1", {"Forwarded": "for=127.0.0.1", "X-Forwarded-For": "192.0.2.1"}, 403),
+    ],
+)
+def test_without_a_login_only_this_machine_is_answered_whatever_a_header_claims(
+    peer: str, headers: dict[str, str], status: int
+) -> None:
+    """A proxy adds the address that a request comes from behind those that the client has written itself."""
+    behind = ApiSettings(auth_strategy="noauth", enable_proxy_headers_parsing=True, healthcheck_disable_file=None)
+    asker = client(Failing(NotFound()), settings=behind, auth=authenticator(behind, None, NeverAsked()))
+    assert asker.ask("GET", "/v2/limits", headers=headers, REMOTE_ADDR=peer).status == status
 
 
 def test_an_address_without_brackets_is_loopback_too() -> None:
