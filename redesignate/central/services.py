@@ -9,6 +9,7 @@ from redesignate.model.clock import SECOND
 from redesignate.model.errors import ServiceNotFound
 from redesignate.model.paging import Page
 from redesignate.model.service import Service
+from redesignate.store.services import Said
 from redesignate.store.unit import Work
 
 
@@ -28,8 +29,10 @@ def get_service(rules: Rules, work: Work, command: GetService) -> Service:
 
 
 def heartbeat(_rules: Rules, work: Work, command: Heartbeat) -> None:
-    """Record that a service runs, or that it stops. One statement."""
-    work.services.beat(command.service_name, command.hostname, command.status, work.now, command.stats)
+    """Record that a process of a service runs, or that it stops: the service runs on as long as another process of it
+    lives on that host. Two statements, four the first time."""
+    said = Said(command.process, command.status, int(command.believed_s * SECOND), command.stats)
+    work.services.beat(command.service_name, command.hostname, said, work.now)
 
 
 def check_services(_rules: Rules, work: Work, command: CheckServices) -> int:

@@ -19,12 +19,18 @@ class GetService(CallerCommand[Service], tag="service.get", frozen=True):
 
 
 class Heartbeat(Command[None], tag="service.heartbeat", frozen=True):
-    """Record that a service runs, or that it stops. Upsert on (service_name, hostname)."""
+    """Record that a process of a service runs, or that it stops. Upsert on (service_name, hostname).
+
+    process     tells apart the processes of one service on one host
+    believed_s  how long the process is taken to live, if nothing more is heard of it
+    """
 
     service_name: str
     hostname: str
     status: ServiceState
     stats: Stats = msgspec.field(default_factory=dict)
+    process: str = ""
+    believed_s: float = 30.0
 
 
 class CheckServices(Command[int], tag="service.check", frozen=True):

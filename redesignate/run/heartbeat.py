@@ -9,12 +9,15 @@ from types import MappingProxyType
 from redesignate.bus.port import Central
 from redesignate.commands.services import Heartbeat
 from redesignate.config.settings import HeartbeatSettings
+from redesignate.model.clock import new_id
 from redesignate.model.errors import Problem
 from redesignate.model.service import ServiceState, Stats
 from redesignate.observe.log import events
 from redesignate.threads.service import Daemon
 
 log = events(__name__)
+BELIEVED = 3
+"""Intervals for which a process is taken to live after its last heartbeat."""
 NO_STATS: Mapping[str, Callable[[], Stats]] = MappingProxyType({})
 
 
@@ -40,6 +43,7 @@ class Heart:
         self._stats = stats
         self._daemon = Daemon("heartbeat", self._beat)
         self._silent = False
+        self._process = new_id()
 
     def start(self) -> None:
         """Send a heartbeat at once, then at every interval."""
@@ -61,7 +65,15 @@ class Heart:
         try:
             for name in self._services:
                 stats = self._stats[name]() if name in self._stats else {}
-                self._central.call(Heartbeat(service_name=name, hostname=self._host, status=state, stats=stats))
+                beat = Heartbeat(
+                    service_name=name,
+                    hostname=self._host,
+                    status=state,
+                    stats=stats,
+                    process=self._process,
+                    believed_s=BELIEVED * self._settings.heartbeat_interval,
+                )
+                self._central.call(beat)
             self._silent = False
         except Problem as problem:
             if not self._silent:

@@ -324,6 +324,7 @@ families = Table(
     **_MYSQL,
 )
 
+# `processes`: a JSON object of those of the service on that host that live (`store/services.py`).
 services = Table(
     "services",
     metadata,
@@ -335,6 +336,7 @@ services = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger),
     Column("stats", Text, nullable=False),
+    Column("processes", Text, nullable=False),
     UniqueConstraint("service_name", "hostname", name="uq_services_name_host"),
     **_MYSQL,
 )

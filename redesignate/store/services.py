@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last heartbeats of services: one row per service name and host."""
+"""The last heartbeats of services: one row per service name and host, which the service's processes there share."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Row, or_, select
@@ -11,11 +11,29 @@ from sqlalchemy.exc import IntegrityError
 
 from redesignate.model.clock import new_id
 from redesignate.model.paging import ListQuery, Page
-from redesignate.model.service import Service, ServiceState, Stats
+from redesignate.model.service import Service, ServiceState, Stats, combined
 from redesignate.store.fast import Module
+from redesignate.store.leasetime import NOW
 from redesignate.store.listing import listed
+from redesignate.store.outbox import FAR
 from redesignate.store.schema import services
 from redesignate.store.zones import Stale
+
+
+class Said(NamedTuple):
+    """What a process reports: its state, for how long (µs) it is taken to live from now on, and its figures."""
+
+    process: str
+    status: ServiceState
+    believed: int
+    stats: Stats
+
+
+class _Process(NamedTuple):
+    """A process of a service on a host: when it is taken to have died (µs, by the clock of leases), and its figures."""
+
+    until: int
+    stats: Stats
 
 
 class Services(Module):
@@ -26,26 +44,48 @@ class Services(Module):
         row = self._conn.execute(select(services).where(services.c.id == service_id)).first()
         return _service(row) if row else None
 
-    def beat(self, service_name: str, hostname: str, status: ServiceState, now: int, stats: Stats) -> None:
-        """Write a heartbeat. One statement, two the first time. Raises Stale if two first times coincide."""
+    def beat(self, service_name: str, hostname: str, said: Said, now: int) -> None:
+        """Write a heartbeat. Two statements, four the first time. Raises Stale if two first times coincide.
+
+        A process that stops, or that was silent for longer than it said, is forgotten. While any lives the service is
+        UP, and has the figures of those that do.
+        """
         mine = (services.c.service_name == service_name, services.c.hostname == hostname)
-        figures = msgspec.json.encode(stats).decode()
-        said = {"status": status.value, "heartbeated_at": now, "updated_at": now, "stats": figures}
-        if self._conn.execute(services.update().where(*mine).values(said)).rowcount == 0:
-            row = {
-                "id": new_id(),
-                "service_name": service_name,
-                "hostname": hostname,
-                "status": status.value,
-                "heartbeated_at": now,
-                "created_at": now,
-                "updated_at": None,
-                "stats": figures,
-            }
-            try:
-                self._conn.execute(services.insert().values(row))
-            except IntegrityError as error:
-                raise Stale from error
+        asked = select(services.c.processes, NOW.label("now")).where(*mine).with_for_update()
+        row = self._conn.execute(asked, {"now": now}).first()
+        if row is None:
+            self._add(service_name, hostname, now)
+            row = self._conn.execute(asked, {"now": now}).one()
+        latest = row.now + max(FAR, said.believed)  # a later time was written by a clock that has been set back
+        known = _processes(row.processes).items()
+        alive = {ident: one for ident, one in known if ident != said.process and row.now < one.until <= latest}
+        stops = said.status is ServiceState.STOPPED
+        if not stops:
+            alive[said.process] = _Process(row.now + said.believed, said.stats)
+        stats = combined(one.stats for one in alive.values()) if alive else said.stats
+        values = {
+            "status": (ServiceState.UP if alive and stops else said.status).value,
+            "heartbeated_at": now,
+            "updated_at": now,
+            "stats": msgspec.json.encode(stats).decode(),
+            "processes": msgspec.json.encode(alive).decode(),
+        }
+        self._conn.execute(services.update().where(*mine).values(values))
+
+    def _add(self, service_name: str, hostname: str, now: int) -> None:
+        row = {
+            "id": new_id(),
+            "service_name": service_name,
+            "hostname": hostname,
+            "status": ServiceState.UP.value,
+            "created_at": now,
+            "stats": "{}",
+            "processes": "{}",
+        }
+        try:
+            self._conn.execute(services.insert().values(row))
+        except IntegrityError as error:
+            raise Stale from error
 
     def silence(self, before: int, now: int) -> int:
         """Set services that are UP without a heartbeat since `before` to DOWN; how many."""
@@ -79,3 +119,4 @@ def _service(row: Row[Any]) -> Service:
 
 
 _stats = msgspec.json.Decoder(Stats).decode
+_processes = msgspec.json.Decoder(dict[str, _Process]).decode

@@ -102,6 +102,62 @@ def beat(central: CentralDriver, host: str, status: ServiceState = ServiceState.
     central.call(Heartbeat(service_name="worker", hostname=host, status=status))
 
 
+def worker(
+    central: CentralDriver, process: str, status: ServiceState = ServiceState.UP, *, zones: int = 0, took: int = 0,
+    late: bool = False,
+) -> None:  # fmt: skip
+    """One of several workers on the host "a", with an interval of 10 s."""
+    stats = {"audit": {"zones": zones, "seconds": took, "interval": 300, "late": late}}
+    beat = Heartbeat(
+        service_name="worker", hostname="a", status=status, stats=stats, process=process, believed_s=30
+    )  # fmt: skip
+    central.call(beat)
+
+
+def shown(central: CentralDriver) -> tuple[str, int, int, bool]:
+    """What the host's row says: status, zones, seconds, late."""
+    (one,) = central.call(ListServices(caller=OPERATOR, query=ListQuery())).items
+    audit = one.stats["audit"]
+    return one.status.value, audit["zones"], audit["seconds"], bool(audit["late"])
+
+
+def test_the_workers_on_one_host_share_a_row_that_has_the_figures_of_all(anywhere: Build) -> None:
+    central = anywhere()
+    worker(central, "p1", zones=100, took=400, late=True)
+    worker(central, "p2", zones=50, took=30)
+    assert shown(central) == ("UP", 150, 400, True)
+    worker(central, "p1", zones=70, took=20)
+    assert shown(central) == ("UP", 120, 30, False)
+
+
+def test_a_service_runs_until_the_last_of_its_processes_on_a_host_stops(central: CentralDriver) -> None:
+    worker(central, "p1", zones=100, took=400)
+    worker(central, "p2", zones=50, took=30)
+    worker(central, "p1", ServiceState.STOPPED)
+    assert shown(central) == ("UP", 50, 30, False)
+    worker(central, "p2", ServiceState.STOPPED, zones=50)
+    assert shown(central) == ("STOPPED", 50, 0, False)
+    worker(central, "p3", zones=7)
+    assert shown(central) == ("UP", 7, 0, False)
+
+
+def test_a_process_that_was_killed_counts_until_it_was_silent_for_too_long(central: CentralDriver) -> None:
+    worker(central, "p1", zones=100, took=400)
+    central.pass_time(29)
+    worker(central, "p2", zones=50, took=30)
+    assert shown(central)[1] == 150
+    central.pass_time(2)
+    worker(central, "p2", zones=50, took=30)
+    assert shown(central)[1] == 50
+
+
+def test_a_process_heard_before_the_clock_was_set_back_is_forgotten(central: CentralDriver) -> None:
+    worker(central, "p1", zones=100)
+    central.pass_time(-7200)
+    worker(central, "p2", zones=50)
+    assert shown(central)[1] == 50
+
+
 def services(central: CentralDriver, **query: Any) -> dict[str, ServiceState]:
     page = central.call(ListServices(caller=OPERATOR, query=ListQuery(**({"sort_key": "hostname"} | query))))
     return {service.hostname: service.status for service in page.items}

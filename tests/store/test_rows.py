@@ -24,6 +24,7 @@ from redesignate.store import schema
 from redesignate.store.journal import Entry
 from redesignate.store.outbox import NEVER
 from redesignate.store.secrets import Secrets
+from redesignate.store.services import Said
 from redesignate.store.unit import Store
 from redesignate.store.zones import Counts, Stale
 from tests.store.makers import add, full_pool, full_zone, held, new_id, queued, zone
@@ -276,8 +277,8 @@ def test_quotas_and_counts(store: Store) -> None:
 def test_services(store: Store) -> None:
     host = new_id()
     stats = {"audit": {"zones": 2**40, "late": True}}
-    store.transact(lambda work: work.services.beat("api", host, ServiceState.WARNING, 5, {}))
-    store.transact(lambda work: work.services.beat("api", host, ServiceState.UP, 6, stats))
+    store.transact(lambda work: work.services.beat("api", host, Said("a", ServiceState.WARNING, 9, {}), 5))
+    store.transact(lambda work: work.services.beat("api", host, Said("a", ServiceState.UP, 9, stats), 6))
     with store.read() as work:
         row = work.conn.execute(text("SELECT id FROM services WHERE hostname = :h"), {"h": host}).one()
         found = work.services.get(row.id)
