@@ -15,6 +15,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,17 +35,19 @@ Headers = list[tuple[str, str]]
 JSON = "application/json"
 
 
+@dataclass(slots=True)
 class Answer:
-    """One answer on its way out: adds the common headers, remembers the status for the log."""
+    """One answer on its way out: adds the `common` headers, remembers the status for the log."""
 
-    def __init__(self, environ: WSGIEnvironment, start_response: StartResponse, common: Headers) -> None:
-        self.status = 0
-        self._environ, self._start, self._common = environ, start_response, common
+    environ: WSGIEnvironment
+    respond: StartResponse
+    common: Headers
+    status: int = 0
 
     def start(self, status: str, headers: Headers, exc_info: Any = None, /) -> Any:
         """WSGI's `start_response`, as the application below sees it."""
         self.status = int(status[:3])
-        return self._start(status, headers + self._common, exc_info)
+        return self.respond(status, headers + self.common, exc_info)
 
     def send(
         self, status: int, content: bytes = b"", kind: str = "text/plain", headers: Headers | None = None
@@ -53,12 +56,12 @@ class Answer:
         given = [("Content-Type", kind), ("Content-Length", str(len(content))), *(headers or [])]
         phrase = HTTPStatus(status).phrase
         self.start(f"{status} {phrase}", given, sys.exc_info() if sys.exc_info()[0] else None)
-        return [] if self._environ["REQUEST_METHOD"] == "HEAD" else [content]
+        return [] if self.environ["REQUEST_METHOD"] == "HEAD" else [content]
 
     def fail(self, problem: Problem, **more: str) -> list[bytes]:
         """The answer that v2 publishes for a failure; `more` are headers beside its own."""
         given = list((errors.headers(problem) | more).items())
-        return self.send(problem.status, errors.fault(problem, self._environ[REQUEST_ID]), JSON, given)
+        return self.send(problem.status, errors.fault(problem, self.environ[REQUEST_ID]), JSON, given)
 
 
 class Door:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from functools import partial
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -18,25 +19,32 @@ from waitress.task import ThreadedTaskDispatcher
 
 from redesignate.api.door import closed
 from redesignate.config.settings import ApiSettings
+from redesignate.observe.log import events
+from redesignate.threads.bulkhead import MINE, Turns
+
+log = events(__name__)
 
 THREADS = 12
-"""Requests that are in hand at a time. Python runs one thread at a time, so more are no faster: the others are there
-for reads and health checks while changes wait for the database's one writer (`Shares.of_one_writer`)."""
+"""Requests that are in hand at a time. One of them runs, as they take turns: the others are there for reads while
+changes wait for the database's one writer (`Shares.of_one_writer`)."""
 CROWDED = 3
 """Requests at once that keep Python's one running thread busy."""
 
 
-class _Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress ships no types
-    """waitress's threads, and one more for health checks: they are answered even if all others hang."""
+class _Dispatcher:
+    """What waitress passes requests to: threads that take turns, and one for health checks alone, which are answered
+    even if all others hang."""
 
     def __init__(self, threads: int) -> None:
-        super().__init__()
+        self.turns: Turns[HTTPChannel] = Turns()
         self._express = ThreadedTaskDispatcher()
         self._express.set_thread_count(1)
-        self.set_thread_count(threads)
+        self._threads = [threading.Thread(target=self._work, name=f"http-{n}", daemon=True) for n in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
-    def add_task(self, task: Any) -> None:
-        """Queue a request."""
+    def add_task(self, task: HTTPChannel) -> None:
+        """Queue the request of a connection."""
         # waitress itself notices only if it reads ahead (channel_request_lookahead): then its main loop runs all
         # through every answer, and takes Python's one running thread from it
         task.check_client_disconnected = partial(closed, task.socket)
@@ -47,13 +55,28 @@ class _Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress shi
         if requests and requests[0].path == "/healthcheck":
             self._express.add_task(task)
         else:
-            super().add_task(task)
+            self.turns.add(task)
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """End the threads, each after its request."""
+        """End the threads, each after its request; cancel those that none has begun. Whether there were any."""
         self._express.shutdown(cancel_pending, timeout)
-        left: bool = super().shutdown(cancel_pending, timeout)
-        return left
+        left = self.turns.close()
+        end = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        for task in left if cancel_pending else ():
+            task.cancel()
+        return bool(left)
+
+    def _work(self) -> None:
+        MINE.turns = self.turns
+        task = self.turns.next(finished=False)
+        while task is not None:
+            try:
+                task.service()
+            except Exception:  # the loop of a service
+                log.exception("a request could not be answered")
+            task = self.turns.next(finished=True)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
@@ -113,8 +136,7 @@ class Threaded:
 
     def crowded(self) -> bool:
         """Whether more requests are in hand than Python can work on at once."""
-        in_hand: int = self._dispatcher.active_count + len(self._dispatcher.queue)
-        return in_hand > CROWDED
+        return self._dispatcher.turns.in_hand > CROWDED
 
     def stop(self) -> None:
         """Finish the requests in progress and close."""

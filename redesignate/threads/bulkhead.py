@@ -4,27 +4,35 @@
 Work for a key holds a place in the key's lane. A caller that finds no place waits, as long as others leave the lane;
 once none has for `patience_s`, the lane hangs: its waiters are refused, and later callers at once. So a busy lane
 queues as usual, and a hanging one costs only its places.
+
+`Turns` divides the work that is not refused: threads that do it one at a time, as far as they do not wait.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from redesignate.model.errors import Unavailable
 from redesignate.threads.deadline import Deadline, Monotonic, uptime
 
+T = TypeVar("T")
 PATIENCE_S = 0.5
+TURN_S = 0.02
+"""How long a turn lasts at most while others wait for theirs. A thread that takes longer waits for something."""
 
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    """A caller without a place. `call` is held until it is admitted."""
+    """A caller without a place. `call` is held until it is admitted. `thread`: its thread, for `Turns`."""
 
     call: threading.Lock = field(default_factory=threading.Lock)
     admitted: bool = False
+    thread: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +77,8 @@ class Bulkhead:
                 waiter.call.acquire()
                 lane.waiting.append(waiter)
         if waiter is not None:
-            self._wait(lane, waiter, deadline())
+            with aside():
+                self._wait(lane, waiter, deadline())
 
     def leave(self, key: Hashable, *, moved: bool = True) -> None:
         """Release a place. `moved` False: the work ended without an answer, which is no sign that the lane moves."""
@@ -112,3 +121,127 @@ class Bulkhead:
 
     def _full(self) -> Unavailable:
         return Unavailable(f"Too many requests wait for {self._what}; retry.")
+
+
+class Turns(Generic[T]):
+    """A queue of work whose threads run one at a time, in the order of arrival.
+
+    Python runs one thread at a time anyway; threads that run together wake each other whenever one of them lets go of
+    its lock, at each statement of SQLite. A thread gives its turn up where it knows that it waits (`aside`), and loses
+    it after `turn_s` where it does not know: a thread that hangs delays the others once. Safe from any thread.
+    """
+
+    def __init__(self, *, turn_s: float = TURN_S, clock: Callable[[], float] = uptime) -> None:
+        self._turn_s = turn_s
+        self._clock: Monotonic = clock
+        self._changed = threading.Condition()
+        self._ready: deque[T | _Waiter] = deque()
+        self._holder: int | None = None
+        self._began = 0.0
+        self._idle = 0
+        self._watched = self._closed = False
+        self.in_hand = 0
+        """Work that was added and is not finished."""
+
+    def add(self, work: T) -> None:
+        """Queue work for a thread that calls `next`."""
+        with self._changed:
+            self._ready.append(work)
+            self.in_hand += 1
+            if self._holder is None or not self._watched:
+                self._changed.notify()
+
+    def next(self, *, finished: bool) -> T | None:
+        """End this thread's turn; return the next work in a turn of its own, or None once `close` was called.
+
+        finished   whether this thread has done what the call before returned
+        """
+        me = threading.get_ident()
+        with self._changed:
+            self.in_hand -= finished
+            if self._holder == me:
+                self._holder = None
+            self._idle += 1
+            while not self._closed:
+                if self._ready and (self._holder is None or self._clock() - self._began >= self._turn_s):
+                    first = self._ready.popleft()
+                    self._holder, self._began = me, self._clock()
+                    if not isinstance(first, _Waiter):
+                        self._idle -= 1
+                        if self._ready and not self._watched:
+                            self._changed.notify()
+                        return first
+                    self._admit(first)
+                # one of the idle threads looks whether the turn that others wait for lasts too long
+                watches = self._holder is not None and not self._watched
+                self._watched = self._watched or watches
+                self._changed.wait(self._turn_s if watches else None)
+                self._watched = self._watched and not watches
+        return None
+
+    def give(self) -> None:
+        """End this thread's turn, if it still has it."""
+        with self._changed:
+            if self._holder == threading.get_ident():
+                self._holder = None
+                self._pass_on()
+
+    def take(self) -> None:
+        """Wait for a new turn, behind all that is ready now."""
+        waiter = _Waiter(thread=threading.get_ident())
+        waiter.call.acquire()
+        with self._changed:
+            self._ready.append(waiter)
+            if self._holder is None:
+                self._pass_on()
+        while not waiter.call.acquire(timeout=self._turn_s):
+            with self._changed:
+                if not waiter.admitted and (self._holder is None or self._clock() - self._began >= self._turn_s):
+                    self._ready.remove(waiter)
+                    self._admit(waiter)
+
+    def close(self) -> list[T]:
+        """Let `next` return None; return the work that nobody began."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            return [one for one in self._ready if not isinstance(one, _Waiter)]
+
+    def _admit(self, waiter: _Waiter) -> None:
+        self._holder, self._began = waiter.thread, self._clock()
+        waiter.admitted = True
+        waiter.call.release()
+
+    def _pass_on(self) -> None:
+        """Nobody has the turn: the first that is ready gets it, work only if a thread is idle."""
+        for one in self._ready:
+            if isinstance(one, _Waiter):
+                self._ready.remove(one)
+                self._admit(one)
+                return
+            if self._idle:
+                self._changed.notify()
+                return
+
+
+class _Mine(threading.local):
+    """The turns that this thread takes; None where it runs whenever it can."""
+
+    turns: Turns[Any] | None = None
+
+
+MINE = _Mine()
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Let the other threads run during the block, in which this one only waits; then wait for a new turn."""
+    turns = MINE.turns
+    if turns is None:
+        yield
+        return
+    turns.give()
+    try:
+        yield
+    finally:
+        turns.take()
