@@ -179,11 +179,21 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Work]:
         """A consistent snapshot for reading; writes in it are discarded. Raises Unavailable."""
+        with self.view() as connection:
+            yield self.over(connection)
+
+    @contextmanager
+    def view(self) -> Iterator[Connection]:
+        """As `read`, without the modules: a reader that asks statements of its own makes none of them."""
         try:
             with self._reading() as connection:
-                yield Work(connection, self.clock, self._secrets, self._kept_pools)
+                yield connection
         except (DBAPIError, PoolTimeout) as error:
             refuse(error)
+
+    def over(self, connection: Connection) -> Work:
+        """The store's modules, bound to a connection of `view`."""
+        return Work(connection, self.clock, self._secrets, self._kept_pools)
 
     def look(self, ask: Callable[[Work], T], *, deadline: float = math.inf) -> tuple[Work, T]:
         """Read in a snapshot; retried once if the connection was lost, or a standby gave up. Raises Unavailable.

@@ -5,6 +5,7 @@ order of NSEC3 and RRSIG record sets (ADR 0014), may write some while an upgrade
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ from redesignate.store.fast import Module
 from redesignate.store.schema import rrsets, zones
 from redesignate.store.zones import LIVE
 
+MOST_UNPLACED = 10_000
+"""RRsets without an order key that are read of one zone; the names of further ones are not known to exist."""
+_KEPT_UNPLACED = 10 * MOST_UNPLACED
 _MISSING = and_(rrsets.c.order_key.is_(None), func.length(rrsets.c.wire) > 0)
 # keys among those of names: the apex's is empty
 _AMONG_NAMES = or_(rrsets.c.order_key == b"", rrsets.c.order_key >= b"\1")
@@ -84,3 +88,29 @@ class UnplacedRRsets(Module):
             keys = [{"i": row.id, "r": row.revision, "key": place(row.name, row.type, row.zone)} for row in rows]
             self._conn.execute(_PUT, sorted(keys, key=lambda one: str(one["i"])))
         return len(rows)
+
+
+class Unplaced:
+    """The order keys that RRsets lack, by version of their zone. Bounded; safe for use from many threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, bool], list[bytes]] = {}
+        self._size = 0
+
+    def get(self, version: tuple[str, int, bool]) -> list[bytes] | None:
+        """The keys that this version of a zone lacks; None where that is not known."""
+        return self._known.get(version)
+
+    def keep(self, version: tuple[str, int, bool], keys: list[bytes]) -> None:
+        """Remember the keys of a version; all others are forgotten where they have become too many."""
+        self._size += 1 + len(keys)
+        if self._size > _KEPT_UNPLACED:
+            self._known, self._size = {}, 1 + len(keys)
+        self._known[version] = keys
+
+
+def between(keys: Sequence[bytes], key: bytes, before: bytes, after: bytes) -> tuple[bytes, bytes]:
+    """The nearest keys around one: those given, or nearer ones of a sorted list. `after` is empty where none is."""
+    low, high = bisect_left(keys, key), bisect_right(keys, key)
+    before = max(before, keys[low - 1]) if low else before
+    return before, min(filter(None, (after, *keys[high : high + 1])), default=b"")

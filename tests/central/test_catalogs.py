@@ -26,8 +26,8 @@ def with_catalog(central: CentralDriver, limit: int, name: str = CATALOG.name) -
 
 def served(central: CentralDriver) -> bool:
     """Whether mdns answers for the catalog zone."""
-    with central.store.read() as work:
-        zone = Snapshot(work).zone(catalog_of(central).id)
+    with central.store.view() as conn:
+        zone = Snapshot(central.store, conn).zone(catalog_of(central).id)
     return zone is not None and zone.loaded
 
 

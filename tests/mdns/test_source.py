@@ -89,6 +89,19 @@ def test_rrsets_are_found_by_name(garden: Nursery, planted: Planted) -> None:
     ]
 
 
+def test_any_number_of_names_is_asked_for(garden: Nursery) -> None:
+    """A statement takes 64 of them; a name of 127 labels has more, its wildcards counted."""
+    names = [f"h{n}.{ZONE}" for n in range(150)]
+    planted = garden.plant(ZONE, {(name, "A"): ("192.0.2.1",) for name in names})
+    with garden.source.read() as view:
+        zone = served(view, planted.zone)
+        for count in (0, 1, 63, 64, 65, 128, 150):
+            assert sorted(name for name, _, _ in view.at_names(zone, names[:count])) == sorted(names[:count])
+        deep = "a." * 115 + ZONE
+        found = view.nearest_zone([deep[at:] for at in range(0, 2 * 115 + 1, 2)], ANYWHERE)
+        assert found == zone
+
+
 def test_the_names_around_a_missing_one_are_found_in_canonical_order(garden: Nursery, planted: Planted) -> None:
     """Octets, not letters of some language, in the order; names without records, and other zones, do not count."""
     below = garden.plant("sub.example.org.")

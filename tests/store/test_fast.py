@@ -10,7 +10,7 @@ import sqlalchemy
 from sqlalchemy import bindparam, event, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from redesignate.store.fast import run
+from redesignate.store.fast import run, stream
 from redesignate.store.schema import quotas
 from redesignate.store.unit import Store, Work
 from tests.store.makers import new_id
@@ -92,6 +92,31 @@ def test_a_statement_that_cannot_run_raises_sqlalchemys_error(tmp_path: Any) -> 
     store = Store(f"sqlite:///{tmp_path}/empty")
     with store.engine.connect() as connection, pytest.raises(OperationalError, match="no such table"):
         run(connection, ALL, {"p": "p"})
+    store.close()
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5])
+def test_a_stream_gives_every_row_some_at_a_time(work: Work, most: int) -> None:
+    project = new_id()
+    run(work.conn, ADD, rows(project, a=1, b=2, c=0))
+    batches = list(stream(work.conn, ALL, {"p": project}, most))
+    assert all(0 < len(batch) <= most for batch in batches)
+    assert sorted(tuple(row) for batch in batches for row in batch) == [("a", 1), ("b", 2), ("c", 0)]
+
+
+def test_a_stream_that_is_left_can_be_followed_by_another(work: Work) -> None:
+    project = new_id()
+    run(work.conn, ADD, rows(project, a=1, b=2))
+    left = stream(work.conn, ALL, {"p": project}, 1)
+    next(left)
+    left.close()
+    assert len(list(stream(work.conn, ALL, {"p": project}, 1))) == 2
+
+
+def test_a_stream_that_cannot_run_raises_sqlalchemys_error(tmp_path: Any) -> None:
+    store = Store(f"sqlite:///{tmp_path}/empty")
+    with store.engine.connect() as connection, pytest.raises(OperationalError, match="no such table"):
+        list(stream(connection, ALL, {"p": "p"}, 1))
     store.close()
 
 

@@ -3,31 +3,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Executable, event
 
 from redesignate.model.names import order_key
 from redesignate.model.zone import Zone
+from redesignate.store.fast import Rows
 from redesignate.store.serving import Snapshot
-from redesignate.store.unit import Store, Work
+from redesignate.store.unit import Store
 from tests.store.makers import add, held, new_id, zone
 
 LARGE = 20_000
 
 
 class Explaining(Snapshot):
-    """A view that asks for the plan of what it would ask, and keeps it."""
+    """A view that asks for the plan of what it asks, and keeps it."""
 
-    def __init__(self, work: Work) -> None:
-        super().__init__(work)
+    def __init__(self, store: Store, conn: Connection) -> None:
+        super().__init__(store, conn)
         self.plans: list[str] = []
 
-    def _run(self, statement: str, values: tuple[object, ...]) -> Sequence[Any]:
-        explain = "EXPLAIN QUERY PLAN " if self._work.conn.dialect.name == "sqlite" else "EXPLAIN "
-        self.plans += [" ".join(map(str, row)) for row in super()._run(explain + statement, values)]
-        return super()._run(statement, values)
+    def _run(self, statement: Executable, given: dict[str, Any]) -> Rows:
+        ran: list[tuple[str, Any]] = []
+
+        def note(_c: Any, _cursor: Any, sql: str, parameters: Any, *_rest: Any) -> None:
+            ran.append((sql, parameters))
+
+        conn = self._conn
+        event.listen(conn.engine, "before_cursor_execute", note)
+        found = super()._run(statement, given)
+        event.remove(conn.engine, "before_cursor_execute", note)
+        explain = "EXPLAIN QUERY PLAN " if conn.dialect.name == "sqlite" else "EXPLAIN "
+        for sql, parameters in ran:
+            self.plans += [" ".join(map(str, row)) for row in conn.exec_driver_sql(explain + sql, parameters)]
+        return found
 
 
 @pytest.fixture
@@ -53,8 +64,8 @@ def large(url: str) -> tuple[str, Zone]:
 def test_neighbours_and_names_are_probes_of_an_index(large: tuple[str, Zone]) -> None:
     url, ours = large
     store = Store(url)
-    with store.read() as work:
-        served, view = Snapshot(work).zone(ours.id), Explaining(work)
+    with store.view() as conn:
+        served, view = Snapshot(store, conn).zone(ours.id), Explaining(store, conn)
         assert served is not None
         assert view.all_placed(served)
         view.plans.clear()  # what is asked once for a version of a zone: `test_unplaced.py`

@@ -93,16 +93,16 @@ def test_names_without_keys_are_neighbours_all_the_same(store: Store) -> None:
         assert view.all_placed(found)
         return view.neighbours(found, asked)
 
-    with store.read() as work:
-        right = around(Snapshot(work))
+    with store.view() as conn:
+        right = around(Snapshot(store, conn))
     assert right[1] == (b"a\0", b"deep\0m\0")
     some = update(rrsets).where(rrsets.c.zone_id == of.id, rrsets.c.name.in_([f"m.deep.{of.name}", f"2vp.{of.name}"]))
     store.transact(lambda work: work.conn.execute(some.values(order_key=None)) and None)
-    with store.read() as work:
-        assert around(Snapshot(work)) == right
+    with store.view() as conn:
+        assert around(Snapshot(store, conn)) == right
     spoil(store, of)
-    with store.read() as work:
-        assert around(Snapshot(work)) == right
+    with store.view() as conn:
+        assert around(Snapshot(store, conn)) == right
 
 
 @pytest.fixture
@@ -133,8 +133,8 @@ def large(url: str) -> Iterator[tuple[Store, Zone]]:
 
 def test_what_the_fallback_asks_is_a_probe_of_an_index(large: tuple[Store, Zone]) -> None:
     store, ours = large
-    with store.read() as work:
-        served, view = Snapshot(work).zone(ours.id), Explaining(work)
+    with store.view() as conn:
+        served, view = Snapshot(store, conn).zone(ours.id), Explaining(store, conn)
         assert served is not None
         assert view.all_placed(served)
         missing, view.plans = view.plans, []
