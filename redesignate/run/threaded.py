@@ -27,6 +27,7 @@ log = events(__name__)
 THREADS = 12
 """Requests that are in hand at a time. One of them runs, as they take turns: the others are there for reads while
 changes wait for the database's one writer (`Shares.of_one_writer`)."""
+CONNECTIONS = 1000
 CROWDED = 3
 """Requests at once that keep Python's one running thread busy."""
 
@@ -84,9 +85,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
 
     waitress's main loop waits until it can send what is left of an answer. While a thread is sending one that is
     always so: the loop would run all through it, and take Python's one running thread from it.
+
+    One address may hold half of all connections; those beyond are closed, so that it shuts out nobody else.
     """
 
     _sending = False
+
+    def __init__(self, server: Any, *given: Any, **named: Any) -> None:
+        super().__init__(server, *given, **named)
+        others = list(server.active_channels.values())
+        if sum(one.addr[:1] == self.addr[:1] for one in others) > self.adj.connection_limit // 2:
+            self.will_close = True
 
     def writable(self) -> bool:
         """Whether the main loop is to send."""
@@ -104,7 +113,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
 class Threaded:
     """A WSGI application on threads of this process."""
 
-    def __init__(self, app: WSGIApplication, settings: ApiSettings, *, threads: int = THREADS) -> None:
+    def __init__(
+        self, app: WSGIApplication, settings: ApiSettings, *, threads: int = THREADS, connections: int = CONNECTIONS
+    ) -> None:
         """Bind the addresses; raises OSError if one is in use."""
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         places = [(f"[{host}]" if ":" in host else host, port) for host, port in settings.listen]
@@ -119,7 +130,8 @@ class Threaded:
             _dispatcher=self._dispatcher,
             backlog=settings.backlog,
             channel_timeout=60,
-            connection_limit=1000,
+            connection_limit=connections,
+            asyncore_use_poll=True,  # select() fails for good at file 1024
             max_request_body_size=max(settings.max_request_body_size * 2, 2**20),
             max_request_header_size=65536,
             clear_untrusted_proxy_headers=False,

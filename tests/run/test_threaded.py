@@ -7,6 +7,9 @@ import contextlib
 import http.client
 import json
 import logging
+import os
+import resource
+import select
 import socket
 import sqlite3
 import threading
@@ -47,11 +50,11 @@ class Slow:
 
 
 @contextlib.contextmanager
-def served(central: Slow) -> Iterator[int]:
+def served(central: Slow, **options: int) -> Iterator[int]:
     """The port of a server with one thread."""
     port = free_port()
     settings = ApiSettings(listen=(("127.0.0.1", port),), healthcheck_disable_file=None)
-    server = Threaded(build(central, settings, NoAuth()), settings, threads=1)
+    server = Threaded(build(central, settings, NoAuth()), settings, threads=1, **options)
     server.start()
     try:
         yield port
@@ -95,6 +98,45 @@ def test_a_malformed_request_is_answered_and_leaves_no_trace_in_the_log(
     assert answer.startswith(b"HTTP/1."), answer
     assert b" 400 " in answer, answer
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """This process has more open files than select() can name: the nameserver's connections count too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(4096, hard)), hard))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    yield
+    for one in held:
+        os.close(one)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def healthy(port: int, source: str = "127.0.0.1") -> bool:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_S, source_address=(source, 0))
+    try:
+        client.request("GET", "/healthcheck")
+        return client.getresponse().status == 200
+    finally:
+        client.close()
+
+
+@pytest.mark.usefixtures("many_files")
+def test_connections_beyond_the_thousandth_open_file_are_served() -> None:
+    with served(Slow()) as port:
+        assert healthy(port)
+        assert healthy(port)
+
+
+def test_one_address_holds_half_of_the_connections_at_most() -> None:
+    with served(Slow(), connections=20) as port, contextlib.ExitStack() as end:
+        held = [end.enter_context(socket.create_connection(("127.0.0.1", port), timeout=WAIT_S)) for _ in range(30)]
+        for one in held:
+            with contextlib.suppress(OSError):
+                one.sendall(b"GET /v2/zones HTTP/1.1\r\n")  # and never the rest
+        assert healthy(port, "127.0.0.2")
+        closed = [one for one in held if select.select([one], [], [], 0)[0]]
+        assert len(closed) >= 20
 
 
 def test_a_database_locked_by_somebody_else_holds_up_changes_and_nothing_else(tmp_path: Path) -> None:
