@@ -10,26 +10,26 @@ import pytest
 
 from redesignate.config.settings import MdnsSettings
 from redesignate.mdns.service import DNSService
-from tests.mdns.nursery import Nursery
+from tests.mdns.zones import StoredZones
 
 Serve = Callable[..., DNSService]
 
 
 @pytest.fixture
-def nursery(tmp_path: Path) -> Iterator[Nursery]:
+def stored(tmp_path: Path) -> Iterator[StoredZones]:
     """An empty database."""
-    made = Nursery.in_folder(tmp_path)
+    made = StoredZones.in_folder(tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture
-def serve(nursery: Nursery) -> Iterator[Serve]:
-    """`serve(tcp_recv_timeout=5, …)` starts a nameserver over the nursery; `.addresses[0]` is where it listens."""
+def serve(stored: StoredZones) -> Iterator[Serve]:
+    """`serve(tcp_recv_timeout=5, …)` starts a nameserver over the stored; `.addresses[0]` is where it listens."""
     started: list[DNSService] = []
 
     def start(host: str = "127.0.0.1", **options: object) -> DNSService:
-        service = DNSService(nursery.source, MdnsSettings(**{"tcp_recv_timeout": 5.0, **options}))  # type: ignore[arg-type]
+        service = DNSService(stored.source, MdnsSettings(**{"tcp_recv_timeout": 5.0, **options}))  # type: ignore[arg-type]
         service.run_in_thread([(host, 0)])
         started.append(service)
         return service

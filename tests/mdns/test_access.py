@@ -20,8 +20,8 @@ from redesignate.model.zone import ZoneType
 from redesignate.store.serving import Snapshot
 from redesignate.wire import message
 from redesignate.wire.message import Rcode
-from tests.mdns.nursery import POOL, SECRET, Nursery
 from tests.mdns.test_tsig import NOW, ring, signed
+from tests.mdns.zones import POOL, SECRET, StoredZones
 
 ZONE, CATALOG = "example.org.", "catalog.example."
 CATALOG_SECRET = base64.b64encode(b"catalog-secret-catalog-secret-32").decode()
@@ -53,7 +53,7 @@ class Counting:
 class Socketless:
     """A nameserver without sockets, whose clock and name service are moved by the test."""
 
-    nursery: Nursery
+    stored: StoredZones
     now: float = 0.0
     names: dict[str, list[str]] = field(default_factory=lambda: {"ns2.example.net": ["192.0.2.2", "2001:db8::22"]})
     asked: list[str] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Socketless:
 
     def ask(self, packet: bytes, peer: str) -> int:
         """The rcode of the answer; NOERROR for a transfer that begins."""
-        with self.nursery.source.read() as view:
+        with self.stored.source.read() as view:
             counting = Counting(view)
             answer = self.answerer.answer(counting, packet, tcp=True, peer=peer)  # type: ignore[arg-type]  # a wrapper
             self.asked += counting.asked
@@ -87,10 +87,10 @@ class Socketless:
 
 
 @pytest.fixture
-def server(nursery: Nursery) -> Socketless:
-    nursery.plant(ZONE)
-    nursery.store.transact(lambda work: work.pools.add(BASE))
-    return Socketless(nursery)
+def server(stored: StoredZones) -> Socketless:
+    stored.add_zone(ZONE)
+    stored.store.transact(lambda work: work.pools.add(BASE))
+    return Socketless(stored)
 
 
 def wait(condition: Callable[[], bool]) -> None:
@@ -103,8 +103,8 @@ def wait(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen within 5 s")
 
 
-def change(nursery: Nursery, pool: Pool) -> None:
-    nursery.store.transact(lambda work: work.pools.change(pool, apex=False))
+def change(stored: StoredZones, pool: Pool) -> None:
+    stored.store.transact(lambda work: work.pools.change(pool, apex=False))
 
 
 def test_a_stranger_gets_no_zone_and_the_pools_own_servers_do(server: Socketless) -> None:
@@ -128,7 +128,7 @@ def test_ixfr_is_a_transfer_too(server: Socketless) -> None:
 
 def test_another_pools_servers_are_strangers(server: Socketless) -> None:
     other = replace(BASE, id="another", name="another", nameservers=(Nameserver(id="x", host="192.0.2.50", port=53),))
-    server.nursery.store.transact(lambda work: work.pools.add(other))
+    server.stored.store.transact(lambda work: work.pools.add(other))
     assert server.axfr("192.0.2.50") == Rcode.REFUSED
 
 
@@ -160,7 +160,7 @@ def test_a_name_that_cannot_be_resolved_keeps_its_last_addresses(server: Socketl
 
 def test_a_change_of_the_pool_counts_within_seconds_and_questions_cost_no_statement(server: Socketless) -> None:
     assert server.axfr("192.0.2.60") == Rcode.REFUSED
-    change(server.nursery, replace(BASE, version=2, also_notifies=(Endpoint("192.0.2.60", 53),)))
+    change(server.stored, replace(BASE, version=2, also_notifies=(Endpoint("192.0.2.60", 53),)))
     server.asked.clear()
     for _ in range(20):
         assert server.axfr("192.0.2.60") == Rcode.REFUSED
@@ -199,16 +199,16 @@ def test_the_list_says_who(
 def test_a_key_opens_its_zones_where_keys_are_listed(
     server: Socketless, allowed: tuple[str, ...], served: bool
 ) -> None:
-    server.nursery.add_key("key1", Scope.POOL, POOL)
+    server.stored.add_key("key1", Scope.POOL, POOL)
     server.listen(*allowed)
     assert (server.ask(signed(ring(), rrtype="AXFR"), "198.51.100.1") == Rcode.NOERROR) is served
 
 
 @pytest.fixture
 def catalogued(server: Socketless) -> Socketless:
-    server.nursery.plant(CATALOG, {(f"version.{CATALOG}", "TXT"): ('"2"',)}, kind=ZoneType.CATALOG)
+    server.stored.add_zone(CATALOG, {(f"version.{CATALOG}", "TXT"): ('"2"',)}, kind=ZoneType.CATALOG)
     change(
-        server.nursery,
+        server.stored,
         replace(BASE, version=2, catalog=Catalog(name=CATALOG, algorithm="hmac-sha256", secret=CATALOG_SECRET)),
     )
     return server
@@ -217,7 +217,7 @@ def catalogued(server: Socketless) -> Socketless:
 @pytest.mark.parametrize("rrtype", ["AXFR", "SOA", "TXT"])
 def test_a_catalog_with_a_key_is_shown_to_that_key_alone(catalogued: Socketless, rrtype: str) -> None:
     catalogued.listen("any")
-    catalogued.nursery.add_key("key1", Scope.POOL, POOL)
+    catalogued.stored.add_key("key1", Scope.POOL, POOL)
     plain = dns.message.make_query(CATALOG, rrtype).to_wire()
     for peer in ("127.0.0.1", "192.0.2.1", "198.51.100.1"):
         assert catalogued.ask(plain, peer) == Rcode.REFUSED
@@ -233,7 +233,7 @@ def test_a_catalogs_key_opens_nothing_else(catalogued: Socketless) -> None:
 
 
 def test_a_catalog_without_a_key_is_sent_as_other_zones_are(catalogued: Socketless) -> None:
-    change(catalogued.nursery, replace(BASE, version=3, catalog=Catalog(name=CATALOG)))
+    change(catalogued.stored, replace(BASE, version=3, catalog=Catalog(name=CATALOG)))
     assert catalogued.axfr("192.0.2.1", CATALOG) == Rcode.NOERROR
     assert catalogued.axfr("198.51.100.1", CATALOG) == Rcode.REFUSED
 
@@ -249,7 +249,7 @@ def test_no_limit_concerns_the_pools_servers_loopback_and_listed_addresses(serve
     server.axfr("192.0.2.1")
     for peer, trusted in {"192.0.2.1": True, "::1": True, "198.51.100.9": True, "203.0.113.1": False}.items():
         assert server.access.trusts(peer) is trusted
-    change(server.nursery, replace(BASE, version=2, nameservers=()))
+    change(server.stored, replace(BASE, version=2, nameservers=()))
     server.now += REFRESH_S
     server.axfr("192.0.2.1")
     assert not server.access.trusts("192.0.2.1")

@@ -25,8 +25,8 @@ from redesignate.model.zone import ZoneType
 from redesignate.store.schema import inbound, rrsets
 from redesignate.store.unit import Work
 from tests.mdns.conftest import Serve
-from tests.mdns.nursery import Nursery, Planted
 from tests.mdns.test_lookup import RECORDS
+from tests.mdns.zones import StoredZone, StoredZones
 from tests.support.bind import RealBind
 
 ZONE, CHILD, SIGNED = "example.org.", "child.example.org.", "signed.org."
@@ -131,9 +131,9 @@ def named(tmp_path: Path) -> Iterator[Callable[[str, str], int]]:
 
 @pytest.mark.external
 def test_plain_zones_are_answered_for_as_bind_does(
-    nursery: Nursery, serve: Serve, named: Callable[[str, str], int], tmp_path: Path
+    stored: StoredZones, serve: Serve, named: Callable[[str, str], int], tmp_path: Path
 ) -> None:
-    above, below = nursery.plant(ZONE, HERE), nursery.plant(CHILD, THERE)
+    above, below = stored.add_zone(ZONE, HERE), stored.add_zone(CHILD, THERE)
     port = named(file_of(tmp_path, above.as_dnspython(), ZONE) + file_of(tmp_path, below.as_dnspython(), CHILD), ZONE)
     names = sorted({name for name, _ in (*HERE, *THERE)} | {f"{label}.{ZONE}" for label in BESIDE} | {ZONE, CHILD})
     ours, theirs = asker(serve().addresses[0][1], do=False), asker(port, do=False)
@@ -195,7 +195,7 @@ def _run(folder: Path, *command: str) -> str:
 @pytest.mark.parametrize("do", [False, True])
 @pytest.mark.parametrize("how", SIGNINGS.values(), ids=SIGNINGS)
 def test_a_signed_secondary_zone_is_answered_for_as_bind_does(
-    nursery: Nursery, serve: Serve, named: Callable[[str, str], int], tmp_path: Path, how: list[str], do: bool
+    stored: StoredZones, serve: Serve, named: Callable[[str, str], int], tmp_path: Path, how: list[str], do: bool
 ) -> None:
     """With DO: RRSIG with every answer, NSEC or NSEC3 with every denial (RFC 4035 §3.1, RFC 5155 §7.2)."""
     zone = signed(tmp_path, *how)
@@ -203,10 +203,10 @@ def test_a_signed_secondary_zone_is_answered_for_as_bind_does(
         (name.to_text().lower(), mnemonic(rdataset.rdtype)): tuple(rdata.to_text() for rdata in rdataset)
         for name, rdataset in _merged(zone)
     }
-    planted = nursery.plant(SIGNED, content, kind=ZoneType.SECONDARY)
-    nursery.mark(planted, email=f"hostmaster@{SIGNED.rstrip('.')}", minimum=3600)
-    nursery.store.transact(lambda work: work.inbound.add(planted.zone.id, 0))
-    nursery.store.transact(lambda work: work.conn.execute(inbound.update().values(loaded=True)) and None)
+    written = stored.add_zone(SIGNED, content, kind=ZoneType.SECONDARY)
+    stored.mark(written, email=f"hostmaster@{SIGNED.rstrip('.')}", minimum=3600)
+    stored.store.transact(lambda work: work.inbound.add(written.zone.id, 0))
+    stored.store.transact(lambda work: work.conn.execute(inbound.update().values(loaded=True)) and None)
     port = named(f'zone "{SIGNED}" {{ type primary; check-names ignore; file "{tmp_path}/signed.db"; }};\n', SIGNED)
     beside = (
         "nothing",
@@ -262,12 +262,12 @@ def test_a_signed_secondary_zone_is_answered_for_as_bind_does(
     assert not found, f"{len(found)} of {len(names) * len(TYPES)} differ\n" + "\n".join(found)
     if do:
         for plain in (True, False):
-            spoil(nursery, planted, plain=plain)
+            spoil(stored, written, plain=plain)
             found = different(ours, theirs, names, ["A"])
             assert not found, f"{len(found)} of {len(names)} differ, {plain=}\n" + "\n".join(found)
 
 
-def spoil(nursery: Nursery, zone: Planted, *, plain: bool) -> None:
+def spoil(stored: StoredZones, zone: StoredZone, *, plain: bool) -> None:
     """Write the order keys as a process of an older release does, with a new revision: those of NSEC3 and RRSIG record
     sets among the names (`plain`), or none at all."""
 
@@ -276,8 +276,8 @@ def spoil(nursery: Nursery, zone: Planted, *, plain: bool) -> None:
             key = order_key(row.name, zone.zone.name) if plain else None
             work.conn.execute(rrsets.update().where(rrsets.c.id == row.id).values(order_key=key))
 
-    nursery.store.transact(do)
-    nursery.mark(zone, revision=2 if plain else 3)
+    stored.store.transact(do)
+    stored.mark(zone, revision=2 if plain else 3)
 
 
 def _merged(zone: dns.zone.Zone) -> Iterator[tuple[dns.name.Name, dns.rdataset.Rdataset]]:

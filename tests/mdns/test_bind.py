@@ -16,8 +16,8 @@ from redesignate.model.zone import ZoneType
 from redesignate.wire import client
 from redesignate.wire.client import Exchanger
 from tests.mdns.conftest import Serve
-from tests.mdns.nursery import POOL, SECRET, Nursery
 from tests.mdns.test_lookup import RECORDS
+from tests.mdns.zones import POOL, SECRET, StoredZones
 from tests.support.bind import RealBind
 
 ZONE = "example.org."
@@ -32,15 +32,15 @@ def config(service: DNSService, *, signed: bool) -> str:
 
 
 @pytest.mark.external
-def test_bind_reads_a_catalog_with_its_key_and_not_without(nursery: Nursery, serve: Serve, tmp_path: Path) -> None:
+def test_bind_reads_a_catalog_with_its_key_and_not_without(stored: StoredZones, serve: Serve, tmp_path: Path) -> None:
     """RFC 9432; the key is named like the zone."""
     name, secret = "catalog.example.", base64.b64encode(b"s" * 32).decode()
     catalog = Catalog(name=name, algorithm="hmac-sha512", secret=secret)
     pool = Pool(id=POOL, name="default", version=1, created_at=1, catalog=catalog)
-    nursery.store.transact(lambda work: work.pools.add(pool))
+    stored.store.transact(lambda work: work.pools.add(pool))
     content = {(f"version.{name}", "TXT"): ('"2"',), (f"1.zones.{name}", "PTR"): (ZONE,)}
-    planted = nursery.plant(name, content, kind=ZoneType.CATALOG)
-    nursery.plant(ZONE, RECORDS)
+    written = stored.add_zone(name, content, kind=ZoneType.CATALOG)
+    stored.add_zone(ZONE, RECORDS)
     host, port = serve().addresses[0]
     key = f'key "{name}" {{ algorithm hmac-sha512; secret "{secret}"; }};\n'
     for by, served in ((f'key "{name}"', True), ("", False)):
@@ -48,7 +48,7 @@ def test_bind_reads_a_catalog_with_its_key_and_not_without(nursery: Nursery, ser
         options = f'catalog-zones {{ zone "{name}" default-primaries {{ {host} port {port}; }} in-memory yes; }};\n'
         with RealBind(tmp_path / f"bind-{served}", config=key + zone, options=options) as bind:
             if served:
-                bind.wait_serial(name, planted.zone.serial)
+                bind.wait_serial(name, written.zone.serial)
                 bind.wait_serial(ZONE, 1000)
             else:
                 bind.wait_log(rf"refresh: unexpected rcode \(REFUSED\).*|zone {name[:-1]}/IN: .*REFUSED", timeout=20)
@@ -66,18 +66,18 @@ async def notify(bind: RealBind, serial: int) -> int:
 
 @pytest.mark.external
 @pytest.mark.parametrize("signed", [False, True])
-def test_bind_follows_by_axfr_and_then_by_ixfr(nursery: Nursery, serve: Serve, tmp_path: Path, signed: bool) -> None:
-    planted = nursery.plant(ZONE, RECORDS, pool_id="another" if signed else POOL)
-    nursery.add_key("key1", Scope.POOL, "another" if signed else POOL)
+def test_bind_follows_by_axfr_and_then_by_ixfr(stored: StoredZones, serve: Serve, tmp_path: Path, signed: bool) -> None:
+    written = stored.add_zone(ZONE, RECORDS, pool_id="another" if signed else POOL)
+    stored.add_key("key1", Scope.POOL, "another" if signed else POOL)
     service = serve()
     with RealBind(tmp_path / "bind", config=config(service, signed=signed)) as bind:
-        bind.wait_serial(ZONE, planted.zone.serial)
+        bind.wait_serial(ZONE, written.zone.serial)
         assert sorted(bind.rdata("www.example.org.", "A")) == ["192.0.2.2", "192.0.2.3"]
         for n, records in ((1, 7), (2, 6)):  # SOA, SOA, what goes (two, one), SOA, what comes (one), SOA
             www, gone = (60, (f"192.0.2.{n}",)), (None, ())
-            nursery.edit(planted, {("www.example.org.", "A"): www, (f"n{n}.{ZONE}", "A"): gone})
-            assert asyncio.run(notify(bind, planted.zone.serial)) == 0
-            bind.wait_serial(ZONE, planted.zone.serial)
+            stored.edit(written, {("www.example.org.", "A"): www, (f"n{n}.{ZONE}", "A"): gone})
+            assert asyncio.run(notify(bind, written.zone.serial)) == 0
+            bind.wait_serial(ZONE, written.zone.serial)
             assert bind.rdata("www.example.org.", "A") == [f"192.0.2.{n}"]
-            done = bind.wait_log(rf"Transfer completed: .*\(serial {planted.zone.serial}\)")
+            done = bind.wait_log(rf"Transfer completed: .*\(serial {written.zone.serial}\)")
             assert f" {records} records" in done

@@ -27,9 +27,9 @@ from redesignate.store.schema import inbound
 from redesignate.wire import client, message
 from redesignate.wire.message import Rcode
 from tests.mdns.conftest import Serve
-from tests.mdns.nursery import POOL, Nursery
 from tests.mdns.test_lookup import RECORDS
 from tests.mdns.test_tsig import NOW, ring, signed
+from tests.mdns.zones import POOL, StoredZones
 
 ZONE = "example.org."
 
@@ -77,10 +77,10 @@ def mutants(packets: list[bytes], count: int, seed: int) -> Iterator[bytes]:
 
 
 @pytest.fixture
-def answerer(nursery: Nursery) -> Iterator[tuple[Answerer, View]]:
-    nursery.plant(ZONE, RECORDS)
-    nursery.add_key("key1", Scope.POOL, POOL)
-    with nursery.source.read() as view:
+def answerer(stored: StoredZones) -> Iterator[tuple[Answerer, View]]:
+    stored.add_zone(ZONE, RECORDS)
+    stored.add_key("key1", Scope.POOL, POOL)
+    with stored.source.read() as view:
         yield Answerer(MdnsSettings(), clock=lambda: NOW * 1_000_000), view
 
 
@@ -116,9 +116,9 @@ def healthy(service: DNSService) -> None:
     assert len(dns.query.tcp(query, host, port=port, timeout=5).answer) == 1
 
 
-def test_valid_queries_are_answered_throughout_a_flood_of_mutants(nursery: Nursery, serve: Serve) -> None:
-    nursery.plant(ZONE, RECORDS)
-    nursery.add_key("key1", Scope.POOL, POOL)
+def test_valid_queries_are_answered_throughout_a_flood_of_mutants(stored: StoredZones, serve: Serve) -> None:
+    stored.add_zone(ZONE, RECORDS)
+    stored.add_key("key1", Scope.POOL, POOL)
     service = serve()
     address = service.addresses[0]
     packets = corpus()
@@ -153,8 +153,8 @@ def closed_within(connection: socket.socket, seconds: float) -> bool:
     return True
 
 
-def test_a_silent_connection_is_closed(nursery: Nursery, serve: Serve) -> None:
-    nursery.plant(ZONE, RECORDS)
+def test_a_silent_connection_is_closed(stored: StoredZones, serve: Serve) -> None:
+    stored.add_zone(ZONE, RECORDS)
     service = serve(tcp_recv_timeout=0.2)
     with socket.create_connection(service.addresses[0]) as connection:
         assert closed_within(connection, 5)
@@ -163,8 +163,8 @@ def test_a_silent_connection_is_closed(nursery: Nursery, serve: Serve) -> None:
         assert closed_within(connection, 5)
 
 
-def test_one_octet_at_a_time_is_cut_off_like_silence(nursery: Nursery, serve: Serve) -> None:
-    nursery.plant(ZONE, RECORDS)
+def test_one_octet_at_a_time_is_cut_off_like_silence(stored: StoredZones, serve: Serve) -> None:
+    stored.add_zone(ZONE, RECORDS)
     service = serve(tcp_recv_timeout=0.5)
     began = time.monotonic()
     with socket.create_connection(service.addresses[0]) as connection, suppress(ConnectionError):
@@ -175,8 +175,8 @@ def test_one_octet_at_a_time_is_cut_off_like_silence(nursery: Nursery, serve: Se
     healthy(service)
 
 
-def test_idle_connections_make_room_for_new_ones(nursery: Nursery, serve: Serve) -> None:
-    nursery.plant(ZONE, RECORDS)
+def test_idle_connections_make_room_for_new_ones(stored: StoredZones, serve: Serve) -> None:
+    stored.add_zone(ZONE, RECORDS)
     service = serve(tcp_recv_timeout=60.0, threads=20)
     with ExitStack() as stack:
         idle = [stack.enter_context(socket.create_connection(service.addresses[0])) for _ in range(60)]
@@ -184,8 +184,8 @@ def test_idle_connections_make_room_for_new_ones(nursery: Nursery, serve: Serve)
         assert closed_within(idle[0], 5)
 
 
-def test_a_connection_carries_several_queries_also_at_once(nursery: Nursery, serve: Serve) -> None:
-    nursery.plant(ZONE, RECORDS)
+def test_a_connection_carries_several_queries_also_at_once(stored: StoredZones, serve: Serve) -> None:
+    stored.add_zone(ZONE, RECORDS)
     service = serve()
     queries = [dns.message.make_query(*asked) for asked in RECORDS]
     stream = b"".join(len(q.to_wire()).to_bytes(2, "big") + q.to_wire() for q in queries)
@@ -196,9 +196,9 @@ def test_a_connection_carries_several_queries_also_at_once(nursery: Nursery, ser
             assert reply.id == query.id
 
 
-def test_who_does_not_read_a_transfer_holds_up_nobody(nursery: Nursery, serve: Serve) -> None:
+def test_who_does_not_read_a_transfer_holds_up_nobody(stored: StoredZones, serve: Serve) -> None:
     text = " ".join(f'"{"x" * 250}"' for _ in range(120))
-    nursery.plant(ZONE, {(f"t{n}.example.org.", "TXT"): (text,) for n in range(300)} | RECORDS)
+    stored.add_zone(ZONE, {(f"t{n}.example.org.", "TXT"): (text,) for n in range(300)} | RECORDS)
     service = serve()
     query = dns.message.make_query(ZONE, "AXFR").to_wire()
     with ExitStack() as stack:
@@ -221,35 +221,35 @@ def test_who_does_not_read_a_transfer_holds_up_nobody(nursery: Nursery, serve: S
     ],
 )
 def test_a_notify_is_taken_from_a_primary_of_a_secondary_zone_alone(
-    nursery: Nursery, name: str, peer: str, rcode: int
+    stored: StoredZones, name: str, peer: str, rcode: int
 ) -> None:
-    nursery.plant(ZONE)
+    stored.add_zone(ZONE)
     primaries = ("192.0.2.1:53", "[2001:db8::1]:5353")
-    planted = nursery.plant("secondary.org.", kind=ZoneType.SECONDARY, pool_id="another", primaries=primaries)
+    written = stored.add_zone("secondary.org.", kind=ZoneType.SECONDARY, pool_id="another", primaries=primaries)
     passed: list[tuple[str, str]] = []
     brain = Answerer(MdnsSettings(), forward=lambda zone_id, address: passed.append((zone_id, address)))
-    with nursery.source.read() as view:
+    with stored.source.read() as view:
         answer = brain.answer(view, client.notify_message(name, 7, 3), tcp=False, peer=peer)
     assert isinstance(answer, bytes)
     read = message.read(answer)
     assert (read.opcode, read.rcode) == (message.NOTIFY, rcode)
-    assert passed == ([] if rcode else [(planted.zone.id, peer)])
+    assert passed == ([] if rcode else [(written.zone.id, peer)])
 
 
 @pytest.mark.parametrize("rrtype", ["SOA", "A", "AXFR"])
-def test_a_secondary_zone_without_a_valid_copy_is_a_server_failure(nursery: Nursery, rrtype: str) -> None:
-    planted = nursery.plant("secondary.org.", kind=ZoneType.SECONDARY)
+def test_a_secondary_zone_without_a_valid_copy_is_a_server_failure(stored: StoredZones, rrtype: str) -> None:
+    written = stored.add_zone("secondary.org.", kind=ZoneType.SECONDARY)
     query = dns.message.make_query("secondary.org.", rrtype).to_wire()
 
     def rcode() -> int:
-        with nursery.source.read() as view:
+        with stored.source.read() as view:
             answer = Answerer(MdnsSettings()).answer(view, query, tcp=True, peer="127.0.0.1")
         return message.read(answer).rcode if isinstance(answer, bytes) else 0
 
     assert rcode() == dns.rcode.SERVFAIL
-    nursery.store.transact(lambda work: work.inbound.add(planted.zone.id, 0))
+    stored.store.transact(lambda work: work.inbound.add(written.zone.id, 0))
     assert rcode() == dns.rcode.SERVFAIL
-    nursery.store.transact(lambda work: work.conn.execute(inbound.update().values(loaded=True)))
+    stored.store.transact(lambda work: work.conn.execute(inbound.update().values(loaded=True)))
     assert rcode() == dns.rcode.NOERROR
 
 
@@ -277,7 +277,7 @@ class Away:
         raise Unavailable("The database is away.")
 
 
-def test_a_database_away_is_a_server_failure(nursery: Nursery) -> None:
+def test_a_database_away_is_a_server_failure(stored: StoredZones) -> None:
     service = DNSService(Away(), MdnsSettings(tcp_recv_timeout=5))  # type: ignore[arg-type]
     service.run_in_thread([("127.0.0.1", 0)])
     try:
@@ -289,19 +289,19 @@ def test_a_database_away_is_a_server_failure(nursery: Nursery) -> None:
         service.stop_thread()
 
 
-def test_a_port_taken_by_another_is_an_error(nursery: Nursery) -> None:
+def test_a_port_taken_by_another_is_an_error(stored: StoredZones) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        service = DNSService(nursery.source, MdnsSettings())
+        service = DNSService(stored.source, MdnsSettings())
         with pytest.raises(OSError):
             service.run_in_thread([("127.0.0.1", taken.getsockname()[1])])
 
 
-def test_two_services_share_a_port(nursery: Nursery) -> None:
-    nursery.plant(ZONE, RECORDS)
+def test_two_services_share_a_port(stored: StoredZones) -> None:
+    stored.add_zone(ZONE, RECORDS)
     port = _free_port()
-    first, second = (DNSService(nursery.source, MdnsSettings(tcp_recv_timeout=5)) for _ in range(2))
+    first, second = (DNSService(stored.source, MdnsSettings(tcp_recv_timeout=5)) for _ in range(2))
     first.run_in_thread([("127.0.0.1", port)])
     try:
         second.run_in_thread([("127.0.0.1", port)])

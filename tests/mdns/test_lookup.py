@@ -14,7 +14,7 @@ import pytest
 from redesignate.mdns.service import DNSService
 from redesignate.model.zone import Action
 from tests.mdns.conftest import Serve
-from tests.mdns.nursery import Nursery
+from tests.mdns.zones import StoredZones
 
 ZONE = "example.org."
 RECORDS = {
@@ -46,8 +46,8 @@ RECORDS = {
 
 
 @pytest.fixture
-def service(nursery: Nursery, serve: Serve) -> DNSService:
-    nursery.plant(ZONE, RECORDS)
+def service(stored: StoredZones, serve: Serve) -> DNSService:
+    stored.add_zone(ZONE, RECORDS)
     return serve()
 
 
@@ -147,10 +147,10 @@ def test_a_cname_out_of_the_zone_is_all_that_is_said(service: DNSService) -> Non
     assert lines(ask(service, "away.example.org.", "A").answer) == ["away.example.org. 3600 IN CNAME www.example.net."]
 
 
-def test_a_loop_and_an_endless_chain_are_servfail(nursery: Nursery, service: DNSService) -> None:
+def test_a_loop_and_an_endless_chain_are_servfail(stored: StoredZones, service: DNSService) -> None:
     """RFC 1034 §3.6.2."""
     chain = {(f"c{n}.long.org.", "CNAME"): (f"c{n + 1}.long.org.",) for n in range(40)}
-    nursery.plant(
+    stored.add_zone(
         "long.org.", {**chain, ("x.long.org.", "DNAME"): ("y.long.org.",), ("y.long.org.", "DNAME"): ("x.long.org.",)}
     )
     for name in ("loop.example.org.", "c0.long.org.", "a.x.long.org."):
@@ -171,22 +171,22 @@ def test_a_cname_that_is_asked_for_under_a_dname_is_the_answer(service: DNSServi
     assert reply.authority == []
 
 
-def test_an_alias_into_a_zone_below_is_all_that_is_said(nursery: Nursery, service: DNSService) -> None:
+def test_an_alias_into_a_zone_below_is_all_that_is_said(stored: StoredZones, service: DNSService) -> None:
     """RFC 1034 §4.3.2 step 2: the nearest zone answers, whether or not the one above delegates it."""
-    nursery.plant(ZONE.replace("example", "parent"), {
+    stored.add_zone(ZONE.replace("example", "parent"), {
         ("into.parent.org.", "CNAME"): ("x.child.parent.org.",),
         ("missing.parent.org.", "CNAME"): ("nothing.child.parent.org.",),
     })  # fmt: skip
-    nursery.plant("child.parent.org.", {("x.child.parent.org.", "A"): ("192.0.2.9",)})
+    stored.add_zone("child.parent.org.", {("x.child.parent.org.", "A"): ("192.0.2.9",)})
     for name in ("into", "missing"):
         reply = ask(service, f"{name}.parent.org.", "A")
         assert (reply.rcode(), len(lines(reply.answer)), reply.authority) == (dns.rcode.NOERROR, 1, [])
     assert lines(ask(service, "x.child.parent.org.", "A").answer) == ["x.child.parent.org. 3600 IN A 192.0.2.9"]
 
 
-def test_a_wildcard_between_other_names_is_a_name_without_data(nursery: Nursery, service: DNSService) -> None:
+def test_a_wildcard_between_other_names_is_a_name_without_data(stored: StoredZones, service: DNSService) -> None:
     """RFC 4592 §2.2.2; under an empty non-terminal just so."""
-    nursery.plant("star.org.", {("a.*.star.org.", "A"): ("192.0.2.1",), ("b.*.c.d.star.org.", "A"): ("192.0.2.1",)})
+    stored.add_zone("star.org.", {("a.*.star.org.", "A"): ("192.0.2.1",), ("b.*.c.d.star.org.", "A"): ("192.0.2.1",)})
     for name in ("x.star.org.", "y.x.star.org.", "x.c.d.star.org.", "*.star.org."):
         reply = ask(service, name, "A")
         assert reply.rcode() == dns.rcode.NOERROR, name
@@ -237,8 +237,8 @@ def test_a_ds_is_the_parents(service: DNSService) -> None:
     assert len(reply.answer) == 1
 
 
-def test_a_ds_of_a_zone_that_is_ours_too_is_still_the_parents(nursery: Nursery, service: DNSService) -> None:
-    nursery.plant("sub.example.org.", {("x.sub.example.org.", "A"): ("192.0.2.9",)})
+def test_a_ds_of_a_zone_that_is_ours_too_is_still_the_parents(stored: StoredZones, service: DNSService) -> None:
+    stored.add_zone("sub.example.org.", {("x.sub.example.org.", "A"): ("192.0.2.9",)})
     assert len(ask(service, "sub.example.org.", "DS").answer) == 1
     assert lines(ask(service, "x.sub.example.org.", "A").answer) == ["x.sub.example.org. 3600 IN A 192.0.2.9"]
 
@@ -268,11 +268,11 @@ def test_addresses_of_servers_named_are_given_along(service: DNSService) -> None
     assert lines(ask(service, ZONE, "NS").additional) == ["ns1.example.org. 3600 IN A 192.0.2.1"]
 
 
-def test_what_is_not_ours_is_refused(nursery: Nursery, service: DNSService) -> None:
-    nursery.plant("other.org.", pool_id="another")
-    deleting = nursery.plant("deleting.org.", action=Action.DELETE)
-    gone = nursery.plant("gone.org.")
-    nursery.mark(gone, deleted=gone.zone.id)
+def test_what_is_not_ours_is_refused(stored: StoredZones, service: DNSService) -> None:
+    stored.add_zone("other.org.", pool_id="another")
+    deleting = stored.add_zone("deleting.org.", action=Action.DELETE)
+    gone = stored.add_zone("gone.org.")
+    stored.mark(gone, deleted=gone.zone.id)
     for name in ("example.com.", "org.", ".", "other.org.", deleting.zone.name, gone.zone.name):
         reply = ask(service, name, "SOA")
         assert reply.rcode() == dns.rcode.REFUSED, name
@@ -281,8 +281,8 @@ def test_what_is_not_ours_is_refused(nursery: Nursery, service: DNSService) -> N
     assert dns.query.udp(query, service.addresses[0][0], port=service.addresses[0][1], timeout=5).rcode() == 5
 
 
-def test_unsigned_queries_are_refused_where_told(nursery: Nursery, serve: Serve) -> None:
-    nursery.plant(ZONE)
+def test_unsigned_queries_are_refused_where_told(stored: StoredZones, serve: Serve) -> None:
+    stored.add_zone(ZONE)
     assert ask(serve(query_enforce_tsig=True), ZONE, "SOA").rcode() == dns.rcode.REFUSED
 
 
@@ -311,25 +311,25 @@ def test_an_unknown_edns_version_is_badvers(service: DNSService) -> None:
     assert reply.edns == 0
 
 
-def test_a_host_under_ipv6_is_served_too(nursery: Nursery, serve: Serve) -> None:
-    nursery.plant(ZONE)
+def test_a_host_under_ipv6_is_served_too(stored: StoredZones, serve: Serve) -> None:
+    stored.add_zone(ZONE)
     assert len(ask(serve("::1"), ZONE, "SOA").answer) == 1
 
 
-def test_a_broken_row_is_withheld_and_the_rest_answered(nursery: Nursery, service: DNSService) -> None:
-    planted = nursery.plant("poisoned.org.", {("ok.poisoned.org.", "A"): ("192.0.2.8",)})
-    nursery.poison(planted, "bad.poisoned.org.", b"\x03bad\xc0\x0c\x00\x01")
+def test_a_broken_row_is_withheld_and_the_rest_answered(stored: StoredZones, service: DNSService) -> None:
+    written = stored.add_zone("poisoned.org.", {("ok.poisoned.org.", "A"): ("192.0.2.8",)})
+    stored.poison(written, "bad.poisoned.org.", b"\x03bad\xc0\x0c\x00\x01")
     assert ask(service, "bad.poisoned.org.", "A").rcode() == dns.rcode.NXDOMAIN
     assert len(ask(service, "ok.poisoned.org.", "A").answer) == 1
 
 
 @pytest.mark.parametrize("param", ["0100000000", "0180000501aa"])
 def test_a_zone_whose_nsec3_chain_is_not_there_is_answered_without_proof(
-    nursery: Nursery, service: DNSService, param: str
+    stored: StoredZones, service: DNSService, param: str
 ) -> None:
     """Of half of a signing, or of what a primary made up. Flags other than zero: RFC 5155 §4.1.2."""
     records = (f"\\# {len(param) // 2} {param}",)
-    nursery.plant("half.org.", {("half.org.", "TYPE51"): records, ("www.half.org.", "A"): ("192.0.2.1",)})
+    stored.add_zone("half.org.", {("half.org.", "TYPE51"): records, ("www.half.org.", "A"): ("192.0.2.1",)})
     for name, rcode in (
         ("half.org.", dns.rcode.NOERROR),
         ("www.half.org.", dns.rcode.NOERROR),

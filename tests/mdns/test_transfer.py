@@ -31,7 +31,7 @@ from redesignate.store.serving import Serving, Snapshot
 from redesignate.wire import rrset
 from redesignate.wire.message import read
 from tests.mdns.conftest import Serve
-from tests.mdns.nursery import Key, Nursery, Planted, Value
+from tests.mdns.zones import Key, StoredZone, StoredZones, Value
 
 ZONE = "example.org."
 MANY: dict[Key, tuple[str, ...]] = {
@@ -70,17 +70,17 @@ def raw(service: DNSService, query: dns.message.Message) -> list[bytes]:
     return found
 
 
-def test_a_transfer_is_the_zone(nursery: Nursery, serve: Serve) -> None:
-    planted = nursery.plant(ZONE, MANY)
-    nursery.edit(planted, {("own.example.org.", "TXT"): (60, ('"own ttl"',)), ("www.example.org.", "A"): (None, ())})
-    del planted.content["www.example.org.", "A"]
+def test_a_transfer_is_the_zone(stored: StoredZones, serve: Serve) -> None:
+    written = stored.add_zone(ZONE, MANY)
+    stored.edit(written, {("own.example.org.", "TXT"): (60, ('"own ttl"',)), ("www.example.org.", "A"): (None, ())})
+    del written.content["www.example.org.", "A"]
     service = serve()
     for _ in range(2):  # rendered for the first, kept for the second
-        assert axfr(service) == planted.as_dnspython()
+        assert axfr(service) == written.as_dnspython()
 
 
-def test_messages_are_full_and_the_soa_stands_at_both_ends(nursery: Nursery, serve: Serve) -> None:
-    nursery.plant(ZONE, MANY)
+def test_messages_are_full_and_the_soa_stands_at_both_ends(stored: StoredZones, serve: Serve) -> None:
+    stored.add_zone(ZONE, MANY)
     service = serve(max_message_size=4096)
     packets = raw(service, dns.message.make_query(ZONE, "AXFR"))
     sizes = [len(packet) for packet in packets]
@@ -90,25 +90,25 @@ def test_messages_are_full_and_the_soa_stands_at_both_ends(nursery: Nursery, ser
     assert [at for at, rrtype in enumerate(types) if rrtype == 6] == [0, len(types) - 1]
 
 
-def test_a_transfer_needs_tcp(nursery: Nursery, serve: Serve) -> None:
-    nursery.plant(ZONE)
+def test_a_transfer_needs_tcp(stored: StoredZones, serve: Serve) -> None:
+    stored.add_zone(ZONE)
     host, port = serve().addresses[0]
     reply = dns.query.udp(dns.message.make_query(ZONE, "AXFR"), host, port=port, timeout=5)
     assert reply.rcode() == dns.rcode.FORMERR
 
 
 @pytest.mark.parametrize("name", ["www.example.org.", "other.org.", "deleting.org.", "."])
-def test_a_zone_that_is_not_ours_is_not_given(nursery: Nursery, serve: Serve, name: str) -> None:
-    nursery.plant(ZONE)
-    nursery.plant("other.org.", pool_id="another")
-    nursery.plant("deleting.org.", action=Action.DELETE)
+def test_a_zone_that_is_not_ours_is_not_given(stored: StoredZones, serve: Serve, name: str) -> None:
+    stored.add_zone(ZONE)
+    stored.add_zone("other.org.", pool_id="another")
+    stored.add_zone("deleting.org.", action=Action.DELETE)
     (packet,) = raw(serve(), dns.message.make_query(name, "AXFR"))
     assert dns.message.from_wire(packet).rcode() == dns.rcode.REFUSED
 
 
-def test_a_catalog_zone_is_a_zone(nursery: Nursery, serve: Serve) -> None:
+def test_a_catalog_zone_is_a_zone(stored: StoredZones, serve: Serve) -> None:
     """RFC 9432: central writes the members as ordinary rows."""
-    planted = nursery.plant(
+    written = stored.add_zone(
         "catalog.example.",
         {
             ("version.catalog.example.", "TXT"): ('"2"',),
@@ -116,110 +116,110 @@ def test_a_catalog_zone_is_a_zone(nursery: Nursery, serve: Serve) -> None:
         },
         kind=ZoneType.CATALOG,
     )
-    assert axfr(serve(), "catalog.example.") == planted.as_dnspython()
+    assert axfr(serve(), "catalog.example.") == written.as_dnspython()
 
 
-def test_one_bad_row_never_stops_a_transfer(nursery: Nursery, serve: Serve) -> None:
-    planted = nursery.plant(ZONE, MANY)
+def test_one_bad_row_never_stops_a_transfer(stored: StoredZones, serve: Serve) -> None:
+    written = stored.add_zone(ZONE, MANY)
     for n, wire in enumerate(
         (b"\x03bad\xc0\x0c\x00\x01", b"\xff" * 30, b"\x00" * 12, b"\x05", b"\xc0\x0c" + b"\0" * 9)
     ):
-        nursery.poison(planted, f"bad{n}.example.org.", wire)
+        stored.poison(written, f"bad{n}.example.org.", wire)
     huge = rrset.pack(ZONE, "huge.example.org.", "TXT", None, [b"\xff" + b"x" * 255] * 1)
     oversize = huge[:-258] + (65535).to_bytes(2, "big") + b"y" * 65535
-    nursery.poison(planted, "huge.example.org.", oversize)
-    assert axfr(serve()) == planted.as_dnspython()
+    stored.poison(written, "huge.example.org.", oversize)
+    assert axfr(serve()) == written.as_dnspython()
 
 
-def test_an_rr_longer_than_the_message_size_has_a_message_of_its_own(nursery: Nursery, serve: Serve) -> None:
+def test_an_rr_longer_than_the_message_size_has_a_message_of_its_own(stored: StoredZones, serve: Serve) -> None:
     text = " ".join(f'"{"x" * 255}"' for _ in range(200))
-    planted = nursery.plant(ZONE, {("long.example.org.", "TXT"): (text,), ("a.example.org.", "A"): ("192.0.2.1",)})
-    assert axfr(serve(max_message_size=4096)) == planted.as_dnspython()
+    written = stored.add_zone(ZONE, {("long.example.org.", "TXT"): (text,), ("a.example.org.", "A"): ("192.0.2.1",)})
+    assert axfr(serve(max_message_size=4096)) == written.as_dnspython()
 
 
-def test_an_rrset_larger_than_a_message_is_spread(nursery: Nursery, serve: Serve) -> None:
+def test_an_rrset_larger_than_a_message_is_spread(stored: StoredZones, serve: Serve) -> None:
     texts = tuple(f'"{i:03d}{"x" * 250}"' for i in range(600))
-    planted = nursery.plant(ZONE, {("many.example.org.", "TXT"): texts})
-    assert axfr(serve()) == planted.as_dnspython()
+    written = stored.add_zone(ZONE, {("many.example.org.", "TXT"): texts})
+    assert axfr(serve()) == written.as_dnspython()
 
 
-def test_a_change_is_sent_as_a_difference(nursery: Nursery, serve: Serve) -> None:
-    planted = nursery.plant(ZONE, MANY)
+def test_a_change_is_sent_as_a_difference(stored: StoredZones, serve: Serve) -> None:
+    written = stored.add_zone(ZONE, MANY)
     service = serve()
     zone = axfr(service)
-    nursery.edit(planted, {("new.example.org.", "A"): (None, ("192.0.2.9",)), ("host1.example.org.", "A"): None})
+    stored.edit(written, {("new.example.org.", "A"): (None, ("192.0.2.9",)), ("host1.example.org.", "A"): None})
     query, _ = dns.xfr.make_query(zone)
     (packet,) = raw(service, query)
     assert [record.type for record in read(packet).answer] == [6, 6, 1, 1, 6, 1, 6]
     refresh(service, zone)
-    assert zone == planted.as_dnspython()
+    assert zone == written.as_dnspython()
 
 
-def test_who_has_it_already_gets_the_soa_alone(nursery: Nursery, serve: Serve) -> None:
-    planted = nursery.plant(ZONE, MANY)
+def test_who_has_it_already_gets_the_soa_alone(stored: StoredZones, serve: Serve) -> None:
+    written = stored.add_zone(ZONE, MANY)
     service = serve()
-    for serial in (planted.zone.serial, planted.zone.serial + 5):
+    for serial in (written.zone.serial, written.zone.serial + 5):
         query = dns.message.make_query(ZONE, "IXFR")
         query.authority.append(dns.rrset.from_text(ZONE, 0, "IN", "SOA", f". . {serial} 0 0 0 0"))
         (packet,) = raw(service, query)
         assert [record.type for record in read(packet).answer] == [6]
 
 
-def test_ixfr_falls_back_to_the_whole_zone(nursery: Nursery, serve: Serve) -> None:
+def test_ixfr_falls_back_to_the_whole_zone(stored: StoredZones, serve: Serve) -> None:
     """The journal does not reach back; or it says "everything"; or it weighs more than the zone."""
-    planted = nursery.plant(ZONE, {("www.example.org.", "A"): ("192.0.2.1",)})
+    written = stored.add_zone(ZONE, {("www.example.org.", "A"): ("192.0.2.1",)})
     service = serve()
-    for since in (planted.zone.serial - 7, 0):
+    for since in (written.zone.serial - 7, 0):
         query = dns.message.make_query(ZONE, "IXFR")
         query.authority.append(dns.rrset.from_text(ZONE, 0, "IN", "SOA", f". . {since} 0 0 0 0"))
         (packet,) = raw(service, query)
         assert [record.type for record in read(packet).answer] == [6, 2, 1, 6]
     zone = axfr(service)
     bulk = tuple(f'"{i:03d}{"x" * 250}"' for i in range(300))
-    nursery.edit(planted, {("bulk.example.org.", "TXT"): (None, bulk)})
-    nursery.edit(planted, {("bulk.example.org.", "TXT"): None})
+    stored.edit(written, {("bulk.example.org.", "TXT"): (None, bulk)})
+    stored.edit(written, {("bulk.example.org.", "TXT"): None})
     query, _ = dns.xfr.make_query(zone)
     (packet,) = raw(service, query)
     assert [record.type for record in read(packet).answer] == [6, 2, 1, 6]
     refresh(service, zone)
-    assert zone == planted.as_dnspython()
+    assert zone == written.as_dnspython()
 
 
-def test_a_revision_that_the_journal_does_not_hold_is_not_skipped(nursery: Nursery, serve: Serve) -> None:
-    planted = nursery.plant(ZONE, MANY)
+def test_a_revision_that_the_journal_does_not_hold_is_not_skipped(stored: StoredZones, serve: Serve) -> None:
+    written = stored.add_zone(ZONE, MANY)
     service = serve()
     zone = axfr(service)
-    nursery.edit(planted, {("one.example.org.", "A"): (None, ("192.0.2.1",))})
-    nursery.edit(planted, {("two.example.org.", "A"): (None, ("192.0.2.2",))}, full=True)
-    nursery.edit(planted, {("three.example.org.", "A"): (None, ("192.0.2.3",))})
+    stored.edit(written, {("one.example.org.", "A"): (None, ("192.0.2.1",))})
+    stored.edit(written, {("two.example.org.", "A"): (None, ("192.0.2.2",))}, full=True)
+    stored.edit(written, {("three.example.org.", "A"): (None, ("192.0.2.3",))})
     refresh(service, zone, dns.query.UDPMode.TRY_FIRST)
-    assert zone == planted.as_dnspython()
+    assert zone == written.as_dnspython()
 
 
-def test_ixfr_over_udp_is_the_difference_or_the_soa(nursery: Nursery, serve: Serve) -> None:
-    planted = nursery.plant(ZONE, MANY)
+def test_ixfr_over_udp_is_the_difference_or_the_soa(stored: StoredZones, serve: Serve) -> None:
+    written = stored.add_zone(ZONE, MANY)
     service = serve()
     zone = axfr(service)
-    nursery.edit(planted, {("new.example.org.", "A"): (None, ("192.0.2.9",))})
+    stored.edit(written, {("new.example.org.", "A"): (None, ("192.0.2.9",))})
     refresh(service, zone, dns.query.UDPMode.ONLY)
-    assert zone == planted.as_dnspython()
-    nursery.edit(planted, {("new.example.org.", "TXT"): (None, tuple(f'"{"x" * n}"' for n in range(90, 200)))})
+    assert zone == written.as_dnspython()
+    stored.edit(written, {("new.example.org.", "TXT"): (None, tuple(f'"{"x" * n}"' for n in range(90, 200)))})
     refresh(service, zone, dns.query.UDPMode.TRY_FIRST)
-    assert zone == planted.as_dnspython()
+    assert zone == written.as_dnspython()
 
 
-def test_an_ixfr_without_a_soa_is_malformed(nursery: Nursery, serve: Serve) -> None:
-    nursery.plant(ZONE)
+def test_an_ixfr_without_a_soa_is_malformed(stored: StoredZones, serve: Serve) -> None:
+    stored.add_zone(ZONE)
     (packet,) = raw(serve(), dns.message.make_query(ZONE, "IXFR"))
     assert dns.message.from_wire(packet).rcode() == dns.rcode.FORMERR
 
 
-def test_a_long_chain_of_changes_is_followed(nursery: Nursery) -> None:
-    planted = nursery.plant(ZONE, MANY)
+def test_a_long_chain_of_changes_is_followed(stored: StoredZones) -> None:
+    written = stored.add_zone(ZONE, MANY)
     for i in range(300):
-        nursery.edit(planted, {("counter.example.org.", "A"): (None, (f"192.0.2.{i % 250}",))})
-    with nursery.source.read() as view:
-        served = view.zone(planted.zone.id)
+        stored.edit(written, {("counter.example.org.", "A"): (None, (f"192.0.2.{i % 250}",))})
+    with stored.source.read() as view:
+        served = view.zone(written.zone.id)
         assert served is not None
         assert render.differences(view, served, 1000, 60000) is not None
         assert render.differences(view, served, 999, 60000) is None
@@ -238,9 +238,9 @@ VALUES = st.one_of(
 EDITS = st.lists(st.dictionaries(NAMES.map(lambda name: (name, "A")), VALUES, max_size=4), min_size=1, max_size=8)
 
 
-def _apply(nursery: Nursery, planted: Planted, edits: list[dict[Key, Value | None]]) -> None:
+def _apply(stored: StoredZones, written: StoredZone, edits: list[dict[Key, Value | None]]) -> None:
     for changes in edits:
-        nursery.edit(planted, changes)
+        stored.edit(written, changes)
 
 
 @settings(max_examples=40, deadline=None)
@@ -251,21 +251,21 @@ def test_the_old_zone_and_the_differences_are_the_new_zone(
     room: int,
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        nursery = Nursery.in_folder(Path(folder))
+        stored = StoredZones.in_folder(Path(folder))
         try:
-            planted = nursery.plant(ZONE, {("keep.example.org.", "A"): ("192.0.2.1",)})
-            _apply(nursery, planted, before)
-            secondary, since = planted.as_dnspython(), planted.zone.serial
-            _apply(nursery, planted, after)
-            with nursery.source.read() as view:
-                served = view.zone(planted.zone.id)
+            written = stored.add_zone(ZONE, {("keep.example.org.", "A"): ("192.0.2.1",)})
+            _apply(stored, written, before)
+            secondary, since = written.as_dnspython(), written.zone.serial
+            _apply(stored, written, after)
+            with stored.source.read() as view:
+                served = view.zone(written.zone.id)
                 assert served is not None
                 found = render.differences(view, served, since, render.room_of(room))
             assert found is not None
             _consume(secondary, found, since)
-            assert secondary == planted.as_dnspython()
+            assert secondary == written.as_dnspython()
         finally:
-            nursery.close()
+            stored.close()
 
 
 def _consume(secondary: dns.zone.Zone, found: render.Rendered, since: int) -> None:
@@ -290,18 +290,18 @@ class Counting:
         return self._source.read()
 
 
-def test_a_version_is_rendered_once_however_many_ask(nursery: Nursery) -> None:
-    planted = nursery.plant(ZONE, MANY)
-    source = Counting(nursery.source)
+def test_a_version_is_rendered_once_however_many_ask(stored: StoredZones) -> None:
+    written = stored.add_zone(ZONE, MANY)
+    source = Counting(stored.source)
     service = DNSService(source, MdnsSettings(tcp_recv_timeout=5))
     service.run_in_thread([("127.0.0.1", 0)])
     try:
         with ThreadPoolExecutor(8) as pool:
             for zone in pool.map(lambda _: axfr(service), range(8)):
-                assert zone == planted.as_dnspython()
+                assert zone == written.as_dnspython()
         assert source.renders == 1
-        nursery.edit(planted, {("new.example.org.", "A"): (None, ("192.0.2.9",))})
-        assert axfr(service) == planted.as_dnspython()
+        stored.edit(written, {("new.example.org.", "A"): (None, ("192.0.2.9",))})
+        assert axfr(service) == written.as_dnspython()
         assert source.renders == 2
     finally:
         service.stop_thread()
@@ -348,10 +348,10 @@ def test_a_failed_rendering_reaches_all_and_is_tried_again() -> None:
     asyncio.run(scenario())
 
 
-def test_a_transfer_is_one_version_while_the_zone_changes(nursery: Nursery, serve: Serve) -> None:
+def test_a_transfer_is_one_version_while_the_zone_changes(stored: StoredZones, serve: Serve) -> None:
     """Every edit moves one marker from name to name: a mixture of two versions would show none or two of them."""
-    planted = nursery.plant(ZONE, MANY)
-    nursery.edit(planted, {("marker0.example.org.", "A"): (None, ("192.0.2.1",))})
+    written = stored.add_zone(ZONE, MANY)
+    stored.edit(written, {("marker0.example.org.", "A"): (None, ("192.0.2.1",))})
     service = serve(cache_bytes=0)
     rng = random.Random(5)
     with ThreadPoolExecutor(1) as pool:
@@ -362,7 +362,7 @@ def test_a_transfer_is_one_version_while_the_zone_changes(nursery: Nursery, serv
             if to != at:
                 change: dict[Key, Value | None] = {(f"marker{at}.{ZONE}", "A"): None}
                 change[f"marker{to}.{ZONE}", "A"] = (None, ("192.0.2.1",))
-                nursery.edit(planted, change)
+                stored.edit(written, change)
                 at = to
         for transfer in transfers:
             markers = [name for name in transfer.result().nodes if name.to_text().startswith("marker")]

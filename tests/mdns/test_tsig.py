@@ -23,8 +23,8 @@ from redesignate.mdns.render import render, room_of
 from redesignate.model.tsigkey import ALGORITHMS, Scope, TSIGKey
 from redesignate.wire import message, tsig
 from tests.mdns.conftest import Serve
-from tests.mdns.nursery import POOL, SECRET, Nursery
 from tests.mdns.test_transfer import MANY, raw
+from tests.mdns.zones import POOL, SECRET, StoredZones
 
 ZONE = "example.org."
 NOW = 1_800_000_000
@@ -57,14 +57,14 @@ def _with_tsig(packet: bytes, key: dns.tsig.Key, rdata: dns.rdata.Rdata) -> byte
 
 
 @pytest.fixture
-def ask(nursery: Nursery) -> Callable[[bytes], bytes | Transfer | None]:
+def ask(stored: StoredZones) -> Callable[[bytes], bytes | Transfer | None]:
     """Ask at a fixed time, without sockets; TCP, so that nothing is truncated."""
     from redesignate.config.settings import MdnsSettings
 
     answerer = Answerer(MdnsSettings(), clock=lambda: NOW * 1_000_000)
 
     def do(packet: bytes) -> bytes | Transfer | None:
-        with nursery.source.read() as view:
+        with stored.source.read() as view:
             return answerer.answer(view, packet, tcp=True, peer="192.0.2.99")
 
     return do
@@ -84,9 +84,9 @@ def refusal(answer: bytes | Transfer | None) -> tuple[int, tsig.Signature]:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_every_algorithm_signs_queries_and_transfers(nursery: Nursery, serve: Serve, algorithm: str) -> None:
-    planted = nursery.plant(ZONE, MANY)
-    nursery.add_key("key1", Scope.POOL, POOL, algorithm)
+def test_every_algorithm_signs_queries_and_transfers(stored: StoredZones, serve: Serve, algorithm: str) -> None:
+    written = stored.add_zone(ZONE, MANY)
+    stored.add_key("key1", Scope.POOL, POOL, algorithm)
     host, port = serve(max_message_size=4096).addresses[0]
     query = dns.message.make_query(ZONE, "SOA")
     query.use_tsig(ring(algorithm=algorithm))
@@ -94,12 +94,12 @@ def test_every_algorithm_signs_queries_and_transfers(nursery: Nursery, serve: Se
     zone = dns.zone.Zone(ZONE, relativize=False)
     query, _ = dns.xfr.make_query(zone, keyring=ring(algorithm=algorithm))
     dns.query.inbound_xfr(host, zone, query, port=port, lifetime=30)
-    assert zone == planted.as_dnspython()
+    assert zone == written.as_dnspython()
 
 
-def test_every_message_of_a_stream_is_signed(nursery: Nursery, serve: Serve) -> None:
-    nursery.plant(ZONE, MANY)
-    key = nursery.add_key("key1", Scope.POOL, POOL)
+def test_every_message_of_a_stream_is_signed(stored: StoredZones, serve: Serve) -> None:
+    stored.add_zone(ZONE, MANY)
+    key = stored.add_key("key1", Scope.POOL, POOL)
     query = dns.message.make_query(ZONE, "AXFR")
     query.use_tsig(ring())
     packets = raw(serve(max_message_size=4096), query)
@@ -118,10 +118,10 @@ def test_every_message_of_a_stream_is_signed(nursery: Nursery, serve: Serve) -> 
         swapped.check(message.read(packets[2]), int(time.time()))
 
 
-def test_a_pools_key_opens_its_pool_alone(nursery: Nursery, ask: Ask) -> None:
-    nursery.plant(ZONE)
-    nursery.plant("other.org.", pool_id="another")
-    nursery.add_key("key1", Scope.POOL, "another")
+def test_a_pools_key_opens_its_pool_alone(stored: StoredZones, ask: Ask) -> None:
+    stored.add_zone(ZONE)
+    stored.add_zone("other.org.", pool_id="another")
+    stored.add_key("key1", Scope.POOL, "another")
     for name, rcode in ((ZONE, dns.rcode.REFUSED), ("other.org.", dns.rcode.NOERROR)):
         answer = ask(signed(ring(), name))
         assert isinstance(answer, bytes)
@@ -130,39 +130,39 @@ def test_a_pools_key_opens_its_pool_alone(nursery: Nursery, ask: Ask) -> None:
         assert isinstance(ask(signed(ring(), name, "AXFR")), bytes if rcode else Transfer)
 
 
-def test_a_zones_key_opens_that_zone_alone(nursery: Nursery, ask: Ask) -> None:
-    nursery.plant(ZONE)
-    other = nursery.plant("other.org.", pool_id="another")
-    nursery.add_key("key1", Scope.ZONE, other.zone.id)
+def test_a_zones_key_opens_that_zone_alone(stored: StoredZones, ask: Ask) -> None:
+    stored.add_zone(ZONE)
+    other = stored.add_zone("other.org.", pool_id="another")
+    stored.add_key("key1", Scope.ZONE, other.zone.id)
     assert isinstance(ask(signed(ring(), "other.org.", "AXFR")), Transfer)
     answer = ask(signed(ring(), ZONE, "AXFR"))
     assert isinstance(answer, bytes)
     assert message.read(answer).rcode == dns.rcode.REFUSED
 
 
-def test_an_unknown_key_is_told_so_unsigned(nursery: Nursery, ask: Ask) -> None:
-    nursery.plant(ZONE)
-    nursery.add_key("key1", Scope.POOL, POOL)
+def test_an_unknown_key_is_told_so_unsigned(stored: StoredZones, ask: Ask) -> None:
+    stored.add_zone(ZONE)
+    stored.add_key("key1", Scope.POOL, POOL)
     rcode, found = refusal(ask(signed(ring("nobody"), rrtype="AXFR")))
     assert (rcode, found.error, found.mac) == (9, tsig.TSIGError.BADKEY, b"")
 
 
-def test_another_algorithm_than_the_keys_is_an_unknown_key(nursery: Nursery, ask: Ask) -> None:
-    nursery.plant(ZONE)
-    nursery.add_key("key1", Scope.POOL, POOL, "hmac-sha512")
+def test_another_algorithm_than_the_keys_is_an_unknown_key(stored: StoredZones, ask: Ask) -> None:
+    stored.add_zone(ZONE)
+    stored.add_key("key1", Scope.POOL, POOL, "hmac-sha512")
     rcode, found = refusal(ask(signed(ring(), rrtype="AXFR")))
     assert (rcode, found.error, found.mac) == (9, tsig.TSIGError.BADKEY, b"")
 
 
-def test_an_unusable_key_in_the_database_is_an_unknown_key(nursery: Nursery, ask: Ask) -> None:
-    nursery.plant(ZONE)
-    nursery.add_key("key1", Scope.POOL, POOL, secret="not base64!")
+def test_an_unusable_key_in_the_database_is_an_unknown_key(stored: StoredZones, ask: Ask) -> None:
+    stored.add_zone(ZONE)
+    stored.add_key("key1", Scope.POOL, POOL, secret="not base64!")
     assert refusal(ask(signed(ring())))[1].error == tsig.TSIGError.BADKEY
 
 
-def test_a_wrong_mac_is_told_so_unsigned(nursery: Nursery, ask: Ask) -> None:
-    nursery.plant(ZONE)
-    nursery.add_key("key1", Scope.POOL, POOL)
+def test_a_wrong_mac_is_told_so_unsigned(stored: StoredZones, ask: Ask) -> None:
+    stored.add_zone(ZONE)
+    stored.add_key("key1", Scope.POOL, POOL)
     for packet in (
         signed(ring(secret=OTHER_SECRET), rrtype="AXFR"),
         signed(ring()).replace(b"\x07example", b"\x07exemple"),
@@ -172,9 +172,9 @@ def test_a_wrong_mac_is_told_so_unsigned(nursery: Nursery, ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("skew", [-360, 360])
-def test_a_wrong_clock_is_told_ours_signed(nursery: Nursery, ask: Ask, skew: int) -> None:
-    nursery.plant(ZONE)
-    key = nursery.add_key("key1", Scope.POOL, POOL)
+def test_a_wrong_clock_is_told_ours_signed(stored: StoredZones, ask: Ask, skew: int) -> None:
+    stored.add_zone(ZONE)
+    key = stored.add_key("key1", Scope.POOL, POOL)
     packet = signed(ring(), rrtype="AXFR", at=NOW + skew)
     answer = ask(packet)
     rcode, found = refusal(answer)
@@ -187,9 +187,9 @@ def test_a_wrong_clock_is_told_ours_signed(nursery: Nursery, ask: Ask, skew: int
 
 
 @pytest.mark.parametrize("skew", [-300, -1, 1, 300])
-def test_a_clock_within_the_fudge_is_accepted(nursery: Nursery, ask: Ask, skew: int) -> None:
-    nursery.plant(ZONE)
-    nursery.add_key("key1", Scope.POOL, POOL)
+def test_a_clock_within_the_fudge_is_accepted(stored: StoredZones, ask: Ask, skew: int) -> None:
+    stored.add_zone(ZONE)
+    stored.add_key("key1", Scope.POOL, POOL)
     assert isinstance(ask(signed(ring(), rrtype="AXFR", at=NOW + skew)), Transfer)
 
 
@@ -203,10 +203,10 @@ def _truncated(packet: bytes, octets: int) -> bytes:
     return tsig._attach(bare, dataclasses.replace(found, mac=found.mac[:octets]))
 
 
-def test_a_truncated_mac_is_refused(nursery: Nursery, ask: Ask) -> None:
+def test_a_truncated_mac_is_refused(stored: StoredZones, ask: Ask) -> None:
     """RFC 8945 §5.2.2.1: half or more is BADTRUNC, signed; less than half, none, or too much is FORMERR."""
-    nursery.plant(ZONE)
-    nursery.add_key("key1", Scope.POOL, POOL)
+    stored.add_zone(ZONE)
+    stored.add_key("key1", Scope.POOL, POOL)
     for octets in (16, 31):
         rcode, found = refusal(ask(_truncated(signed(ring(), rrtype="AXFR"), octets)))
         assert (rcode, found.error) == (9, tsig.TSIGError.BADTRUNC)
@@ -219,9 +219,9 @@ def test_a_truncated_mac_is_refused(nursery: Nursery, ask: Ask) -> None:
     assert refusal(ask(wrong))[1].error == tsig.TSIGError.BADSIG
 
 
-def test_a_tsig_that_is_not_last_or_not_alone_is_malformed(nursery: Nursery, ask: Ask) -> None:
-    nursery.plant(ZONE)
-    nursery.add_key("key1", Scope.POOL, POOL)
+def test_a_tsig_that_is_not_last_or_not_alone_is_malformed(stored: StoredZones, ask: Ask) -> None:
+    stored.add_zone(ZONE)
+    stored.add_key("key1", Scope.POOL, POOL)
     packet = signed(ring())
     opt = message.opt()
     more = (int.from_bytes(packet[10:12], "big") + 1).to_bytes(2, "big")
@@ -233,11 +233,11 @@ def test_a_tsig_that_is_not_last_or_not_alone_is_malformed(nursery: Nursery, ask
         assert message.read(answer).rcode == dns.rcode.FORMERR
 
 
-def test_the_signed_answer_leaves_room_for_its_signature(nursery: Nursery, serve: Serve) -> None:
+def test_the_signed_answer_leaves_room_for_its_signature(stored: StoredZones, serve: Serve) -> None:
     """However large the RRset: an answer over UDP never exceeds what the asker takes, signature included."""
-    nursery.add_key("key1", Scope.POOL, POOL, "hmac-sha512")
+    stored.add_key("key1", Scope.POOL, POOL, "hmac-sha512")
     records = {(f"n{n}.example.org.", "TXT"): (f'"{"x" * n}"', f'"{"y" * n}"') for n in range(40, 220, 3)}
-    nursery.plant(ZONE, records)
+    stored.add_zone(ZONE, records)
     host, port = serve().addresses[0]
     truncated = 0
     for (name, _), _ in records.items():
@@ -249,31 +249,31 @@ def test_the_signed_answer_leaves_room_for_its_signature(nursery: Nursery, serve
     assert 0 < truncated < len(records)
 
 
-def test_the_second_message_of_a_connection_is_judged_by_itself(nursery: Nursery, ask: Ask) -> None:
+def test_the_second_message_of_a_connection_is_judged_by_itself(stored: StoredZones, ask: Ask) -> None:
     """An unsigned query after a signed one gains nothing from it."""
-    nursery.plant("other.org.", pool_id="another")
-    nursery.add_key("key1", Scope.POOL, "another")
+    stored.add_zone("other.org.", pool_id="another")
+    stored.add_key("key1", Scope.POOL, "another")
     assert isinstance(ask(signed(ring(), "other.org.", "AXFR")), Transfer)
     answer = ask(dns.message.make_query("other.org.", "AXFR").to_wire())
     assert isinstance(answer, bytes)
     assert message.read(answer).rcode == dns.rcode.REFUSED
 
 
-def test_transfer_messages_are_what_rendering_gives(nursery: Nursery, ask: Ask) -> None:
-    planted = nursery.plant(ZONE)
-    nursery.add_key("key1", Scope.POOL, POOL)
+def test_transfer_messages_are_what_rendering_gives(stored: StoredZones, ask: Ask) -> None:
+    written = stored.add_zone(ZONE)
+    stored.add_key("key1", Scope.POOL, POOL)
     transfer = ask(signed(ring(), rrtype="AXFR"))
     assert isinstance(transfer, Transfer)
-    with nursery.source.read() as view:
-        served = view.zone(planted.zone.id)
+    with stored.source.read() as view:
+        served = view.zone(written.zone.id)
         assert served is not None
         (packet,) = transfer.messages(render(view, served, room_of(65535)), lambda: NOW * 1_000_000)
     assert [record.type for record in message.read(packet).answer] == [6, 2, 6]
 
 
-def test_a_key_is_found_by_its_name_in_any_case(nursery: Nursery, ask: Ask) -> None:
-    nursery.plant(ZONE)
-    nursery.add_key("key1.example.org", Scope.POOL, POOL)
+def test_a_key_is_found_by_its_name_in_any_case(stored: StoredZones, ask: Ask) -> None:
+    stored.add_zone(ZONE)
+    stored.add_key("key1.example.org", Scope.POOL, POOL)
     assert isinstance(ask(signed(ring("KEY1.Example.org"), rrtype="AXFR")), Transfer)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zones written straight into a database for mdns to serve, with a journal as central would keep it."""
+"""Zones written straight into a database, for mdns to serve, with a journal as central would keep it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Value = tuple[int | None, tuple[str, ...]]
 
 
 @dataclass
-class Planted:
+class StoredZone:
     """A zone as it stands in the database: its row, and its RRsets as (ttl, texts)."""
 
     zone: Zone
@@ -78,7 +78,7 @@ def _empty_database() -> bytes:
         return path.read_bytes()
 
 
-class Nursery:
+class StoredZones:
     """A database with zones in it."""
 
     def __init__(self, url: str) -> None:
@@ -86,7 +86,7 @@ class Nursery:
         self.source = Serving(self.store)
 
     @classmethod
-    def in_folder(cls, folder: Path) -> Nursery:
+    def in_folder(cls, folder: Path) -> StoredZones:
         """A new SQLite file."""
         path = folder / f"{uuid.uuid4()}.db"
         path.write_bytes(_empty_database())
@@ -96,7 +96,7 @@ class Nursery:
         """Leave the database."""
         self.store.close()
 
-    def plant(
+    def add_zone(
         self,
         name: str,
         records: Mapping[Key, tuple[str, ...]] | None = None,
@@ -106,7 +106,7 @@ class Nursery:
         action: Action = Action.NONE,
         primaries: tuple[str, ...] = (),
         serial: int = 1000,
-    ) -> Planted:
+    ) -> StoredZone:
         """Add a zone; RRsets get no TTL of their own where their key is given plain."""
         zone = Zone(
             id=str(uuid.uuid4()),
@@ -131,13 +131,13 @@ class Nursery:
             created_at=1,
             primaries=primaries,
         )
-        planted = Planted(zone)
+        written = StoredZone(zone)
 
         def do(work: Work) -> None:
             work.zones.add(zone, apex_version=1, rrsets=2)
             self._put(work, zone, (name, "SOA"), None, (), b"")
             for key, texts in ({(name, "NS"): (f"ns1.{name}",)} | dict(records or {})).items():
-                planted.content[key] = (None, texts)
+                written.content[key] = (None, texts)
                 self._put(work, zone, key, None, texts, blob(zone, *key, None, texts))
             entry = Entry(
                 zone_id=zone.id,
@@ -154,21 +154,21 @@ class Nursery:
             work.ending.journal(entry, None)
 
         self.store.transact(do)
-        return planted
+        return written
 
-    def edit(self, planted: Planted, changes: Mapping[Key, Value | None], *, full: bool = False) -> None:
+    def edit(self, written: StoredZone, changes: Mapping[Key, Value | None], *, full: bool = False) -> None:
         """One revision: each RRset is set to what is given, or removed where None.
 
         full   too much for the journal, which then says "everything" and holds neither side
         """
-        before = planted.zone
+        before = written.zone
         after = replace(before, serial=before.serial + 1, revision=before.revision + 1)
 
         def do(work: Work) -> None:
             removed, added = [], []
             for key, new in changes.items():
-                if key in planted.content:
-                    removed.append(self._timed(before, key, planted.content[key]))
+                if key in written.content:
+                    removed.append(self._timed(before, key, written.content[key]))
                     self._drop(work, before, key)
                 if new is not None:
                     added.append(self._timed(after, key, new))
@@ -189,23 +189,23 @@ class Nursery:
             work.zones.advance(before, after)
 
         self.store.transact(do)
-        planted.zone = after
+        written.zone = after
         for key, new in changes.items():
-            planted.content.pop(key, None)
+            written.content.pop(key, None)
             if new is not None:
-                planted.content[key] = new
+                written.content[key] = new
 
-    def mark(self, planted: Planted, **columns: object) -> None:
+    def mark(self, written: StoredZone, **columns: object) -> None:
         """Write columns of the zone's row."""
 
         def do(work: Work) -> None:
-            work.conn.execute(zones.update().where(zones.c.id == planted.zone.id).values(columns))
+            work.conn.execute(zones.update().where(zones.c.id == written.zone.id).values(columns))
 
         self.store.transact(do)
 
-    def poison(self, planted: Planted, name: str, wire: bytes) -> None:
+    def poison(self, written: StoredZone, name: str, wire: bytes) -> None:
         """An RRset whose blob nobody of ours would have written."""
-        self.store.transact(lambda work: self._put(work, planted.zone, (name, "A"), None, ("192.0.2.66",), wire))
+        self.store.transact(lambda work: self._put(work, written.zone, (name, "A"), None, ("192.0.2.66",), wire))
 
     def add_key(
         self, name: str, scope: Scope, resource_id: str, algorithm: str = "hmac-sha256", secret: str = SECRET
