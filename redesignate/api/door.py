@@ -33,6 +33,8 @@ log = events(__name__)
 
 Headers = list[tuple[str, str]]
 JSON = "application/json"
+_LOGGED = 500
+"""Characters of what a stranger sends that a line of the log shows."""
 
 
 @dataclass(slots=True)
@@ -143,11 +145,11 @@ class Door:
         # a client that polls for ACTIVE would drown the rest
         note = log.debug if method == "GET" and status < 400 else log.info
         theirs = environ.get("HTTP_X_OPENSTACK_REQUEST_ID")
-        more = {"global_request_id": theirs} if theirs else {}
+        more = {"global_request_id": theirs[:_LOGGED]} if theirs else {}
         note(
             "request",
             method=method,
-            path=environ["PATH_INFO"],
+            path=environ["PATH_INFO"][:_LOGGED],
             status=status,
             ms=round((time.perf_counter() - began) * 1000),
             project=environ.get(PROJECT),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ def test_health_is_ok_until_the_file_exists(tmp_path: Path) -> None:
     assert (well.status, well.content, well.headers["content-type"]) == (200, b"OK", "text/plain")
     sign.touch()
     assert asker.ask("GET", "/healthcheck").status == 503
+
+
+def test_a_line_of_the_log_has_a_bound_whatever_is_sent(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    client().ask("GET", "/" + "a" * 60_000, headers={"X-OpenStack-Request-ID": "b" * 60_000})
+    (line,) = [record for record in caplog.records if record.getMessage().startswith("request")]
+    assert "a" * 400 in str(line.__dict__)
+    assert len(str(line.__dict__)) < 5_000
 
 
 def test_the_versions_page_needs_no_token_and_names_v2() -> None:
