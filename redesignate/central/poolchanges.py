@@ -13,7 +13,7 @@ from redesignate.store.poolchanges import PoolChange, PoolChanges
 from redesignate.store.poolguard import PoolGuard
 from redesignate.store.unit import Work
 
-LISTED_AT_ONCE = 200
+LISTED_AT_ONCE = 100
 """Zones of a batch that lists them in a new catalog zone: creations in the pool wait for it, or on Galera undo it."""
 
 
