@@ -74,6 +74,8 @@ class Listening:
         self._server.transport.cleanup()
 
     def _start(self) -> None:
+        if not self._broker.up():
+            log.warning("message broker is unavailable; waiting for it")
         while self._broker.wait_up() and not self._stopping.is_set():
             server = self._make()
             try:

@@ -69,8 +69,12 @@ def main(
             return 1
 
 
+_V2 = "Provided object is not valid. Got a ValueError error with message "
+"""What the v2 API publishes in front of a reason."""
+
+
 def _failed(err: TextIO, problem: Problem) -> int:
-    text = " ".join((problem.message or _faults(problem) or problem.kind).split())
+    text = " ".join((problem.message or _faults(problem) or problem.kind).split()).removeprefix(_V2)
     red, plain = ("\x1b[31m", "\x1b[0m") if coloured(err) else ("", "")
     print(f"{red}error:{plain} {text}", file=err)
     return 1
@@ -84,7 +88,9 @@ def _faults(problem: Problem) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """Every command, with its help."""
-    top = argparse.ArgumentParser(prog="redesignate manage", description="Manage pools, keys and the database.")
+    top = argparse.ArgumentParser(
+        prog="redesignate manage", description="Manage pools, zones, keys, tokens, services and the database."
+    )
     top.add_argument("--version", action="version", version=f"redesignate {__version__}")
     add_arguments(top)
     groups = top.add_subparsers(required=True, metavar="COMMAND", dest="group")

@@ -17,7 +17,7 @@ SERVICES = {
     "api": "the HTTP API (by gunicorn; or any WSGI server with redesignate.wsgi:application)",
     "central": "all rules and commits, requested over RabbitMQ",
     "mdns": "the hidden primary that nameservers transfer from",
-    "worker": "makes the nameservers agree",
+    "worker": "creates zones on the nameservers, and checks that they serve them",
     "producer": "periodic tasks, divided among the producers",
 }
 
@@ -59,7 +59,7 @@ def command_parser() -> argparse.ArgumentParser:
     for name, text in SERVICES.items():
         commands.add_parser(name, help=text, description=f"Run {name}: {text}.", epilog=_FILES)
     commands.add_parser(
-        "manage", help="pools, database, keys, services: see `redesignate manage --help`", add_help=False
+        "manage", help="pools, zones, database, keys, tokens, services: see `redesignate manage --help`", add_help=False
     )
     return parser
 

@@ -40,10 +40,17 @@ class Secrets:
             ) from error
 
     def _key(self) -> Fernet:
-        """The Fernet object, made on first use: most processes never see a secret."""
+        """The Fernet object, made on first use: most processes never see a secret. Raises Misconfigured."""
         if self._box is None:
             assert self._path is not None
-            self._box = Fernet(_read_or_make(self._path))
+            try:
+                self._box = Fernet(_read_or_make(self._path))
+            except OSError as error:
+                why = error.strerror or error
+                fix = "this process must be able to read the key, or to create it."
+                raise Misconfigured(f"{self._path}: {why}; {fix}") from error
+            except ValueError as error:
+                raise Misconfigured(f"{self._path} does not hold a key; restore it from a backup.") from error
         return self._box
 
 

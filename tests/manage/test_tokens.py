@@ -68,3 +68,10 @@ def test_a_moment_that_cannot_be_is_one_line(operator: Operator, text: str) -> N
 def test_an_id_that_is_none_is_said(operator: Operator) -> None:
     revoked = operator("token", "revoke", "home")
     assert (revoked.code, "`token list` prints the ids" in revoked.err) == (1, True)
+
+
+def test_a_role_that_cannot_be_is_one_plain_line(operator: Operator) -> None:
+    """Without the words that the v2 API publishes in front of a reason."""
+    made = operator("token", "create", "--project", "home", "--role", "Admin")
+    assert made.code == 1
+    assert made.err.startswith("error: 'Admin' is not a role: ")

@@ -109,6 +109,18 @@ def test_what_keeps_a_process_from_starting_is_one_line(folder: Path, taken: int
     assert "pw" not in done.stderr
 
 
+def test_a_central_without_its_broker_says_what_it_waits_for(folder: Path) -> None:
+    (folder / "broker.conf").write_text("[DEFAULT]\ntransport_url = rabbit://u:pw@127.0.0.1:1/\n")
+    files = ["--config-file", str(folder / "noauth.conf"), "--config-file", str(folder / "broker.conf")]
+    assert run(folder, *files, "manage", "database", "sync").returncode == 0
+    central = Process([*files, "central"], folder / "central.log")
+    central.start()
+    try:
+        central.wait_for("message broker is unavailable; waiting for it", 30)
+    finally:
+        central.stop()
+
+
 TROUBLES = {
     "The database is at revision …, this code needs …": "--config-file empty.conf worker",
     "The database … cannot be used: …": "--config-file down.conf worker",

@@ -335,6 +335,16 @@ def test_secrets_are_sealed_in_the_tables(shared_url: str, tmp_path: Path) -> No
     store.close()
 
 
+@pytest.mark.parametrize("content", [b"", b"abc\n", None], ids=["empty", "damaged", "a folder"])
+def test_a_key_file_that_cannot_be_used_is_named_in_one_line(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "secret.key"
+    file.mkdir() if content is None else file.write_bytes(content)
+    for use in (Secrets(file).seal, lambda stored: Secrets(file).open(f"sealed:{stored}")):
+        with pytest.raises(Misconfigured, match=r"secret\.key") as refusal:
+            use("text")
+        assert "\n" not in refusal.value.message
+
+
 def test_text_compares_and_sorts_by_octet(store: Store) -> None:
     names = ["a.", "A.", "b.", "_.", "-.", "aa.", "a-.", "~."]
     project = new_id()
