@@ -12,15 +12,13 @@ from redesignate.config.settings import CentralAccess, Settings
 from redesignate.manage.main import main
 from redesignate.model.errors import Misconfigured
 from redesignate.observe.setup import register_log_options, setup_logging
-from redesignate.run.wiring import make_broker, make_central
-from redesignate.store.migrate import require_head
 
 
 def manage(given: Sequence[str], argv: Sequence[str], *, service: str) -> int:
     """Run one command; its exit code. `given`: the arguments that preceded `manage`.
 
-    Files are read and central is reached only by a command that needs them. The log goes to standard error; log
-    options in the files count only beside one on the command line.
+    Files are read and central is reached only by a command that needs them, which then imports the libraries of
+    databases. The log goes to standard error; log options in the files count only beside one on the command line.
     """
     configurations: list[Configuration] = []
 
@@ -34,6 +32,9 @@ def manage(given: Sequence[str], argv: Sequence[str], *, service: str) -> int:
 
     @contextmanager
     def connect(settings: Settings) -> Iterator[Central]:
+        from redesignate.run.wiring import make_broker, make_central
+        from redesignate.store.migrate import require_head
+
         if settings.central_access is CentralAccess.DIRECT:
             if settings.store.url is None:
                 raise Misconfigured(

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Upgrades a database to the schema that this code needs, by Alembic, and reads its revision."""
+"""Upgrades a database to the schema that this code needs, by Alembic, and reads its revision.
+
+Alembic is imported by what needs it: every process and command reads the revision, and few upgrade.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
@@ -20,6 +18,9 @@ from redesignate.model.errors import Misconfigured, Unavailable
 from redesignate.store.engine import EngineOptions, engine
 from redesignate.store.errors import is_of_file, problem
 from redesignate.store.schema import metadata
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _LOCK_KEY = 0x7265646573696700
 _PATIENT = EngineOptions(lock_wait_s=300, idle_s=300, statement_s=0)
@@ -32,6 +33,9 @@ def upgrade(url: str, revision: str = "head") -> None:
 
     Raises Misconfigured, Unavailable.
     """
+    from alembic import command
+    from alembic.util import CommandError
+
     with _connected(url) as connection:
         _queue(connection)
         _ours(connection)
@@ -52,11 +56,13 @@ def current(url: str) -> str | None:
 
 def heads() -> tuple[str, ...]:
     """The revision that this code needs."""
-    return tuple(ScriptDirectory.from_config(_config()).get_heads())
+    return (_revisions()[-1],)
 
 
 def history() -> tuple[str, ...]:
     """Every revision, newest first, a line each."""
+    from alembic.script import ScriptDirectory
+
     return tuple(
         f"{script.revision} {script.doc}" for script in ScriptDirectory.from_config(_config()).walk_revisions()
     )
@@ -77,11 +83,12 @@ def require_head(url: str) -> None:
 
 def _ours(connection: Connection) -> str | None:
     """The revision of a database that is ours or empty. Raises Misconfigured for any other."""
-    found = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found in known:
-        return found
     tables = set(inspect(connection).get_table_names())
+    found: str | None = None
+    if "alembic_version" in tables:
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found in _revisions():
+        return found
     if "recordsets" in tables:
         raise Misconfigured(
             "This database has the schema of OpenStack Designate, which Redesignate does not use: name an empty "
@@ -101,7 +108,14 @@ def _ours(connection: Connection) -> str | None:
     return None
 
 
+def _revisions() -> list[str]:
+    """This code's revisions, oldest first: the file of each is named after it."""
+    return sorted(file.name.partition("_")[0] for file in (_HERE / "versions").glob("[0-9]*.py"))
+
+
 def _config() -> Config:
+    from alembic.config import Config
+
     configured = Config()
     configured.set_main_option("script_location", str(_HERE))
     configured.set_main_option("path_separator", "os")
