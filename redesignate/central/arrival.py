@@ -7,6 +7,7 @@ names that exist, and a signed one would be bogus.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from redesignate.commands.inbound import ReportInbound
 from redesignate.model import names
 from redesignate.model.limits import INT32_MAX, NAME_LENGTH
 from redesignate.model.rdata import BESIDE_CNAME, NEVER_IN_ZONES, key, mnemonic, received
-from redesignate.model.rrset import RRSIG, SINGLETONS, Held, new_rrset
+from redesignate.model.rrset import NSEC3, RRSIG, SINGLETONS, Held, new_rrset
 from redesignate.model.zone import Zone
 from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
@@ -32,6 +33,8 @@ Seen = tuple[int, int]
 """The revision of a zone, and the version of its row in `inbound`: together they name its stored RRsets."""
 _RR = tuple[int, bytes, bytes]
 """TTL, rdata, and the whole RR in blob form."""
+_HASH = re.compile(r"[0-9a-v]{32}\.")
+"""The first label of an NSEC3 record's owner: SHA-1, the only algorithm (RFC 5155 §3)."""
 _BESIDE_CNAME = frozenset({"CNAME", *map(mnemonic, BESIDE_CNAME)})
 
 
@@ -211,7 +214,10 @@ def _by_rdata(record: _RR) -> bytes:
 
 
 def _check_places(zone: str, found: Mapping[Key, Given]) -> None:
-    """Refuse what no nameserver loads (RFC 1034 §3.6.2, RFC 6672 §2.4; a zone has nameservers: RFC 1035 §5.2)."""
+    """Refuse what no nameserver loads: BIND would drop the transfer, and with it every later change of the zone.
+
+    RFC 1034 §3.6.2, RFC 6672 §2.4, RFC 4592 §4.2, RFC 5155 §3; a zone has nameservers: RFC 1035 §5.2.
+    """
     if (zone, "NS") not in found:
         raise Unacceptable("the zone has no NS records at its apex")
     aliases = {name for name, rrtype in found if rrtype == "CNAME"}
@@ -220,6 +226,10 @@ def _check_places(zone: str, found: Mapping[Key, Given]) -> None:
             raise Unacceptable(f"{len(given.rdatas)} {rrtype} records at {name}, where at most one is allowed")
         if name in aliases and rrtype not in _BESIDE_CNAME:
             raise Unacceptable(f"CNAME and {rrtype} at {name}")
+        if rrtype == "NS" and name.startswith("*."):
+            raise Unacceptable(f"NS at the wildcard {name}")
+        if rrtype == NSEC3 and _HASH.match(name) is None:
+            raise Unacceptable(f"an NSEC3 record at {name}, whose first label is not a hash")
     if zone in aliases:
         raise Unacceptable(f"CNAME and SOA at {zone}")
 

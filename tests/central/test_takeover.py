@@ -168,6 +168,11 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "CNAME beside": ({"body": dict(BODY) | {("www", "CNAME"): (1, ["a.b."])}}, "CNAME and A"),
     "two DNAMEs": ({"body": dict(BODY) | {("x", "DNAME"): (1, ["a.b.", "c.b."])}}, "2 DNAME"),
     "two CNAMEs": ({"body": dict(BODY) | {("x", "CNAME"): (1, ["a.b.", "c.b."])}}, "2 CNAME"),
+    "NS at a wildcard": ({"body": dict(BODY) | {("*", "NS"): (1, ["a.b."])}}, "NS at the wildcard *.example.org."),
+    "NSEC3 at a name": (
+        {"raw": pack("example.org.", "x.example.org.", "TYPE50", 1, [b"\1\0\0\0\0\x14" + bytes(20)])},
+        "an NSEC3 record at x.example.org., whose first label is not a hash",
+    ),
     "half a record": ({"raw": b"x"}, "damaged"),
 }
 
