@@ -16,6 +16,7 @@ import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import which
 
 from redesignate.api.app import build
 from redesignate.auth.choose import authenticator, check_listeners, check_login
@@ -204,16 +205,16 @@ def _ready(settings: Settings, state: Path, central: Central) -> str:
     (_, port), (_, dns_port) = settings.api.listen[0], settings.mdns.listen[0]
     hosts = [f"[{host}]" if ":" in host else host for host, _ in settings.api.listen]
     login = settings.api.auth_strategy
-    no_login = (
-        f" (no login, so {'loopback only' if hosts == [LOOPBACK] else 'ANYBODY WHO REACHES IT MAY DO EVERYTHING'})"
-    )
+    inside = all(is_loopback(host) for host, _ in settings.api.listen)
+    no_login = f" (no login, so {'loopback only' if inside else 'ANYBODY WHO REACHES IT MAY DO EVERYTHING'})"
     ready = (
         f"{bold}ready{plain}: API {' '.join(f'http://{host}:{port}' for host in hosts)}"
         f"{no_login if login == 'noauth' else f' (login: {login})'}, "
         f"DNS {' '.join(f'{host}:{dns_port}' for host in hosts)} udp and tcp; Ctrl-C stops."
     )
     if login == "token" and not central.call(ListTokens(caller=operator(f"req-{uuid.uuid4()}"))):
-        manage = f"{Path(sys.argv[0]).name} --config-file {state / CONFIG} manage"
+        program = "redesignate" if which("redesignate") else Path(sys.executable).with_name("redesignate")
+        manage = f"{program} --config-file {state / CONFIG} manage"
         return f"{ready} There is no token yet; create one:\n  {manage} token create --project home --role admin"
     token = "" if login == "noauth" else ' -H "X-Auth-Token: $OS_TOKEN"'
     return (

@@ -109,6 +109,27 @@ def test_what_keeps_a_process_from_starting_is_one_line(folder: Path, taken: int
     assert "pw" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("login", "told"),
+    [
+        ("noauth", r"http://127\.0\.0\.2:\d+ \(no login, so loopback only\)"),
+        ("token", re.escape(f"{Path(sys.executable).with_name('redesignate')} --config-file ")),
+    ],
+)
+def test_the_ready_line_is_true_and_its_commands_can_be_run(folder: Path, login: str, told: str) -> None:
+    """127.0.0.2 is loopback too; and after `make serve` the command is in no folder of PATH."""
+    (folder / "login.conf").write_text(f"[service:api]\nauth_strategy = {login}\n")
+    words = ["--config-file", str(folder / "login.conf"), *SERVE.split(), "--listen", "127.0.0.2"]
+    words[words.index("state")] = str(folder / "state")
+    serve = Process(words, folder / "serve.log", environment={"PATH": "/usr/bin:/bin"})
+    serve.start()
+    try:
+        serve.wait_for("ready: ")
+        assert re.search(told, serve.said())
+    finally:
+        serve.stop()
+
+
 def test_a_central_without_its_broker_says_what_it_waits_for(folder: Path) -> None:
     (folder / "broker.conf").write_text("[DEFAULT]\ntransport_url = rabbit://u:pw@127.0.0.1:1/\n")
     files = ["--config-file", str(folder / "noauth.conf"), "--config-file", str(folder / "broker.conf")]
