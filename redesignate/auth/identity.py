@@ -42,7 +42,7 @@ class Authenticator(Protocol):
     def check_project(self, environ: WSGIEnvironment, project_id: str) -> None:
         """Return if a project of this id exists, as far as the sender's own token can show.
 
-        Raises InvalidProject, IdentityAway.
+        Raises InvalidProject, IdentityUnavailable.
         """
         ...
 

@@ -20,14 +20,14 @@ from keystoneauth1.exceptions import ClientException
 from keystonemiddleware.auth_token import AuthProtocol
 
 from redesignate.auth.identity import Identity, role_names
-from redesignate.model.errors import IdentityAway, InvalidProject, Misconfigured, MissingProject, Unavailable
+from redesignate.model.errors import IdentityUnavailable, InvalidProject, Misconfigured, MissingProject, Unavailable
 from redesignate.observe.log import events
 
 log = events(__name__)
 
 GROUP = "keystone"
 TOKEN_GROUP = "keystone_authtoken"
-AWAY = "The identity service is unavailable; retry."
+UNAVAILABLE = "The identity service is unavailable; retry."
 _NEEDS = (
     "set auth_type = password, auth_url, username, password, project_name, user_domain_name and project_domain_name "
     "there, or choose [service:api] auth_strategy = token"
@@ -52,7 +52,7 @@ class _Protocol(AuthProtocol):  # type: ignore[misc]  # the library ships no typ
         try:
             return super().fetch_token(token, **kwargs)
         except webob.exc.HTTPServiceUnavailable as gone:
-            raise Unavailable(AWAY) from gone
+            raise Unavailable(UNAVAILABLE) from gone
 
 
 class Keystone:
@@ -79,7 +79,7 @@ class Keystone:
                 answer: Iterable[bytes] = protocol(environ, start_response)
             except ClientException as gone:  # no identity endpoint in the catalog, discovery that fails, …
                 log.error("identity service unavailable", why=str(gone))
-                raise Unavailable(AWAY) from gone
+                raise Unavailable(UNAVAILABLE) from gone
             return answer
 
         return guarded
@@ -88,11 +88,11 @@ class Keystone:
         """Ask keystone, with the sender's token; a project that the sender may not see is assumed to exist.
 
         Cost    one request to keystone
-        Raises  InvalidProject, IdentityAway
+        Raises  InvalidProject, IdentityUnavailable
         """
         base = self._conf[GROUP].endpoint_override or self._endpoint(environ.get("HTTP_X_SERVICE_CATALOG", "[]"))
         if base is None:
-            raise IdentityAway("The token's catalog has no identity service.")
+            raise IdentityUnavailable("The token's catalog has no identity service.")
         base = base.rstrip("/")
         url = f"{base if base.endswith('/v3') else base + '/v3'}/projects/{quote(project_id, safe='')}"
         try:
@@ -101,7 +101,7 @@ class Keystone:
             status = session.get(url, headers=token, authenticated=False, raise_exc=False).status_code
         except ClientException as gone:
             log.error("identity service unavailable", why=str(gone))
-            raise IdentityAway(AWAY) from gone
+            raise IdentityUnavailable(UNAVAILABLE) from gone
         if status == HTTPStatus.NOT_FOUND:
             raise InvalidProject(f"{project_id} is not a valid project ID.")
 

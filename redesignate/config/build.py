@@ -9,7 +9,6 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from redesignate.config.reader import Reader
-from redesignate.config.service_options import LONGEST
 from redesignate.config.settings import (
     QUOTAS,
     ApiSettings,
@@ -30,6 +29,7 @@ from redesignate.config.settings import (
 from redesignate.config.shared_options import hostname
 from redesignate.config.urls import database_urls
 from redesignate.model.addresses import AddressList, address_list
+from redesignate.model.limits import INT32_MAX
 
 S = TypeVar("S")
 
@@ -131,7 +131,7 @@ def _worker(read: Reader) -> WorkerSettings:
 def _producer(read: Reader) -> ProducerSettings:
     part = "service:producer"
     tasks = {name: read.fill(TaskSettings, f"producer_task:{name}") for name in ProducerSettings().tasks}
-    keep = read.value("service:central", "journal_keep") or LONGEST
+    keep = read.value("service:central", "journal_keep") or INT32_MAX
     tasks["journal_trim"] = replace(tasks["journal_trim"], time_threshold=keep)
     enabled = read.value(part, "enabled_tasks") or None
     for name in enabled or ():

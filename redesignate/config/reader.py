@@ -44,13 +44,13 @@ class Reader:
             raise self.wrong(section, key, "uses a $name that is not set; write $$ for a dollar sign") from wrong
         return tuple(value) if isinstance(value, list) else value
 
-    def wrong(self, section: str, key: str, mend: str) -> Misconfigured:
+    def wrong(self, section: str, key: str, fix: str) -> Misconfigured:
         """The one-line error for an invalid value: file, key and fix."""
         option = self._options[section, key]
         old = [o.name for o in option.deprecated_opts if o.name]
         variable = f"OS_{section}__{key}".upper()
         where = f"${variable}" if variable in os.environ else self._sources.file_of(section, key, *old)
-        return Misconfigured(f"{where}: [{section}] {key}: {mend}")
+        return Misconfigured(f"{where}: [{section}] {key}: {fix}")
 
     def fill(self, kind: type[S], section: str, **known: Any) -> S:
         """A settings object with every field that the section has, and the ones given."""

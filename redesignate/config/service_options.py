@@ -14,10 +14,10 @@ from redesignate.config.settings import (
     ProducerSettings,
     WorkerSettings,
 )
+from redesignate.model.limits import INT32_MAX
 
 IGNORED = "Accepted, no effect: "
 PORTS = 65535
-LONGEST = 2**31 - 1
 
 _api, _central, _mdns, _worker, _producer = (
     ApiSettings(),
@@ -122,7 +122,7 @@ CENTRAL = [
         "min_ttl",
         "Lowest TTL, in seconds, that callers without the rule use_low_ttl may set.",
         min=0,
-        max=LONGEST,
+        max=INT32_MAX,
     ),
     setting(_central, "default_pool_id", "Pool of zones for which no scheduler filter chooses one."),
     setting(

@@ -9,7 +9,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from redesignate.config.service_options import IGNORED, LONGEST, setting
+from redesignate.config.service_options import IGNORED, setting
 from redesignate.config.settings import (
     QUOTAS,
     ApiSettings,
@@ -20,13 +20,14 @@ from redesignate.config.settings import (
     Settings,
     StoreSettings,
 )
+from redesignate.model.limits import INT32_MAX
 
 _all, _central, _store, _bus = Settings(), CentralSettings(), StoreSettings(), BusSettings()
 _heart, _cors, _api = HeartbeatSettings(), CorsSettings(), ApiSettings()
 
 
 def _seconds(name: str, text: str, *, old: str | None = None) -> cfg.Opt:
-    return setting(_central, name, text, min=0, max=LONGEST, deprecated_name=old)
+    return setting(_central, name, text, min=0, max=INT32_MAX, deprecated_name=old)
 
 
 DEFAULT = [

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import yaml
 
 from redesignate.model.errors import Misconfigured
+from redesignate.model.limits import INT32_MAX
 from redesignate.model.names import InvalidName, check_host, check_zone_name
 from redesignate.model.pool import CatalogSpec, NSRecord, PoolSpec, TargetSpec
 from redesignate.model.tsigkey import ALGORITHMS
@@ -43,8 +44,8 @@ T = TypeVar("T")
 class _Wrong(Exception):
     """The place in the pool, and how to fix it."""
 
-    def __init__(self, where: str, mend: str) -> None:
-        super().__init__(f"{where}: {mend}" if where else mend)
+    def __init__(self, where: str, fix: str) -> None:
+        super().__init__(f"{where}: {fix}" if where else fix)
 
 
 class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]  # either
@@ -156,8 +157,8 @@ def _map(given: object, where: str, known: Iterable[str], *, need: Iterable[str]
     for key in given:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, 1)
-            mend = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-            raise _Wrong(_at(where, str(key)), f"there is no such key; {mend}")
+            fix = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            raise _Wrong(_at(where, str(key)), f"there is no such key; {fix}")
     for key in need:
         if given.get(key) is None:
             raise _Wrong(_at(where, key), "is missing; add it")
@@ -302,7 +303,7 @@ def _catalog(given: object, where: str) -> CatalogSpec:
         raise _Wrong(f"{where}.catalog_zone_tsig_algorithm", f"expected one of {', '.join(ALGORITHMS)}")
     return CatalogSpec(
         name=_name(catalog["catalog_zone_fqdn"], f"{where}.catalog_zone_fqdn", check_zone_name),
-        refresh=60 if refresh is None else _number(refresh, f"{where}.catalog_zone_refresh", 0, 2**31 - 1),
+        refresh=60 if refresh is None else _number(refresh, f"{where}.catalog_zone_refresh", 0, INT32_MAX),
         algorithm=algorithm,
         secret=secret,
     )

@@ -15,7 +15,7 @@ Problem 500, and directly below it, by status:
     415   UnsupportedContentType
     500   NoServersConfigured · MultiplePoolsFound · Misconfigured
     503   Unavailable
-    504   IdentityAway · TimedOut
+    504   IdentityUnavailable · TimedOut
 
 `kind` and `status` are published and never change; the text is for a person. `errors` carries the field errors of
 a refused body, in the nesting that clients read. A failure has its own class where callers distinguish it by `kind`.
@@ -310,7 +310,7 @@ class Unavailable(Problem):
     retry_after: ClassVar[int] = 2
 
 
-class IdentityAway(Problem):
+class IdentityUnavailable(Problem):
     """The identity service that confirms projects cannot be found or reached."""
 
     status, kind = 504, "keystone_communication_failure"
@@ -367,7 +367,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     MultiplePoolsFound,
     Misconfigured,
     Unavailable,
-    IdentityAway,
+    IdentityUnavailable,
     TimedOut,
 )
 """Every kind of failure, written out."""

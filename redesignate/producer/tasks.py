@@ -207,7 +207,7 @@ def _until_short(batch: Callable[[], int], full: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PeriodicTask:
     """One line of the table: how to make the task, the names in `enabled_tasks` that enable it, default settings."""
 
     make: Callable[[], Task]
@@ -215,25 +215,25 @@ class Entry:
     default: TaskSettings = ONCE_A_MINUTE
 
 
-TASKS: Mapping[str, Entry] = {
-    "overdue_work": Entry(
+TASKS: Mapping[str, PeriodicTask] = {
+    "overdue_work": PeriodicTask(
         OverdueSweep, frozenset({"overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"})
     ),
-    "zone_purge": Entry(lambda: purge_zones, frozenset({"zone_purge"})),
-    "journal_trim": Entry(lambda: trim_journal, frozenset({"journal_trim", "zone_purge"})),
-    "apex_refresh": Entry(lambda: refresh_apexes, frozenset({"apex_refresh", "increment_serial"})),
-    "pool_queue": Entry(
+    "zone_purge": PeriodicTask(lambda: purge_zones, frozenset({"zone_purge"})),
+    "journal_trim": PeriodicTask(lambda: trim_journal, frozenset({"journal_trim", "zone_purge"})),
+    "apex_refresh": PeriodicTask(lambda: refresh_apexes, frozenset({"apex_refresh", "increment_serial"})),
+    "pool_queue": PeriodicTask(
         lambda: queue_pool_zones,
         frozenset({"pool_queue", "overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"}),
     ),
-    "questions_trim": Entry(lambda: trim_questions, frozenset({"questions_trim", "zone_purge"})),
-    "order_keys": Entry(
+    "questions_trim": PeriodicTask(lambda: trim_questions, frozenset({"questions_trim", "zone_purge"})),
+    "order_keys": PeriodicTask(
         OrderKeys,
         frozenset({"order_keys", "overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"}),
     ),
-    "periodic_secondary_refresh": Entry(lambda: refresh_secondaries, frozenset({"periodic_secondary_refresh"})),
-    "periodic_check_service_status": Entry(lambda: check_services, frozenset({"periodic_check_service_status"})),
-    "periodic_cleanup_stopped_service_status": Entry(
+    "periodic_secondary_refresh": PeriodicTask(lambda: refresh_secondaries, frozenset({"periodic_secondary_refresh"})),
+    "periodic_check_service_status": PeriodicTask(lambda: check_services, frozenset({"periodic_check_service_status"})),
+    "periodic_cleanup_stopped_service_status": PeriodicTask(
         lambda: forget_services, frozenset({"periodic_cleanup_stopped_service_status"})
     ),
 }

@@ -48,7 +48,7 @@ def axfr_query(zone: str, msg_id: int, key: TSIGKey | None, clock_s: int) -> tup
     return signed, tsig.StreamVerifier(prepared, found.mac)
 
 
-class Transfer:
+class TransferReader:
     """One AXFR on its way in. `take` each message until `done`; then `content` is the zone.
 
     Records are packed as they come, so that a transfer takes little more memory than `limits.packed`.

@@ -13,7 +13,7 @@ from redesignate.model.pool import Endpoint
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.wire import tsig
 from redesignate.wire.client import Exchanger, NoAnswer, read_soa_answer, soa_query
-from redesignate.wire.inbound import Limits, Transfer, TransferFault, axfr_query
+from redesignate.wire.inbound import Limits, TransferFault, TransferReader, axfr_query
 from redesignate.wire.message import Malformed, Rcode
 from redesignate.wire.served import rcode_text
 
@@ -80,14 +80,14 @@ class Fetcher:
             raise PrimaryFault(f"{at}: {error or type(error).__name__}") from error
         return Fetched(serial=transfer.serial, records=transfer.records, content=transfer.content)
 
-    async def _over_tcp(self, zone: str, at: Endpoint, key: TSIGKey | None) -> Transfer:
+    async def _over_tcp(self, zone: str, at: Endpoint, key: TSIGKey | None) -> TransferReader:
         settings = self._settings
         msg_id = self._exchanger.new_id()
         query, verifier = axfr_query(zone, msg_id, key, self._clock() // SECOND)
         limits = Limits(
             records=settings.xfr_max_records, octets=settings.xfr_max_bytes, packed=settings.xfr_max_compressed
         )
-        transfer = Transfer(zone, msg_id, limits, verifier)
+        transfer = TransferReader(zone, msg_id, limits, verifier)
         try:
             async with asyncio.timeout(settings.xfr_timeout):
                 reader, writer = await asyncio.open_connection(at.host, at.port)

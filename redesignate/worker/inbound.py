@@ -58,7 +58,7 @@ class _Places:
                 del self.users[host], self.hosts[host]
 
 
-class Inbound:
+class Refresher:
     """The incoming half of one worker. For one event loop."""
 
     def __init__(

@@ -27,7 +27,7 @@ from redesignate.worker.attempt import WorkerContext
 from redesignate.worker.audit import Audit
 from redesignate.worker.health import NOTIFY_HEALTH, HealthTable, PeerHealth
 from redesignate.worker.held import HeldZones, Pace
-from redesignate.worker.inbound import Inbound
+from redesignate.worker.inbound import Refresher
 from redesignate.worker.link import Link
 from redesignate.worker.pools import Build, PoolCache, PoolConnections
 from redesignate.worker.probe import Probes
@@ -56,7 +56,7 @@ class _Parts:
     context: WorkerContext
     audit: Audit
     held: HeldZones
-    inbound: Inbound
+    inbound: Refresher
 
 
 class Worker:
@@ -188,7 +188,7 @@ class Worker:
         held = HeldZones(
             name=self.name, lease_s=settings.lease, link=link, pools=pools, context=context, pace=self._pace
         )
-        inbound = Inbound(
+        inbound = Refresher(
             name=self.name,
             central=self._central,
             settings=settings,

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.wire import message, rrset, tsig
-from redesignate.wire.inbound import Limits, Transfer, TransferFault, axfr_query
+from redesignate.wire.inbound import Limits, TransferFault, TransferReader, axfr_query
 from redesignate.wire.message import AA, AXFR, QR
 
 ZONE = "Example.org."
@@ -58,14 +58,14 @@ def packet(records: Sequence[RR], *, msg_id: int = 5, flags: int = QR | AA, cls:
     return wire
 
 
-def receive(*packets: bytes, limits: Limits = PLENTY) -> Transfer:
-    transfer = Transfer(ZONE, 5, limits)
+def receive(*packets: bytes, limits: Limits = PLENTY) -> TransferReader:
+    transfer = TransferReader(ZONE, 5, limits)
     for one in packets:
         transfer.take(one, 0)
     return transfer
 
 
-def plain(transfer: Transfer) -> list[bytes]:
+def plain(transfer: TransferReader) -> list[bytes]:
     return rrset.split(zlib.decompress(transfer.content))
 
 
@@ -184,7 +184,7 @@ def test_whatever_comes_is_taken_or_refused(data: st.DataObject) -> None:
 
 @given(st.lists(st.binary(max_size=400), max_size=5))
 def test_noise_is_refused(packets: list[bytes]) -> None:
-    transfer = Transfer(ZONE, 5, PLENTY)
+    transfer = TransferReader(ZONE, 5, PLENTY)
     for one in packets:
         with pytest.raises(TransferFault):
             transfer.take(one, 0)
@@ -203,14 +203,14 @@ def signed(parts: Sequence[Sequence[RR]], query: bytes, *, unsigned_last: bool =
     return [*made[:-1], packet(parts[-1])] if unsigned_last else made
 
 
-def take_all(transfer: Transfer, packets: Sequence[bytes], clock_s: int) -> None:
+def take_all(transfer: TransferReader, packets: Sequence[bytes], clock_s: int) -> None:
     for one in packets:
         transfer.take(one, clock_s)
 
 
 def test_a_signed_stream_is_taken() -> None:
     query, verifier = axfr_query(ZONE, 5, KEY, 1000)
-    transfer = Transfer(ZONE, 5, PLENTY, verifier)
+    transfer = TransferReader(ZONE, 5, PLENTY, verifier)
     take_all(transfer, signed([[SOA, *BODY[:3]], BODY[3:], [SOA]], query), 1000)
     assert len(plain(transfer)) == 1 + len(BODY)
 
@@ -218,7 +218,7 @@ def test_a_signed_stream_is_taken() -> None:
 @pytest.mark.parametrize("fault", ["last unsigned", "first unsigned", "changed", "late"])
 def test_a_stream_whose_signatures_do_not_hold_is_refused(fault: str) -> None:
     query, verifier = axfr_query(ZONE, 5, KEY, 1000)
-    transfer = Transfer(ZONE, 5, PLENTY, verifier)
+    transfer = TransferReader(ZONE, 5, PLENTY, verifier)
     packets = signed([[SOA, *BODY], [SOA]], query, unsigned_last=fault == "last unsigned")
     if fault == "first unsigned":
         packets = [packet([SOA, *BODY, SOA])]

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from redesignate.model import names
+from redesignate.model.limits import INT32_MAX
 from redesignate.model.rdata.base import Rdata, Reader, RecordType, fields, integer, target
 
 _USAGE = "primary. mailbox. serial refresh retry expire minimum"
-_LIMITS = {"serial": 2**32 - 1, "refresh": 2**31 - 1, "retry": 2**31 - 1, "expire": 2**31 - 1, "minimum": 2**31 - 1}
+_LIMITS = {"serial": 2**32 - 1, "refresh": INT32_MAX, "retry": INT32_MAX, "expire": INT32_MAX, "minimum": INT32_MAX}
 
 
 def _encode(text: str) -> Rdata:
