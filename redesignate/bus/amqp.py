@@ -27,6 +27,7 @@ from redesignate.model.errors import TimedOut, Unavailable
 from redesignate.observe.log import events
 from redesignate.threads.batch import Batches
 from redesignate.threads.deadline import Deadline, TooLate, current
+from redesignate.threads.service import Daemon
 
 R = TypeVar("R")
 log = events(__name__)
@@ -128,8 +129,9 @@ class AmqpCentral:
         self._line: _Line | None = None
         self._connected = threading.Event()
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._connect, name="central-connect", daemon=True)
-        self._thread.start()
+        self._swapping = threading.Lock()
+        self._connector = Daemon("central-connect", self._connect)
+        self._connector.start()
 
     def call(self, command: Command[R]) -> R:
         """Send the question; return the answer or raise its Problem.
@@ -164,8 +166,8 @@ class AmqpCentral:
         """Disconnect as soon as calls under way are done; waits for that, but not for long."""
         self._closed.set()
         self._convoys.close()
-        line = self._line
-        self._drop()
+        self._connector.stop(0)
+        line = self._drop()
         if line is not None:
             line.hung_up.wait(self._broker)
 
@@ -222,27 +224,32 @@ class AmqpCentral:
             raise Unavailable("The database is unavailable; retry.")
         self._reckoning.learn(moment)
 
-    def _connect(self) -> None:
-        while self._broker.wait_up() and not self._closed.is_set():
-            outages = self._broker.outages
-            line = _Line(self._broker, self._topic)
-            try:
-                with contextlib.suppress(messaging.MessagingTimeout, messaging.MessageUndeliverable):
-                    moment = line.clock(2)
-                    if moment is not None:
-                        self._reckoning.learn(moment)
-            except UNAVAILABLE as error:
-                log.error("no connection to central through the message broker", why=str(error))
-                line.release()
-                self._closed.wait(REFUSED_S)
-                continue
-            self._line = line
-            self._connected.set()
+    def _connect(self) -> float | None:
+        """Connect, and stay until an outage; then the next turn connects anew."""
+        if not self._broker.wait_up() or self._connector.stopping:
+            return None
+        outages = self._broker.outages
+        line = _Line(self._broker, self._topic)
+        try:
+            with contextlib.suppress(messaging.MessagingTimeout, messaging.MessageUndeliverable):
+                moment = line.clock(2)
+                if moment is not None:
+                    self._reckoning.learn(moment)
+        except UNAVAILABLE as error:
+            log.error("no connection to central through the message broker", why=str(error))
+            line.release()
+            return REFUSED_S
+        self._line = line
+        self._connected.set()
+        if not self._connector.stopping:  # else `close` may have dropped the line before it was there
             self._broker.wait_outage(outages)
-            self._drop()
+        self._drop()
+        return 0
 
-    def _drop(self) -> None:
+    def _drop(self) -> _Line | None:
         self._connected.clear()
-        line, self._line = self._line, None
+        with self._swapping:
+            line, self._line = self._line, None
         if line is not None:
             line.release()
+        return line

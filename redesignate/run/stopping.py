@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+
+from redesignate.threads.call import OneCall
 
 FAREWELL_S = 2.0
 
@@ -14,17 +15,9 @@ def within(seconds: float | None, farewell: Callable[[], None]) -> Callable[[], 
 
     The thread is started here and waits: at the end of an interpreter (atexit) no new thread can start.
     """
-    go = threading.Event()
-
-    def leave() -> None:
-        go.wait()
-        farewell()
-
-    thread = threading.Thread(target=leave, name="farewell", daemon=True)
-    thread.start()
+    call = OneCall("farewell", farewell).ready()
 
     def bounded() -> None:
-        go.set()
-        thread.join(seconds)
+        call.go().wait(seconds)
 
     return bounded

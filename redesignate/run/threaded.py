@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 from functools import partial
 from typing import Any
@@ -21,6 +20,7 @@ from redesignate.api.door import closed
 from redesignate.config.settings import ApiSettings
 from redesignate.observe.log import events
 from redesignate.threads.bulkhead import MINE, Turns
+from redesignate.threads.call import OneCall
 
 log = events(__name__)
 
@@ -30,6 +30,8 @@ changes wait for the database's one writer (`Shares.of_one_writer`)."""
 CONNECTIONS = 1000
 CROWDED = 3
 """Requests at once that keep Python's one running thread busy."""
+STOP_S = 5.0
+"""How long a stop waits for the requests in progress, and then for the server's own thread."""
 
 
 class _Dispatcher:
@@ -40,9 +42,7 @@ class _Dispatcher:
         self.turns: Turns[HTTPChannel] = Turns()
         self._express = ThreadedTaskDispatcher()
         self._express.set_thread_count(1)
-        self._threads = [threading.Thread(target=self._work, name=f"http-{n}", daemon=True) for n in range(threads)]
-        for thread in self._threads:
-            thread.start()
+        self._threads = [OneCall(f"http-{n}", self._work).go() for n in range(threads)]
 
     def add_task(self, task: HTTPChannel) -> None:
         """Queue the request of a connection."""
@@ -64,7 +64,7 @@ class _Dispatcher:
         left = self.turns.close()
         end = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
+            thread.wait(max(0.0, end - time.monotonic()))
         for task in left if cancel_pending else ():
             task.cancel()
         return bool(left)
@@ -140,11 +140,11 @@ class Threaded:
         for one in self._sockets.values():
             if isinstance(one, BaseWSGIServer):
                 one.channel_class = Channel
-        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+        self._loop = OneCall("http", self._run)
 
     def start(self) -> None:
         """Answer requests, on threads."""
-        self._thread.start()
+        self._loop.go()
 
     def crowded(self) -> bool:
         """Whether more requests are in hand than Python can work on at once."""

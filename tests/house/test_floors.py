@@ -73,6 +73,18 @@ def test_imports_are_absolute() -> None:
     assert not relative, "\n".join(relative)
 
 
+def test_threads_are_started_in_their_room_alone() -> None:
+    """A thread needs a name, a bounded stop and a log of its failure: `threads/` has them once."""
+    started = [
+        f"{short(path)}:{node.lineno}"
+        for path in files(".py", under=PACKAGE)
+        if not path.is_relative_to(PACKAGE / "threads")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).removeprefix("threading.") in {"Thread", "Timer"}
+    ]
+    assert not started, "\n".join(started)
+
+
 def test_a_migration_says_by_itself_what_it_makes() -> None:
     """What it imported of the store would change, and with it what the migration makes."""
     wrong = [

@@ -136,13 +136,15 @@ def test_record_sets_of_before_have_their_place_in_the_order_after_the_upgrade(
     monkeypatch.setattr(step, "STEP", 2)
     migrate.upgrade(url, "0004")
     with store.read() as work:
-        found = dict(work.conn.execute(select(rrsets.c.name, rrsets.c.order_key)).tuples().all())
+        found = {row.name: row.order_key for row in work.conn.execute(select(rrsets.c.name, rrsets.c.order_key))}
         assert {name.removesuffix(".example.org."): key for name, key in found.items()} == odd | {"empty": None}
     store.transact(lambda work: work.conn.execute(rrsets.update().values(order_key=None)) and None)
     store.transact(lambda work: work.conn.execute(text("UPDATE alembic_version SET version_num = '0003'")) and None)
     migrate.upgrade(url, "0004")
     with store.read() as work:
-        assert dict(work.conn.execute(select(rrsets.c.name, rrsets.c.order_key)).tuples().all()) == found
+        assert {
+            row.name: row.order_key for row in work.conn.execute(select(rrsets.c.name, rrsets.c.order_key))
+        } == found
     store.close()
     database.drop(url)
 
