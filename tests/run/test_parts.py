@@ -91,4 +91,4 @@ def test_a_state_folder_serves_one_process_at_a_time(tmp_path: Path) -> None:
 def test_a_state_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Misconfigured, match="--state-dir"):
-        serve(read(files=[]), Options(state=tmp_path / "file"))
+        serve(read(files=[]), Options(port=0, dns_port=0, state=tmp_path / "file"))

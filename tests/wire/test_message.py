@@ -115,9 +115,9 @@ def test_a_message_full_of_records_is_read_quickly() -> None:
     chain = b"\xc0\x0c" + struct.pack("!HHLH", 1, 1, 0, 0)
     count = (65535 - len(header()) - len(QUESTION)) // len(chain)
     packet = header(answers=count) + QUESTION + chain * count
-    began = time.perf_counter()
+    began = time.thread_time()
     assert len(message.read(packet).answer) == count
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 @given(st.lists(st.binary(max_size=300), max_size=8), st.integers(1, 50))
