@@ -57,7 +57,7 @@ class Work:
 
 
 def test_a_lane_that_hangs_keeps_its_places_and_refuses_the_rest() -> None:
-    bulkhead = Bulkhead(2, "this zone", patience_s=0.1)
+    bulkhead = Bulkhead(2, "this zone", patience_s=0.5)
     with ThreadPoolExecutor(8) as pool:
         work = Work(bulkhead, pool)
         holders = [work.ask("z"), work.ask("z")]
@@ -68,7 +68,7 @@ def test_a_lane_that_hangs_keeps_its_places_and_refuses_the_rest() -> None:
         began = time.monotonic()
         with pytest.raises(Unavailable):
             work.ask("z").result(WAIT_S)
-        assert time.monotonic() - began < 0.09  # at once: it is known to hang
+        assert time.monotonic() - began < 0.4  # at once: it is known to hang
         other = work.ask("y")
         work.begun(1)
         for _ in range(3):
