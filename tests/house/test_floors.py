@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 
@@ -61,6 +61,30 @@ def test_every_folder_is_a_room_and_every_module_beside_them_an_entry_point() ->
     parts = [path.relative_to(PACKAGE).parts for path in files(".py", under=PACKAGE)]
     assert {first for first, *rest in parts if rest} == set(FLOOR)
     assert {first.removesuffix(".py") for first, *rest in parts if not rest} <= TOP
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Inside a room the floors allow it, and a reader would have to know all of a circle at once."""
+    modules = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): parsed(path)
+        for path in files(".py", under=PACKAGE)
+    }
+    needs = {module: needed(tree, modules.keys()) for module, tree in modules.items()}
+    while free := {module for module, wanted in needs.items() if not wanted & needs.keys()}:
+        needs = {module: wanted for module, wanted in needs.items() if module not in free}
+    assert not needs, "\n".join(f"{module}: {sorted(wanted & needs.keys())}" for module, wanted in needs.items())
+
+
+def needed(tree: ast.Module, modules: Collection[str]) -> set[str]:
+    """The modules of ours that a module imports, or takes something from."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("redesignate"):
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= whole & set(modules)
+            if not whole <= set(modules):
+                found.add(node.module or "")
+    return found
 
 
 def test_imports_are_absolute() -> None:
