@@ -30,8 +30,6 @@ changes wait for the database's one writer (`Shares.of_one_writer`)."""
 CONNECTIONS = 1000
 CROWDED = 3
 """Requests at once that keep Python's one running thread busy."""
-STOP_S = 5.0
-"""How long a stop waits for the requests in progress, and then for the server's own thread."""
 
 
 class _Dispatcher:

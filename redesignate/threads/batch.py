@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 from redesignate.model.errors import Problem, TimedOut, Unavailable
 from redesignate.observe.log import events
-from redesignate.threads.bulkhead import MINE, aside
+from redesignate.threads.bulkhead import aside
 from redesignate.threads.deadline import Deadline
 
 T = TypeVar("T")
@@ -106,9 +106,6 @@ class Batches(Generic[T, R]):
         if seat.state is not _State.LEADS:
             with aside():
                 self._wait(line, seat, deadline)
-        elif MINE.turns is not None and MINE.turns.in_hand > 1:
-            with aside():  # what is ready now may be on its way to this batch
-                pass
         if seat.state is _State.LEADS:
             self._lead(key, line, seat)
         if seat.error is not None:

@@ -22,8 +22,9 @@ from redesignate.threads.deadline import Deadline, Monotonic, uptime
 
 T = TypeVar("T")
 PATIENCE_S = 0.5
-TURN_S = 0.02
-"""How long a turn lasts at most while others wait for theirs. A thread that takes longer waits for something."""
+TURN_S = 0.005
+"""How long a turn lasts at most while others wait for theirs. A thread that takes longer is likely to wait for a disk,
+a database or the identity service. As long as Python itself lets a thread run (`sys.getswitchinterval`)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -173,7 +174,7 @@ class Turns(Generic[T]):
                         return first
                     self._admit(first)
                 # one of the idle threads looks whether the turn that others wait for lasts too long
-                watches = self._holder is not None and not self._watched
+                watches = bool(self._ready) and self._holder is not None and not self._watched
                 self._watched = self._watched or watches
                 self._changed.wait(self._turn_s if watches else None)
                 self._watched = self._watched and not watches

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -119,24 +119,6 @@ def test_a_thread_that_hangs_delays_the_others_once_and_keeps_no_turn(crew: Make
     assert one.turns.in_hand == 1
     go.set()
     one.done()
-
-
-def test_what_is_ready_joins_the_batch_of_the_first(crew: Make) -> None:
-    one = crew(5)
-    sizes: list[int] = []
-
-    def together(items: Sequence[int]) -> Sequence[int]:
-        sizes.append(len(items))
-        return items
-
-    batches: Batches[int, int] = Batches(together, most=10)
-    all_added = threading.Event()
-    one.turns.add(partial(all_added.wait, WAIT_S))
-    for number in range(4):
-        one.turns.add(partial(batches.ask, number))
-    all_added.set()
-    one.done()
-    assert sizes == [4]
 
 
 def test_closed_it_returns_what_nobody_began(crew: Make) -> None:
