@@ -200,6 +200,13 @@ def _zone(groups: Groups) -> None:
     )
     status.add_argument("zone", metavar="NAME|ID", nargs="*", help="default: every zone; only those that lag are shown")
     status.add_argument("--json", action="store_true", help="print one JSON list with an object for each zone")
+    status.add_argument(
+        "--wait",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="first wait until none lags, at most so long",
+    )
     status.epilog = "Exit status: 0 if every zone is on every server, else 1."
 
 

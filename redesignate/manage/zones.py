@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from redesignate.commands.zones import GetZone, ZonePeers
 from redesignate.manage.job import Job
@@ -15,6 +16,9 @@ from redesignate.model.names import InvalidName, canonical
 from redesignate.model.work import Condition, PeerView
 from redesignate.model.zone import Zone
 
+LOOK_S = 0.2
+"""How often `--wait` looks again."""
+
 
 def status(job: Job) -> int:
     """Print each zone and a line for each server of its pool; without names, only zones that lag, and a summary.
@@ -22,11 +26,12 @@ def status(job: Job) -> int:
     Returns 0 if every zone is on every server, else 1. Raises ZoneNotFound.
     """
     named = job.args.zone
-    zones = [zone for name in named for zone in _found(job, name)] if named else job.zones()
+    end = time.monotonic() + job.args.wait
+    while time.monotonic() < end and any(_lags(peers) for _, peers in _looked(job)):
+        time.sleep(LOOK_S)
     found, lagging = [], 0
-    for count, zone in enumerate(zones):
-        peers = job.central.call(ZonePeers(caller=job.caller, zone_id=zone.id))
-        behind = not peers or bool(_behind(peers))
+    for count, (zone, peers) in enumerate(_looked(job)):
+        behind = _lags(peers)
         lagging += behind
         if job.args.json:
             found.append(_object(zone, peers))
@@ -39,6 +44,18 @@ def status(job: Job) -> int:
     elif not named:
         job.screen.line("Every zone is on every server." if not lagging else f"Zones that lag: {lagging}")
     return 1 if lagging else 0
+
+
+def _looked(job: Job) -> Iterator[tuple[Zone, tuple[PeerView, ...]]]:
+    """The zones that are named, or all, each with its servers."""
+    named = job.args.zone
+    zones: Iterable[Zone] = [zone for name in named for zone in _found(job, name)] if named else job.zones()
+    for zone in zones:
+        yield zone, job.central.call(ZonePeers(caller=job.caller, zone_id=zone.id))
+
+
+def _lags(peers: tuple[PeerView, ...]) -> bool:
+    return not peers or bool(_behind(peers))
 
 
 def _found(job: Job, named: str) -> Iterator[Zone]:

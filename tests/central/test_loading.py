@@ -448,7 +448,7 @@ def _with_first_look(central: CentralDriver, do: Callable[[], None], run: Callab
             do()
             seen.clear()
 
-    event.listen(central.store.engines[0], "before_cursor_execute", note)
+    event.listen(central.store.engines[1], "before_cursor_execute", note)
     run()
 
 

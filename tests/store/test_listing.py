@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from redesignate.model.clock import SECOND
 from redesignate.model.errors import MarkerNotFound
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.service import ServiceState
@@ -24,6 +25,7 @@ from redesignate.model.zone import Status, Zone, ZoneType
 from redesignate.store import migrate
 from redesignate.store.listing import matches
 from redesignate.store.schema import RRSET_ORDERS, ZONE_ORDERS
+from redesignate.store.services import Said
 from redesignate.store.unit import Store
 from tests.store.makers import add, full_pool, held, new_id, zone
 
@@ -146,7 +148,8 @@ def test_walking_pools_gives_each_once(store: Store, key: str) -> None:
 @pytest.mark.parametrize("key", ["created_at", "id", "updated_at", "hostname", "service_name", "status"])
 def test_walking_services_gives_each_once(store: Store, key: str) -> None:
     for host in ("a", "b", "c"):
-        store.transact(lambda work, host=host: work.services.beat("api", host, ServiceState.UP, 5, {}))  # type: ignore[misc]
+        said = Said(f"{host}:1", ServiceState.UP, 30 * SECOND, {})
+        store.transact(lambda work, host=host, said=said: work.services.beat("api", host, said, work.now))  # type: ignore[misc]
 
     def ask(query: ListQuery) -> Page[Any]:
         with store.read() as work:
