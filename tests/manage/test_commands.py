@@ -9,7 +9,9 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -117,6 +119,24 @@ def test_a_server_that_lags_was_current_until_the_zones_last_change(operator: Op
     operator.central.call(change)
     told = json.loads(operator("zone", "status", "--json").out)
     assert {one["since"] for one in told[0]["servers"] if one["state"] == "behind"} == {moment(later)}
+
+
+def test_zone_status_waits_until_the_zone_is_on_every_server(operator: Operator, pool: Pool) -> None:
+    zone = _zone(operator)
+    began = time.monotonic()
+    assert operator("zone", "status", "--wait", "0.3", zone.name).code == 1
+    assert time.monotonic() - began >= 0.3
+    (task,) = operator.central.call(BeginWork(worker="w", zone_ids=(zone.id,)))
+    peers = (
+        *(PeerOutcome(peer_id=t.id, role=Role.TARGET, ok=True, present=True) for t in pool.targets),
+        *(PeerOutcome(peer_id=s.id, role=Role.NAMESERVER, ok=True, present=True, serial=task.serial)
+          for s in pool.nameservers),
+    )  # fmt: skip
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(operator, "zone", "status", "--wait", "60", zone.name)
+        outcome = Outcome(zone_id=zone.id, revision=task.revision, present=True, peers=peers)
+        operator.central.call(Report(worker="w", outcomes=(outcome,)))
+        assert waiting.result(30).code == 0
 
 
 def test_zone_status_of_a_zone_whose_pool_has_no_servers_says_so(operator: Operator, tmp_path: Path) -> None:
