@@ -85,7 +85,7 @@ class AmqpWake:
 
     def wake(self, hints: Sequence[Hint]) -> None:
         """Send these hints to some worker. Never waits for the broker."""
-        self._pending.add(hints)
+        self._pending.wake(hints)
 
     def waiting(self) -> int:
         """Return the number of hints that are not sent yet."""
@@ -106,7 +106,7 @@ class AmqpWake:
         except Exception:  # the loop of a service
             log.exception("hints could not be sent and are retried", hints=len(hints))
             self._stopping.wait(self._pause_s)
-            self._pending.add(hints)
+            self._pending.wake(hints)
         return 0
 
 

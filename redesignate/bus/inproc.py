@@ -9,7 +9,7 @@ Questions and answers are handed over as they are. In the tests they pass throug
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -28,7 +28,8 @@ BOUND = 50_000
 
 
 class Pending:
-    """A bounded queue of hints without duplicates. Safe from any thread; `add` never waits for a taker.
+    """A bounded queue of hints without duplicates: the hints to the workers of this process. Safe from any thread;
+    `wake` never waits for a taker.
 
     Hints that do not fit are dropped: the work is still in the outbox, and the producer's sweep hints again.
     """
@@ -42,7 +43,7 @@ class Pending:
     def __len__(self) -> int:
         return len(self._hints)
 
-    def add(self, hints: Iterable[Hint]) -> None:
+    def wake(self, hints: Sequence[Hint]) -> None:
         """Queue hints; one that waits already keeps its place."""
         with self._changed:
             before = self.dropped
@@ -99,17 +100,6 @@ class InprocCentral:
         return answer
 
 
-class InprocWake:
-    """Hints to the workers of this process."""
-
-    def __init__(self, pending: Pending) -> None:
-        self._pending = pending
-
-    def wake(self, hints: Sequence[Hint]) -> None:
-        """Send these hints to some worker. Never blocks; the sweep finds what does not fit."""
-        self._pending.add(hints)
-
-
 class InprocWorkSource:
     """Passes hints to a worker, up to `most` at once, on up to `threads` threads at a time.
 
@@ -145,5 +135,5 @@ class InprocWorkSource:
         except Exception:  # the loop of a service
             log.exception("the handler failed; its hints are retried", hints=len(hints))
             self._stopping.wait(self._pause_s)
-            self._pending.add(hints)
+            self._pending.wake(hints)
         return 0

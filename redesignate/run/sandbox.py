@@ -21,7 +21,7 @@ from shutil import which
 from redesignate.api.app import build
 from redesignate.auth.choose import authenticator, check_listeners, check_login
 from redesignate.bus.bulkheads import Bulkheads, Shares
-from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource, Pending
+from redesignate.bus.inproc import InprocCentral, InprocWorkSource, Pending
 from redesignate.bus.port import Central
 from redesignate.commands.pools import ApplyPool, ListPools
 from redesignate.commands.tokens import ListTokens
@@ -147,7 +147,7 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
 
     settings, hints = configuration.settings, Pending()
     store = make_store(settings, end)
-    central = InprocCentral(make_service(configuration, store, InprocWake(hints)).dispatch)
+    central = InprocCentral(make_service(configuration, store, hints).dispatch)
     dns = DNSService(Serving(store), settings.mdns, shared=False, forward=make_forwarder(central, end).add)
     with explained(
         "The nameserver", settings.mdns.listen, "choose another port with --dns-port (make serve DNS_PORT=…)"

@@ -13,6 +13,7 @@ from wsgiref.types import WSGIApplication
 import waitress
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
@@ -78,6 +79,31 @@ class _Dispatcher:
             task = self.turns.next(finished=True)
 
 
+class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no types
+    """A request, of which waitress answers those that it cannot parse with 400, and closes the connection."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the request line and the header fields. Raises ParsingError.
+
+        waitress reads past bodies of two lengths, as a proxy before it might do otherwise: what follows such a body may
+        have been smuggled (RFC 9112 §6.1). It does not count Host fields either (§3.2).
+        """
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # urllib's for a URL, int's for a length of thousands of digits
+            raise ParsingError(str(error)) from None
+        headers = self.headers
+        host = headers.get("HOST")
+        if "TRANSFER_ENCODING" in headers or (self.chunked and "CONTENT_LENGTH" in headers):
+            wrong = "Transfer-Encoding is for version 1.1 alone, and is not allowed beside Content-Length"
+        elif (host is None and self.version == "1.1") or (host is not None and ", " in host):
+            wrong = "Exactly one Host header is required"
+        else:
+            return
+        self.expect_continue, headers["CONNECTION"] = False, "close"  # nothing more is read
+        raise ParsingError(wrong)
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
     """A connection whose thread sends its answer undisturbed.
 
@@ -87,6 +113,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
     One address may hold half of all connections; those beyond are closed, so that it shuts out nobody else.
     """
 
+    parser_class = Parser
     _sending = False
 
     def __init__(self, server: Any, *given: Any, **named: Any) -> None:

@@ -16,7 +16,7 @@ from redesignate.bus.amqp_hints import AmqpWake, AmqpWorkSource
 from redesignate.bus.amqp_server import CentralServer
 from redesignate.bus.broker import Broker
 from redesignate.bus.codec import Carry, Dispatch
-from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource, Pending
+from redesignate.bus.inproc import InprocCentral, InprocWorkSource, Pending
 from redesignate.bus.port import Central, Wake, WorkSource
 from redesignate.config.settings import BusSettings
 from redesignate.model.clock import now
@@ -42,7 +42,7 @@ class InprocBus:
         return InprocCentral(dispatch)
 
     def wake(self) -> Wake:
-        return InprocWake(self.pending)
+        return self.pending
 
     def source(self) -> WorkSource:
         return InprocWorkSource(self.pending, pause_s=0.05)

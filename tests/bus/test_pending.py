@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redesignate.bus.amqp_hints import handled
-from redesignate.bus.inproc import InprocWake, Pending
+from redesignate.bus.inproc import Pending
 from redesignate.bus.port import Handler
 from redesignate.commands.hint import Hint
 from redesignate.threads.batch import Batches, Closed
@@ -29,22 +29,22 @@ def joined(handler: Handler, *, lanes: int, most: int) -> Batches[tuple[Hint, ..
 
 def test_a_zone_waits_once_and_keeps_its_place() -> None:
     pending = Pending()
-    pending.add(outbound("a", "b", "a"))
-    pending.add(outbound("c", "a"))
+    pending.wake(outbound("a", "b", "a"))
+    pending.wake(outbound("c", "a"))
     assert pending.take(10, GO) == outbound("a", "b", "c")
 
 
 def test_a_zone_with_both_kinds_of_work_waits_for_each() -> None:
     pending = Pending()
-    pending.add([*outbound("a"), *inbound("a"), *outbound("a")])
+    pending.wake([*outbound("a"), *inbound("a"), *outbound("a")])
     assert pending.take(10, GO) == (*outbound("a"), *inbound("a"))
 
 
 def test_a_zone_that_was_taken_may_wait_again() -> None:
     pending = Pending()
-    pending.add(outbound("a"))
+    pending.wake(outbound("a"))
     pending.take(1, GO)
-    pending.add(outbound("a"))
+    pending.wake(outbound("a"))
     assert pending.take(1, GO) == outbound("a")
 
 
@@ -52,7 +52,7 @@ def test_a_zone_that_was_taken_may_wait_again() -> None:
 def test_no_more_wait_than_the_bound_and_the_rest_is_counted(batches: list[list[str]], bound: int) -> None:
     pending = Pending(bound)
     for batch in batches:
-        pending.add(outbound(*batch))
+        pending.wake(outbound(*batch))
     asked = [zone for batch in batches for zone in batch]
     assert len(pending) == min(bound, len(set(asked)))
     assert (pending.dropped > 0) == (len(set(asked)) > bound)
@@ -60,7 +60,7 @@ def test_no_more_wait_than_the_bound_and_the_rest_is_counted(batches: list[list[
 
 def test_a_full_queue_never_blocks_who_wakes() -> None:
     pending = Pending(10)
-    InprocWake(pending).wake(outbound(*(f"z{n}" for n in range(100_000))))
+    pending.wake(outbound(*(f"z{n}" for n in range(100_000))))
     assert len(pending) == 10
     assert pending.dropped == 99_990
 
@@ -77,7 +77,7 @@ def test_every_zone_is_taken_by_exactly_one_taker() -> None:
     with ThreadPoolExecutor(4) as pool:
         takers = [pool.submit(take) for _ in range(4)]
         for n in range(1000):
-            pending.add(outbound(f"z{n}"))
+            pending.wake(outbound(f"z{n}"))
         until(lambda: not len(pending))
         stop.set()
         pending.nudge()

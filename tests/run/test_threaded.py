@@ -77,6 +77,16 @@ def test_a_change_whose_client_left_while_it_waited_for_a_thread_is_not_carried_
     assert "CreateZone" not in central.asked
 
 
+def answers(requests: bytes) -> bytes:
+    """All that the server says to these until it closes the connection."""
+    with served(Slow()) as port, socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as client:
+        client.sendall(requests)
+        answer = b""
+        while some := client.recv(4096):
+            answer += some
+    return answer
+
+
 @pytest.mark.parametrize(
     "request_text",
     [
@@ -85,19 +95,45 @@ def test_a_change_whose_client_left_while_it_waited_for_a_thread_is_not_carried_
         b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
         b"get / HTTP/1.1\r\nHost: a\r\n\r\n",
         b"\x16\x03\x01\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"GET /healthcheck HTTP/1.1\r\n\r\n",  # RFC 9112 §3.2
+        b"GET /healthcheck HTTP/1.1\r\nExpect: 100-continue\r\n\r\n",
+        b"GET /healthcheck HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+        b"GET /healthcheck HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
     ],
 )
 def test_a_malformed_request_is_answered_and_leaves_no_trace_in_the_log(
     request_text: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with served(Slow()) as port, socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as client:
-        client.sendall(request_text)
-        answer = b""
-        while some := client.recv(4096):
-            answer += some
+    answer = answers(request_text)
     assert answer.startswith(b"HTTP/1."), answer
     assert b" 400 " in answer, answer
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /healthcheck HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\nHost: a\r\n\r\n",
+        b"POST /healthcheck HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /healthcheck HTTP/1.2\r\nHost: a\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+)
+def test_what_follows_a_body_of_two_lengths_is_never_taken_for_a_request(head: bytes) -> None:
+    """RFC 9112 §6.1: such a request is refused, and the connection is closed after the answer."""
+    smuggled = b"GET /healthcheck HTTP/1.1\r\nHost: a\r\n\r\n"
+    answer = answers(head + b"0\r\n\r\n" + smuggled)
+    assert answer.startswith(b"HTTP/1."), answer
+    assert answer.count(b"HTTP/1.") == 1, answer
+    assert b" 400 " in answer, answer
+
+
+def test_a_chunked_body_and_a_request_after_it_are_served_over_one_connection() -> None:
+    chunked = b"POST /healthcheck HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    last = b"GET /healthcheck HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    assert answers(chunked + last).count(b"HTTP/1.1 200 ") == 2
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from redesignate.auth.policy import Policy
 from redesignate.backends import registry
 from redesignate.backends.port import Backend
-from redesignate.bus.inproc import InprocCentral, InprocWake, InprocWorkSource, Pending
+from redesignate.bus.inproc import InprocCentral, InprocWorkSource, Pending
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
 from redesignate.commands.base import Command
@@ -52,9 +52,7 @@ class Plane:
         self.store = Store(f"sqlite:///{self.folder}/db.sqlite")
         metadata.create_all(self.store.engine)
         self.pending = Pending()
-        self.service = CentralService(
-            self.store, Rules(settings=self.settings, policy=Policy()), InprocWake(self.pending)
-        )
+        self.service = CentralService(self.store, Rules(settings=self.settings, policy=Policy()), self.pending)
         self.central = InprocCentral(self.service.dispatch, encoded=True)
         self.backends: dict[str, SmallBackend] = {}
         self.servers: dict[int, SmallServer] = {}

@@ -13,7 +13,7 @@ import pytest
 
 from redesignate.auth.policy import Policy
 from redesignate.backends.port import Backend, BackendZone
-from redesignate.bus.inproc import InprocCentral, InprocWake
+from redesignate.bus.inproc import InprocCentral
 from redesignate.central.rules import Rules
 from redesignate.central.service import CentralService
 from redesignate.commands.base import Command
@@ -411,9 +411,7 @@ def test_a_worker_that_is_not_hinted_stops_at_its_next_report(plane: Plane, serv
 def test_zones_that_had_no_turn_at_a_busy_backend_have_not_failed(plane: Plane, servers: Servers) -> None:
     """A server that was wiped is filled as fast as its backend goes; no zone of it backs off or is in ERROR."""
     plane.settings = replace(plane.settings, poll_max_retries=3)
-    plane.service = CentralService(
-        plane.store, Rules(settings=plane.settings, policy=Policy()), InprocWake(plane.pending)
-    )
+    plane.service = CentralService(plane.store, Rules(settings=plane.settings, policy=Policy()), plane.pending)
     plane.central = InprocCentral(plane.service.dispatch, encoded=True)
     plane.worker_settings = WorkerSettings(find_interval=0.1, lease=1.0)
     plane.pool(servers[0])

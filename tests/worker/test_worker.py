@@ -166,7 +166,7 @@ def test_a_worker_that_stops_takes_nothing_up_again(plane: Plane, servers: Serve
     zones = [plane.zone() for _ in range(5)]
     ids = tuple(zone.id for zone in zones)
     eventually(lambda: {name for _, what, name in servers[0].asked if what == "SOA"} == {zone.name for zone in zones})
-    plane.pending.add(Hint(Kind.OUTBOUND, zone_id) for zone_id in ids)
+    plane.pending.wake([Hint(Kind.OUTBOUND, zone_id) for zone_id in ids])
     eventually(lambda: not len(plane.pending))
     worker.stop()
     plane.workers.clear()
