@@ -36,17 +36,17 @@ FIRST_CONTACT_S = 3.0
 SILENCE_S = 10.0
 """Central reports every half of this that it still works on a question; after so long in silence it is sent again."""
 COMMIT_S = 30.0
-"""The database ends a transaction that is idle for so long (`store.engine.EngineOptions.idle_s`), so a commit that a
-stopped central still had to send comes at most that much later. A change must be carried out so long before its caller
-gives up, or within half of its time where it has less than twice as much."""
+"""The database ends a transaction that is idle for so long (`store.engine.EngineOptions.idle_s`; MySQL and SQLite do
+not), so a commit that a stopped central still had to send comes at most that much later. A change must be carried out
+so long before its caller gives up, or within half of its time where it has less than twice as much: then, and where the
+database itself hangs in the commit, it may still be saved after its caller was answered."""
 PAUSE_S = 0.1
 """The pause before a question is sent again."""
 
 _BROKER = "The message broker is unavailable; retry."
 _CENTRAL = "No central service is running; retry."
 _NO_ANSWER = (
-    "No answer in time. The change may or may not have been made, and will not be made from now on: check before "
-    "retrying."
+    "No answer in time. The change may have been made, or, if it was being saved, may still be: check before retrying."
 )
 
 
@@ -137,7 +137,7 @@ class AmqpCentral:
         """Send the question; return the answer or raise its Problem.
 
         Raises Unavailable where nothing was carried out: the broker is unavailable, no central runs, or the question
-        came too late. Raises TimedOut where no answer came until the deadline; then nothing is carried out any more.
+        came too late. Raises TimedOut where no answer came until the deadline; then nothing is begun any more.
         """
         item = self._item(command)
         key = lane(command)

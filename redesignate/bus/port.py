@@ -43,7 +43,8 @@ class Central(Protocol):
         """Send the question; return the answer or raise its Problem.
 
         Raises Unavailable when central cannot be reached, or the question waited too long: nothing was carried out.
-        Raises TimedOut when no answer came in time: the change may have been made, and will not be made any more.
+        Raises TimedOut when no answer came in time: the change may have been made. It is not begun any more, but a
+        commit that was under way may still end.
         """
         ...
 

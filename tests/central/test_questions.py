@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
 
 from redesignate.bus import codec
 from redesignate.bus.amqp import COMMIT_S
@@ -100,6 +101,24 @@ def test_a_central_that_slept_over_its_transaction_does_not_commit(
     with pytest.raises(TooLate):
         Questions(service, store, SHARES).carry(create(zone), how)
     assert central.get(zone.id).revision == zone.revision
+    store.close()
+
+
+def test_a_commit_that_was_begun_in_time_may_end_after_its_asker_gave_up(anywhere: Build) -> None:
+    """Nobody can take back what the database is about to save: so the 504 (`bus/amqp.py`) does not rule it out."""
+    central = anywhere()
+    zone, now = central.zone(), [0.0]
+    how = asked(desk(central), deadline=Deadline(at=10, clock=lambda: now[0]))
+    store = Store(central.store.url, clock=lambda: central.time, retries=Retries(ticks=lambda: now[0]))
+
+    @event.listens_for(store.engine, "commit")
+    def stop(_connection: Connection) -> None:
+        now[0] = 90.0  # stopped here, and going on
+
+    service = CentralService(store, Rules(settings=central.settings, policy=POLICY), central)
+    Questions(service, store, SHARES).carry(create(zone), how)
+    assert how.deadline.over()
+    assert central.get(zone.id).revision == zone.revision + 1
     store.close()
 
 
