@@ -40,8 +40,11 @@ class Screen:
         """One line of a difference, coloured by its sign."""
         self.line(f"  {text}", {"+": "green", "-": "red", "~": "yellow"}.get(text[:1]))
 
-    def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Aligned columns; words for a state are coloured. Prints only the heads if there are no rows."""
+    def table(self, heads: Sequence[str], rows: Sequence[Sequence[object]], none: str = "") -> None:
+        """Aligned columns; words for a state are coloured. Where there are no rows, prints `none` in their place."""
+        if not rows:
+            self.line(none)
+            return
         cells = [[_cell(value) for value in row] for row in rows]
         widths = [max(_width(line[n]) for line in [list(heads), *cells]) for n in range(len(heads))]
         self.line("  ".join(_padded(head, width) for head, width in zip(heads, widths, strict=True)).rstrip(), "dim")

@@ -25,7 +25,8 @@ def show(job: Job) -> int:
                 f"worker on {one.hostname}: zones are checked on their nameservers every {audit['seconds']} s, "
                 f"not every {audit['interval']} s; raise [service:worker] audit_rate, or start more workers"
             )
-    job.screen.table(["service", "host", "status", "last heartbeat"], rows)
+    none = "There are no services: none that uses this database has sent a heartbeat yet."
+    job.screen.table(["service", "host", "status", "last heartbeat"], rows, none)
     for line in late:
         job.screen.line(line, "yellow")
     return 0

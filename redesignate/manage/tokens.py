@@ -60,7 +60,8 @@ def show(job: Job) -> int:
         ]
         for t in tokens
     ]
-    job.screen.table(["id", "project", "roles", "created", "last used", "expires", "description"], rows)
+    heads = ["id", "project", "roles", "created", "last used", "expires", "description"]
+    job.screen.table(heads, rows, "There are no tokens. `redesignate manage token create --project ID` makes one.")
     return 0
 
 

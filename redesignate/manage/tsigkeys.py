@@ -46,7 +46,7 @@ def show(job: Job) -> int:
     if job.args.show_secrets:
         heads.append("secret")
         rows = [[*row, key.secret] for row, key in zip(rows, keys, strict=True)]
-    job.screen.table(heads, rows)
+    job.screen.table(heads, rows, "There are no TSIG keys. `redesignate manage tsigkey create NAME` makes one.")
     return 0
 
 

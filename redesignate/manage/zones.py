@@ -29,20 +29,21 @@ def status(job: Job) -> int:
     end = time.monotonic() + job.args.wait
     while time.monotonic() < end and any(_lags(peers) for _, peers in _looked(job)):
         time.sleep(LOOK_S)
-    found, lagging = [], 0
-    for count, (zone, peers) in enumerate(_looked(job)):
+    found, lagging, count = [], 0, 0
+    for count, (zone, peers) in enumerate(_looked(job), 1):
         behind = _lags(peers)
         lagging += behind
         if job.args.json:
             found.append(_object(zone, peers))
         elif named or behind:
-            if count and (named or lagging > 1):
+            if count > 1 and (named or lagging > 1):
                 job.screen.line()
             _show(job, zone, peers)
     if job.args.json:
         job.screen.line(json.dumps(found, indent=2))
     elif not named:
-        job.screen.line("Every zone is on every server." if not lagging else f"Zones that lag: {lagging}")
+        whole = "Every zone is on every server." if count else "There are no zones."
+        job.screen.line(f"Zones that lag: {lagging}" if lagging else whole)
     return 1 if lagging else 0
 
 

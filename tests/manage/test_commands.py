@@ -247,6 +247,21 @@ def test_services_are_listed_and_silent_ones_forgotten(operator: Operator) -> No
     assert [line.split()[0] for line in operator("service", "list").lines] == ["service", "mdns"]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("token list", "There are no tokens. `redesignate manage token create --project ID` makes one."),
+        ("tsigkey list", "There are no TSIG keys. `redesignate manage tsigkey create NAME` makes one."),
+        ("service list", "There are no services: none that uses this database has sent a heartbeat yet."),
+        ("zone status", "There are no zones."),
+        ("zone status --json", "[]"),
+    ],
+)
+def test_a_list_of_nothing_says_so(operator: Operator, words: str, said: str) -> None:
+    shown = operator(*words.split())
+    assert (shown.code, shown.lines) == (0, [said])
+
+
 def test_a_worker_that_does_not_check_zones_in_time_is_named(operator: Operator) -> None:
     for host, late in (("host1", True), ("host2", False)):
         stats = {"audit": {"zones": 90_000, "seconds": 1800, "interval": 300, "late": late}}
