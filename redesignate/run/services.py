@@ -37,6 +37,7 @@ from redesignate.run.wiring import (
     make_service,
     make_store,
     make_wake,
+    report_secrets,
 )
 from redesignate.store.migrate import require_head
 from redesignate.store.serving import Serving
@@ -188,6 +189,7 @@ def patience(settings: Settings) -> float | None:
 def _check_database(configuration: Configuration) -> None:
     """Wait for the database, as long as the operator configured, and check that its schema is this code's.
 
+    Logs which of its secrets cannot be opened.
     Raises Unavailable, Misconfigured.
     """
     url = configuration.settings.store.url
@@ -198,6 +200,8 @@ def _check_database(configuration: Configuration) -> None:
     while True:
         try:
             require_head(url)
+            with ExitStack() as end:
+                report_secrets(make_store(configuration.settings, end))
             return
         except Unavailable as problem:
             tries += 1

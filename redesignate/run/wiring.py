@@ -83,6 +83,12 @@ def make_store(settings: Settings, end: ExitStack) -> Store:
     return made
 
 
+def report_secrets(store: Store) -> None:
+    """Say in the log where secrets cannot be opened: what needs none of them goes on. Raises Misconfigured."""
+    if said := store.lost_secrets():
+        log.error("secrets in the database cannot be opened", fix=said)
+
+
 def make_broker(configuration: Configuration, end: ExitStack) -> Broker | None:
     """RabbitMQ, if a transport_url is set."""
     if configuration.settings.bus.transport_url is None:

@@ -122,7 +122,7 @@ class Pools(Module):
     def _row(self, pool: Pool) -> dict[str, Any]:
         catalog = pool.catalog
         if catalog is not None and catalog.secret is not None:
-            catalog = replace(catalog, secret=self._secrets.seal(catalog.secret))
+            catalog = replace(catalog, secret=self._secrets.seal(catalog.secret, self._conn))
         body = _Body(
             dict(pool.attributes), pool.ns_records, pool.nameservers, pool.targets, pool.also_notifies, catalog
         )

@@ -1,16 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets at rest: sealed with a key from a file (Fernet: AES-128-CBC and HMAC-SHA256), opened on the way out."""
+"""Secrets at rest: sealed with a key from a file (Fernet: AES-128-CBC and HMAC-SHA256), opened on the way out.
+
+A secret that this process's key does not open is passed on as it is stored, sealed: what needs it fails (it is not
+base64), and all else goes on. Whoever starts a process says so (`Secrets.lost`).
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import Connection, select
 
 from redesignate.model.errors import Misconfigured
+from redesignate.store.schema import pools, tsigkeys
+
+SEALED = "sealed:"
+_SHOWN = 10
+"""Names of lost secrets that one line holds."""
 
 
 class Secrets:
@@ -20,53 +32,98 @@ class Secrets:
         self._path = path
         self._box: Fernet | None = None
 
-    def seal(self, text: str) -> str:
-        """The text as it may be stored."""
-        if self._path is None:
+    def seal(self, text: str, conn: Connection) -> str:
+        """The text as it may be stored. The first secret of a database makes the key file.
+
+        Raises Misconfigured: the key cannot be used, or the database holds secrets of a key that is not there.
+        """
+        if self._path is None or text.startswith(SEALED):
             return text
-        return "sealed:" + self._key().encrypt(text.encode()).decode()
+        box = self._key()
+        if box is None:
+            if names := [name for name, _ in _sealed(conn)]:
+                raise Misconfigured(f"{self._path} does not exist. {_remedy(names)}")
+            _make(self._path)
+            box = self._key()
+        assert box is not None
+        return SEALED + box.encrypt(text.encode()).decode()
 
     def open(self, stored: str) -> str:
-        """The text again. Raises Misconfigured if the key file is not the one it was sealed with."""
-        if not stored.startswith("sealed:"):
+        """The text again; as it is stored where the key is not there, or another. Raises Misconfigured."""
+        if not stored.startswith(SEALED) or self._path is None:
             return stored
-        if self._path is None:
-            raise Misconfigured("A secret in the database is sealed, but this process has no key to open it.")
+        box = self._key()
         try:
-            return self._key().decrypt(stored.removeprefix("sealed:").encode()).decode()
-        except InvalidToken as error:
-            raise Misconfigured(
-                f"{self._path} is not the key that the database's secrets were sealed with; restore the right one."
-            ) from error
+            return stored if box is None else box.decrypt(stored.removeprefix(SEALED).encode()).decode()
+        except InvalidToken:
+            return stored
 
-    def _key(self) -> Fernet:
-        """The Fernet object, made on first use: most processes never see a secret. Raises Misconfigured."""
+    def lost(self, conn: Connection) -> str | None:
+        """Say which of the database's secrets the key does not open, and the fix; None if there are none.
+
+        Raises Misconfigured. Cost   two queries.
+        """
+        names = [name for name, stored in _sealed(conn) if self.open(stored) == stored]
+        if not names or self._path is None:
+            return None
+        fault = "is not the key of secrets in the database" if self._path.exists() else "does not exist"
+        return f"{self._path} {fault}. {_remedy(names)}"
+
+    def _key(self) -> Fernet | None:
+        """The Fernet object, made on first use: most processes never see a secret. None where there is no file.
+
+        Raises Misconfigured.
+        """
         if self._box is None:
             assert self._path is not None
             try:
-                self._box = Fernet(_read_or_make(self._path))
+                self._box = Fernet(self._path.read_bytes().strip())
+            except FileNotFoundError:
+                return None
             except OSError as error:
-                why = error.strerror or error
-                fix = "this process must be able to read the key, or to create it."
-                raise Misconfigured(f"{self._path}: {why}; {fix}") from error
+                raise _unusable(self._path, error) from error
             except ValueError as error:
                 raise Misconfigured(f"{self._path} does not hold a key; restore it from a backup.") from error
         return self._box
 
 
-def _read_or_make(path: Path) -> bytes:
-    """The key in the file; a new one, readable only by its owner, if there is no file yet."""
-    with contextlib.suppress(FileNotFoundError):
-        return path.read_bytes().strip()
-    # written to a temporary file first: no process ever reads a part of it, and of two writers one wins
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def _sealed(conn: Connection) -> Iterator[tuple[str, str]]:
+    """What is sealed in the database: each secret's name for a person, and its stored form."""
+    for name, secret in conn.execute(select(tsigkeys.c.name, tsigkeys.c.secret).order_by(tsigkeys.c.name)):
+        if secret.startswith(SEALED):
+            yield f"TSIG key {name}", secret
+    for name, body in conn.execute(select(pools.c.name, pools.c.body).order_by(pools.c.name)):
+        secret = (json.loads(body)["catalog"] or {}).get("secret") or ""
+        if secret.startswith(SEALED):
+            yield f"the catalog zone's key of pool {name}", secret
+
+
+def _remedy(names: list[str]) -> str:
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return (
+        "Put the right file back and restart. If it is lost, make a new one (docs/production.md, secret.key) and these "
+        f"secrets anew: {shown}."
+    )
+
+
+def _unusable(path: Path, error: OSError) -> Misconfigured:
+    why = error.strerror or error
+    return Misconfigured(f"{path}: {why}; this process must be able to read the key, or to create it.")
+
+
+def _make(path: Path) -> None:
+    """Make a key file, readable only by its owner, unless another process has just made it. Raises Misconfigured."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(Fernet.generate_key() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(beside, path)
-    finally:
-        os.unlink(beside)
-    return path.read_bytes().strip()
+        # written to a temporary file first: no process ever reads a part of it, and of two writers one wins
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(Fernet.generate_key() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(beside, path)
+        finally:
+            os.unlink(beside)
+    except OSError as error:
+        raise _unusable(path, error) from error

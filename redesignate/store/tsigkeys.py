@@ -57,7 +57,7 @@ class TSIGKeys(Module):
             "id": key.id,
             "name": key.name,
             "algorithm": key.algorithm,
-            "secret": self._secrets.seal(key.secret),
+            "secret": self._secrets.seal(key.secret, self._conn),
             "scope": key.scope.value,
             "resource_id": key.resource_id,
             "created_at": key.created_at,

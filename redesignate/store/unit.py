@@ -215,6 +215,11 @@ class Store:
                     refuse(error)
                 again = False
 
+    def lost_secrets(self) -> str | None:
+        """Say which secrets the key does not open, and the fix; None: all are. Raises Misconfigured, Unavailable."""
+        with self.view() as connection:
+            return self._secrets.lost(connection)
+
     def close(self) -> None:
         """Close every connection to the database."""
         self._writer.dispose()

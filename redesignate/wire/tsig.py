@@ -85,7 +85,9 @@ def prepare(key: TSIGKey) -> Key:
     try:
         secret = base64.b64decode(key.secret, validate=True)
     except binascii.Error:
-        raise ValueError(f"TSIG key {key.name!r} cannot be used: its secret is not base64") from None
+        raise ValueError(
+            f"TSIG key {key.name!r} cannot be used: its secret is not base64, or sealed with another secret.key"
+        ) from None
     return Key(to_wire(key.name.rstrip(".") + ".").lower(), algorithm, digest, size, secret)
 
 

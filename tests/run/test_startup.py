@@ -130,6 +130,29 @@ def test_the_ready_line_is_true_and_its_commands_can_be_run(folder: Path, login:
         serve.stop()
 
 
+def test_a_start_without_the_key_of_the_databases_secrets_says_so_and_makes_no_other(folder: Path) -> None:
+    words = SERVE.replace(" state", f" {folder / 'state'}").split()
+    manage = ["--config-file", "state/redesignate.conf", "manage", "tsigkey"]
+    for number in range(2):
+        serve = Process(words, folder / f"serve{number}.log")
+        serve.start()
+        try:
+            serve.wait_for("ready: ")
+            if number:
+                refused = run(folder, *manage, "create", "key2").stderr
+                assert re.search(
+                    r"error: .*secret\.key does not exist\. Put .* secrets anew: TSIG key key1\.$", refused
+                )
+                assert refused.removeprefix("error: ").strip() in serve.said()
+                assert run(folder, *manage, "delete", "key1").returncode == 0
+            else:
+                assert run(folder, *manage, "create", "key1").returncode == 0
+                (folder / "state" / "secret.key").unlink()
+        finally:
+            serve.stop()
+    assert not (folder / "state" / "secret.key").exists()
+
+
 def test_a_central_without_its_broker_says_what_it_waits_for(folder: Path) -> None:
     (folder / "broker.conf").write_text("[DEFAULT]\ntransport_url = rabbit://u:pw@127.0.0.1:1/\n")
     files = ["--config-file", str(folder / "noauth.conf"), "--config-file", str(folder / "broker.conf")]
