@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from redesignate.config.settings import MdnsSettings, transfer_list
@@ -30,13 +30,18 @@ log = events(__name__)
 
 _QUERY_THREADS = 2
 _PUBLICATION = frozenset({SOA, IXFR, AXFR})
-"""What secondaries ask to follow a zone: it has threads and a queue of its own, so that no flood of other questions
-delays a change."""
+"""What secondaries ask to follow a zone: from peers that are trusted it has threads and a queue of its own, so that no
+flood of other questions, or of other peers, delays a change."""
 _RENDER_THREADS = 2
 
 
 class ZoneGone(Exception):
     """The zone was deleted between the question and its rendering."""
+
+
+def publication(trusts: Callable[[str], bool]) -> Callable[[bytes, str], bool]:
+    """What says of a packet and its sender whether it goes first: a trusted peer follows a zone with it. No query."""
+    return lambda packet, peer: asked_type(packet) in _PUBLICATION and trusts(peer)
 
 
 class DNSService:
@@ -58,6 +63,7 @@ class DNSService:
         self._clock = clock
         self._servers = Servers()
         self._access = Access(transfer_list(settings.allow_transfer), self._servers)
+        self._publishes = publication(self._access.trusts)
         self._answerer = Answerer(settings, clock, forward, self._access)
         self._room = room_of(settings.max_message_size)
         self._versions = Versions(settings.cache_bytes)
@@ -96,9 +102,7 @@ class DNSService:
 
     async def _listen(self, udp: socket.socket, tcp: socket.socket) -> None:
         settings = self._settings
-        datagrams = Datagrams(
-            self._answer_datagrams, first=lambda packet: asked_type(packet) in _PUBLICATION, admits=self._limiter.admits
-        )
+        datagrams = Datagrams(self._answer_datagrams, first=self._publishes, admits=self._limiter.admits)
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: datagrams, sock=udp)
         self._datagrams.append(datagrams)
         limits = StreamLimits(
@@ -146,7 +150,7 @@ class DNSService:
         return passed
 
     async def _answer_stream(self, packet: bytes, peer: str) -> AsyncIterator[bytes]:
-        loop, threads = asyncio.get_running_loop(), self._queries[asked_type(packet) in _PUBLICATION]
+        loop, threads = asyncio.get_running_loop(), self._queries[self._publishes(packet, peer)]
         (answer,) = await loop.run_in_executor(threads, self._answer_all, [(packet, peer)], True)
         if isinstance(answer, bytes):
             yield answer

@@ -66,7 +66,7 @@ class Datagrams(asyncio.DatagramProtocol):
     """Answers datagrams in batches, so that one view of the database serves many; the newest are lost in a flood.
 
     answer   answers a batch; its second argument says whether these go first
-    first    which packets do not wait behind others: they have a queue and places of their own
+    first    which packets of which peers do not wait behind others: they have a queue and places of their own
     admits   whether a peer's packet is looked at
     """
 
@@ -74,7 +74,7 @@ class Datagrams(asyncio.DatagramProtocol):
         self,
         answer: AnswerBatch,
         *,
-        first: Callable[[bytes], bool] = lambda _: False,
+        first: Callable[[bytes, str], bool] = lambda _packet, _peer: False,
         admits: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._answer = answer
@@ -91,7 +91,7 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Queue a packet, and start a worker where there is room for one more."""
-        first = self._first(data)
+        first = self._first(data, addr[0])
         lane = self._lanes[first]
         if len(lane.queue) >= _QUEUE or not self._admits(addr[0]):
             self.dropped += 1

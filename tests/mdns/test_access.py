@@ -14,6 +14,7 @@ import pytest
 from redesignate.config.settings import MdnsSettings, transfer_list
 from redesignate.mdns.access import REFRESH_S, RESOLVE_S, Access, Servers
 from redesignate.mdns.answer import Answerer, Transfer
+from redesignate.mdns.service import publication
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, Pool, Target
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import ZoneType
@@ -255,3 +256,25 @@ def test_no_limit_concerns_the_pools_servers_loopback_and_listed_addresses(serve
     assert not server.access.trusts("192.0.2.1")
     server.listen("any")
     assert not server.access.trusts("203.0.113.1"), "any trusts nobody with more than zones"
+
+
+@pytest.mark.parametrize(
+    ("rrtype", "peer", "first"),
+    [
+        *((rrtype, peer, True) for rrtype in ("SOA", "IXFR", "AXFR") for peer in ("192.0.2.1", "::1", "198.51.100.9")),
+        *((rrtype, "203.0.113.1", False) for rrtype in ("SOA", "IXFR", "AXFR")),
+        ("A", "192.0.2.1", False),
+        ("ANY", "127.0.0.1", False),
+    ],
+)
+def test_questions_by_which_trusted_peers_follow_a_zone_go_first_and_nobody_elses(
+    server: Socketless, rrtype: str, peer: str, first: bool
+) -> None:
+    server.listen("pool", "198.51.100.0/24")
+    server.axfr("192.0.2.1")
+    question = dns.message.make_query(ZONE, rrtype).to_wire()
+    assert publication(server.access.trusts)(question, peer) is first
+
+
+def test_a_packet_without_a_question_does_not_go_first(server: Socketless) -> None:
+    assert not publication(server.access.trusts)(b"\0" * 12, "127.0.0.1")

@@ -36,7 +36,7 @@ def serving(
 
     async def run() -> None:
         desk = Desk()
-        datagrams = Datagrams(desk.answer, first=lambda packet: packet.startswith(b"soa"), admits=admits)
+        datagrams = Datagrams(desk.answer, first=lambda packet, _: packet.startswith(b"soa"), admits=admits)
         udp, tcp = bind("127.0.0.1", 0)
         tcp.close()
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: datagrams, sock=udp)
