@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import selectors
+import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 HEALTH = (b"GET /healthcheck", b"HEAD /healthcheck")
 """The first octets of requests that have threads of their own: they are answered even if all others hang."""
 
@@ -34,6 +36,11 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
         self._held: dict[Any, float] = {}
         self._express = ThreadPoolExecutor(4, "health")
         super().init_process()
+
+    def init_signals(self) -> None:
+        """Take signals as a worker does, those too that were held back since before the fork (`hold_stops`)."""
+        super().init_signals()
+        release_stops()
 
     def accept(self, listener: Any) -> None:
         """Accept a connection, which gets a thread when its request begins to arrive."""
@@ -74,6 +81,19 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
             with contextlib.suppress(OSError):  # the client has closed it
                 # a request that has arrived is still answered: only reading ends
                 conn.sock.shutdown(socket.SHUT_RDWR if late else socket.SHUT_RD)
+
+
+def hold_stops() -> None:
+    """Hold back the signals to stop, before a fork.
+
+    A worker that still had the parent's handlers would take one for the parent's, and never stop: gunicorn sends it once.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+
+
+def release_stops() -> None:
+    """Deliver the signals that were held back: in the parent right after the fork, in a worker once it handles them."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 class SameLog(Logger):  # type: ignore[misc]  # gunicorn ships no types

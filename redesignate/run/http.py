@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -26,7 +27,7 @@ def run_gunicorn(
     """
     from gunicorn.app.base import BaseApplication
 
-    from redesignate.run.bounded import BoundedWorker, SameLog
+    from redesignate.run.bounded import BoundedWorker, SameLog, hold_stops, release_stops
 
     options: dict[str, object] = {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in settings.listen],
@@ -37,6 +38,7 @@ def run_gunicorn(
         "keepalive": 60,
         "timeout": 120,
         "graceful_timeout": max(1, round(FOREVER_S if patience_s is None else patience_s)),
+        "pre_fork": lambda _server, _worker: hold_stops(),
         "worker_exit": lambda _server, _worker: end(),
         "preload_app": False,
         "limit_request_line": 8190,
@@ -53,4 +55,5 @@ def run_gunicorn(
         def load(self) -> Any:
             return load()
 
+    os.register_at_fork(after_in_parent=release_stops)
     Application().run()

@@ -21,7 +21,6 @@ from tests.support.disk import small_disk
 from tests.support.mariadb import MariaDB
 from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
-from tests.support.servers import until
 from tests.support.system import Process, Sandbox, Split
 
 ZONES, NAMES_EACH, PASSING_ZONES = 3, 8, 6
@@ -141,22 +140,18 @@ class Stage:
         queues = {queue for queue, readers in self.broker.consumers(self.transport_url).items() if readers}
         count = drills.poison(self.transport_url, queues, rounds)
         self.wait_acknowledged(began, 30)
-        left = set(queues)
-
-        def drained() -> bool:
-            # each once: the clients go on, and always have some message under way
-            left.intersection_update(self.queued(left))
-            return not left
-
-        until(drained, deadline_s=90, what="the end of the queues")
+        left, deadline = {queue: 1 for queue in queues}, time.monotonic() + 90
+        while left := self.queued(left):  # each once: the clients go on, and always have some message under way
+            assert time.monotonic() < deadline, f"messages that nobody takes: {left}"
+            time.sleep(0.05)
         octets = (self.printed() - printed) / count
         assert octets < LOGGED_A_MESSAGE, f"{octets:.0f} octets of log for each of {count} messages"
 
-    def queued(self, queues: Iterable[str]) -> set[str]:
+    def queued(self, queues: Iterable[str]) -> dict[str, int]:
         """Those of these queues that hold messages and are still read: a process may have taken another one."""
         assert self.broker is not None
         found, readers = self.broker.queues(self.transport_url), self.broker.consumers(self.transport_url)
-        return {queue for queue in queues if readers.get(queue) and found.get(queue, 0)}
+        return {queue: count for queue in queues if readers.get(queue) and (count := found.get(queue, 0))}
 
     def printed(self) -> int:
         """How many octets all processes have printed."""

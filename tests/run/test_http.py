@@ -77,6 +77,30 @@ def api() -> Iterator[int]:
                 os.killpg(made.pid, signal.SIGKILL)
 
 
+EARLY = API.replace("patience_s=1", "patience_s=None").replace(
+    "BoundedWorker.arrival_s",
+    """import logging, os, signal, time
+class Stops(logging.Handler):
+    def emit(self, record):
+        if "Booting worker" in record.getMessage():
+            os.kill(os.getppid(), signal.SIGTERM)
+            end = time.monotonic() + 3  # until the signal that is passed on has come, if it does not end this process
+            while signal.SIGTERM not in signal.sigpending() and time.monotonic() < end:
+                time.sleep(0.01)
+logging.getLogger().addHandler(Stops())
+BoundedWorker.arrival_s""",
+)
+
+
+def test_a_stop_while_a_worker_is_being_made_is_not_lost() -> None:
+    made = subprocess.Popen([sys.executable, "-c", EARLY, str(free_port())], process_group=0)
+    try:
+        assert made.wait(20) == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(made.pid, signal.SIGKILL)
+
+
 def test_half_sent_requests_do_not_keep_the_api_from_others(api: int) -> None:
     head = b"POST /v2/zones HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
     with contextlib.ExitStack() as open_ones:
