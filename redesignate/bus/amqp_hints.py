@@ -8,7 +8,8 @@ once. If a hint is lost all the same, its work is still in the outbox.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -200,4 +201,18 @@ class AmqpWorkSource:
     def _make(self) -> Any:
         transport = self._broker.notifications(prefetch=self._prefetch)
         target = messaging.Target(exchange=self._broker.settings.control_exchange, topic=own(self._topic))
-        return messaging.get_notification_listener(transport, [target], [_Endpoint(self)], allow_requeue=True)
+        server = messaging.get_notification_listener(transport, [target], [_Endpoint(self)], allow_requeue=True)
+        server._create_listener = partial(_heeding_repeats, server._create_listener)
+        return server
+
+
+def _heeding_repeats(create: Callable[[], Any]) -> Any:
+    """Create the library's listener such that it also hands over a message that it has handled before.
+
+    It remembers its last messages and leaves one that comes again unacknowledged for as long as its connection lives.
+    A message comes again where its acknowledgement was lost with the connection before: the broker would count each of
+    them against the prefetch, and after some such losses the worker would receive nothing. Hints may come twice.
+    """
+    listener = create()
+    listener._poll_style_listener.msg_id_cache.prev_msgids = deque(maxlen=0)
+    return listener

@@ -86,7 +86,7 @@ class BoundedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no ty
 def hold_stops() -> None:
     """Hold back the signals to stop, before a fork.
 
-    A worker that still had the parent's handlers would take one for the parent's, and never stop: gunicorn sends it once.
+    A worker that still had the parent's handlers would take one for the parent's and go on: gunicorn sends it once.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
 

@@ -156,6 +156,28 @@ def test_an_acknowledged_hint_is_gone(rabbitmq: RabbitMQ, amqp: Buses) -> None:
     source.stop()
 
 
+def test_a_hint_that_comes_again_because_its_acknowledgement_was_lost_is_gone_too(
+    rabbitmq: RabbitMQ, amqp: Buses
+) -> None:
+    url, cut = rabbitmq.transport_url(), threading.Event()
+    bus, heard = amqp(url), Counter[str]()
+    source = bus.source()
+
+    def handle(hints: tuple[Hint, ...]) -> None:
+        heard.update(ids(hints))
+        if not cut.is_set():
+            cut.set()
+            rabbitmq.close_connections()
+
+    source.start(handle)
+    assert source.wait_ready(20)
+    bus.wake().wake(outbound("a"))
+    assert cut.wait(20)
+    until(lambda: heard["a"] >= 2, deadline_s=30)
+    until(lambda: rabbitmq.queues(url).get("redesignate_work.info") == 0, deadline_s=20)
+    source.stop()
+
+
 def test_one_worker_does_not_hold_everything(rabbitmq: RabbitMQ, amqp: Buses) -> None:
     url, go_on = rabbitmq.transport_url(), threading.Event()
     bus, held, free = amqp(url), Counter[str](), Counter[str]()

@@ -79,12 +79,6 @@ def empty_broker(broker: RabbitMQ, transport_url: str) -> None:
     broker.eval(f'lists:foreach(fun(Q) -> rabbit_amqqueue:purge(Q) end, rabbit_amqqueue:list(<<"{vhost}">>)), ok')
 
 
-def cut_broker_connections(broker: RabbitMQ) -> None:
-    """Close every client's connection from the broker's side."""
-    broker.eval('lists:foreach(fun(C) -> rabbit_networking:close_connection(C, "drill") end, '
-                "rabbit_networking:connections()), ok")  # fmt: skip
-
-
 def cut_database_connections(server: MariaDB) -> int:
     """Kill every client's connection; how many there were."""
     connection = pymysql.connect(host=LOOPBACK, port=server.port, user="root", autocommit=True, connect_timeout=5)

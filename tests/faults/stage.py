@@ -157,8 +157,8 @@ class Stage:
         """How many octets all processes have printed."""
         return sum(file.stat().st_size for file in self.system.folder.glob("*.log"))
 
-    def wait_unanswered(self, since: float, count: int = 1, *, deadline_s: float = 30.0) -> None:
-        """Wait until the fault is felt: so many writes since a moment were not acknowledged."""
+    def wait_unanswered(self, since: float, count: int = 1, *, deadline_s: float = 90.0) -> None:
+        """Wait until the fault is felt: so many writes since a moment have failed (after 60 s at the latest)."""
         deadline = time.monotonic() + deadline_s
         while sum(not write.acknowledged for write in self.ledger.writes(since)) < count:
             assert time.monotonic() < deadline, "no client felt the fault"

@@ -49,7 +49,7 @@ def test_the_broker_is_emptied_and_then_closes_every_connection(stage: Stage) ->
     with stage.struck():
         for _ in range(5):
             drills.empty_broker(stage.broker, stage.transport_url)
-        drills.cut_broker_connections(stage.broker)
+        stage.broker.close_connections()
 
 
 def test_the_database_is_killed_and_comes_back(stage: Stage) -> None:

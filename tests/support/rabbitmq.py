@@ -81,6 +81,11 @@ class RabbitMQ(Server):
         """Every queue of a virtual host with its consumers; those of a killed process have none until they expire."""
         return self._counted(url, "consumers")
 
+    def close_connections(self) -> None:
+        """Close every client's connection from the broker's side."""
+        closing = 'rabbit_networking:close_connection(C, "drill")'
+        self.eval(f"lists:foreach(fun(C) -> {closing} end, rabbit_networking:connections()), ok")
+
     def _counted(self, url: str, what: str) -> dict[str, int]:
         vhost = url.rpartition("/")[2]
         items = f'rabbit_amqqueue:info_all(<<"{vhost}">>, [name, {what}])'
