@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from redesignate.bus.port import Central
 from redesignate.commands.inbound import BeginInbound, DueInbound, ReportInbound
 from redesignate.config.settings import WorkerSettings
 from redesignate.model.clock import Clock
@@ -65,7 +64,7 @@ class Refresher:
         self,
         *,
         name: str,
-        central: Central,
+        link: Link,
         settings: WorkerSettings,
         exchanger: Exchanger,
         clock: Clock,
@@ -73,7 +72,7 @@ class Refresher:
     ) -> None:
         self._name = name
         self._settings = settings
-        self._link = Link(central)
+        self._link = link
         self._fetcher = Fetcher(exchanger, settings, clock)
         self._masters = Masters(settings)
         self._rng = rng or random.Random()

@@ -190,7 +190,7 @@ class Worker:
         )
         inbound = Refresher(
             name=self.name,
-            central=self._central,
+            link=link.another(),
             settings=settings,
             exchanger=context.exchanger,
             clock=self._clock,
