@@ -64,6 +64,24 @@ def test_a_zone_with_every_type_is_answered_from_the_built_in_nameserver(tmp_pat
         assert asked(system.dns_port, "nothing.every.example.", "A").rcode() == dns.rcode.NXDOMAIN
 
 
+def test_an_empty_txt_is_shown_as_typed_and_served_as_one_empty_string(tmp_path: Path) -> None:
+    with Sandbox(tmp_path) as system:
+        zone = system.api.zone("empty.example.")
+        sets = {"quoted.empty.example.": ['""'], "nothing.empty.example.": [""], "two.empty.example.": ['"" ""', '"a"']}
+        for name, records in sets.items():
+            made = system.api.rrset(zone["id"], name, "TXT", records)
+            assert made["records"] == records
+            assert system.api.get(f"/v2/zones/{zone['id']}/recordsets/{made['id']}")["records"] == records
+        system.api.active(zone["id"])
+        assert answered(system.dns_port, "quoted.empty.example.", "TXT") == {b"\0"}
+        assert answered(system.dns_port, "nothing.empty.example.", "TXT") == {b"\0"}
+        assert answered(system.dns_port, "two.empty.example.", "TXT") == {b"\0\0", b"\1a"}
+        listed = system.api.get(f"/v2/zones/{zone['id']}/recordsets?type=TXT")["recordsets"]
+        assert {one["name"]: one["records"] for one in listed} == sets
+        both = system.api.rrset(zone["id"], "both.empty.example.", "TXT", ["", '""'])
+        assert both["records"] == [""]  # one record, typed in two ways
+
+
 def test_it_says_ready_in_one_line_and_two_commands_to_try(tmp_path: Path) -> None:
     with Sandbox(tmp_path) as system:
         lines = system.process.said().splitlines()
