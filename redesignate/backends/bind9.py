@@ -22,6 +22,8 @@ from redesignate.model.errors import Misconfigured
 from redesignate.model.pool import Endpoint, Target
 
 DEFAULT_TIMEOUT_S = 5.0
+BEGAN = re.compile(r"^(?:boot time|last configured): .*", re.MULTILINE)
+LOADING = "reload/reconfig in progress"
 VIEW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -85,9 +87,10 @@ class Bind9:
             if "not found" not in refused.reason:
                 raise
 
-    async def ping(self) -> None:
-        """Send one command that does nothing."""
-        await self._channel.command("null")
+    async def ping(self) -> str | None:
+        """Send `status`: when named was started, and when it last read its configuration; None while it does."""
+        said = await self._channel.command("status")
+        return None if LOADING in said else " ".join(BEGAN.findall(said)) or None
 
     async def close(self) -> None:
         """Close the control connection."""

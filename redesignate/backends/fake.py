@@ -26,6 +26,7 @@ class Fake:
     def __init__(self, target: Target, options: FakeOptions) -> None:
         self.target = target
         self.failing = options.fail
+        self.began: str | None = None
         self.zones: dict[str, str] = {}
         self.foreign: set[str] = set()
         self.calls: deque[tuple[str, str]] = deque(maxlen=KEPT)
@@ -46,10 +47,11 @@ class Fake:
         self._refuse_foreign(zone)
         self.zones.pop(zone.name, None)
 
-    async def ping(self) -> None:
-        """Fails if the other calls do."""
+    async def ping(self) -> str | None:
+        """Fails if the other calls do; returns `began`."""
         if self.failing is not None:
             raise BackendError(self.failing)
+        return self.began
 
     async def close(self) -> None:
         """Does nothing: there are no connections."""

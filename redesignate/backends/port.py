@@ -82,8 +82,12 @@ class Backend(Protocol):
         """
         ...
 
-    async def ping(self) -> None:
-        """Check that the target accepts commands, without any change. Raises BackendError."""
+    async def ping(self) -> str | None:
+        """Check that the target accepts commands, without any change. Raises BackendError.
+
+        Return a text that stays the same until the server is restarted or reads its configuration again, such as the
+        time of its start; None if the server does not say, or is not ready yet.
+        """
         ...
 
     async def close(self) -> None:

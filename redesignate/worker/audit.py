@@ -3,7 +3,7 @@
 
 Three ways to the same comparison, all over plain SOA questions at a pace:
 - the round: every zone on every nameserver, evenly over `audit_interval`. The workers share the zones by shards;
-- the walk: all zones of a pool on one nameserver, at once, after it was down or denied a zone;
+- the walk: all zones of a pool on one nameserver, at once, after it was down, was restarted or denied a zone;
 - the canary: for a nameserver that the round has not met for a while, one zone that it served. A server that was wiped
   is noticed so within seconds, and the walk finds the rest.
 A server that is silent is the business of `health` and `probe`.
@@ -33,6 +33,7 @@ from redesignate.worker.attempt import WorkerContext
 from redesignate.worker.health import PeerKey
 from redesignate.worker.link import Link
 from redesignate.worker.pools import PoolCache, Unusable
+from redesignate.worker.restarts import Restarts
 
 STEP_S = 2.0
 LEAST_PER_SECOND = 1.0
@@ -87,11 +88,13 @@ class Audit:
         self._zones: int | None = None
         self._begun = self._took = 0.0
         self._slow = False
+        self._restarts = Restarts(pools, context.health, self._restarted)
 
     def start(self) -> None:
-        """Begin the round."""
+        """Begin the round, and to look for restarts."""
         if self._interval_s > 0:
             self._keep(self._run())
+            self._keep(self._restarts.run())
 
     def stop(self) -> None:
         """Ask nothing any more."""
@@ -128,6 +131,11 @@ class Audit:
             self.suspect(pool_id, peer_id)
         elif target.notify is not None:
             self.denied(pool_id, target.notify)
+
+    def _restarted(self, pool_id: str, target_id: str) -> None:
+        """Every worker notices a restart; the one that has the first shard checks the zones."""
+        if 0 in self._mine:
+            self.returned(pool_id, target_id)
 
     def denied(self, pool_id: str, at: Endpoint) -> None:
         """As `suspect`, for the nameservers at a target's address; for all of the pool where there is none."""

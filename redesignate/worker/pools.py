@@ -140,6 +140,10 @@ class PoolCache:
         """The copy at hand, if there is one."""
         return self._pools.get(pool_id)
 
+    def every(self) -> tuple[PoolConnections, ...]:
+        """Every copy at hand."""
+        return tuple(self._pools.values())
+
     async def close(self) -> None:
         """Close every backend, those of replaced targets too."""
         self._ending.set()

@@ -168,6 +168,35 @@ def new_secret(bind: RealBind) -> None:
     bind.restart()
 
 
+def test_its_start_is_the_same_until_it_is_restarted_or_configured_anew(tmp_path: Path) -> None:
+    with RealBind(tmp_path / "bind") as bind:
+
+        async def next_second(found: Bind9, before: str) -> str:
+            async with asyncio.timeout(20):
+                while (now := await found.ping()) in (None, before):
+                    await asyncio.sleep(0.1)
+                    if now is not None:
+                        await asyncio.to_thread(bind.rndc, "reconfig")
+            assert now is not None
+            return now
+
+        async def work(found: Bind9) -> None:
+            first = await found.ping()
+            assert first is not None
+            assert first.startswith("boot time: ")
+            zone = a_zone()
+            await found.create(zone)
+            await found.delete(zone, True)
+            assert await found.ping() == first
+            configured = await next_second(found, first)
+            assert configured.partition("last")[0] == first.partition("last")[0]
+            await asyncio.to_thread(bind.restart)
+            restarted = await found.ping()
+            assert restarted != configured
+
+        using(backend(bind), work)
+
+
 async def until(found: Bind9, said: str | None) -> None:
     """Ask as the worker's probe does, until the answer is as wanted: well within its longest pause."""
     async with asyncio.timeout(6):

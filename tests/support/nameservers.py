@@ -142,11 +142,12 @@ class SmallServer:
 @dataclass
 class SmallBackend:
     """A backend that tells a SmallServer. `failing`: why each call fails; `hangs`: each call never returns; `takes`:
-    seconds for each call."""
+    seconds for each call; `began`: what its server says of its start."""
 
     server: SmallServer
     failing: str | None = None
     takes: float = 0.0
+    began: str | None = None
     hangs: threading.Event = field(default_factory=threading.Event)
     calls: list[tuple[str, str]] = field(default_factory=list)
 
@@ -162,8 +163,9 @@ class SmallBackend:
         if not self.server.keeps:
             self.server.zones.pop(zone.name, None)
 
-    async def ping(self) -> None:
+    async def ping(self) -> str | None:
         await self._note("ping", "")
+        return self.began
 
     async def close(self) -> None:
         pass
