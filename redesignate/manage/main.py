@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import TextIO, TypeAlias
 
 from redesignate import __version__
 from redesignate.bus.port import Central
 from redesignate.config.arguments import add_arguments, oslo_words
-from redesignate.config.sample import sample
 from redesignate.config.settings import Settings
-from redesignate.manage import database, pools, restored, services, tokens, tsigkeys, zones
 from redesignate.manage.job import Job
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Problem
-from redesignate.model.tsigkey import ALGORITHMS
 from redesignate.observe.setup import coloured
 
 Load = Callable[[Sequence[str]], Settings]
@@ -43,7 +40,7 @@ def main(
     """Run one command; its exit code. Neither files nor central are touched by a command that does not need them."""
     out, err = out or sys.stdout, err or sys.stderr
     try:
-        args = parser().parse_args(argv)
+        args = parser(argv).parse_args(argv)
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else 2
     with ExitStack() as stack:
@@ -86,36 +83,43 @@ def _faults(problem: Problem) -> str:
     return "; ".join(f"{'.'.join(map(str, one.get('path', ())))}: {one.get('message')}" for one in nested)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every command, with its help."""
+Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def parser(words: Container[str] | None = None) -> argparse.ArgumentParser:
+    """Every command, with its help. `words`: those of one command; what only the others need is not imported."""
     top = argparse.ArgumentParser(
         prog="redesignate manage", description="Manage pools, zones, keys, tokens, services and the database."
     )
     top.add_argument("--version", action="version", version=f"redesignate {__version__}")
     add_arguments(top)
     groups = top.add_subparsers(required=True, metavar="COMMAND", dest="group")
-    for add in (_pool, _database, _tsigkey, _token, _service, _zone, _config):
-        add(groups)
+    for name, text, add in (
+        ("pool", "Pools and pools.yaml.", _pool),
+        ("database", "The database's schema.", _database),
+        ("tsigkey", "TSIG keys.", _tsigkey),
+        ("token", "The API's own tokens, for [service:api] auth_strategy = token.", _token),
+        ("service", "Services and their heartbeats.", _service),
+        ("zone", "Zones on their servers.", _zone),
+        ("config", "The configuration.", _config),
+    ):
+        group = groups.add_parser(name, help=text, description=text)
+        if words is None or name in words:
+            add(group.add_subparsers(required=True, metavar="ACTION"))
     return top
 
 
-Groups: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
-def _group(groups: Groups, name: str, text: str) -> Groups:
-    return groups.add_parser(name, help=text, description=text).add_subparsers(required=True, metavar="ACTION")
-
-
 def _action(
-    group: Groups, name: str, run: Callable[[Job], int], text: str, *, old: Sequence[str] = ()
+    group: Actions, name: str, run: Callable[[Job], int], text: str, *, old: Sequence[str] = ()
 ) -> argparse.ArgumentParser:
     added = group.add_parser(name, aliases=list(old), help=text, description=text)
     added.set_defaults(run=run)
     return added
 
 
-def _pool(groups: Groups) -> None:
-    group = _group(groups, "pool", "Pools and pools.yaml.")
+def _pool(group: Actions) -> None:
+    from redesignate.manage import pools
+
     update = _action(group, "update", pools.update, "Change the stored pools to match the file.")
     update.add_argument("--file", help="pools.yaml (default: /etc/designate/pools.yaml)")
     update.add_argument("--delete", action="store_true", help="delete pools that the file does not name, if empty")
@@ -135,8 +139,9 @@ def _pool(groups: Groups) -> None:
     generate.add_argument("--file", help="the file to write (default: /etc/designate/pools.yaml)")
 
 
-def _database(groups: Groups) -> None:
-    group = _group(groups, "database", "The database's schema.")
+def _database(group: Actions) -> None:
+    from redesignate.manage import database
+
     _action(group, "sync", database.upgrade, "Bring the schema to the newest revision.")
     upgrade = _action(group, "upgrade", database.upgrade, "Bring the schema to a revision.")
     upgrade.add_argument("revision", nargs="?", default="head", help="default: the newest; `history` lists them")
@@ -147,15 +152,23 @@ def _database(groups: Groups) -> None:
     after = _action(
         group,
         "restored",
-        restored.restored,
+        _restored,
         "After a backup was restored: raise serials above those of the nameservers, and queue every zone.",
     )
     after.add_argument("--dry-run", "--dry_run", action="store_true", help="compare only, without any change")
     after.add_argument("--rate", type=int, default=1000, metavar="N", help="queries a second (default: 1000)")
 
 
-def _tsigkey(groups: Groups) -> None:
-    group = _group(groups, "tsigkey", "TSIG keys.")
+def _restored(job: Job) -> int:
+    from redesignate.manage.restored import restored  # it asks nameservers; the others of its group do not
+
+    return restored(job)
+
+
+def _tsigkey(group: Actions) -> None:
+    from redesignate.manage import tsigkeys
+    from redesignate.model.tsigkey import ALGORITHMS
+
     create = _action(group, "create", tsigkeys.create, "Create a key.")
     create.add_argument("name")
     create.add_argument("--algorithm", default="hmac-sha256", choices=ALGORITHMS)
@@ -170,8 +183,9 @@ def _tsigkey(groups: Groups) -> None:
     _action(group, "delete", tsigkeys.delete, "Remove a key.").add_argument("key", metavar="NAME|ID")
 
 
-def _token(groups: Groups) -> None:
-    group = _group(groups, "token", "The API's own tokens, for [service:api] auth_strategy = token.")
+def _token(group: Actions) -> None:
+    from redesignate.manage import tokens
+
     create = _action(group, "create", tokens.create, "Create a token; its secret is printed once.")
     create.add_argument("--project", required=True, metavar="ID", help="the project that it belongs to: any word")
     create.add_argument(
@@ -187,14 +201,16 @@ def _token(groups: Groups) -> None:
     _action(group, "revoke", tokens.revoke, "Remove tokens.").add_argument("token", metavar="ID", nargs="+")
 
 
-def _service(groups: Groups) -> None:
-    group = _group(groups, "service", "Services and their heartbeats.")
+def _service(group: Actions) -> None:
+    from redesignate.manage import services
+
     _action(group, "list", services.show, "Print every service.")
     _action(group, "clean", services.clean, "Remove services that stopped or no longer send heartbeats.")
 
 
-def _zone(groups: Groups) -> None:
-    group = _group(groups, "zone", "Zones on their servers.")
+def _zone(group: Actions) -> None:
+    from redesignate.manage import zones
+
     status = _action(
         group, "status", zones.status, "Print the servers that each zone is on, and why it is missing on the others."
     )
@@ -210,12 +226,13 @@ def _zone(groups: Groups) -> None:
     status.epilog = "Exit status: 0 if every zone is on every server, else 1."
 
 
-def _config(groups: Groups) -> None:
-    group = _group(groups, "config", "The configuration.")
+def _config(group: Actions) -> None:
     shown = _action(group, "sample", _sample, "Print a file with every option, commented out.")
     shown.add_argument("--short", action="store_true", help="without the options of the shared libraries")
 
 
 def _sample(job: Job) -> int:
+    from redesignate.config.sample import sample
+
     job.screen.text(sample(shared=not job.args.short))
     return 0
