@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,6 +53,15 @@ def zones(store: Store, count: int) -> None:
 def queued(store: Store) -> int:
     with store.engine.connect() as connection:
         return connection.execute(select(func.count()).select_from(schema.outbox)).scalar_one()
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What a killed command left behind. `first`: the highest generation of a row before it."""
+
+    store: Store
+    central: Central
+    first: int
 
 
 @pytest.fixture
@@ -105,83 +116,67 @@ def test_an_update_that_is_interrupted_says_so_and_is_finished_by_the_next_one(o
     assert "Queued 1000 further zones" in out
 
 
-@pytest.mark.external
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("kind", ["mariadb", pytest.param("postgres", marks=pytest.mark.long)])
-def test_kill_9_between_two_batches_and_the_producer_does_the_others(
-    request: pytest.FixtureRequest, kind: str, tmp_path: Path, file: Path
-) -> None:
-    server: MariaDB | Postgres = request.getfixturevalue(kind)
+@contextmanager
+def killed(server: MariaDB | Postgres, folder: Path, update_to: str, *, count: int, at: int) -> Iterator[Killed]:
+    """A `pool update` to this file that was killed when it had queued `at` of the pool's zones."""
     url = server.database()
     migrate.upgrade(url)
-    store = Store(url)
-    central = InprocCentral(
-        CentralService(store, Rules(settings=CentralSettings(), policy=Policy()), Nobody()).dispatch
-    )
-    config = tmp_path / "redesignate.conf"
-    config.write_text(f"[DEFAULT]\nstate_path = {tmp_path}\n[storage:sqlalchemy]\nconnection = {url}\n")
+    store, file = Store(url), folder / "pools.yaml"
+    config = folder / "redesignate.conf"
+    config.write_text(f"[DEFAULT]\nstate_path = {folder}\n[storage:sqlalchemy]\nconnection = {url}\n")
     words = ["--config-file", str(config), "manage", "pool", "update", "--file", str(file)]
     file.write_text(FILE.format(port=53))
-    run(words, tmp_path / "first.log")
-    zones(store, 4 * BATCH)
+    run(words, folder / "first.log")
+    zones(store, count)
     store.transact(lambda work: work.outbox.enqueue_pool(DEFAULT_POOL_ID, work.now))
     first = generation(store)
-    file.write_text(FILE.format(port=54))
-    process = Process(words, tmp_path / "second.log")
+    file.write_text(update_to)
+    process = Process(words, folder / "second.log")
     other = create_engine(url, poolclass=NullPool)
     with other.connect() as connection:
         last = connection.execute(select(func.max(schema.outbox.c.zone_id))).scalar_one()
         connection.execute(update(schema.outbox).where(schema.outbox.c.zone_id == last).values(attempts=7))  # a lock
         process.start()
         try:
-            until(lambda: marker(store) == 3 * BATCH, deadline_s=60, what="the last batch but one")
+            until(lambda: marker(store) == at, deadline_s=60, what="the last batch but one")
         finally:
             process.kill()
-    assert changed(store, first) == 3 * BATCH
-    settings = TaskSettings(interval=10, batch_size=BATCH)
-    until(lambda: tasks.queue_pool_zones(central, range(SHARDS), settings) == BATCH, deadline_s=20, what="the rest")
-    assert (changed(store, first), marker(store)) == (4 * BATCH, None)
+    service = CentralService(store, Rules(settings=CentralSettings(), policy=Policy()), Nobody())
+    yield Killed(store, InprocCentral(service.dispatch), first)
     other.dispose()
     store.close()
     server.drop(url)
 
 
+def produced(central: Central) -> int:
+    """How many zones the producer queued in one go."""
+    return tasks.queue_pool_zones(central, range(SHARDS), TaskSettings(interval=10, batch_size=BATCH))
+
+
+@pytest.mark.external
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("kind", ["mariadb", pytest.param("postgres", marks=pytest.mark.long)])
+def test_kill_9_between_two_batches_and_the_producer_does_the_others(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+) -> None:
+    server: MariaDB | Postgres = request.getfixturevalue(kind)
+    with killed(server, tmp_path, FILE.format(port=54), count=4 * BATCH, at=3 * BATCH) as it:
+        assert changed(it.store, it.first) == 3 * BATCH
+        until(lambda: produced(it.central) == BATCH, deadline_s=20, what="the rest")
+        assert (changed(it.store, it.first), marker(it.store)) == (4 * BATCH, None)
+
+
 @pytest.mark.external
 @pytest.mark.timeout(120)
 def test_kill_9_between_two_batches_of_a_new_catalog_and_the_producer_lists_the_other_zones(
-    mariadb: MariaDB, tmp_path: Path, file: Path
+    mariadb: MariaDB, tmp_path: Path
 ) -> None:
-    url = mariadb.database()
-    migrate.upgrade(url)
-    store = Store(url)
-    central = InprocCentral(
-        CentralService(store, Rules(settings=CentralSettings(), policy=Policy()), Nobody()).dispatch
-    )
-    config = tmp_path / "redesignate.conf"
-    config.write_text(f"[DEFAULT]\nstate_path = {tmp_path}\n[storage:sqlalchemy]\nconnection = {url}\n")
-    words = ["--config-file", str(config), "manage", "pool", "update", "--file", str(file)]
-    file.write_text(FILE.format(port=53))
-    run(words, tmp_path / "first.log")
-    zones(store, 5 * LISTED_AT_ONCE)
-    store.transact(lambda work: work.outbox.enqueue_pool(DEFAULT_POOL_ID, work.now))
-    file.write_text(FILE.format(port=53) + "  catalog_zone: {catalog_zone_fqdn: catalog.example.}\n")
-    process = Process(words, tmp_path / "second.log")
-    other = create_engine(url, poolclass=NullPool)
-    with other.connect() as connection:
-        last = connection.execute(select(func.max(schema.outbox.c.zone_id))).scalar_one()
-        connection.execute(update(schema.outbox).where(schema.outbox.c.zone_id == last).values(attempts=7))  # a lock
-        process.start()
-        try:
-            until(lambda: marker(store) == 4 * LISTED_AT_ONCE, deadline_s=60, what="the last batch but one")
-        finally:
-            process.kill()
-    assert catalog(store) == (4 * LISTED_AT_ONCE, False)
-    settings = TaskSettings(interval=10, batch_size=BATCH)
-    until(lambda: tasks.queue_pool_zones(central, range(SHARDS), settings) > 0, deadline_s=20, what="the rest")
-    assert (catalog(store), marker(store)) == ((5 * LISTED_AT_ONCE, True), None)
-    other.dispose()
-    store.close()
-    mariadb.drop(url)
+    some, full = 4 * LISTED_AT_ONCE, 5 * LISTED_AT_ONCE
+    listed = FILE.format(port=53) + "  catalog_zone: {catalog_zone_fqdn: catalog.example.}\n"
+    with killed(mariadb, tmp_path, listed, count=full, at=some) as it:
+        assert catalog(it.store) == (some, False)
+        until(lambda: produced(it.central) > 0, deadline_s=20, what="the rest")
+        assert (catalog(it.store), marker(it.store)) == ((full, True), None)
 
 
 def catalog(store: Store) -> tuple[int, bool]:
