@@ -40,9 +40,9 @@ def check_services(_rules: Rules, work: Work, command: CheckServices) -> int:
     silent_s, forget_s = command.silent_s, command.forget_s
     count = 0
     if silent_s is not None:
-        count += work.services.silence(work.now - silent_s * SECOND, work.now)
+        count += work.services.silence(silent_s * SECOND, work.now)
     if forget_s is not None:
-        count += work.services.clean(work.now - forget_s * SECOND if forget_s else None)
+        count += work.services.clean(forget_s * SECOND if forget_s else None, work.now)
     return count
 
 

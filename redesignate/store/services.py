@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last heartbeats of services: one row per service name and host, which the service's processes there share."""
+"""The last heartbeats of services: one row per service name and host, which the service's processes there share.
+
+Heartbeats are written and compared by the database's clock (`leasetime`): centrals' own clocks may differ by minutes.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ class Services(Module):
         stats = combined(one.stats for one in alive.values()) if alive else said.stats
         values = {
             "status": (ServiceState.UP if alive and stops else said.status).value,
-            "heartbeated_at": now,
+            "heartbeated_at": row.now,
             "updated_at": now,
             "stats": msgspec.json.encode(stats).decode(),
             "processes": msgspec.json.encode(alive).decode(),
@@ -87,18 +90,21 @@ class Services(Module):
         except IntegrityError as error:
             raise Stale from error
 
-    def silence(self, before: int, now: int) -> int:
-        """Set services that are UP without a heartbeat since `before` to DOWN; how many."""
-        silent = (services.c.status == ServiceState.UP.value, services.c.heartbeated_at < before)
+    def silence(self, longest: int, now: int) -> int:
+        """Set services that are UP without a heartbeat for longer than that (µs) to DOWN; return how many. One
+        statement."""
+        silent = (services.c.status == ServiceState.UP.value, services.c.heartbeated_at < NOW - longest)
         down = services.update().where(*silent).values(status=ServiceState.DOWN.value, updated_at=now)
-        return self._conn.execute(down).rowcount
+        return self._conn.execute(down, {"now": now}).rowcount
 
-    def clean(self, before: int | None) -> int:
-        """Remove STOPPED rows, and DOWN ones without a heartbeat since `before` (None: none of those); how many."""
+    def clean(self, longest: int | None, now: int) -> int:
+        """Remove STOPPED rows, and DOWN ones without a heartbeat for longer than that (µs; None: none of those); return
+        how many. One statement."""
         gone = services.c.status == ServiceState.STOPPED.value
-        if before is not None:
-            gone = or_(gone, (services.c.status == ServiceState.DOWN.value) & (services.c.heartbeated_at < before))
-        return self._conn.execute(services.delete().where(gone)).rowcount
+        if longest is not None:
+            silent = services.c.heartbeated_at < NOW - longest
+            gone = or_(gone, (services.c.status == ServiceState.DOWN.value) & silent)
+        return self._conn.execute(services.delete().where(gone), {"now": now}).rowcount
 
     def listed(self, query: ListQuery) -> Page[Service]:
         """A page of rows. Raises MarkerNotFound. 1 to 3 queries."""

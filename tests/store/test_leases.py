@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from redesignate.model.clock import SECOND, now
+from redesignate.model.paging import ListQuery
+from redesignate.model.service import ServiceState
 from redesignate.model.work import PeerState, Role
 from redesignate.store import migrate
 from redesignate.store.outbox import NEVER, Later
+from redesignate.store.services import Said
 from redesignate.store.unit import Retries, Store, Work
 from redesignate.store.zones import Stale
 from tests.store.databases import Database
@@ -74,6 +77,31 @@ def test_how_far_a_zone_has_come_is_read_with_the_databases_time(store: Store, s
     with skewed.read() as work:
         found = work.peers.progress([of.id], work.now)[of.id]
     assert abs(found.now - now()) < 60 * SECOND
+
+
+def test_a_service_is_not_down_because_two_centrals_clocks_differ(store: Store, skewed: Store) -> None:
+    names = {store: f"own-{new_id()}", skewed: f"skewed-{new_id()}"}
+
+    def beat(work: Work, host: str) -> None:
+        work.services.beat("worker", host, Said("p", ServiceState.UP, 60 * SECOND, {}), work.now)
+
+    def states() -> set[ServiceState]:
+        with store.read() as work:
+            found = work.services.listed(ListQuery(limit=1000)).items
+        return {service.status for service in found if service.hostname in names.values()}
+
+    for by, name in names.items():
+        by.transact(lambda work, name=name: beat(work, name))  # type: ignore[misc]  # mypy infers no lambda defaults
+    for by in (store, skewed):
+        by.transact(lambda work: work.services.silence(60 * SECOND, work.now))
+        assert states() == {ServiceState.UP}
+        by.transact(lambda work: work.services.clean(60 * SECOND, work.now))
+    until(lambda: store.transact(lambda work: work.services.silence(0, work.now)) >= 2, deadline_s=5, what="silence")
+    for by in (store, skewed):
+        by.transact(lambda work: work.services.clean(60 * SECOND, work.now))
+        assert states() == {ServiceState.DOWN}
+    skewed.transact(lambda work: work.services.clean(0, work.now))
+    assert states() == set()
 
 
 def test_a_lease_of_inbound_zones_is_as_long_for_everybody(store: Store, skewed: Store) -> None:
