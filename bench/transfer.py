@@ -3,7 +3,7 @@
 
     python -m bench.transfer [--records 100000] [--folder DIR]
 
-The zone is written straight into an SQLite file; the nameserver runs in this process, its askers in another, over
+The zone is written straight into an SQLite file; the nameserver runs in this process, its clients in another, over
 loopback. Prints one line a figure.
 """
 
@@ -159,19 +159,19 @@ def ixfr_query(since: int) -> bytes:
 def soa_flood(address: tuple[str, int], seconds: float, window: int) -> float:
     """SOA queries answered each second, `window` of them under way at a time."""
     query = message.build(7, 0, message.question(names.to_wire(NAME), SOA))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        asker.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        asker.connect(address)
-        asker.setblocking(False)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        client.connect(address)
+        client.setblocking(False)
         ends, answered, under_way = time.perf_counter() + seconds, 0, 0
         while time.perf_counter() < ends:
             while under_way < window:
-                asker.send(query)
+                client.send(query)
                 under_way += 1
-            if not select.select([asker], [], [], 0.5)[0]:
+            if not select.select([client], [], [], 0.5)[0]:
                 under_way = 0  # lost on the way; datagrams may be
             try:
-                while asker.recv(4096):
+                while client.recv(4096):
                     answered, under_way = answered + 1, under_way - 1
             except BlockingIOError:
                 pass
@@ -179,7 +179,7 @@ def soa_flood(address: tuple[str, int], seconds: float, window: int) -> float:
 
 
 def apart(do: Callable[..., object], *arguments: object) -> object:
-    """The result of `do` in another process, so that asker and server do not share one interpreter."""
+    """The result of `do` in another process, so that client and server do not share one interpreter."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         pool.apply(os.getpid)
         return pool.apply(do, arguments)

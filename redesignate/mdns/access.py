@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from redesignate.mdns.reply import Asker
+from redesignate.mdns.reply import Client
 from redesignate.mdns.source import View
 from redesignate.model import names
 from redesignate.model.addresses import AddressList, address
@@ -161,20 +161,20 @@ class Access:
                 return (key, Reach(Scope.ZONE, zone.id)) if zone else None
         return None
 
-    def refusal(self, view: View, asker: Asker, zone: ServedZone, *, transfer: bool) -> str | None:
+    def refusal(self, view: View, client: Client, zone: ServedZone, *, transfer: bool) -> str | None:
         """Why a question about a zone is not answered, or the zone not sent; None where it is. No query of its own.
 
         What is asked about a catalog zone that has a key is answered to that key alone, and then the zone is sent too.
         """
-        known, allowed, peer = self._servers.refresh(view), self._allowed, asker.peer
+        known, allowed, peer = self._servers.refresh(view), self._allowed, client.peer
         guard = known.catalogs.get((zone.pool_id, zone.name))
         if guard is not None:
             return (
-                None if _signed_by(asker, guard) else "a catalog zone is sent only to queries signed with its TSIG key"
+                None if _signed_by(client, guard) else "a catalog zone is sent only to queries signed with its TSIG key"
             )
         if not transfer or ("pool" in allowed.words and peer in known.hosts.get(zone.pool_id, ())):
             return None
-        if asker.key is not None and ("keys" in allowed.words or _word(asker.key) in allowed.words):
+        if client.key is not None and ("keys" in allowed.words or _word(client.key) in allowed.words):
             return None
         found = address(peer)
         return None if found and allowed.holds(found) else "not in [service:mdns] allow_transfer"
@@ -199,8 +199,8 @@ def _word(key: tsig.Key) -> str:
     return f"key:{names.from_wire(key.name)[0].removesuffix('.')}"
 
 
-def _signed_by(asker: Asker, key: TSIGKey) -> bool:
+def _signed_by(client: Client, key: TSIGKey) -> bool:
     try:
-        return asker.key is not None and asker.key == tsig.prepare(key)
+        return client.key is not None and client.key == tsig.prepare(key)
     except ValueError:  # a catalog's key that cannot be used opens nothing
         return False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One packet in, one answer out: the asker, its question, and what it may have (RFC 1035, 1996, 5936, 6891, 8945).
+"""One packet in, one answer out: the client, its question, and what it may have (RFC 1035, 1996, 5936, 6891, 8945).
 
 Everything here is synchronous over one view of the database; a zone transfer is answered with a `Transfer`, which
 `service.py` renders and streams.
@@ -15,7 +15,7 @@ from redesignate.mdns import notify
 from redesignate.mdns.access import Access, Servers
 from redesignate.mdns.lookup import Found, look_up
 from redesignate.mdns.render import Rendered, differences, room_of
-from redesignate.mdns.reply import OPCODE_BITS, Asker, error, respond
+from redesignate.mdns.reply import OPCODE_BITS, Client, error, respond
 from redesignate.mdns.source import View
 from redesignate.model import names
 from redesignate.model.clock import SECOND, Clock, now
@@ -50,14 +50,14 @@ log = events(__name__)
 class Transfer:
     """A zone transfer that may begin. `rendered` is there already for an IXFR; else the zone has to be rendered."""
 
-    asker: Asker
+    client: Client
     zone: ServedZone
     rendered: Rendered | None = None
 
     def messages(self, rendered: Rendered, clock: Clock) -> Iterator[bytes]:
         """The transfer's messages, signed as a stream where the query was signed (RFC 8945 §5.3.1)."""
-        asker, query = self.asker, self.asker.query
-        signer = tsig.Signer(asker.key, asker.mac) if asker.key else None
+        client, query = self.client, self.client.query
+        signer = tsig.Signer(client.key, client.mac) if client.key else None
         assert query.question is not None
         flags = QR | AA | query.flags & (OPCODE_BITS | RD)
         for count, blob in rendered.chunks:
@@ -88,53 +88,53 @@ class Answerer:
         if len(packet) < 12 or packet[2] & (QR >> 8):
             return None
         try:
-            asker = Asker(query=message.read(packet), peer=peer, tcp=tcp, clock_s=self._clock() // SECOND)
-            refused = self._identify(view, asker)
-            return refused or self._dispatch(view, asker)
+            client = Client(query=message.read(packet), peer=peer, tcp=tcp, clock_s=self._clock() // SECOND)
+            refused = self._identify(view, client)
+            return refused or self._dispatch(view, client)
         except Malformed:
             return error(packet, Rcode.FORMERR)
 
-    def _identify(self, view: View, asker: Asker) -> bytes | None:
-        """Verify the signature and settle what the asker may see; the refusal where it does not hold."""
-        found = tsig.signature(asker.query) if asker.query.tsig else None
+    def _identify(self, view: View, client: Client) -> bytes | None:
+        """Verify the signature and settle what the client may see; the refusal where it does not hold."""
+        found = tsig.signature(client.query) if client.query.tsig else None
         if found is None:
             if not self._settings.query_enforce_tsig:
-                asker.reach = Reach(Scope.POOL, self._settings.default_pool_id)
+                client.reach = Reach(Scope.POOL, self._settings.default_pool_id)
             return None
         key, reach = self._known_key(view, found)
         try:
-            tsig.verify(asker.query, found, key, asker.clock_s)
+            tsig.verify(client.query, found, key, client.clock_s)
         except tsig.Refused as fault:
             if (others := self._refused["tsig"].turn()) is not None:
                 key_name = names.from_wire(found.key)[0]
-                log.warning("tsig refused", peer=asker.peer, key=key_name, why=str(fault), **others)
-            return tsig.refusal(respond(asker, Rcode.NOTAUTH), fault, key, asker.clock_s)
-        asker.key, asker.mac, asker.reach = key, found.mac, reach
+                log.warning("tsig refused", peer=client.peer, key=key_name, why=str(fault), **others)
+            return tsig.refusal(respond(client, Rcode.NOTAUTH), fault, key, client.clock_s)
+        client.key, client.mac, client.reach = key, found.mac, reach
         return None
 
-    def _dispatch(self, view: View, asker: Asker) -> bytes | Transfer:
-        query, question = asker.query, asker.query.question
+    def _dispatch(self, view: View, client: Client) -> bytes | Transfer:
+        query, question = client.query, client.query.question
         fault = _unfit(query)
         if question is None or fault is not None:
-            return respond(asker, fault or Rcode.FORMERR)
+            return respond(client, fault or Rcode.FORMERR)
         if query.opcode == NOTIFY:
-            return respond(asker, notify.judge(view, question, asker.peer, self._forward), flags=AA)
+            return respond(client, notify.judge(view, question, client.peer, self._forward), flags=AA)
         if question.type in {AXFR, IXFR}:
-            return self._transfer(view, asker)
-        return self._lookup(view, asker)
+            return self._transfer(view, client)
+        return self._lookup(view, client)
 
-    def _lookup(self, view: View, asker: Asker) -> bytes:
-        question = asker.query.question
+    def _lookup(self, view: View, client: Client) -> bytes:
+        question = client.query.question
         assert question is not None
         name = names.from_wire(question.name)[0]
-        zone = self._zone_for(view, asker.reach, name, question.type)
-        if zone is None or self._access.refusal(view, asker, zone, transfer=False):
-            return respond(asker, Rcode.REFUSED)
+        zone = self._zone_for(view, client.reach, name, question.type)
+        if zone is None or self._access.refusal(view, client, zone, transfer=False):
+            return respond(client, Rcode.REFUSED)
         if not zone.loaded:
-            return respond(asker, Rcode.SERVFAIL)
-        assert asker.reach is not None
-        do = asker.query.edns is not None and asker.query.edns.do
-        return respond(asker, found=look_up(view, zone, name, question.type, asker.reach, do=do), zone=zone)
+            return respond(client, Rcode.SERVFAIL)
+        assert client.reach is not None
+        do = client.query.edns is not None and client.query.edns.do
+        return respond(client, found=look_up(view, zone, name, question.type, client.reach, do=do), zone=zone)
 
     def _zone_for(self, view: View, reach: Reach | None, name: str, rrtype: int) -> ServedZone | None:
         """The zone that answers for a name: the nearest, but for a DS the one above it (RFC 4035 §3.1.4.1)."""
@@ -146,22 +146,24 @@ class Answerer:
             return view.nearest_zone(candidates[1:], reach) or zone
         return zone
 
-    def _transfer(self, view: View, asker: Asker) -> bytes | Transfer:
-        question = asker.query.question
+    def _transfer(self, view: View, client: Client) -> bytes | Transfer:
+        question = client.query.question
         assert question is not None
-        if question.type == AXFR and not asker.tcp:
-            return respond(asker, Rcode.FORMERR)  # AXFR exists over TCP alone: RFC 5936 §4.2
-        zone = view.nearest_zone([names.from_wire(question.name)[0]], asker.reach) if asker.reach else None
-        why = self._access.refusal(view, asker, zone, transfer=True) if zone else "no such zone within reach"
+        if question.type == AXFR and not client.tcp:
+            return respond(client, Rcode.FORMERR)  # AXFR exists over TCP alone: RFC 5936 §4.2
+        zone = view.nearest_zone([names.from_wire(question.name)[0]], client.reach) if client.reach else None
+        why = self._access.refusal(view, client, zone, transfer=True) if zone else "no such zone within reach"
         if zone is None or why is not None:
             if (others := self._refused["transfer"].turn()) is not None:
-                log.info("transfer refused", peer=asker.peer, name=names.from_wire(question.name)[0], why=why, **others)
-            return respond(asker, Rcode.REFUSED)
+                log.info(
+                    "transfer refused", peer=client.peer, name=names.from_wire(question.name)[0], why=why, **others
+                )
+            return respond(client, Rcode.REFUSED)
         if not zone.loaded:
-            return respond(asker, Rcode.SERVFAIL)
+            return respond(client, Rcode.SERVFAIL)
         if question.type == AXFR:
-            return Transfer(asker=asker, zone=zone)
-        return self._incremental(view, asker, zone)
+            return Transfer(client=client, zone=zone)
+        return self._incremental(view, client, zone)
 
     def _known_key(self, view: View, found: tsig.Signature) -> tuple[tsig.Key | None, Reach | None]:
         name = names.from_wire(found.key)[0]
@@ -174,26 +176,26 @@ class Answerer:
             log.error("tsig key unusable", key=name, why=str(unusable))
             return None, None
 
-    def _incremental(self, view: View, asker: Asker, zone: ServedZone) -> bytes | Transfer:
-        """RFC 1995 §2 and §4: the differences, the whole zone, or our SOA alone where the asker has it already.
+    def _incremental(self, view: View, client: Client, zone: ServedZone) -> bytes | Transfer:
+        """RFC 1995 §2 and §4: the differences, the whole zone, or our SOA alone where the client has it already.
 
-        Over UDP what does not fit in one packet is our SOA alone, which sends the asker to TCP. Raises Malformed.
+        Over UDP what does not fit in one packet is our SOA alone, which sends the client to TCP. Raises Malformed.
         """
-        query = asker.query
+        query = client.query
         held = [record for record in query.authority if record.type == SOA]
         if len(held) != 1 or held[0].size < 22:
             raise Malformed("an IXFR query without the client's SOA")  # RFC 1995 §3
         end = held[0].at + held[0].size
         since = int.from_bytes(query.packet[end - 20 : end - 16], "big")
         if since == zone.serial or newer(since, zone.serial):
-            return _soa_alone(asker, zone)
+            return _soa_alone(client, zone)
         found = differences(view, zone, since, self._room)
-        if asker.tcp:
-            return Transfer(asker=asker, zone=zone, rendered=found)
+        if client.tcp:
+            return Transfer(client=client, zone=zone, rendered=found)
         if found is None or len(found.chunks) != 1:
-            return _soa_alone(asker, zone)
-        (packet,) = Transfer(asker=asker, zone=zone).messages(found, self._clock)
-        return packet if len(packet) <= message.udp_room(query.edns) else _soa_alone(asker, zone)
+            return _soa_alone(client, zone)
+        (packet,) = Transfer(client=client, zone=zone).messages(found, self._clock)
+        return packet if len(packet) <= message.udp_room(query.edns) else _soa_alone(client, zone)
 
 
 def _unfit(query: Message) -> Rcode | None:
@@ -211,6 +213,6 @@ def _unfit(query: Message) -> Rcode | None:
     return None if known else Rcode.NOTIMP
 
 
-def _soa_alone(asker: Asker, zone: ServedZone) -> bytes:
+def _soa_alone(client: Client, zone: ServedZone) -> bytes:
     body = rrset.bodies(rrset.soa(zone), None)[1][0]
-    return respond(asker, found=Found(answer=[(zone.name, body)]), zone=zone)
+    return respond(client, found=Found(answer=[(zone.name, body)]), zone=zone)

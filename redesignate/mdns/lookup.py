@@ -41,7 +41,7 @@ MAX_LINKS = 16
 
 _BODY_HEAD = 10
 _TARGET_AT = {NS: 0, MX: 2, SRV: 6}
-"""Where in the rdata of these types the name stands whose addresses save the asker a question."""
+"""Where in the rdata of these types the name stands whose addresses save the client a question."""
 
 
 @dataclass(slots=True)
@@ -60,8 +60,8 @@ def look_up(view: View, zone: ServedZone, name: str, rrtype: int, reach: Reach, 
     """Answer a question about a name at or below the zone's apex.
 
     reach  among which zones the nearest to an alias's target is looked for: where that is not this one, the answer
-           ends with the alias, and the asker goes on (RFC 1034 §4.3.2 step 2; BIND does the same)
-    do     the asker wants signatures and proofs, where the zone has them (RFC 4035 §3.1)
+           ends with the alias, and the client goes on (RFC 1034 §4.3.2 step 2; BIND does the same)
+    do     the client wants signatures and proofs, where the zone has them (RFC 4035 §3.1)
     A chain of aliases that loops, or has more than MAX_LINKS names, is SERVFAIL (RFC 1034 §3.6.2).
     Cost   two queries for each name of an alias chain, one more for addresses and one for a name that does not exist;
     a signed zone's denial takes up to four more. None grows with the zone.
@@ -131,7 +131,7 @@ class _Search:
     def _take(self, lineage: list[str], node: Node, encloser: str | None = None) -> str | None:
         """The RRset asked for at a node that exists, an alias, or nothing.
 
-        encloser   the node is that of the wildcard below it, and is given under the asker's name
+        encloser   the node is that of the wildcard below it, and is given under the queried name
         """
         owner, answered = lineage[0], True
         if self._type == ANY:
@@ -154,7 +154,7 @@ class _Search:
         self.found.answer.extend((owner, body) for body in self._signed(node, rrtype))
 
     def _signed(self, node: Node, rrtype: int) -> list[bytes]:
-        """An RRset of a node, with its signatures where the asker wants them."""
+        """An RRset of a node, with its signatures where the client wants them."""
         return node[rrtype] + (proof.signatures(node, rrtype) if self._do else [])
 
     def _deny(self, rcode: Rcode) -> None:

@@ -174,7 +174,7 @@ def _chain(view: View, zone: ServedZone, since: int) -> list[Mark] | None:
 class Versions:
     """The rendered zones of one process, the least recently used dropped first. For one event loop.
 
-    limit   octets; a zone larger than that is rendered for the askers of the moment and not kept
+    limit   octets; a zone larger than that is rendered for the clients of the moment and not kept
     """
 
     def __init__(self, limit: int) -> None:
@@ -208,7 +208,7 @@ class Versions:
         if making is None:
             making = asyncio.ensure_future(self._make(zone_id, revision, make))
             self._making[zone_id, revision] = making
-        # An asker that disconnects must not stop the work of the others.
+        # A client that disconnects must not stop the work of the others.
         return (await asyncio.shield(making))[1]
 
     async def _make(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers as messages: sections joined, cut to what the asker takes, and signed. What they say is `answer.py`'s."""
+"""Answers as messages: sections joined, cut to what the client takes, and signed. What they say is `answer.py`'s."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _POINTER = 0xC000
 
 
 @dataclass(slots=True, kw_only=True)
-class Asker:
-    """One query on its way: the packet as read, who sent it, and when (Unix seconds).
+class Client:
+    """A client and its query on its way: the packet as read, the address of its sender, and when (Unix seconds).
 
     `key` is set once the signature has been verified.
     """
@@ -33,20 +33,20 @@ class Asker:
 
 
 def respond(
-    asker: Asker,
+    client: Client,
     rcode: Rcode = Rcode.NOERROR,
     *,
     flags: int = 0,
     found: Found | None = None,
     zone: ServedZone | None = None,
 ) -> bytes:
-    """The finished answer: header, question, as much of `found` as the asker takes, OPT, signature.
+    """The finished answer: header, question, as much of `found` as the client takes, OPT, signature.
 
     Additional RRs go first when room is short; where others, or a referral's glue, are short too the answer is empty
     and marked as truncated (RFC 2181 §9, RFC 9471 §3.1).
     """
-    query = asker.query
-    sections, fits = _sections(asker, found, zone) if found and zone else ([(0, b""), (0, b""), (0, b"")], True)
+    query = client.query
+    sections, fits = _sections(client, found, zone) if found and zone else ([(0, b""), (0, b""), (0, b"")], True)
     if found:
         rcode, flags = found.rcode, AA if found.aa else 0
     if not fits:
@@ -57,16 +57,16 @@ def respond(
         sections[2] = count + 1, blob + message.opt(extended_rcode=rcode >> 4, do=query.edns.do)
     flags |= QR | query.flags & (OPCODE_BITS | RD | CD) | rcode & 15
     packet = message.build(query.id, flags, query.question.wire if query.question else b"", sections)
-    return tsig.Signer(asker.key, asker.mac).sign(packet, asker.clock_s) if asker.key else packet
+    return tsig.Signer(client.key, client.mac).sign(packet, client.clock_s) if client.key else packet
 
 
-def _sections(asker: Asker, found: Found, zone: ServedZone) -> tuple[list[tuple[int, bytes]], bool]:
+def _sections(client: Client, found: Found, zone: ServedZone) -> tuple[list[tuple[int, bytes]], bool]:
     """The three sections in wire form, and whether they fit."""
-    query = asker.query
+    query = client.query
     assert query.question is not None
     place = _Placing(query.question, zone)
-    room = (message.udp_room(query.edns) if not asker.tcp else rrset.MAX_MESSAGE) - 12 - len(query.question.wire)
-    room -= (11 if query.edns else 0) + (asker.key.room if asker.key else 0)
+    room = (message.udp_room(query.edns) if not client.tcp else rrset.MAX_MESSAGE) - 12 - len(query.question.wire)
+    room -= (11 if query.edns else 0) + (client.key.room if client.key else 0)
     answer, authority, additional = map(place.section, (found.answer, found.authority, found.additional))
     core = len(answer[1]) + len(authority[1])
     if core + len(additional[1]) <= room:

@@ -181,7 +181,7 @@ class DNSService:
             zone=transfer.zone.id,
             name=transfer.zone.name,
             serial=rendered.serial,
-            peer=transfer.asker.peer,
+            peer=transfer.client.peer,
             kind="differences" if transfer.rendered else "whole",
             records=rendered.records,
             ms=round(1000 * (time.monotonic() - began), 1),

@@ -228,7 +228,7 @@ def asked_type(packet: bytes) -> int:
 
 
 def udp_room(edns: Edns | None) -> int:
-    """How many octets the asker takes over UDP: 512 without EDNS, else what it says, within 512 and 1232."""
+    """How many octets the client takes over UDP: 512 without EDNS, else what it says, within 512 and 1232."""
     return PLAIN_UDP if edns is None else max(PLAIN_UDP, min(edns.payload, BEST_UDP))
 
 

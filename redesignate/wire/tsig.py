@@ -265,7 +265,7 @@ def refusal(packet: bytes, fault: Refused, key: Key | None, now: int) -> bytes:
     request = fault.record
     other = now.to_bytes(6, "big") if fault.error is TSIGError.BADTIME else b""
     if key is not None and fault.error in {TSIGError.BADTIME, TSIGError.BADTRUNC}:
-        # BADTIME repeats the asker's own time, so that it can verify the answer that tells it ours.
+        # BADTIME repeats the client's own time, so that it can verify the answer that tells it ours.
         at = request.time if fault.error is TSIGError.BADTIME else now
         return Signer(key, request.mac).sign(packet, at, fault.error, other)
     record = Signature(

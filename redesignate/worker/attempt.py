@@ -144,9 +144,9 @@ def prepare(
     servers = {server.id: Endpoint(server.host, server.port) for server in pool.pool.nameservers}
     known = {state.peer_id: state for state in task.peers}
     health = {peer_id: context.health.of(task.pool_id, peer_id) for peer_id in (*targets, *servers)}
-    well = {peer_id for peer_id, each in health.items() if each.unanswered is None}
+    answering = {peer_id for peer_id, each in health.items() if each.unanswered is None}
     down = {peer_id for peer_id, each in health.items() if each.down}
-    chosen = select(task, targets, servers, known=known, well=well, down=down, now=task.read_at)
+    chosen = select(task, targets, servers, known=known, answering=answering, down=down, now=task.read_at)
     end = now + context.window
     return Attempt(
         task=task,

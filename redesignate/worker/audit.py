@@ -282,14 +282,14 @@ class Audit:
         sent = loop.time()
         answers = await self._survey.ask([check.question for check in checks], per_second=rate)
         asked = {(check.zone.pool_id, check.server.id): check.server for check in checks}
-        heard = {
+        answered = {
             (check.zone.pool_id, check.server.id)
             for check, answer in zip(checks, answers, strict=True)
             if answer is not None
         }
         for key, server in asked.items():
             health = self._context.health.of(*key)
-            if key in heard:
+            if key in answered:
                 health.answered(loop.time(), loop.time())
             else:
                 health.silent(sent, loop.time(), f"no answer from {Endpoint(server.host, server.port)}")

@@ -37,7 +37,7 @@ class PeerHealth:
     on_return    called then too, and when a zone that had failed there is right: waiting zones are due
     unanswered   when the oldest try was sent since which nothing has come back; None: none
     cancelled    when the oldest cancelled try was sent since which nothing has come back
-    heard        when the last answer came
+    last_answer  when it came
     slow         its last answer took long: silence of a few seconds need not be the end
     returned     when its return was last reported to central
     """
@@ -49,7 +49,7 @@ class PeerHealth:
     unanswered: float | None = None
     tries: int = 0
     cancelled: float | None = None
-    heard: float = -1.0
+    last_answer: float = -1.0
     down: bool = False
     slow: bool = False
     why: str | None = None
@@ -57,7 +57,7 @@ class PeerHealth:
 
     def answered(self, sent: float, now: float) -> None:
         """A try sent at `sent` was answered, whatever the answer said."""
-        self.heard, self.slow = now, now - sent > SLOW_S
+        self.last_answer, self.slow = now, now - sent > SLOW_S
         was_down, self.down = self.down, False
         self.unanswered, self.cancelled, self.tries, self.why = None, None, 0, None
         if was_down:
@@ -67,7 +67,7 @@ class PeerHealth:
 
     def silent(self, sent: float, now: float, why: str) -> None:
         """A try sent at `sent` has had no answer until `now`."""
-        if sent <= self.heard:
+        if sent <= self.last_answer:
             return  # it has answered others since
         if self.unanswered is None or sent < self.unanswered:
             self.unanswered = sent
@@ -82,7 +82,7 @@ class PeerHealth:
 
         So that a server that is down is noticed also where its zones change faster than it is waited for.
         """
-        if sent <= self.heard:
+        if sent <= self.last_answer:
             return
         self.cancelled = sent if self.cancelled is None else min(sent, self.cancelled)
         if now - self.cancelled >= CANCELLED_S:

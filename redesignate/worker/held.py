@@ -143,13 +143,13 @@ class HeldZones:
     def _work_on(self, leased: Leased) -> None:
         zone_id = leased[0].zone_id
 
-        def heard() -> None:
+        def answered() -> None:
             self._release(zone_id)
             if work.hinted and work.state is State.REPORTED:
                 self._ask_again(zone_id, work)
 
         work = self._zones[zone_id] = ZoneWork(
-            leased, context=self._context, pools=self._pools, report=self._report, on_heard=heard
+            leased, context=self._context, pools=self._pools, report=self._report, on_answer=answered
         )
         running = asyncio.create_task(self._run(zone_id, work))
         self._running.add(running)

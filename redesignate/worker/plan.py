@@ -68,16 +68,16 @@ def _by_catalog(task: Task, *, there: bool) -> tuple[Step, ...]:
     return (Step.NOTIFY_ZONE,) if task.present and there else (Step.NOTIFY_CATALOG,)
 
 
-def decide(task: Task, known: PeerState | None, now: int, *, well: bool) -> Decision:
+def decide(task: Task, known: PeerState | None, now: int, *, answering: bool) -> Decision:
     """Whether a peer has to be tried now.
 
-    well   the peer answers others at present: its back-off, meant for servers that are down, does not delay this change
+    answering   the peer answers for other zones: its back-off, meant for servers that are down, delays no change
     """
     if known is None:
         return Decision.TRY
     if known.revision >= task.revision and known.present == task.present:
         return Decision.DONE
-    return Decision.WAIT if known.next_try > now and not well else Decision.TRY
+    return Decision.WAIT if known.next_try > now and not answering else Decision.TRY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,20 +104,21 @@ def select(
     servers: Mapping[str, Endpoint],
     *,
     known: Mapping[str, PeerState],
-    well: Collection[str],
+    answering: Collection[str],
     down: Collection[str],
     now: int,
 ) -> Selection:
     """Which peers are tried now.
 
-    targets   peer id to where its NOTIFY goes
-    servers   peer id to address
-    well      peers whose last try was answered; `down`: peers that answer no zone's questions
+    targets     peer id to where its NOTIFY goes
+    servers     peer id to address
+    answering   peers whose last try was answered; `down`: peers that answer no zone's questions
     Where a nameserver still serves a deleted zone, the target at its address is tried again; where no target has that
     address, all of them, for any may be behind it.
     """
     decisions = {
-        peer_id: decide(task, known.get(peer_id), now, well=peer_id in well) for peer_id in (*targets, *servers)
+        peer_id: decide(task, known.get(peer_id), now, answering=peer_id in answering)
+        for peer_id in (*targets, *servers)
     }
     polled = tuple(peer_id for peer_id in servers if decisions[peer_id] is Decision.TRY)
     still = {
@@ -131,11 +132,11 @@ def select(
         for peer_id, at in targets.items()
         if decisions[peer_id] is Decision.TRY or unmatched or (at is not None and at in still)
     )
-    answering = task.present and not all(peer_id in down for peer_id in polled)
+    reminding = task.present and not all(peer_id in down for peer_id in polled)
     roles = [*((peer_id, Role.TARGET) for peer_id in targets), *((peer_id, Role.NAMESERVER) for peer_id in servers)]
     return Selection(
         applied=applied,
-        reminded=tuple(peer_id for peer_id in targets if peer_id not in applied) if answering else (),
+        reminded=tuple(peer_id for peer_id in targets if peer_id not in applied) if reminding else (),
         polled=polled,
         current=tuple(peer_id for peer_id in servers if decisions[peer_id] is Decision.DONE),
         waiting=tuple(

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The work on one zone, from its lease to the final report: a state machine.
 
-               begun              heard
-    LEASED ────────────▶ TRYING ────────▶ REPORTED ─┐ heard
+               begun             answered
+    LEASED ────────────▶ TRYING ────────▶ REPORTED ─┐ answered
       ▲  │                │  │              │  │ ▲  │
-      │  │ settled         │  │ newer        │  │ └──┘
+      │  │ settled        │  │ newer        │  │ └──┘
       │  │                │  └──────┬───────┘  │
       │  │                │         ▼          │
       │  │                │    SUPERSEDED      │      TRYING, REPORTED ──lost──▶ LOST ──settled──▶ FINISHING
@@ -51,9 +51,9 @@ class State(Enum):
     LEASED = "leased"
     """A task is here; its pool is being looked up."""
     TRYING = "trying"
-    """Peers are being worked on; central has heard nothing yet."""
+    """Peers are being worked on; nothing is reported to central yet."""
     REPORTED = "reported"
-    """Central has heard an interim report; other peers are still being worked on."""
+    """Central has an interim report; other peers are still being worked on."""
     SUPERSEDED = "superseded"
     """A newer task is here: this attempt is being stopped."""
     LOST = "lost"
@@ -69,7 +69,7 @@ class Event(Enum):
 
     BEGUN = "begun"
     """The attempt has started its peers."""
-    HEARD = "heard"
+    ANSWERED = "answered"
     """Central has answered an interim report."""
     NEWER = "newer"
     """Central has handed out a newer task."""
@@ -89,19 +89,19 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = {
     (State.LEASED, Event.NEWER): State.LEASED,
     (State.LEASED, Event.LOST): State.LEASED,
     (State.LEASED, Event.AGAIN): State.LEASED,
-    (State.TRYING, Event.HEARD): State.REPORTED,
+    (State.TRYING, Event.ANSWERED): State.REPORTED,
     (State.TRYING, Event.NEWER): State.SUPERSEDED,
     (State.TRYING, Event.LOST): State.LOST,
     (State.TRYING, Event.SETTLED): State.FINISHING,
-    (State.REPORTED, Event.HEARD): State.REPORTED,
+    (State.REPORTED, Event.ANSWERED): State.REPORTED,
     (State.REPORTED, Event.NEWER): State.SUPERSEDED,
     (State.REPORTED, Event.LOST): State.LOST,
     (State.REPORTED, Event.SETTLED): State.FINISHING,
-    (State.SUPERSEDED, Event.HEARD): State.SUPERSEDED,
+    (State.SUPERSEDED, Event.ANSWERED): State.SUPERSEDED,
     (State.SUPERSEDED, Event.NEWER): State.SUPERSEDED,
     (State.SUPERSEDED, Event.LOST): State.SUPERSEDED,
     (State.SUPERSEDED, Event.AGAIN): State.LEASED,
-    (State.LOST, Event.HEARD): State.LOST,
+    (State.LOST, Event.ANSWERED): State.LOST,
     (State.LOST, Event.NEWER): State.LOST,
     (State.LOST, Event.LOST): State.LOST,
     (State.LOST, Event.SETTLED): State.FINISHING,
@@ -119,7 +119,7 @@ class ZoneWork:
     """The work on one zone. For one event loop.
 
     hinted      a hint came since central was last asked about the zone
-    on_heard    called whenever central has heard an interim report
+    on_answer   called whenever central has answered an interim report
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class ZoneWork:
         context: WorkerContext,
         pools: PoolCache,
         report: Report,
-        on_heard: Callable[[], None] = lambda: None,
+        on_answer: Callable[[], None] = lambda: None,
     ) -> None:
         self.state = State.LEASED
         self.hinted = False
@@ -140,7 +140,7 @@ class ZoneWork:
         self._context = context
         self._pools = pools
         self._report = report
-        self._on_heard = on_heard
+        self._on_answer = on_answer
 
     async def run(self) -> None:
         """Work until every peer is right or out of time, central knows it, and it wants nothing newer."""
@@ -232,8 +232,8 @@ class ZoneWork:
 
     async def _report_interim(self, outcomes: Iterable[PeerOutcome]) -> None:
         newer = await self._report(self._outcome(outcomes, final=False))
-        self._move(Event.HEARD)
-        self._on_heard()
+        self._move(Event.ANSWERED)
+        self._on_answer()
         if newer is not None:
             self.supersede(newer)
 

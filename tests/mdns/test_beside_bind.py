@@ -69,7 +69,7 @@ Seen = tuple[int, bool, list[str], list[str]]
 Ask = Callable[[str, str], Seen]
 
 
-def asker(port: int, *, do: bool) -> Ask:
+def answers_of(port: int, *, do: bool) -> Ask:
     """What a server says to a question: rcode, authority, answer, and authority section; of a SERVFAIL, that alone."""
 
     def ask(name: str, rrtype: str) -> Seen:
@@ -136,7 +136,7 @@ def test_plain_zones_are_answered_for_as_bind_does(
     above, below = stored.add_zone(ZONE, HERE), stored.add_zone(CHILD, THERE)
     port = named(file_of(tmp_path, above.as_dnspython(), ZONE) + file_of(tmp_path, below.as_dnspython(), CHILD), ZONE)
     names = sorted({name for name, _ in (*HERE, *THERE)} | {f"{label}.{ZONE}" for label in BESIDE} | {ZONE, CHILD})
-    ours, theirs = asker(serve().addresses[0][1], do=False), asker(port, do=False)
+    ours, theirs = answers_of(serve().addresses[0][1], do=False), answers_of(port, do=False)
     found = different(ours, theirs, names)
     assert not found, f"{len(found)} of {len(names) * len(TYPES)} differ\n" + "\n".join(found)
 
@@ -257,7 +257,7 @@ def test_a_signed_secondary_zone_is_answered_for_as_bind_does(
         f"x.c{LINKS}",
     )
     names = sorted({name for name, _ in content} | {f"{label}.{SIGNED}" for label in beside})
-    ours, theirs = asker(serve().addresses[0][1], do=do), asker(port, do=do)
+    ours, theirs = answers_of(serve().addresses[0][1], do=do), answers_of(port, do=do)
     found = different(ours, theirs, names)
     assert not found, f"{len(found)} of {len(names) * len(TYPES)} differ\n" + "\n".join(found)
     if do:

@@ -286,7 +286,7 @@ def test_unsigned_queries_are_refused_where_told(stored: StoredZones, serve: Ser
     assert ask(serve(query_enforce_tsig=True), ZONE, "SOA").rcode() == dns.rcode.REFUSED
 
 
-def test_the_answer_keeps_to_the_askers_size(service: DNSService) -> None:
+def test_the_answer_keeps_to_the_clients_size(service: DNSService) -> None:
     reply = ask(service, "big.example.org.", "TXT")
     assert reply.flags & dns.flags.TC
     assert reply.answer == []

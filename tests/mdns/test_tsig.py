@@ -234,7 +234,7 @@ def test_a_tsig_that_is_not_last_or_not_alone_is_malformed(stored: StoredZones, 
 
 
 def test_the_signed_answer_leaves_room_for_its_signature(stored: StoredZones, serve: Serve) -> None:
-    """However large the RRset: an answer over UDP never exceeds what the asker takes, signature included."""
+    """However large the RRset: an answer over UDP never exceeds what the client takes, signature included."""
     stored.add_key("key1", Scope.POOL, POOL, "hmac-sha512")
     records = {(f"n{n}.example.org.", "TXT"): (f'"{"x" * n}"', f'"{"y" * n}"') for n in range(40, 220, 3)}
     stored.add_zone(ZONE, records)

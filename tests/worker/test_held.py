@@ -75,13 +75,13 @@ def with_zones(
     asyncio.run(run())
 
 
-def heard() -> asyncio.Future[None]:
+def pending() -> asyncio.Future[None]:
     return asyncio.get_running_loop().create_future()
 
 
-def test_who_hints_hears_when_the_zone_is_reported() -> None:
+def test_the_sender_of_a_hint_learns_when_the_zone_is_reported() -> None:
     async def test(held: HeldZones) -> None:
-        first = heard()
+        first = pending()
         held.hint("z", reported=first)
         await first
         assert central.reports
@@ -95,7 +95,7 @@ def test_who_hints_hears_when_the_zone_is_reported() -> None:
 
 def test_who_hints_at_a_zone_without_work_hears_at_once() -> None:
     async def test(held: HeldZones) -> None:
-        nothing = heard()
+        nothing = pending()
         held.hint("z", reported=nothing)
         await nothing
         assert central.reports == []

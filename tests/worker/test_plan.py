@@ -57,7 +57,7 @@ def test_a_target_that_needs_no_notify_gets_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "well", "now", "what"),
+    ("known", "answering", "now", "what"),
     [
         (None, True, 0, Decision.TRY),
         (KNOWN, True, 0, Decision.TRY),
@@ -71,9 +71,9 @@ def test_a_target_that_needs_no_notify_gets_none() -> None:
     ],
 )
 def test_a_peer_is_tried_unless_done_or_backing_off(
-    known: PeerState | None, well: bool, now: int, what: Decision
+    known: PeerState | None, answering: bool, now: int, what: Decision
 ) -> None:
-    assert decide(TASK, known, now, well=well) is what
+    assert decide(TASK, known, now, answering=answering) is what
 
 
 def answer(serial: int | None = None, rcode: int = 0) -> SOAAnswer:
@@ -81,7 +81,7 @@ def answer(serial: int | None = None, rcode: int = 0) -> SOAAnswer:
 
 
 @pytest.mark.parametrize(
-    ("task", "heard", "why"),
+    ("task", "received", "why"),
     [
         (TASK, answer(107), None),
         (TASK, answer(108), None),
@@ -101,8 +101,8 @@ def answer(serial: int | None = None, rcode: int = 0) -> SOAAnswer:
         (GONE, answer(rcode=Rcode.SERVFAIL), "192.0.2.1:53 answers SERVFAIL"),
     ],
 )
-def test_an_answer_is_right_or_wrong_for_this_reason(task: Task, heard: SOAAnswer, why: str | None) -> None:
-    assert fault(task, AT, heard) == why
+def test_an_answer_is_right_or_wrong_for_this_reason(task: Task, received: SOAAnswer, why: str | None) -> None:
+    assert fault(task, AT, received) == why
 
 
 @given(st.integers(0, SPACE - 1), st.integers(0, 2**31 - 1))
@@ -132,8 +132,8 @@ SERVERS = {"n1": Endpoint("192.0.2.1", 53), "n2": Endpoint("192.0.2.2", 53)}
 
 def chosen(task: Task, *known: PeerState, down: tuple[str, ...] = ()) -> plan.Selection:
     states = {state.peer_id: state for state in known}
-    well = {peer_id for peer_id in (*TARGETS, *SERVERS) if peer_id not in down}
-    return plan.select(task, TARGETS, SERVERS, known=states, well=well, down=down, now=0)
+    answering = {peer_id for peer_id in (*TARGETS, *SERVERS) if peer_id not in down}
+    return plan.select(task, TARGETS, SERVERS, known=states, answering=answering, down=down, now=0)
 
 
 def right(peer_id: str, role: Role, **changes: object) -> PeerState:
@@ -180,5 +180,7 @@ def test_where_no_target_has_the_address_of_such_a_server_all_are_told() -> None
     gone = [replace(right(peer_id, Role.TARGET), present=False) for peer_id in TARGETS]
     still = right("n3", Role.NAMESERVER, attempts=1)
     states = {state.peer_id: state for state in (*gone, still)}
-    found = plan.select(GONE, TARGETS, {"n3": Endpoint("192.0.2.3", 53)}, known=states, well={"n3"}, down=(), now=0)
+    found = plan.select(
+        GONE, TARGETS, {"n3": Endpoint("192.0.2.3", 53)}, known=states, answering={"n3"}, down=(), now=0
+    )
     assert found.applied == ("t1", "t2")

@@ -19,7 +19,7 @@ from tests.worker.attempts import pool_of
 from tests.worker.conftest import Plane, eventually
 
 
-def heard(backend: SmallBackend, server: SmallServer, *turns: dict[str, object], down: bool = False) -> list[int]:
+def noticed(backend: SmallBackend, server: SmallServer, *turns: dict[str, object], down: bool = False) -> list[int]:
     """After each turn, in which the backend gets these attributes, how many restarts were noticed so far."""
     found: list[tuple[str, str]] = []
 
@@ -48,7 +48,7 @@ def heard(backend: SmallBackend, server: SmallServer, *turns: dict[str, object],
 def test_a_new_start_is_noticed_once_and_the_first_is_none() -> None:
     with SmallServer() as server:
         turns: list[dict[str, object]] = [{"began": "1"}, {}, {"began": "2"}, {}, {"began": "1"}]
-        assert heard(SmallBackend(server), server, *turns) == [0, 0, 1, 1, 2]
+        assert noticed(SmallBackend(server), server, *turns) == [0, 0, 1, 1, 2]
 
 
 def test_a_start_is_noticed_after_silence_and_while_the_server_was_not_ready() -> None:
@@ -56,14 +56,14 @@ def test_a_start_is_noticed_after_silence_and_while_the_server_was_not_ready() -
         turns: list[dict[str, object]] = [
             {"began": "1"}, {"failing": "no route"}, {"failing": None, "began": None}, {"began": "2"}
         ]  # fmt: skip
-        assert heard(SmallBackend(server), server, *turns) == [0, 0, 0, 1]
+        assert noticed(SmallBackend(server), server, *turns) == [0, 0, 0, 1]
 
 
 def test_a_server_that_does_not_say_or_is_down_is_left_to_others() -> None:
     with SmallServer() as server:
-        assert heard(SmallBackend(server), server, {}, {}) == [0, 0]
+        assert noticed(SmallBackend(server), server, {}, {}) == [0, 0]
         backend = SmallBackend(server)
-        assert heard(backend, server, {"began": "1"}, {"began": "2"}, down=True) == [0, 0]
+        assert noticed(backend, server, {"began": "1"}, {"began": "2"}, down=True) == [0, 0]
         assert backend.calls == []
 
 

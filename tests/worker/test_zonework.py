@@ -51,7 +51,7 @@ class Central:
 
     servers: tuple[SmallServer, ...]
     answers: list[Leased | None] = field(default_factory=list)
-    heard: list[Outcome] = field(default_factory=list)
+    reports: list[Outcome] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
     work: ZoneWork | None = None
     exchanger: Exchanger = field(default_factory=Exchanger)
@@ -62,7 +62,7 @@ class Central:
 
     async def report(self, outcome: Outcome) -> Leased | None:
         assert self.work is not None
-        self.heard.append(outcome)
+        self.reports.append(outcome)
         self.states.append(self.work.state)
         return self.answers.pop(0) if self.answers else None
 
@@ -103,7 +103,7 @@ def test_a_zone_that_is_served_needs_one_final_report() -> None:
             work = central.begin()
             await work.run()
             assert central.states == [State.FINISHING]
-            (outcome,) = central.heard
+            (outcome,) = central.reports
             assert outcome.final
             assert {peer.peer_id: peer.ok for peer in outcome.peers} == {"t0": True, "n0": True}
             assert work.state is State.DONE
@@ -120,9 +120,9 @@ def test_a_slow_peer_is_reported_after_the_good_ones() -> None:
             assert central.states[0] is State.TRYING
             assert central.states[1:-1] == [State.REPORTED] * (len(central.states) - 2)
             assert central.states[-1] is State.FINISHING
-            assert [outcome.final for outcome in central.heard] == [False] * (len(central.heard) - 1) + [True]
-            assert all(peer.ok for outcome in central.heard[:-1] for peer in outcome.peers)
-            assert [peer.why for peer in central.heard[-1].peers if not peer.ok] == [
+            assert [outcome.final for outcome in central.reports] == [False] * (len(central.reports) - 1) + [True]
+            assert all(peer.ok for outcome in central.reports[:-1] for peer in outcome.peers)
+            assert [peer.why for peer in central.reports[-1].peers if not peer.ok] == [
                 f"127.0.0.1:{behind.port} still serves serial 1"
             ]
 
@@ -141,7 +141,7 @@ def test_a_newer_task_stops_the_attempt_and_the_next_begins() -> None:
             work.supersede(later(7))
             assert work.state is State.SUPERSEDED
             await running
-            assert [(outcome.revision, outcome.final) for outcome in central.heard] == [(8, True)]
+            assert [(outcome.revision, outcome.final) for outcome in central.reports] == [(8, True)]
 
         run(test, server)
 
@@ -152,7 +152,7 @@ def test_a_newer_task_that_answers_the_final_report_is_worked_on_at_once() -> No
         async def test(central: Central) -> None:
             central.answers = [later(8)]
             await central.begin().run()
-            assert [outcome.revision for outcome in central.heard] == [7, 8]
+            assert [outcome.revision for outcome in central.reports] == [7, 8]
 
         run(test, server)
 
@@ -168,7 +168,7 @@ def test_a_lost_lease_stops_the_attempt_and_says_that_nothing_came_of_it() -> No
             assert work.state is State.LOST
             assert work.state in STOPPING
             await running
-            assert [(outcome.final, outcome.peers) for outcome in central.heard] == [(True, ())]
+            assert [(outcome.final, outcome.peers) for outcome in central.reports] == [(True, ())]
 
         run(test, server)
 
@@ -178,7 +178,7 @@ def test_a_superseded_zone_is_reported_as_gone_and_nothing_is_done_anywhere() ->
 
         async def test(central: Central) -> None:
             await central.begin(replace(TASK, present=False, superseded=True)).run()
-            (outcome,) = central.heard
+            (outcome,) = central.reports
             assert {(peer.peer_id, peer.ok, peer.present) for peer in outcome.peers} == {
                 ("t0", True, False),
                 ("n0", True, False),
