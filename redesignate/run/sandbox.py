@@ -215,7 +215,7 @@ def _ready(settings: Settings, state: Path, central: Central) -> str:
     )
     if login == "token" and not central.call(ListTokens(caller=operator(f"req-{uuid.uuid4()}"))):
         program = "redesignate" if which("redesignate") else Path(sys.executable).with_name("redesignate")
-        manage = f"{program} --config-file {state / CONFIG} manage"
+        manage = f"{program} --config-file {state.resolve() / CONFIG} manage"
         return f"{ready} There is no token yet; create one:\n  {manage} token create --project home --role admin"
     token = "" if login == "noauth" else ' -H "X-Auth-Token: $OS_TOKEN"'
     return (

@@ -113,14 +113,14 @@ def test_what_keeps_a_process_from_starting_is_one_line(folder: Path, taken: int
     ("login", "told"),
     [
         ("noauth", r"http://127\.0\.0\.2:\d+ \(no login, so loopback only\)"),
-        ("token", re.escape(f"{Path(sys.executable).with_name('redesignate')} --config-file ")),
+        ("token", re.escape(f"{Path(sys.executable).with_name('redesignate')} --config-file /")),
     ],
 )
 def test_the_ready_line_is_true_and_its_commands_can_be_run(folder: Path, login: str, told: str) -> None:
     """127.0.0.2 is loopback too; and after `make serve` the command is in no folder of PATH."""
     (folder / "login.conf").write_text(f"[service:api]\nauth_strategy = {login}\n")
     words = ["--config-file", str(folder / "login.conf"), *SERVE.split(), "--listen", "127.0.0.2"]
-    words[words.index("state")] = str(folder / "state")
+    words[words.index("state")] = os.path.relpath(folder / "state")  # the command is for any other folder too
     serve = Process(words, folder / "serve.log", environment={"PATH": "/usr/bin:/bin"})
     serve.start()
     try:
