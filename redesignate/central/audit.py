@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from redesignate.central import foreign
 from redesignate.central.change import queue
 from redesignate.central.rules import Answers, Rules
@@ -97,7 +99,7 @@ def _noted(
     settled = []
     for one in different:
         zone = one.zone
-        moving = replace(zone, action=Action.UPDATE) if zone.action is Action.NONE else zone
+        moving = structs.replace(zone, action=Action.UPDATE) if zone.action is Action.NONE else zone
         verdict = judge(moving, one.pool, one.states, rules.settings, one.now)
         if verdict.zone != zone:
             work.zones.settle(zone, verdict.zone)

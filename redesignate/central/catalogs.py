@@ -10,7 +10,7 @@ batch no server can have it: one that has a catalog of this name drops every zon
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from redesignate.central.change import apply
 from redesignate.central.edit import Edit

@@ -8,8 +8,10 @@ The caller holds the lock on the zone's row, so that writers queue; the row is c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
+
+from msgspec.structs import replace
 
 from redesignate.central.edit import Change, Edit, Stored
 from redesignate.commands.hint import Hint, Kind

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from redesignate.central.arrival import Unacceptable, Unpacked
 from redesignate.central.change import queue
 from redesignate.central.rules import Answers, Rules, locked, target_of
@@ -190,7 +192,7 @@ def _in_touch(rules: Rules, work: Work, zone: Zone, row: Inbound) -> Inbound:
     row = replace(row, due_at=now + int(pause * SECOND), expires_at=now + zone.expire * SECOND, forced=False)
     if row.loaded or zone.transferred_at is None:
         return row
-    again = replace(zone, revision=zone.revision + 1, action=Action.UPDATE, status=Status.PENDING)
+    again = structs.replace(zone, revision=zone.revision + 1, action=Action.UPDATE, status=Status.PENDING)
     _revive(work, zone, again)
     return replace(row, loaded=True)
 
@@ -208,7 +210,7 @@ def _failed(rules: Rules, work: Work, zone: Zone, row: Inbound, why: str | None)
     if not row.loaded and zone.transferred_at is None:
         pause = float(min(FIRST_RETRY_S, 2 ** min(attempts - 1, 16)))
         if attempts >= rules.settings.poll_max_retries and zone.status is not Status.ERROR:
-            work.zones.settle(zone, replace(zone, status=Status.ERROR))
+            work.zones.settle(zone, structs.replace(zone, status=Status.ERROR))
     else:
         pause = float(_within(zone.retry, RETRY_S))
     due = row.read_at + int(pause * SECOND * rules.random.uniform(0.9, 1.1))
@@ -220,7 +222,7 @@ def _failed(rules: Rules, work: Work, zone: Zone, row: Inbound, why: str | None)
 def _expired(work: Work, zone: Zone, row: Inbound) -> Inbound:
     """Mark the copy as expired (RFC 1035 §3.3.13): ERROR, and mdns answers SERVFAIL until a primary answers again."""
     log.error("zone expired", zone=zone.id, name=zone.name, why=row.error)
-    work.zones.settle(zone, replace(zone, status=Status.ERROR, action=Action.NONE))
+    work.zones.settle(zone, structs.replace(zone, status=Status.ERROR, action=Action.NONE))
     return replace(row, loaded=False)
 
 

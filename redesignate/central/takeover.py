@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from redesignate.central.arrival import Content, Unacceptable, Unpacked, changes, check_quota, differing
 from redesignate.central.change import apply

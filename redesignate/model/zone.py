@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
@@ -40,8 +39,7 @@ class Action(Enum):
     NONE = "NONE"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Zone:
+class Zone(msgspec.Struct, frozen=True, kw_only=True):
     """A zone as stored.
 
     name       absolute, lower case, A-label form: "example.org."; `typed_name` as it was typed, where that differs
@@ -74,7 +72,7 @@ class Zone:
     created_at: int
     description: str | None = None
     parent_id: str | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
     primaries: tuple[str, ...] = ()
     shared: bool = False
     updated_at: int | None = None

@@ -21,7 +21,7 @@ from redesignate.store.schema import outbox, peer_states, pools, zones
 from redesignate.store.zones import zone_of
 
 ERROR_LENGTH = 255
-_ZONE = [zones.c[name] for name in (*Zone.__dataclass_fields__, "hard_delete") if name in zones.c]
+_ZONE = [zones.c[name] for name in (*Zone.__struct_fields__, "hard_delete") if name in zones.c]
 _QUEUED = ("generation", "lease_owner", "queued_at", "next_try", "attempts")
 _STATE = ("peer_id", "role", "present", "revision", "serial", "since", "attempts", "error", "next_try")
 

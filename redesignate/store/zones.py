@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
@@ -77,7 +76,7 @@ _SETTLE = (
 _DEPART = _SETTLE.values(deleted=bindparam("z"), deleted_at=bindparam("v_deleted_at"), version=bindparam("v_version"))
 
 
-_MEMBERS = tuple([one.name for one in fields(Zone) if one.name in zones.c])
+_MEMBERS = tuple([one.name for one in msgspec.structs.fields(Zone) if one.name in zones.c])
 """The members of a zone that are stored, each in the column of its name."""
 _resting = attrgetter(*[name for name in _MEMBERS if name not in _MOVING])
 """Members of a zone that a change of its RRsets leaves unchanged."""

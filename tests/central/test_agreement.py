@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from redesignate.central.rules.agreement import heard, judge, missing, pause
 from redesignate.config.settings import CentralSettings
@@ -22,7 +23,7 @@ ZONE = Zone(
     serial=9, revision=5, confirmed=0, mname="ns1.example.net.", refresh=1, retry=1, expire=1, minimum=1,
     action=Action.UPDATE, status=Status.PENDING, version=1, created_at=0,
 )  # fmt: skip
-DELETING = replace(ZONE, action=Action.DELETE)
+DELETING = structs.replace(ZONE, action=Action.DELETE)
 
 
 def pool(targets: int, servers: int) -> Pool:
@@ -96,7 +97,7 @@ def test_error_is_when_the_threshold_is_out_of_reach(threshold: int, attempts: l
 
 
 def test_an_erring_zone_recovers() -> None:
-    erring = replace(ZONE, status=Status.ERROR)
+    erring = structs.replace(ZONE, status=Status.ERROR)
     assert verdict(erring, pool(0, 1), state("s0", 4, attempts=1)).zone.status is Status.PENDING
     assert verdict(erring, pool(0, 1), state("s0", 5)).zone.status is Status.ACTIVE
 
@@ -137,7 +138,7 @@ def test_a_deletion_that_fails_too_often_is_an_error_and_goes_on() -> None:
 
 
 def test_a_deleted_zone_stays_deleted() -> None:
-    gone = replace(ZONE, action=Action.NONE, status=Status.DELETED, deleted_at=3)
+    gone = structs.replace(ZONE, action=Action.NONE, status=Status.DELETED, deleted_at=3)
     for states in ([], [state("s0", 9)], [state("s0", 5, present=False)]):
         assert verdict(gone, pool(0, 1), *states).zone == gone
 
@@ -162,7 +163,7 @@ states = st.builds(
 def test_confirmed_never_falls_and_agreed_is_all_of_them(
     known: list[PeerState], confirmed: int, threshold: int, servers: int, targets: int, deleting: bool
 ) -> None:
-    zone = replace(DELETING if deleting else ZONE, confirmed=confirmed)
+    zone = structs.replace(DELETING if deleting else ZONE, confirmed=confirmed)
     by_peer = {one.peer_id: one for one in known}
     where = pool(targets, servers)
     found = verdict(zone, where, *known, threshold=threshold)

@@ -8,11 +8,12 @@ import functools
 import tempfile
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dns.rdata
 import dns.zone
+from msgspec import structs
 from sqlalchemy import create_engine
 
 from redesignate.config.settings import DEFAULT_POOL_ID
@@ -162,7 +163,7 @@ class StoredZones:
         full   too much for the journal, which then says "everything" and holds neither side
         """
         before = written.zone
-        after = replace(before, serial=before.serial + 1, revision=before.revision + 1)
+        after = structs.replace(before, serial=before.serial + 1, revision=before.revision + 1)
 
         def do(work: Work) -> None:
             removed, added = [], []

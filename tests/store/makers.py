@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from typing import Any
 
@@ -85,7 +84,7 @@ def add_as_of(url: str, *old: Zone) -> None:
     with made.begin() as connection:
         there = {column["name"] for column in inspect(connection).get_columns("zones")}
         for one in old:
-            row = dataclasses.asdict(one) | {"type": one.type.value, "action": one.action.value}
+            row = structs.asdict(one) | {"type": one.type.value, "action": one.action.value}
             row |= {"status": one.status.value, "attributes": "{}", "primaries": "[]", "shard": 0, "deleted": ""}
             row |= {
                 "reverse_key": one.name,

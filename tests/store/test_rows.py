@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
@@ -46,37 +47,37 @@ def test_zones(store: Store, make: Any) -> None:
         assert work.zones.named([one.name]) == [one]
         assert work.zones.many([one.id]) == {one.id: one}
     with pytest.raises(IntegrityError):
-        add(store, replace(one, id=new_id()))
+        add(store, structs.replace(one, id=new_id()))
 
 
 def test_a_zone_moves_only_from_the_revision_it_was_read_at(store: Store) -> None:
     one = zone()
     add(store, one)
-    after = replace(one, revision=2, serial=5, description="words", updated_at=3)
+    after = structs.replace(one, revision=2, serial=5, description="words", updated_at=3)
     store.transact(lambda work: work.zones.advance(one, after, rrsets=2, records=-1, apex_version=9))
     assert get(store, one.id) == after
     with store.read() as work:
         assert work.zones.lock(one.id) == (after, Counts(2, -1))
         with pytest.raises(Stale):
-            work.zones.advance(one, replace(one, revision=2))
+            work.zones.advance(one, structs.replace(one, revision=2))
         with pytest.raises(Stale):
-            work.zones.advance(one, replace(one, revision=2, email="x@y.z"))
+            work.zones.advance(one, structs.replace(one, revision=2, email="x@y.z"))
         with pytest.raises(Stale):
-            work.zones.settle(one, replace(one, confirmed=1))
+            work.zones.settle(one, structs.replace(one, confirmed=1))
         with pytest.raises(Stale):
-            work.zones.settle(one, replace(one, confirmed=1, deleted_at=4))
+            work.zones.settle(one, structs.replace(one, confirmed=1, deleted_at=4))
 
 
 def test_a_settled_deletion_frees_the_name(store: Store) -> None:
     one = zone()
     add(store, one)
-    gone = replace(one, status=Status.DELETED, action=Action.NONE, deleted_at=77)
+    gone = structs.replace(one, status=Status.DELETED, action=Action.NONE, deleted_at=77)
     store.transact(lambda work: work.zones.settle(one, gone))
     assert get(store, one.id) is None
     with store.read() as work:
         assert work.zones.many([one.id]) == {one.id: gone}
         assert work.zones.departed(one.name, one.pool_id) == [gone]
-    add(store, replace(one, id=new_id()))
+    add(store, structs.replace(one, id=new_id()))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_journal(store: Store) -> None:
 
 def test_outbox(store: Store) -> None:
     of = zone()
-    of = replace(of, revision=5)
+    of = structs.replace(of, revision=5)
     assert store.transact(lambda work: work.outbox.enqueue([of], 100)) == [of.id]
     row = queued(store, of.id)[of.id]
     assert (row.revision, row.generation, row.lease_until) == (5, 100, NEVER)
@@ -184,7 +185,7 @@ def states(store: Store, of: Zone) -> dict[str, dict[str, PeerState]]:
 
 def test_progress_is_a_zone_with_its_row_its_pool_and_its_peers(store: Store) -> None:
     pool, at_rest, busy = full_pool(), zone(), full_zone()
-    busy = replace(busy, pool_id=pool.id)
+    busy = structs.replace(busy, pool_id=pool.id)
     add(store, at_rest, busy)
     store.transact(lambda work: work.pools.add(pool))
     store.transact(lambda work: work.outbox.enqueue([busy], 100))
@@ -260,7 +261,7 @@ def test_what_the_rules_on_a_new_rrset_need_is_read_at_once(store: Store) -> Non
 
 
 def test_every_member_of_a_zone_has_a_column_of_its_name() -> None:
-    assert Zone.__dataclass_fields__.keys() - schema.zones.c.keys() == {"shared"}, "a member that is not stored"
+    assert set(Zone.__struct_fields__) - set(schema.zones.c.keys()) == {"shared"}, "a member that is not stored"
 
 
 def test_quotas_and_counts(store: Store) -> None:

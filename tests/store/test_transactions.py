@@ -6,10 +6,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -223,7 +224,7 @@ def test_a_snapshot_stays_as_it_was_while_a_writer_commits(store: Store) -> None
     query = ListQuery()
     with store.read() as work:
         before = work.zones.listed(query, project_id=one.project_id, catalogs=False)
-        store.transact(lambda unit: unit.zones.advance(one, replace(one, revision=2, serial=7)))
+        store.transact(lambda unit: unit.zones.advance(one, structs.replace(one, revision=2, serial=7)))
         store.transact(lambda unit: unit.rrsets.add([held(one)]))
         add(store, zone(project_id=one.project_id))
         assert work.zones.listed(query, project_id=one.project_id, catalogs=False) == before
@@ -232,7 +233,7 @@ def test_a_snapshot_stays_as_it_was_while_a_writer_commits(store: Store) -> None
         assert found is not None
         assert found.items == ()
     with store.read() as work:
-        assert work.zones.get(one.id) == replace(one, revision=2, serial=7)
+        assert work.zones.get(one.id) == structs.replace(one, revision=2, serial=7)
 
 
 def test_writers_of_one_zone_queue(store: Store) -> None:
@@ -243,7 +244,7 @@ def test_writers_of_one_zone_queue(store: Store) -> None:
         held = work.zones.lock(one.id)
         assert held is not None
         before = held[0]
-        work.zones.advance(before, replace(before, revision=before.revision + 1, serial=before.serial))
+        work.zones.advance(before, structs.replace(before, revision=before.revision + 1, serial=before.serial))
 
     threads = [in_thread(lambda: [store.transact(step) for _ in range(10)]) for _ in range(6)]
     for thread, _ in threads:
@@ -308,7 +309,7 @@ def cross(store: Store, one: Zone, other: Zone) -> list[int]:
             held = work.zones.lock(rows[1].id)
             assert held is not None
             before = held[0]
-            work.zones.advance(before, replace(before, revision=before.revision + 1))
+            work.zones.advance(before, structs.replace(before, revision=before.revision + 1))
 
         return lambda: store.transact(do)
 
@@ -363,7 +364,7 @@ def test_a_serialisation_failure_or_lock_timeout_is_run_again(kind: str, request
                 holding.commit()
         elif holding.is_active:
             holding.commit()
-        work.zones.advance(before, replace(before, revision=before.revision + 1))
+        work.zones.advance(before, structs.replace(before, revision=before.revision + 1))
 
     store.transact(do)
     assert len(tries) == 2

@@ -11,6 +11,8 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from redesignate.config.settings import CentralSettings
 from redesignate.model.clock import SECOND
 from redesignate.model.pool import Pool
@@ -114,19 +116,19 @@ def _living(zone: Zone, servers: Sequence[PeerState | None], needed: int, failed
     served = min(reached[needed - 1] if needed else 0, zone.revision)
     confirmed = max(zone.confirmed, served)
     if zone.type is ZoneType.SECONDARY and zone.status is Status.ERROR and zone.action is Action.NONE:
-        return replace(zone, confirmed=confirmed)  # expired: its servers' answers do not refresh the copy
+        return structs.replace(zone, confirmed=confirmed)  # expired: its servers' answers do not refresh the copy
     # a zone at rest stays ACTIVE until the audit finds it missing, and is then not ACTIVE until it is served again
     if served >= zone.revision or (zone.action is Action.NONE and confirmed >= zone.revision):
-        return replace(zone, confirmed=confirmed, status=Status.ACTIVE, action=Action.NONE)
-    return replace(zone, confirmed=confirmed, status=Status.ERROR if failed else Status.PENDING)
+        return structs.replace(zone, confirmed=confirmed, status=Status.ACTIVE, action=Action.NONE)
+    return structs.replace(zone, confirmed=confirmed, status=Status.ERROR if failed else Status.PENDING)
 
 
 def _deleted(zone: Zone, gone: bool, failed: bool, now: int) -> Zone:
     if zone.deleted_at is not None:
         return zone
     if gone:
-        return replace(zone, status=Status.DELETED, action=Action.NONE, deleted_at=now)
-    return replace(zone, status=Status.ERROR if failed else Status.PENDING)
+        return structs.replace(zone, status=Status.DELETED, action=Action.NONE, deleted_at=now)
+    return structs.replace(zone, status=Status.ERROR if failed else Status.PENDING)
 
 
 def _hopeless(some: Sequence[PeerState | None], zone: Zone, settings: CentralSettings, *, present: bool) -> bool:
