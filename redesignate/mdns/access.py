@@ -22,7 +22,7 @@ from redesignate.model.addresses import AddressList, address
 from redesignate.model.pool import Pool, catalog_key
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.observe.log import events
-from redesignate.store.serving import Reach, ServedZone
+from redesignate.store.served_zone import Reach, ServedZone
 from redesignate.wire import tsig
 
 REFRESH_S = 2.0

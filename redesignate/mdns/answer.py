@@ -23,7 +23,7 @@ from redesignate.model.rdata import META
 from redesignate.model.serial import newer
 from redesignate.model.tsigkey import Scope
 from redesignate.observe.log import Seldom, events
-from redesignate.store.serving import Reach, ServedZone
+from redesignate.store.served_zone import Reach, ServedZone
 from redesignate.wire import message, rrset, tsig
 from redesignate.wire.message import (
     AA,

@@ -17,7 +17,7 @@ from redesignate.model import names
 from redesignate.model.names import MAX_NAME
 from redesignate.model.rdata import BESIDE_CNAME
 from redesignate.observe.log import events
-from redesignate.store.serving import Reach, ServedZone
+from redesignate.store.served_zone import Reach, ServedZone
 from redesignate.wire import rrset
 from redesignate.wire.message import (
     AAAA,

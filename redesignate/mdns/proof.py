@@ -16,7 +16,7 @@ from redesignate.mdns.source import View
 from redesignate.model import names
 from redesignate.model.rrset import HASHED, SIGNATURES
 from redesignate.observe.log import events
-from redesignate.store.serving import ServedZone
+from redesignate.store.served_zone import ServedZone
 from redesignate.wire import denial, rrset
 from redesignate.wire.message import FIXED, NSEC, NSEC3, NSEC3PARAM, RRSIG, Malformed
 

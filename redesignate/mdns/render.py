@@ -17,7 +17,7 @@ from redesignate.mdns.source import View
 from redesignate.model.names import MAX_NAME
 from redesignate.model.serial import newer
 from redesignate.observe.log import events
-from redesignate.store.serving import Change, Mark, ServedZone
+from redesignate.store.served_zone import Change, Mark, ServedZone
 from redesignate.wire import rrset
 from redesignate.wire.message import Malformed
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from redesignate.mdns.lookup import Found
 from redesignate.mdns.proof import RR
 from redesignate.model import names
-from redesignate.store.serving import Reach, ServedZone
+from redesignate.store.served_zone import Reach, ServedZone
 from redesignate.wire import message, rrset, tsig
 from redesignate.wire.message import AA, CD, QR, RD, TC, Message, Rcode
 

@@ -20,7 +20,7 @@ from redesignate.mdns.source import Source
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
 from redesignate.observe.log import Seldom, events
-from redesignate.store.serving import ServedZone
+from redesignate.store.served_zone import ServedZone
 from redesignate.threads.loop import LoopThread
 from redesignate.wire.message import AXFR, IXFR, SOA, Rcode, asked_type
 from redesignate.wire.server import Datagram, Datagrams, bind

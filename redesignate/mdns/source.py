@@ -9,7 +9,7 @@ from typing import Protocol
 
 from redesignate.model.pool import Pool
 from redesignate.model.tsigkey import TSIGKey
-from redesignate.store.serving import Blobs, Change, Mark, Reach, ServedZone
+from redesignate.store.served_zone import Blobs, Change, Mark, Reach, ServedZone
 
 
 class View(Protocol):

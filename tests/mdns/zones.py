@@ -22,7 +22,8 @@ from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.journal import Entry
 from redesignate.store.schema import metadata, rrsets, zones
-from redesignate.store.serving import ServedZone, Serving, Snapshot
+from redesignate.store.served_zone import ServedZone
+from redesignate.store.serving import Serving, Snapshot
 from redesignate.store.unit import Store, Work
 from redesignate.wire import rrset
 
