@@ -136,12 +136,13 @@ class Stage:
     def bear_poison(self, *, rounds: int) -> None:
         """Malformed messages in every queue that is read are dropped, and logged in a few words; clients go on."""
         assert self.broker is not None
-        began, printed = time.monotonic(), self.printed()
         queues = {queue for queue, readers in self.broker.consumers(self.transport_url).items() if readers}
-        count = drills.poison(self.transport_url, queues, rounds)
-        self.wait_acknowledged(began, 30)
-        left, deadline = {queue: 1 for queue in queues}, time.monotonic() + 90
-        while left := self.queued(left):  # each once: the clients go on, and always have some message under way
+        with self.struck() as began:
+            printed = self.printed()
+            count = drills.poison(self.transport_url, queues, rounds)
+            self.wait_acknowledged(began, 30)
+        deadline = time.monotonic() + 90
+        while left := self.queued(queues):
             assert time.monotonic() < deadline, f"messages that nobody takes: {left}"
             time.sleep(0.05)
         octets = (self.printed() - printed) / count

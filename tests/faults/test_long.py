@@ -78,8 +78,7 @@ def test_a_zones_row_is_locked_for_45_seconds_under_220_clients(stage: Stage) ->
 
 
 def test_250_malformed_messages_in_every_queue(stage: Stage) -> None:
-    with stage.struck():
-        stage.bear_poison(rounds=36)
+    stage.bear_poison(rounds=36)
 
 
 def test_the_database_is_read_only_for_half_a_minute(stage: Stage) -> None:
