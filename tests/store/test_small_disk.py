@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,10 +55,26 @@ def test_writing_goes_on_at_once_when_a_full_disk_has_space_again(disk: Path) ->
 
 def test_the_log_is_bound_by_the_free_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = str(tmp_path / "db.sqlite")
-    for free, pages in ((10**12, engine.WAL_PAGES), (64 * MB, 2048), (1 * MB, engine.WAL_PAGES_LEAST)):
+    for free, octets in ((10**12, engine.WAL_OCTETS), (64 * MB, 8 * MB), (1 * MB, engine.WAL_OCTETS_LEAST)):
         monkeypatch.setattr("shutil.disk_usage", lambda _path, free=free: _Usage(free))
-        assert engine.wal_pages(file) == pages
-    assert engine.wal_pages(":memory:") == engine.WAL_PAGES
+        assert engine.wal_octets(file) == octets
+    assert engine.wal_octets(":memory:") == engine.WAL_OCTETS
+
+
+@pytest.mark.parametrize("page", [None, 4096])
+def test_the_log_is_bound_by_octets_whatever_the_files_page(tmp_path: Path, page: int | None) -> None:
+    file = tmp_path / "db.sqlite"
+    if page is not None:
+        with contextlib.closing(sqlite3.connect(file)) as old:
+            old.execute(f"PRAGMA page_size = {page}")
+            old.execute("CREATE TABLE of_before (id INTEGER)")
+    made = engine.engine(f"sqlite:///{file}", writes=True)
+    with made.connect() as connection:
+        (size,) = connection.exec_driver_sql("PRAGMA page_size").one()
+        (pages,) = connection.exec_driver_sql("PRAGMA wal_autocheckpoint").one()
+    made.dispose()
+    assert size == (page or engine.PAGE)
+    assert pages * size == pytest.approx(engine.WAL_OCTETS, rel=0.01)
 
 
 class _Usage:
@@ -74,5 +92,5 @@ def test_the_log_is_short_again_after_a_long_transaction(tmp_path: Path) -> None
     assert log_size(tmp_path) > 50 * MB
     for number in range(3):
         store.transact(lambda work, number=number: work.rrsets.remove([sets[number].id]))  # type: ignore[misc]
-    assert log_size(tmp_path) <= engine.WAL_PAGES * engine.PAGE
+    assert log_size(tmp_path) <= engine.WAL_OCTETS
     store.close()
