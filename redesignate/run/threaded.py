@@ -25,9 +25,10 @@ from redesignate.threads.call import OneCall
 
 log = events(__name__)
 
-THREADS = 12
+THREADS = 24
 """Requests that are in hand at a time. One of them runs, as they take turns: the others are there for reads while
-changes wait for the database's one writer (`Shares.of_one_writer`)."""
+changes wait for the database's one writer, and a zone's third of them for changes that share a commit
+(`Shares.of_one_writer`)."""
 CONNECTIONS = 1000
 CROWDED = 3
 """Requests at once that keep Python's one running thread busy."""
