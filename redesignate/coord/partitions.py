@@ -6,7 +6,7 @@ from __future__ import annotations
 from redesignate.coord.port import Place
 
 SHARDS = 4096
-"""A zone's shard is the first three hexadecimal digits of its id."""
+"""A zone's shard is the last three hexadecimal digits of its id (`model.clock.shard_of`)."""
 
 
 def shards(place: Place, total: int = SHARDS) -> range:

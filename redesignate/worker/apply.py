@@ -13,7 +13,7 @@ from redesignate.backends.port import Backend, BackendError, BackendRefused, Bac
 from redesignate.model.pool import Endpoint
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.model.work import PeerOutcome, Role
-from redesignate.observe.log import events
+from redesignate.observe.log import Seldom, events
 from redesignate.wire import client, message
 from redesignate.wire.client import NoAnswer
 from redesignate.wire.message import Malformed, Rcode
@@ -27,6 +27,9 @@ from redesignate.worker.pools import TargetConnection, Unusable
 NOTIFY_TIMEOUT_S = 2.0
 LAST_ANSWER_S = 1.0
 """How long a target's answer to the NOTIFY is still waited for when the outcome of every nameserver is known."""
+_About = tuple[str, int]
+"""The name and serial of the zone that a NOTIFY is about."""
+_unsigned = Seldom(300.0)
 log = events(__name__)
 
 
@@ -67,15 +70,22 @@ async def notify_only(attempt: Attempt, target: TargetConnection) -> None:
     """NOTIFY a target that needs nothing else in this attempt, until the zone is served or this is cancelled."""
     if target.notify is not None:
         attempt.signals.mark_notified(target.notify)
+        about = (attempt.task.name, attempt.task.serial)
         with contextlib.suppress(Unusable):
-            key = attempt.pool.key(target.target.tsigkey_id)
-            await _notify(attempt, target, Step.NOTIFY_ZONE, key, None)
+            key = attempt.pool.key_for(about[0], target.target.tsigkey_id)
+            await _notify(attempt, target, about, key, None)
 
 
 async def notify_once(attempt: Attempt, at: Endpoint) -> None:
-    """The unsigned NOTIFY of `also_notifies`; its answer counts for nothing."""
-    with contextlib.suppress(NoAnswer):
-        await _send(attempt, at, Step.NOTIFY_ZONE, None, NOTIFY_TIMEOUT_S)
+    """The NOTIFY of `also_notifies`, signed only if the zone has a key of its own; its answer counts for nothing."""
+    about = (attempt.task.name, attempt.task.serial)
+    try:
+        await _send(attempt, at, about, attempt.pool.key_for(about[0], None), NOTIFY_TIMEOUT_S)
+    except NoAnswer:
+        pass
+    except Unusable as error:
+        if (counted := _unsigned.turn()) is not None:
+            log.warning("an also_notifies address gets no NOTIFY", zone=about[0], why=str(error), **counted)
 
 
 @dataclass(slots=True)
@@ -141,12 +151,14 @@ class _TargetWork:
                     await self._call(lambda backend, zone: backend.delete(zone, task.hard_delete))
                     self.present = False
                 case Step.NOTIFY_ZONE | Step.NOTIFY_CATALOG:
-                    # here, so that a missing key fails the target and not a lost task
-                    key = self.attempt.pool.key(key_id) if key_id else None
+                    about = task.catalog if step is Step.NOTIFY_CATALOG and task.catalog else (task.name, task.serial)
+                    # here, so that a key that cannot be used fails the target and not a lost task
+                    pool = self.attempt.pool
+                    key = pool.key_for(about[0], key_id) if key_id or pool.zone_keys else None
                     answer = asyncio.get_running_loop().create_future()
                     if self.notifier is not None:
                         self.notifier.cancel()
-                    self.notifier = asyncio.create_task(_notify(self.attempt, self.target, step, key, answer))
+                    self.notifier = asyncio.create_task(_notify(self.attempt, self.target, about, key, answer))
                     self.attempt.signals.mark_notified(self.target.notify)
                     if step is Step.NOTIFY_CATALOG:
                         self.present = task.present
@@ -193,7 +205,7 @@ class _TargetWork:
 async def _notify(
     attempt: Attempt,
     target: TargetConnection,
-    step: Step,
+    about: _About,
     key: TSIGKey | None,
     answer: asyncio.Future[int] | None,
 ) -> None:
@@ -207,7 +219,7 @@ async def _notify(
     while not served.done():
         sent, again = loop.time(), started + next(moments)
         try:
-            rcode = await _send(attempt, at, step, key, max(again - sent, 0.05))
+            rcode = await _send(attempt, at, about, key, max(again - sent, 0.05))
         except NoAnswer as silence:
             health.silent(sent, loop.time(), str(silence))
         except asyncio.CancelledError:
@@ -220,15 +232,13 @@ async def _notify(
         await asyncio.sleep(max(again - loop.time(), 0))
 
 
-async def _send(attempt: Attempt, at: Endpoint, step: Step, key: TSIGKey | None, timeout: float) -> int:
-    """One NOTIFY, for the zone or for the catalog that lists it; the rcode of its answer.
+async def _send(attempt: Attempt, at: Endpoint, about: _About, key: TSIGKey | None, timeout: float) -> int:
+    """One NOTIFY, of the zone or of the catalog that lists it; the rcode of its answer.
 
     Raises NoAnswer, also for an answer that cannot be read.
     """
-    task, context = attempt.task, attempt.context
-    name, serial = task.catalog if step is Step.NOTIFY_CATALOG and task.catalog else (task.name, task.serial)
-    key = attempt.pool.zone_keys.get(name, key)
-    packet = client.notify_message(name, serial, context.exchanger.new_id(), key, clock=context.clock)
+    context = attempt.context
+    packet = client.notify_message(*about, context.exchanger.new_id(), key, clock=context.clock)
     answer = await context.exchanger.exchange(at.host, at.port, packet, timeout, tcp=context.all_tcp)
     try:
         return message.read(answer).rcode

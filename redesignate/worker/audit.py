@@ -3,7 +3,8 @@
 
 Three ways to the same comparison, all over plain SOA questions at a pace:
 - the round: every zone on every nameserver, evenly over `audit_interval`. The workers share the zones by shards;
-- the walk: all zones of a pool on one nameserver, at once, after it was down, was restarted or denied a zone;
+- the walk: all zones of a pool on one nameserver, at once, after it was down or denied a zone. After a restart, which
+  all workers notice whose shards have zones of the pool, each of them walks its own shards;
 - the canary: for a nameserver that the round has not met for a while, one zone that it served. A server that was wiped
   is noticed so within seconds, and the walk finds the rest.
 A server that is silent is the business of `health` and `probe`.
@@ -43,7 +44,10 @@ MEMBER_S, MEMBER_LEASE_S = 10.0, 30.0
 CANARY_S = 15.0
 WALK_PAGE, WALK_PER_SECOND = 200, 500.0
 WALK_AGAIN_S = 30.0
-"""A server is walked once in this time at most."""
+"""The pause after a walk before the same server is walked again."""
+REFRESH_S = 300.0
+"""How often a worker asks central for the pools at hand, so that it notices the change of one without work."""
+ALL = range(SHARDS)
 BATCH = 50
 GROUP = "audit"
 log = events(__name__)
@@ -77,11 +81,11 @@ class Audit:
         self._rate = rate
         self._survey = Survey(clock=context.clock)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._walking: dict[PeerKey, bool] = {}
+        self._walking: dict[PeerKey, range | None] = {}
         self._walked: dict[PeerKey, float] = {}
         self._canaries: dict[PeerKey, tuple[RestingZone, float]] = {}
-        self._mine = range(SHARDS)
-        self._member_until = 0.0
+        self._mine = ALL
+        self._member_until = self._refresh_at = 0.0
         self._after = ""
         self._seen = 0
         self._servers = 1.0
@@ -114,36 +118,36 @@ class Audit:
         figures = {"zones": zones, "seconds": round(took), "interval": round(self._interval_s), "late": self._slow}
         return {GROUP: figures}
 
-    def suspect(self, pool_id: str, peer_id: str) -> None:
-        """A nameserver was down, or denied a zone: look at all zones of its pool there, soon."""
+    def suspect(self, pool_id: str, peer_id: str, part: range = ALL) -> None:
+        """A nameserver was down, or denied a zone: check all zones of its pool there, in the shards `part`, soon."""
         key = (pool_id, peer_id)
-        if key in self._walking:
-            self._walking[key] = True
-        else:
-            self._walking[key] = False
+        if key not in self._walking:
+            self._walking[key] = None
             self._keep(self._walk(key))
+        self._walking[key] = part if self._walking[key] in {None, part} else ALL
 
-    def returned(self, pool_id: str, peer_id: str) -> None:
-        """A peer that was down answers again."""
+    def returned(self, pool_id: str, peer_id: str, part: range = ALL) -> None:
+        """A peer that was down answers again: check the zones of these shards there."""
         pool = self._pools.known(pool_id)
         target = pool.target(peer_id) if pool is not None else None
         if target is None:
-            self.suspect(pool_id, peer_id)
+            self.suspect(pool_id, peer_id, part)
         elif target.notify is not None:
-            self.denied(pool_id, target.notify)
+            self.denied(pool_id, target.notify, part)
 
     def _restarted(self, pool_id: str, target_id: str) -> None:
-        """Every worker notices a restart; the one that has the first shard checks the zones."""
-        if 0 in self._mine:
-            self.returned(pool_id, target_id)
+        """Check the zones of this worker's shards: each worker whose round meets zones of the pool notices a restart
+        of its servers by itself, and no single one need have them all."""
+        if self._mine:
+            self.returned(pool_id, target_id, self._mine)
 
-    def denied(self, pool_id: str, at: Endpoint) -> None:
+    def denied(self, pool_id: str, at: Endpoint, part: range = ALL) -> None:
         """As `suspect`, for the nameservers at a target's address; for all of the pool where there is none."""
         pool = self._pools.known(pool_id)
         servers = pool.pool.nameservers if pool is not None else ()
         there = [server for server in servers if (server.host, server.port) == (at.host, at.port)]
         for server in there or servers:
-            self.suspect(pool_id, server.id)
+            self.suspect(pool_id, server.id, part)
 
     # -- the round
 
@@ -165,6 +169,9 @@ class Audit:
         if now >= self._member_until:
             await self._hold_shards()
             self._member_until = now + MEMBER_S
+        if now >= self._refresh_at:
+            self._refresh_at = now + REFRESH_S
+            await self._pools.refresh()
         if self._mine:
             expected = self._zones if self._zones is not None and self._seen <= self._zones else None
             limit = step_size(expected, self._servers, interval_s=self._interval_s, rate=self._rate)
@@ -214,24 +221,32 @@ class Audit:
     # -- walks and canaries
 
     async def _walk(self, key: PeerKey) -> None:
-        """Compare all zones of a pool on one nameserver, again if it is suspected anew meanwhile."""
+        """Compare the zones of a pool on one nameserver, again if it is suspected anew meanwhile."""
         pool_id, peer_id = key
         loop = asyncio.get_running_loop()
         try:
             while True:
                 await asyncio.sleep(max(0.0, self._walked.get(key, -WALK_AGAIN_S) + WALK_AGAIN_S - loop.time()))
-                self._walking[key] = False
+                part, self._walking[key] = self._walking[key] or ALL, None
                 count, after, different = 0, "", 0
                 while True:
-                    zones = await self._link.ask(ZonesAtRest(after=after, pool_id=pool_id, limit=WALK_PAGE))
-                    different += await self._compare(await self._checks(zones, only=peer_id), WALK_PER_SECOND)
+                    zones = await self._link.ask(
+                        ZonesAtRest(
+                            after=after,
+                            first_shard=part.start,
+                            last_shard=part.stop - 1,
+                            pool_id=pool_id,
+                            limit=WALK_PAGE,
+                        )
+                    )
+                    different += await self._compare(await self._checks(zones, only=peer_id), WALK_PER_SECOND, part)
                     count += len(zones)
                     if len(zones) < WALK_PAGE:
                         break
                     after = zones[-1].zone_id
                 self._walked[key] = loop.time()
-                log.info("all zones of a nameserver were checked", peer=peer_id, zones=count, different=different)
-                if not self._walking[key]:
+                log.info("the zones of a nameserver were checked", peer=peer_id, zones=count, different=different)
+                if self._walking[key] is None:
                     return
         except Problem as problem:
             log.warning("the zones of a nameserver could not all be checked", peer=peer_id, why=problem.message)
@@ -246,7 +261,8 @@ class Audit:
         due = [(key, zone) for key, (zone, asked) in self._canaries.items() if now - asked >= CANARY_S]
         checks: list[_Check] = []
         for key, zone in due:
-            found = await self._checks((zone,), only=key[1])
+            known = self._pools.known(key[0]) is not None  # a deleted pool is not: nothing more is asked about it
+            found = await self._checks((zone,), only=key[1]) if known else []
             if not found:
                 del self._canaries[key]
             checks += found
@@ -295,8 +311,11 @@ class Audit:
                 health.silent(sent, loop.time(), f"no answer from {Endpoint(server.host, server.port)}")
         return answers
 
-    async def _compare(self, checks: Sequence[_Check], rate: float) -> int:
-        """Ask, and report what differs; how many differences there were."""
+    async def _compare(self, checks: Sequence[_Check], rate: float, part: range = ALL) -> int:
+        """Ask, and report what differs; how many differences there were.
+
+        part   the shards that are to be checked on a server that denies a zone
+        """
         if not checks:
             return 0
         now = asyncio.get_running_loop().time()
@@ -311,7 +330,7 @@ class Audit:
                 continue
             different.append(found)
             if answer.rcode in DENIALS:
-                self.suspect(*key)
+                self.suspect(*key, part)
         for start in range(0, len(different), BATCH):
             await self._report(different[start : start + BATCH])
         return len(different)

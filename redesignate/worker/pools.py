@@ -6,12 +6,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from redesignate.backends import registry
 from redesignate.backends.port import Backend
 from redesignate.commands.work import PoolForWork, WorkPool
-from redesignate.model.errors import Misconfigured, Unavailable
+from redesignate.model.errors import Misconfigured, PoolNotFound, Unavailable
 from redesignate.model.pool import Endpoint, Nameserver, Pool, Target, catalog_key
 from redesignate.model.tsigkey import TSIGKey
 from redesignate.observe.log import events
@@ -77,17 +77,17 @@ class PoolConnections:
         self.unusable = any(each.wrong is not None for each in targets)
 
     def key(self, key_id: str | None) -> TSIGKey | None:
-        """A peer's TSIG key. Raises Unusable where the pool names one that is not there, or that cannot sign."""
+        """A peer's TSIG key. Raises Unusable where the pool names one that does not exist, or that cannot sign."""
         if key_id is None:
             return None
         if key_id not in self.keys:
             raise Unusable(f"pool {self.pool.name!r} names TSIG key {key_id}, which does not exist")
-        found = self.keys[key_id]
-        try:
-            tsig.prepare(found)
-        except ValueError as error:
-            raise Unusable(str(error)) from None
-        return found
+        return _checked(self.keys[key_id])
+
+    def key_for(self, zone_name: str, key_id: str | None) -> TSIGKey | None:
+        """The key that signs a NOTIFY of a zone: the zone's own if it has one, else the peer's. Raises Unusable."""
+        own = self.zone_keys.get(zone_name)
+        return self.key(key_id) if own is None else _checked(own)
 
     def nameserver(self, peer_id: str) -> Nameserver | None:
         """The nameserver of this peer id."""
@@ -96,6 +96,15 @@ class PoolConnections:
     def target(self, peer_id: str) -> TargetConnection | None:
         """The target of this peer id."""
         return next((each for each in self.targets if each.target.id == peer_id), None)
+
+
+def _checked(key: TSIGKey) -> TSIGKey:
+    """The key, if it can sign. Raises Unusable."""
+    try:
+        tsig.prepare(key)
+    except ValueError as error:
+        raise Unusable(str(error)) from None
+    return key
 
 
 class PoolCache:
@@ -144,6 +153,19 @@ class PoolCache:
         """Every copy at hand."""
         return tuple(self._pools.values())
 
+    async def refresh(self) -> None:
+        """Read every copy at hand anew, and forget the pools that are deleted. Raises what `ask` raises, else.
+
+        A pool without work is named by no task, so that nobody would notice its change.
+
+        Cost   one question to central for each pool
+        """
+        for pool_id in tuple(self._pools):
+            try:
+                await self._fetch(pool_id, 0)
+            except PoolNotFound:
+                self._forget(pool_id)
+
     async def close(self) -> None:
         """Close every backend, those of replaced targets too."""
         self._ending.set()
@@ -166,13 +188,23 @@ class PoolCache:
         targets = [self._target(found.pool, target, kept.get(target.id)) for target in found.pool.targets]
         pool.replace_targets(targets, asyncio.get_running_loop().time())
         self._pools[pool_id] = pool
-        replaced = [target for target in kept.values() if target not in pool.targets]
-        if replaced:
-            closing = asyncio.create_task(self._close_later(replaced))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+        self._retire([target for target in kept.values() if target not in pool.targets])
         self._changed(pool)
         return pool
+
+    def _forget(self, pool_id: str) -> None:
+        """A pool was deleted: it has no peers any more."""
+        gone = self._pools.pop(pool_id, None)
+        if gone is not None:
+            self._retire(gone.targets)
+            self._changed(PoolConnections(replace(gone.pool, targets=(), nameservers=()), {}))
+
+    def _retire(self, targets: list[TargetConnection]) -> None:
+        """Close these targets once the attempts that use them have ended."""
+        if targets:
+            closing = asyncio.create_task(self._close_later(targets))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     def _target(self, pool: Pool, target: Target, old: TargetConnection | None) -> TargetConnection:
         """A target that did not change keeps its backend, and with it its connection."""

@@ -17,13 +17,16 @@ from redesignate.worker.pools import PoolCache, TargetConnection
 
 LOOK_S = 10.0
 PING_TIMEOUT_S = 6.0
+"""A slower answer is not waited for, even if the backend's own limit is longer (`rndc_timeout`). That costs others
+nothing: a control connection has one command in flight, so a cancelled one loses its own answer alone, and the next
+command connects again."""
 log = events(__name__)
 
 
 class Restarts:
     """What the targets of the pools at hand say of their start. For one event loop.
 
-    restarted   called with the pool's id and the target's once that has changed
+    restarted   called with the ids of the pool and the target whose answer has changed
     """
 
     def __init__(self, pools: PoolCache, health: HealthTable, restarted: Callable[[str, str], None]) -> None:
@@ -34,12 +37,14 @@ class Restarts:
 
     async def run(self) -> None:
         """Ask every target, again and again, until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
+            due = loop.time() + LOOK_S
             try:
                 await self.look()
             except Exception:  # the loop of a service
                 log.exception("servers could not be asked for their start")
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(max(0.0, due - loop.time()))
 
     async def look(self) -> None:
         """Ask every target that is not down once: one command each."""

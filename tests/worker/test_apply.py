@@ -6,11 +6,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
+from redesignate.commands.work import WorkPool
 from redesignate.model.pool import Catalog, Endpoint
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.work import PeerOutcome, PeerState, Role
+from redesignate.model.zone import ZoneType
+from redesignate.observe.log import Seldom
 from redesignate.wire import message, tsig
-from redesignate.worker.apply import apply, notify_only
+from redesignate.worker import apply as applying
+from redesignate.worker.apply import apply, notify_once, notify_only
 from redesignate.worker.attempt import Attempt
 from redesignate.worker.pools import PoolConnections
 from tests.support.nameservers import SmallBackend, SmallServer
@@ -146,3 +152,42 @@ def test_the_notify_of_a_catalog_is_signed_with_the_catalogs_key() -> None:
         found = tsig.signature(each)
         assert found is not None
         tsig.verify(each, found, key, found.time)
+
+
+SEALED = Catalog(name="catalog.example.", secret="sealed:x")
+"""A catalog zone whose key was sealed with a secret.key that is lost."""
+
+
+def with_sealed_catalog(attempt: Attempt) -> Attempt:
+    pool = WorkPool(pool=replace(attempt.pool.pool, catalog=SEALED))
+    return replace(attempt, pool=PoolConnections(pool.pool, {}, attempt.pool.targets))
+
+
+def test_a_catalog_whose_key_cannot_be_opened_fails_the_target_with_that_reason() -> None:
+    async def run(attempt: Attempt) -> PeerOutcome:
+        attempt.signals.mark_polled(at(attempt), ok=False)
+        return await first_target(with_sealed_catalog(attempt))
+
+    with SmallServer() as server:
+        outcome = try_with(run, server, task=replace(TASK, catalog=(SEALED.name, 9)), window=0.4)
+        assert outcome.why is not None
+        assert outcome.why.startswith("TSIG key 'catalog.example' cannot be used: its secret is not base64, or sealed")
+        assert server.packets == []
+
+
+def test_reminders_of_a_catalog_whose_key_cannot_be_opened_are_not_sent_and_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(applying, "_unsigned", Seldom(300.0))
+
+    async def run(attempt: Attempt) -> None:
+        sealed = with_sealed_catalog(attempt)
+        await notify_only(sealed, sealed.pool.targets[0])
+        await notify_once(sealed, at(sealed))
+        await notify_once(sealed, at(sealed))
+
+    with SmallServer() as server:
+        try_with(run, server, task=replace(TASK, name=SEALED.name, type=ZoneType.CATALOG))
+        assert server.packets == []
+    (line,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert "catalog.example" in str(line.__dict__["fields"])

@@ -10,11 +10,11 @@ import pytest
 
 from redesignate.backends.fake import Fake, FakeOptions
 from redesignate.commands.work import PoolForWork, WorkPool
-from redesignate.model.errors import Unavailable
+from redesignate.model.errors import PoolNotFound, Unavailable
 from redesignate.model.pool import Pool, Target
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.worker import pools
-from redesignate.worker.pools import PoolCache, Unusable
+from redesignate.worker.pools import PoolCache, PoolConnections, Unusable
 
 TARGET = Target(id="t", type="fake", options={"port": "1053"})
 POOL = Pool(id="p", name="gold", version=1, created_at=0, targets=(TARGET,))
@@ -24,7 +24,7 @@ KEY = TSIGKey(id="k", name="key", algorithm="hmac-sha256", secret="c2VjcmV0", sc
 class Asked:
     """Central's side: hands out one pool, and counts."""
 
-    def __init__(self, pool: Pool, *keys: TSIGKey) -> None:
+    def __init__(self, pool: Pool | None, *keys: TSIGKey) -> None:
         self.pool = pool
         self.keys = keys
         self.count = 0
@@ -32,6 +32,8 @@ class Asked:
     async def __call__(self, question: PoolForWork) -> WorkPool:
         self.count += 1
         await asyncio.sleep(0)
+        if self.pool is None:
+            raise PoolNotFound("Could not find Pool")
         return WorkPool(pool=self.pool, keys=self.keys)
 
 
@@ -144,3 +146,27 @@ def test_keys_that_are_missing_or_broken_are_named() -> None:
             pool.key("odd")
 
     asyncio.run(run())
+
+
+def test_a_deleted_pool_is_forgotten_with_its_peers_and_its_backends_are_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pools, "CLOSE_AFTER_S", 0.0)
+    copies: list[PoolConnections] = []
+
+    async def run() -> None:
+        asked = Asked(POOL)
+        cache = PoolCache(asked, build=lambda _pool, target: Closing(target, FakeOptions()), changed=copies.append)
+        backend = (await cache.connections("p", 1)).targets[0].backend
+        await cache.refresh()
+        assert [pool.targets[0].backend for pool in cache.every()] == [backend]  # unchanged: it is kept
+        asked.pool = None
+        await cache.refresh()
+        assert (cache.every(), cache.known("p")) == ((), None)
+        assert (copies[-1].pool.id, copies[-1].pool.peers) == ("p", frozenset())
+        while cache._closing:
+            await asyncio.sleep(0)
+        assert isinstance(backend, Closing)
+        assert backend.closed == 1
+
+    asyncio.run(asyncio.wait_for(run(), 5))

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
 
 import pytest
 
 from redesignate.commands.work import PoolForWork, WorkPool
 from redesignate.config.settings import WorkerSettings
+from redesignate.model.clock import shard_of
+from redesignate.model.errors import PoolNotFound
 from redesignate.worker import audit, restarts
 from redesignate.worker.health import HealthTable
 from redesignate.worker.pools import PoolCache
@@ -89,3 +92,80 @@ def test_a_server_that_lost_a_zone_in_a_quick_restart_has_it_again_long_before_t
     del one.zones[lost.name]
     backend.began = "boot time: 2"
     eventually(lambda: one.zones.get(lost.name) == lost.serial, 10)
+
+
+def test_a_worker_notices_a_restart_that_the_worker_with_the_first_shard_cannot_see(
+    plane: Plane, servers: tuple[SmallServer, SmallServer, SmallServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker asks the servers of the pools that it has used: the one with shard 0 need not have used this one."""
+    monkeypatch.setattr(restarts, "LOOK_S", 0.2)
+    monkeypatch.setattr(audit, "LEAST_PER_SECOND", 0.001)
+    monkeypatch.setattr(audit, "MEMBER_S", 0.2)
+    plane.worker_settings = replace(WorkerSettings(find_interval=0.2, lease=4.0), audit_interval=86400.0)
+    one, other, _ = servers
+    plane.pool(one, other)
+    worker = plane.start(name="2")
+    for zone in [plane.zone() for _ in range(80)]:
+        if shard_of(zone.id) < 2048:
+            plane.delete(zone)
+    plane.wait_done()
+    idle = plane.start(name="1", source=None)
+    for each, part in ((idle, range(2048)), (worker, range(2048, 4096))):
+        eventually(lambda each=each, part=part: each._parts.audit._mine == part)  # type: ignore[misc]
+    assert idle._parts is not None
+    assert idle._parts.pools.every() == ()
+    for began in ("boot time: 1", "boot time: 2"):
+        backend = plane.backend(one)
+        backend.began, mark = began, len(backend.calls)
+        eventually(lambda: ("ping", "") in backend.calls[mark + 1 :])  # noqa: B023  # called in this turn
+        if began.endswith("1"):
+            mark = len(one.asked)
+            eventually(lambda: any(kind == "SOA" for _, kind, _ in one.asked[mark:]))  # noqa: B023
+            lost = next(name for _, kind, name in reversed(one.asked) if kind == "SOA")  # last in the round again
+            del one.zones[lost]
+    eventually(lambda: one.zones.get(lost) is not None, 10)
+
+
+def test_the_servers_of_a_deleted_pool_are_asked_no_more() -> None:
+    gone = itertools.count()
+
+    async def ask(_: PoolForWork) -> WorkPool:
+        if next(gone):
+            raise PoolNotFound("Could not find Pool")
+        return WorkPool(pool=pool_of(server))
+
+    async def run() -> None:
+        health, backend = HealthTable(on_down=lambda _: None, on_return=lambda _: None), SmallBackend(server)
+        pools = PoolCache(ask, build=lambda _pool, _target: backend)
+        await pools.connections("p", 1)
+        looks = Restarts(pools, health, lambda *_: None)
+        await looks.look()
+        assert backend.calls == [("ping", "")]
+        await pools.refresh()
+        await looks.look()
+        assert backend.calls == [("ping", "")]
+        await pools.close()
+
+    with SmallServer() as server:
+        asyncio.run(run())
+
+
+def test_a_changed_pool_without_work_has_its_new_servers_asked(
+    plane: Plane, servers: tuple[SmallServer, SmallServer, SmallServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restarts, "LOOK_S", 0.2)
+    monkeypatch.setattr(audit, "REFRESH_S", 0.2)
+    one, other, _ = servers
+    plane.pool(one)
+    plane.start()
+    zone = plane.zone()
+    plane.wait_done()
+    plane.delete(zone)
+    plane.wait_done()
+    old, new = plane.backend(one), plane.backend(other)
+    eventually(lambda: ("ping", "") in old.calls)
+    plane.pool(other)
+    eventually(lambda: ("ping", "") in new.calls)
+    mark, asked = len(old.calls), len(new.calls)
+    eventually(lambda: len(new.calls) > asked + 2)
+    assert old.calls[mark:] == []
