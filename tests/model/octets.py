@@ -40,20 +40,84 @@ def _size(count: int) -> Octets:
     return st.binary(min_size=count, max_size=count)
 
 
+def parameter(key: int, value: bytes) -> bytes:
+    """A parameter of SVCB."""
+    return key.to_bytes(2, "big") + len(value).to_bytes(2, "big") + value
+
+
 _MORE, _TYPES = _FIELDS[layouts.DATA], _FIELDS[layouts.TYPES]
 _ALGORITHM = _some(b"\1", b"\x08", b"\x0d", b"\xfd", b"\xfe")
 _KEY = _joined(_some(b"\0\0", b"\1\1", b"\xc0\0", b"\x10\0"), _some(b"\3"), _ALGORITHM, st.one_of(_MORE, _NAME))
 _DIGEST = _joined(
     _size(3), _some(b"\0", b"\1", b"\2", b"\4", b"\x09"), st.one_of(_size(20), _size(32), _size(48), _MORE)
 )
+_TEMPLATE = st.one_of(
+    st.lists(
+        _some(
+            b"/", b"q", b"{", b"}", b"{?", b"{&", b"{?dns}", b"{&dns}", b"{dns}", b"dns", b"?", b"&", b",", b":3", b"*",
+            b"{+x}", b"{?x:3,", b"{?x*,", b"%", b"%2f", b"\xc3\xa9", b"\xe9", b"'", b"\\", b" ", b"\0", b".",
+            b"=", b"|", b"^",
+        ),
+        max_size=6,
+    ).map(lambda pieces: b"/" + b"".join(pieces)),
+    _joined(
+        _some(b"/q", b"/", b""),
+        _some(b"{?", b"{&", b"{", b"{+", b"{#", b"{.", b"{/", b"{;", b"{=", b"{?&"),
+        st.lists(
+            _some(b"dns", b"x", b"dns:3", b"dns*", b"x:3", b"x:12", b"x*", b"x:0",
+                  b"x:10000", b"a.b", b".a", b"%64ns", b"d_1", b"", b"DNS", b"a-"),
+            max_size=3,
+        ).map(b",".join),
+        _some(b"}", b"", b"}}", b"}/\xc3\xa9"),
+    ),
+)  # fmt: skip
+_VALUES: dict[int, Octets] = {
+    0: _some(b"", b"\0\0", b"\0\1", b"\0\1\0\3", b"\0\3\0\1", b"\0\3\0\3", b"\0\1\0", b"\0\7", b"\xff\xff"),
+    1: _some(b"", b"\2h2", b"\0", b"\3h2", b"\2h2\1,"),
+    2: _some(b"", b"", b"x"),
+    3: _some(b"", b"\0", b"\0\0", b"\0\x35", b"\0\0\0"),
+    4: _some(b"", b"abc", b"abcd", b"abcdabcd"),
+    5: _MORE,
+    6: _some(b"", b"abcd", bytes(16), bytes(32)),
+    7: _TEMPLATE,
+    8: _some(b"", b"x"),
+    9: _MORE,
+    65534: _MORE,
+    65535: _MORE,
+}
+_PARAMETERS = st.fixed_dictionaries({}, optional=_VALUES).map(
+    lambda found: b"".join(parameter(key, found[key]) for key in sorted(found))
+)
 _SVCB = _joined(
-    _some(b"\0\0", b"\0\1"),
-    st.one_of(_NAME, _some(b"\xc0\0")),
-    _some(b"", b"\0\1\0\3\2h2", b"\0\3\0\2\0\x35\0\4\0\4abcd", b"\0\7\0\1/", b"\0\7\0\7/{?dns}", b"\0\3\0\2\0\1" * 2),
+    _some(b"\0\0", b"\0\1", b"\0\1", b"\0\1"),
+    st.one_of(_NAME, _NAME, _NAME, _some(b"\xc0\0")),
+    st.one_of(_PARAMETERS, _TEMPLATE.map(lambda path: parameter(7, path)), _some(b"\0\3\0\2\0\1" * 2)),
 )
-_EXPRESSION = _some(b"", b"!^.*$!sip:a@example!", b"!(a)!\\1!i", b"!(a!!", b"!a!\\1!", b"aba").map(
-    lambda octets: bytes((len(octets),)) + octets
-)
+_EXPRESSION = st.lists(
+    _some(
+        b"a", b"b", b"(", b")", b"(", b")", b"(a)", b"|", b"*", b"+", b"?", b"{1}", b"{1,2}", b"{2,1}", b"{256}",
+        b"{3,}", b"{,3}", b"{1", b"{x", b"{", b"}", b"^", b"$", b".", b"\\1", b"\\2", b"\\0", b"\\!", b"\\", b"[a]",
+        b"[",
+        b"]", b"[^", b"[]", b"[^]", b"a-", b"-", b"-z", b"[b-a]", b"[a-b-", b"[a-", b"[:alpha:]", b"[[:alpha:]",
+        b"[[:word:]]", b"[[.a.]]", b"[[.ab.]-", b"[.", b".]", b"[=", b"=]", b"[[=a=]", b"[:", b":]", b"\xc3\xa9", b"\t",
+        b"\0", b"(a" * 10,
+    ),
+    min_size=1,
+    max_size=6,
+).map(b"".join)  # fmt: skip
+_SUBSTITUTION = st.one_of(
+    _some(b"", b"!^.*$!sip:a@example!", b"!(a)!\\1!i", b"!(a!!", b"!a!\\1!", b"aba", b"!", b"!!", b"!!!", b"!a!b\\!"),
+    _EXPRESSION.map(lambda expression: b"!" + expression + b"!!"),
+    _EXPRESSION.map(lambda expression: b"!" + expression + b"!!"),
+    _joined(
+        _some(b"!", b"a", b"i", b"1", b"\\", b"\xc3", b"\0", b"|"),
+        _some(b"x", b"(x)", b"(x)(y)", b"", b"\\!x", b"\\|"),
+        _some(b"!", b"a", b"|", b"\xc3"),
+        _some(b"", b"\\1", b"\\2", b"\\0", b"\\\\1", b"\\", b"\0", b"\xe9", b"\\!", b"!"),
+        _some(b"!", b"a", b"|", b"\xc3"),
+        _some(b"", b"i", b"ii", b"I", b"g", b"\0"),
+    ),
+).map(lambda octets: bytes((len(octets[:255]),)) + octets[:255])
 _OTHERS: dict[int, Octets] = {
     11: _joined(_size(5), _MORE),
     20: st.lists(_STRING, max_size=3).map(b"".join),
@@ -61,7 +125,7 @@ _OTHERS: dict[int, Octets] = {
     25: _KEY,
     30: _joined(_NAME, _some(b"", b"\x40", b"\x40\0", b"\x80", b"\1" * 17)),
     34: _joined(_some(b"", b"\0", b"\1"), _some(b"", b"12", b"x")),
-    35: _joined(_size(4), _STRING, _STRING, _EXPRESSION, _NAME),
+    35: _joined(_size(4), _STRING, _STRING, _SUBSTITUTION, _NAME),
     38: _joined(
         _some(b"\0" + bytes(16), b"\x40" + b"\xff" * 8, b"\x43" + b"\xff" * 8, b"\x80", b"\x81"),
         st.one_of(_NAME, _some(b"")),

@@ -20,6 +20,7 @@ from redesignate.model.rdata import (
     generic,
     hinfo,
     hosts,
+    layouts,
     loc,
     mx,
     naptr,
@@ -150,6 +151,9 @@ def received(rrtype: str, wire: bytes) -> str:
     Raises ValueError for what is malformed.
     """
     if rrtype in TYPES:
+        kind = TYPES[rrtype].number
+        if layouts.has(kind):  # users may write some that BIND refuses: NAPTR with the expression [], say
+            layouts.check(kind, wire)
         try:
             return from_wire(rrtype, wire).text
         except ValueError:

@@ -2,16 +2,18 @@
 """The fields of types that only a primary sends, or of which a primary may send more than users may write.
 
 A nameserver checks them when it transfers a zone, and refuses the zone where they are wrong. So each row says what
-nameservers (BIND) ask for: no less, or one record would stop its zone, and hardly more, or a zone that is served
-elsewhere could not be served here. What is not in the table is checked by its type, by dnspython, or by nobody.
+nameservers (BIND) ask for: no less, or one record would stop its zone, and no more where that is known, or a zone that
+is served elsewhere could not be served here. Tests hold NAPTR, SVCB and HTTPS against BIND in both directions, the
+other rows in the first. What is not in the table is checked by its type, by dnspython, or by nobody.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from redesignate.model.rdata import ere, svcparams
+from redesignate.model.rdata import substitution, svcparams
 from redesignate.model.rdata.base import Reader
 
 NAME, STRING, STRINGS, DIGITS, DATA, REST, TYPES = -1, -2, -3, -4, -5, -6, -7
@@ -205,7 +207,7 @@ def _naptr(reader: Reader) -> None:
     """RFC 3403 §4.1; a nameserver parses the regular expression."""
     reader.take(4)
     reader.string(), reader.string()
-    ere.check(reader.string())
+    substitution.check(reader.string())
     reader.name()
 
 
@@ -242,9 +244,19 @@ def _svcb(reader: Reader) -> None:
         key, value = reader.number(2), reader.take(reader.number(2))
         if key <= last:
             raise ValueError("the parameters are not in rising order")
-        svcparams.decode(key, value)
+        if key in _AS_BIND_READS:
+            svcparams.decode(key, value)
+        elif key == svcparams.KEYS["dohpath"]:
+            _template(value)
         last, params[key] = key, value
     svcparams.check_together(params)
+
+
+def _template(path: bytes) -> None:
+    """RFC 9461 §5: a path, as a URI template (RFC 6570 §2) with a variable dns."""
+    text = path.decode("utf-8", "surrogatepass")
+    if _TEMPLATE.fullmatch(text) is None or _DNS.search(text) is None:
+        raise ValueError("dohpath is not a URI template with the variable dns")
 
 
 def _doa(reader: Reader) -> None:
@@ -254,6 +266,15 @@ def _doa(reader: Reader) -> None:
     reader.rest()
 
 
+_AS_BIND_READS = frozenset(
+    svcparams.KEYS[key] for key in ("mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ipv6hint")
+)
+_NAMED = r"(?:[A-Za-z0-9_]|%[0-9A-Fa-f]{2})+"
+_SPEC = rf"{_NAMED}(?:\*|:[1-9][0-9]{{0,3}})?"
+_TEMPLATE = re.compile(rf"/(?:[^{{%]|%[0-9A-Fa-f]{{2}}|\{{[+#./;?&]?{_SPEC}(?:,{_SPEC})*\}})*")
+_DNS = re.compile(rf"\{{[+#./;?&]?(?:(?:{_SPEC},)*{_NAMED}\*?,)?dns[*:,}}]")
+"""A URI template as BIND reads it (RFC 6570 §2): any characters, no dot in a variable's name. It finds the variable dns
+where it is not the next after one with a length."""
 _FIELDS: dict[int, Callable[[Reader], object]] = {
     NAME: Reader.name, STRING: Reader.string, STRINGS: _strings, DIGITS: _digits, DATA: _data, REST: Reader.rest,
     TYPES: _types,
