@@ -78,7 +78,7 @@ class Answerer:
         """`forward` is called with zones whose primary has sent NOTIFY; `access` is made of the settings where None."""
         self._settings = settings
         self._access = access or Access(transfer_list(settings.allow_transfer), Servers())
-        self._refused = {"tsig": Seldom(), "transfer": Seldom()}
+        self._refused = {"tsig": Seldom(), "key": Seldom(), "transfer": Seldom()}
         self._clock = clock
         self._forward = forward
         self._room = room_of(settings.max_message_size)
@@ -173,7 +173,8 @@ class Answerer:
         try:
             return tsig.prepare(known[0]), known[1]
         except ValueError as unusable:
-            log.error("tsig key unusable", key=name, why=str(unusable))
+            if (others := self._refused["key"].turn()) is not None:
+                log.error("tsig key unusable", key=name, why=str(unusable), **others)
             return None, None
 
     def _incremental(self, view: View, client: Client, zone: ServedZone) -> bytes | Transfer:

@@ -13,7 +13,7 @@ from wsgiref.types import WSGIApplication
 import waitress
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.server import BaseWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
@@ -91,7 +91,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
         """
         try:
             super().parse_header(header_plus)
+        except (ParsingError, TransferEncodingNotImplemented):
+            self.expect_continue = False  # nothing more is read
+            raise
         except ValueError as error:  # urllib's for a URL, int's for a length of thousands of digits
+            self.expect_continue = False
             raise ParsingError(str(error)) from None
         headers = self.headers
         host = headers.get("HOST")
@@ -101,7 +105,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
             wrong = "Exactly one Host header is required"
         else:
             return
-        self.expect_continue, headers["CONNECTION"] = False, "close"  # nothing more is read
+        self.expect_continue, headers["CONNECTION"] = False, "close"
         raise ParsingError(wrong)
 
 

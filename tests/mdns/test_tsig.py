@@ -160,6 +160,16 @@ def test_an_unusable_key_in_the_database_is_an_unknown_key(stored: StoredZones, 
     assert refusal(ask(signed(ring())))[1].error == tsig.TSIGError.BADKEY
 
 
+def test_an_unusable_key_is_logged_once_however_often_it_is_used(
+    stored: StoredZones, ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored.add_zone(ZONE)
+    stored.add_key("key1", Scope.POOL, POOL, secret="sealed:with another secret.key")
+    for _ in range(5):
+        ask(signed(ring()))
+    assert caplog.text.count("tsig key unusable") == 1
+
+
 def test_a_wrong_mac_is_told_so_unsigned(stored: StoredZones, ask: Ask) -> None:
     stored.add_zone(ZONE)
     stored.add_key("key1", Scope.POOL, POOL)

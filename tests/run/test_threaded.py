@@ -99,6 +99,8 @@ def answers(requests: bytes) -> bytes:
         b"GET /healthcheck HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
         b"GET /healthcheck HTTP/1.1\r\n\r\n",  # RFC 9112 §3.2
         b"GET /healthcheck HTTP/1.1\r\nExpect: 100-continue\r\n\r\n",
+        b"PUT /v2/quotas HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: x\r\n\r\n",
+        b"PUT /v2/quotas HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
         b"GET /healthcheck HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
         b"GET /healthcheck HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
     ],
