@@ -9,7 +9,6 @@ other rows in the first. What is not in the table is checked by its type, by dns
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -247,16 +246,9 @@ def _svcb(reader: Reader) -> None:
         if key in _AS_BIND_READS:
             svcparams.decode(key, value)
         elif key == svcparams.KEYS["dohpath"]:
-            _template(value)
+            svcparams.check_template(value)
         last, params[key] = key, value
     svcparams.check_together(params)
-
-
-def _template(path: bytes) -> None:
-    """RFC 9461 §5: a path, as a URI template (RFC 6570 §2) with a variable dns."""
-    text = path.decode("utf-8", "surrogatepass")
-    if _TEMPLATE.fullmatch(text) is None or _DNS.search(text) is None:
-        raise ValueError("dohpath is not a URI template with the variable dns")
 
 
 def _doa(reader: Reader) -> None:
@@ -269,12 +261,6 @@ def _doa(reader: Reader) -> None:
 _AS_BIND_READS = frozenset(
     svcparams.KEYS[key] for key in ("mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ipv6hint")
 )
-_NAMED = r"(?:[A-Za-z0-9_]|%[0-9A-Fa-f]{2})+"
-_SPEC = rf"{_NAMED}(?:\*|:[1-9][0-9]{{0,3}})?"
-_TEMPLATE = re.compile(rf"/(?:[^{{%]|%[0-9A-Fa-f]{{2}}|\{{[+#./;?&]?{_SPEC}(?:,{_SPEC})*\}})*")
-_DNS = re.compile(rf"\{{[+#./;?&]?(?:(?:{_SPEC},)*{_NAMED}\*?,)?dns[*:,}}]")
-"""A URI template as BIND reads it (RFC 6570 §2): any characters, no dot in a variable's name. It finds the variable dns
-where it is not the next after one with a length."""
 _FIELDS: dict[int, Callable[[Reader], object]] = {
     NAME: Reader.name, STRING: Reader.string, STRINGS: _strings, DIGITS: _digits, DATA: _data, REST: Reader.rest,
     TYPES: _types,

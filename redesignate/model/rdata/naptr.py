@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from redesignate.model import names
-from redesignate.model.rdata import ere
+from redesignate.model.rdata import ere, substitution
 from redesignate.model.rdata.base import (
     Rdata,
     Reader,
@@ -35,7 +35,9 @@ def _encode(text: str) -> Rdata:
         raise ValueError(f"flags {quote(flags)} are unknown; write A, P, S or U")
     if _SERVICE.fullmatch(service) is None:
         raise ValueError(f"service {quote(service)} is not a service; write one such as E2U+sip")
-    ere.check(octets(found[4]))
+    regexp = octets(found[4])
+    ere.check(regexp)
+    substitution.check(regexp)
     name = target(found[5], root=True)
     wire = order.to_bytes(2, "big") + preference.to_bytes(2, "big")
     parts = zip(found[2:5], ("flags", "service", "regexp"), strict=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-r"""The substitution in a NAPTR record as BIND reads it (RFC 3402 §3.2): for records that a primary sends.
+r"""The substitution in a NAPTR record as BIND reads it (RFC 3402 §3.2): of a primary, and, after `ere`, of users.
 
 BIND refuses a zone with one that it cannot read, but it reads more than users may write (`ere`): any octets but NUL,
 letters as delimiters, more than nine groups, references to groups within the expression (`(a)\1`), several flags `i`,

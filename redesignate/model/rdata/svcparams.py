@@ -25,6 +25,12 @@ KEYS = {
 _NAMES = {number: name for name, number in KEYS.items()}
 _GENERIC = re.compile(r"key(0|[1-9][0-9]{0,4})")
 _PATH = re.compile(r"/(?:[!#$&-;=?-\[\]_a-z~]|%[0-9A-Fa-f]{2}|\{[!-z|~]*\})*")
+_NAMED = r"(?:[A-Za-z0-9_]|%[0-9A-Fa-f]{2})+"
+_SPEC = rf"{_NAMED}(?:\*|:[1-9][0-9]{{0,3}})?"
+_TEMPLATE = re.compile(rf"/(?:[^{{%]|%[0-9A-Fa-f]{{2}}|\{{[+#./;?&]?{_SPEC}(?:,{_SPEC})*\}})*")
+_DNS = re.compile(rf"\{{[+#./;?&]?(?:(?:{_SPEC},)*{_NAMED}\*?,)?dns[*:,}}]")
+"""A URI template as BIND reads it (RFC 6570 §2): any characters, no dot in a variable's name. It finds the variable dns
+where it is not the next after one with a length."""
 _NO_VALUE = (KEYS["no-default-alpn"], KEYS["ohttp"])
 
 
@@ -223,10 +229,18 @@ def _decode_hint(family: socket.AddressFamily, size: int) -> Callable[[bytes], s
     return decode_hint
 
 
+def check_template(path: bytes) -> None:
+    """RFC 9461 §5: a path, as a URI template with a variable dns that nameservers (BIND) read. Raises ValueError."""
+    text = path.decode("utf-8", "surrogatepass")
+    if _TEMPLATE.fullmatch(text) is None or _DNS.search(text) is None:
+        raise ValueError("dohpath is not a URI template with the variable dns; write one such as /dns-query{?dns}")
+
+
 def _decode_dohpath(wire: bytes) -> str:
     text = wire.decode("latin-1")
     if _PATH.fullmatch(text) is None or "{?dns}" not in text:
         raise ValueError("dohpath is not a URI template with the variable dns; write one such as /dns-query{?dns}")
+    check_template(wire)
     return quoted(wire)
 
 
