@@ -23,8 +23,10 @@ RESTART_PAUSE = 1.0
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
-def until_stopped() -> None:
+def until_stopped(taken: Callable[[], None] | None = None) -> None:
     """Block until SIGTERM or SIGINT. For the main thread. SIGHUP is only logged: files are read at start.
+
+    taken   called once the signals are taken: whoever is told then that the process is ready may stop it at once
 
     The signals are read from a pipe: the kernel may give one to any thread, and Python would then leave the main
     thread waiting.
@@ -34,6 +36,8 @@ def until_stopped() -> None:
     signal.set_wakeup_fd(writer)
     for number in (*_STOPS, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: None)
+    if taken is not None:
+        taken()
     while True:
         received = os.read(reader, 64)
         if signal.SIGHUP in received:

@@ -15,6 +15,7 @@ import sys
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from shutil import which
 
@@ -81,8 +82,7 @@ def serve(configuration: Configuration, options: Options) -> int:
     write_config(options.state, settings)
     with ExitStack() as end:
         central = _start(configuration, end)
-        print(_ready(settings, options.state, central), flush=True)
-        until_stopped()
+        until_stopped(partial(print, _ready(settings, options.state, central), flush=True))
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         print("stopping; Ctrl-C again ends at once", flush=True)
     print("stopped", flush=True)

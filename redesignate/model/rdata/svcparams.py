@@ -25,12 +25,12 @@ KEYS = {
 _NAMES = {number: name for name, number in KEYS.items()}
 _GENERIC = re.compile(r"key(0|[1-9][0-9]{0,4})")
 _PATH = re.compile(r"/(?:[!#$&-;=?-\[\]_a-z~]|%[0-9A-Fa-f]{2}|\{[!-z|~]*\})*")
-_NAMED = r"(?:[A-Za-z0-9_]|%[0-9A-Fa-f]{2})+"
-_SPEC = rf"{_NAMED}(?:\*|:[1-9][0-9]{{0,3}})?"
+_CHAR, _LENGTH = r"(?:[A-Za-z0-9_]|%[0-9A-Fa-f]{2})", r":[1-9][0-9]{0,3}"
+_SPEC = rf"{_CHAR}++(?:\*|{_LENGTH}(?:,{_CHAR}*+{_LENGTH})*+(?:,{_CHAR}*+\*?)?+)?+"
 _TEMPLATE = re.compile(rf"/(?:[^{{%]|%[0-9A-Fa-f]{{2}}|\{{[+#./;?&]?{_SPEC}(?:,{_SPEC})*\}})*")
-_DNS = re.compile(rf"\{{[+#./;?&]?(?:(?:{_SPEC},)*{_NAMED}\*?,)?dns[*:,}}]")
-"""A URI template as BIND reads it (RFC 6570 §2): any characters, no dot in a variable's name. It finds the variable dns
-where it is not the next after one with a length."""
+_DNS = re.compile(r"\{[+#./;?&]?(?:(?:[^{}]*,)?[^{},:]*,)?dns[*:,}]")
+"""A URI template as BIND reads it (RFC 6570 §2): any characters, no dot in a variable's name, which may be empty after
+one with a length. It finds the variable dns where it is not the next after one with a length."""
 _NO_VALUE = (KEYS["no-default-alpn"], KEYS["ohttp"])
 
 
