@@ -31,6 +31,7 @@ RIGHT: tuple[tuple[int, bytes], ...] = (
     *((64, b"\0\1\0" + parameters) for parameters in (
         b"", parameter(1, b"\2h2"), parameter(7, b"/{?dns}"), parameter(7, b"/q{?dns,x}"), parameter(7, b"/q?a{&dns}"),
         parameter(7, b"/\xc3\xa9{?dns}"), parameter(5, b"opaque"), parameter(8, b"x"), parameter(9, b""),
+        parameter(7, b"/{dns:3,}"), parameter(7, b"/{dns:3,,x}"),
     )),
     (65, b"\0\1\0" + parameter(5, b"opaque") + parameter(7, b"/q{?dns,x}")),
 )  # fmt: skip
@@ -67,6 +68,7 @@ WRONG: dict[str, tuple[int, bytes]] = {
     "RKEY with flags": (57, b"\0\1\3\1key"),
     "TALINK of one name": (58, b"\0"),
     "SVCB whose target is compressed": (64, b"\0\1\xc0\0"),
+    "SVCB whose dohpath ends a list with an empty name": (64, b"\0\1\0" + parameter(7, b"/{dns:3,,}")),
     "SVCB whose dohpath has no variable": (64, b"\0\1\0\0\7\0\1/"),
     "SVCB whose dohpath is not UTF-8": (64, b"\0\1\0" + parameter(7, b"/\xe9{?dns}")),
     "SVCB with an unknown operator in dohpath": (64, b"\0\1\0" + parameter(7, b"/{=x}{?dns}")),
