@@ -126,7 +126,7 @@ class Policy:
         if not self.allows(rule, caller, target):
             if not _in_scope(rule, caller):
                 raise InvalidTokenScope("The token's scope does not fit; a project's is needed.")
-            raise Forbidden()
+            raise Forbidden(f"The policy rule {rule} does not allow this to your roles in this project.")
 
     def allows(self, rule: str, caller: Caller, target: Mapping[str, object]) -> bool:
         """Whether the caller may do it."""

@@ -120,7 +120,7 @@ class Failing:
         raise self.error
 
 
-def client(
+def api_client(
     central: Central | None = None, settings: ApiSettings | None = None, auth: Authenticator | None = None
 ) -> Client:
     """The API over a central (none: nobody may ask it), with noauth unless told otherwise."""

@@ -12,7 +12,7 @@ from redesignate.auth.noauth import NoAuth
 from redesignate.bus.port import R
 from redesignate.commands.base import Command
 from redesignate.model.errors import MissingProject
-from tests.api.client import HOST, Answer, Client, client, is_fault
+from tests.api.client import HOST, Answer, Client, api_client, is_fault
 from tests.api.conftest import System
 
 NOWHERE = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -86,9 +86,9 @@ def test_a_forbidden_switch_is_refused_before_a_bad_body(
 
 
 def test_a_managed_recordset_is_refused_before_a_bad_body(system: System, zone: dict[str, Any]) -> None:
-    asker = system.client()
-    found = asker.ask("GET", f"/v2/zones/{zone['id']}/recordsets?type=NS").json["recordsets"][0]
-    answer = asker.ask("PUT", f"/v2/zones/{zone['id']}/recordsets/{found['id']}", [1])
+    client = system.client()
+    found = client.ask("GET", f"/v2/zones/{zone['id']}/recordsets?type=NS").json["recordsets"][0]
+    answer = client.ask("PUT", f"/v2/zones/{zone['id']}/recordsets/{found['id']}", [1])
     assert is_fault(answer, 400, "bad_request")
     assert answer.json["message"] == "Managed records may not be updated"
 
@@ -114,12 +114,12 @@ class Counting:
 
 def test_a_good_body_costs_one_question(system: System, recordset: dict[str, Any]) -> None:
     central = Counting(system)
-    asker = client(central)
+    client = api_client(central)
     headers = {"X-Auth-Project-ID": "p1", "X-Roles": "member"}
-    asker.ask("PUT", recordset["links"]["self"].partition(HOST)[2], {"ttl": 7}, headers)
-    asker.ask("PATCH", f"/v2/zones/{recordset['zone_id']}", {"ttl": 7}, headers)
+    client.ask("PUT", recordset["links"]["self"].partition(HOST)[2], {"ttl": 7}, headers)
+    client.ask("PATCH", f"/v2/zones/{recordset['zone_id']}", {"ttl": 7}, headers)
     body = {"name": "a.example.org.", "type": "A", "records": ["192.0.2.1"]}
-    assert asker.ask("POST", f"/v2/zones/{recordset['zone_id']}/recordsets", body, headers).status == 202
+    assert client.ask("POST", f"/v2/zones/{recordset['zone_id']}/recordsets", body, headers).status == 202
     assert central.asked == ["UpdateRRset", "UpdateZone", "CreateRRset"]
 
 
@@ -127,7 +127,7 @@ def test_a_good_body_costs_one_question(system: System, recordset: dict[str, Any
 
 
 def test_what_is_not_there_is_named_without_its_id(system: System, zone: dict[str, Any]) -> None:
-    asker = system.client(roles="admin,member,reader")
+    client = system.client(roles="admin,member,reader")
     for path, text in {
         f"zones/{NOWHERE}": "Could not find Zone",
         f"zones/{zone['id']}/recordsets/{NOWHERE}": "Could not find RecordSet",
@@ -135,7 +135,7 @@ def test_what_is_not_there_is_named_without_its_id(system: System, zone: dict[st
         f"pools/{NOWHERE}": "Could not find Pool",
         f"service_statuses/{NOWHERE}": "Could not find ServiceStatus",
     }.items():
-        assert asker.ask("GET", f"/v2/{path}").json["message"] == text
+        assert client.ask("GET", f"/v2/{path}").json["message"] == text
 
 
 @pytest.mark.parametrize(
@@ -180,32 +180,32 @@ class TokensOnly(NoAuth):
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/", "/v2/nothing"])
 def test_under_v2_a_token_is_asked_for_before_the_path(path: str) -> None:
-    guarded = client(auth=TokensOnly())
+    guarded = api_client(auth=TokensOnly())
     assert guarded.ask("GET", path).status == 401
     assert is_fault(guarded.ask("GET", path, headers={"X-Auth-Token": "t"}), 404, "not_found")
 
 
-def listed(asker: Client, path: str) -> Answer:
-    answer = asker.ask("GET", path)
+def listed(client: Client, path: str) -> Answer:
+    answer = client.ask("GET", path)
     assert answer.status == 200, answer.content
     return answer
 
 
 def test_recordsets_are_found_by_their_zone(system: System, recordset: dict[str, Any]) -> None:
-    asker, zone = system.client(), recordset["zone_id"]
+    client, zone = system.client(), recordset["zone_id"]
     for path in (f"/v2/zones/{zone}/recordsets", "/v2/recordsets"):
-        assert len(listed(asker, f"{path}?zone_id={zone}").json["recordsets"]) == 3
-        assert listed(asker, f"{path}?zone_id={NOWHERE}").json["recordsets"] == []
+        assert len(listed(client, f"{path}?zone_id={zone}").json["recordsets"]) == 3
+        assert listed(client, f"{path}?zone_id={NOWHERE}").json["recordsets"] == []
 
 
 def test_links_self_leaves_the_switches_out_and_next_keeps_them(system: System, zone: dict[str, Any]) -> None:
-    asker = system.client(roles="admin,member,reader")
-    links = listed(asker, "/v2/zones?limit=1&all_projects=true").json["links"]
+    client = system.client(roles="admin,member,reader")
+    links = listed(client, "/v2/zones?limit=1&all_projects=true").json["links"]
     assert links["self"] == f"http://{HOST}/v2/zones?limit=1"
     assert links["next"] == f"http://{HOST}/v2/zones?limit=1&all_projects=true&marker={zone['id']}"
-    assert listed(asker, "/v2/zones?all_tenants=1").json["links"]["self"] == f"http://{HOST}/v2/zones"
+    assert listed(client, "/v2/zones?all_tenants=1").json["links"]["self"] == f"http://{HOST}/v2/zones"
 
 
 def test_the_versions_page_names_what_is_there() -> None:
-    found = {version["id"]: version["status"] for version in client().ask("GET", "/").json["versions"]}
+    found = {version["id"]: version["status"] for version in api_client().ask("GET", "/").json["versions"]}
     assert found == {"v2": "SUPPORTED", "v2.0": "SUPPORTED", "v2.2": "SUPPORTED", "v2.3": "CURRENT"}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from redesignate.config.settings import ApiSettings, CorsSettings
-from tests.api.client import Answer, client, is_fault
+from tests.api.client import Answer, api_client, is_fault
 
 ORIGIN = {"Origin": "https://dash.example"}
 CORS = ApiSettings(cors=CorsSettings(allowed_origin=("https://dash.example",)))
@@ -20,23 +20,23 @@ CORS = ApiSettings(cors=CorsSettings(allowed_origin=("https://dash.example",)))
 
 def test_health_is_ok_until_the_file_exists(tmp_path: Path) -> None:
     sign = tmp_path / "disable"
-    asker = client(settings=ApiSettings(healthcheck_disable_file=str(sign)))
-    well = asker.ask("GET", "/healthcheck")
+    client = api_client(settings=ApiSettings(healthcheck_disable_file=str(sign)))
+    well = client.ask("GET", "/healthcheck")
     assert (well.status, well.content, well.headers["content-type"]) == (200, b"OK", "text/plain")
     sign.touch()
-    assert asker.ask("GET", "/healthcheck").status == 503
+    assert client.ask("GET", "/healthcheck").status == 503
 
 
 def test_a_line_of_the_log_has_a_bound_whatever_is_sent(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    client().ask("GET", "/" + "a" * 60_000, headers={"X-OpenStack-Request-ID": "b" * 60_000})
+    api_client().ask("GET", "/" + "a" * 60_000, headers={"X-OpenStack-Request-ID": "b" * 60_000})
     (line,) = [record for record in caplog.records if record.getMessage().startswith("request")]
     assert "a" * 400 in str(line.__dict__)
     assert len(str(line.__dict__)) < 5_000
 
 
 def test_the_versions_page_needs_no_token_and_names_v2() -> None:
-    page = client().ask("GET", "/")
+    page = api_client().ask("GET", "/")
     assert page.status == 200
     last = page.json["versions"][-1]
     assert (last["id"], last["status"]) == ("v2.3", "CURRENT")
@@ -44,14 +44,14 @@ def test_the_versions_page_needs_no_token_and_names_v2() -> None:
 
 
 def test_the_versions_page_is_read_only() -> None:
-    answer = client().ask("POST", "/")
+    answer = api_client().ask("POST", "/")
     assert is_fault(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "GET, OPTIONS"
 
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/", "/v2/nothing", "/v3", "/admin/quotas/x", "/v2/zones.json", "/v2x"])
 def test_an_unknown_path_is_a_json_404(path: str) -> None:
-    assert is_fault(client().ask("GET", path), 404, "not_found")
+    assert is_fault(api_client().ask("GET", path), 404, "not_found")
 
 
 @pytest.mark.parametrize(
@@ -67,21 +67,21 @@ def test_an_unknown_path_is_a_json_404(path: str) -> None:
 )
 def test_what_is_not_built_yet_is_a_json_404(path: str) -> None:
     for verb in ("GET", "POST"):
-        assert is_fault(client().ask(verb, path), 404, "not_found")
+        assert is_fault(api_client().ask(verb, path), 404, "not_found")
 
 
 def test_v2_can_be_switched_off() -> None:
-    asker = client(settings=ApiSettings(enable_api_v2=False))
-    off = asker.ask("GET", "/v2/zones")
+    client = api_client(settings=ApiSettings(enable_api_v2=False))
+    off = client.ask("GET", "/v2/zones")
     assert (off.status, off.content) == (404, b"")
-    assert asker.ask("GET", "/").json == {"versions": []}
+    assert client.ask("GET", "/").json == {"versions": []}
 
 
 def test_every_answer_carries_an_id_of_its_own() -> None:
-    asker = client()
+    client = api_client()
     paths = ["/", "/healthcheck", "/v2", "/v2/zones?a=1", "/v2/zones"]
     ids = [
-        asker.ask("HEAD" if path == "/v2/zones" else "GET", path).headers["x-openstack-request-id"] for path in paths
+        client.ask("HEAD" if path == "/v2/zones" else "GET", path).headers["x-openstack-request-id"] for path in paths
     ]
     assert len(set(ids)) == len(paths)
     assert all(re.fullmatch(r"req-[0-9a-f-]{36}", ident) for ident in ids)
@@ -89,29 +89,29 @@ def test_every_answer_carries_an_id_of_its_own() -> None:
 
 def test_options_is_200_and_empty_everywhere() -> None:
     for path in ("/", "/v2/zones", "/v2/nothing"):
-        answer = client().ask("OPTIONS", path)
+        answer = api_client().ask("OPTIONS", path)
         assert (answer.status, answer.content) == (200, b"")
 
 
 @pytest.mark.parametrize("path", ["/v2/zones", "/v2/quotas", "/v2/limits", "/v2/recordsets", "/v2/pools", "/"])
 def test_head_is_405_without_a_body(path: str) -> None:
-    answer = client().ask("HEAD", path)
+    answer = api_client().ask("HEAD", path)
     assert (answer.status, answer.content) == (405, b"")
 
 
 def test_a_body_of_the_limit_passes_and_one_byte_more_is_413_in_plain_text() -> None:
-    asker = client(settings=ApiSettings(max_request_body_size=100))
-    assert is_fault(asker.ask("POST", "/v2/zones", b" " * 100), 400, "invalid_json")
-    large = asker.ask("POST", "/v2/zones", b" " * 101)
+    client = api_client(settings=ApiSettings(max_request_body_size=100))
+    assert is_fault(client.ask("POST", "/v2/zones", b" " * 100), 400, "invalid_json")
+    large = client.ask("POST", "/v2/zones", b" " * 101)
     assert (large.status, large.headers["content-type"]) == (413, "text/plain")
 
 
 def test_a_chunked_body_is_measured_while_it_is_read() -> None:
-    asker = client(settings=ApiSettings(max_request_body_size=100))
+    client = api_client(settings=ApiSettings(max_request_body_size=100))
 
     def send(length: int, **how: Any) -> int:
         stream: dict[str, Any] = {"wsgi.input": io.BytesIO(b" " * length), "CONTENT_LENGTH": None, **how}
-        return asker.ask("POST", "/v2/zones", b"", **stream).status
+        return client.ask("POST", "/v2/zones", b"", **stream).status
 
     assert send(101, HTTP_TRANSFER_ENCODING="chunked") == 413
     assert send(10**6, **{"wsgi.input_terminated": True}) == 413
@@ -119,11 +119,11 @@ def test_a_chunked_body_is_measured_while_it_is_read() -> None:
 
 
 def test_what_is_too_large_is_read_to_its_end_so_that_the_answer_arrives() -> None:
-    asker = client(settings=ApiSettings(max_request_body_size=100))
+    client = api_client(settings=ApiSettings(max_request_body_size=100))
     hows: list[dict[str, Any]] = [{}, {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked"}]
     for how in hows:
         stream = how["wsgi.input"] = io.BytesIO(b" " * 300_000)
-        assert asker.ask("POST", "/v2/zones", b" " * 300_000, **how).status == 413
+        assert client.ask("POST", "/v2/zones", b" " * 300_000, **how).status == 413
         assert stream.tell() == 300_000
 
 
@@ -131,17 +131,17 @@ def test_a_body_that_claims_to_be_endless_is_not_waited_for() -> None:
     stream = io.BytesIO(b" " * 1000)
     for length in ("99999999999", "9" * 40):
         how: dict[str, Any] = {"CONTENT_LENGTH": length, "wsgi.input": stream}
-        assert client().ask("POST", "/v2/zones", b"", **how).status == 413
+        assert api_client().ask("POST", "/v2/zones", b"", **how).status == 413
         assert stream.tell() == 0
 
 
 def test_without_a_length_nothing_is_read() -> None:
-    answer = client().ask("POST", "/v2/zones", b'{"name":"a.example."}', CONTENT_LENGTH=None)
+    answer = api_client().ask("POST", "/v2/zones", b'{"name":"a.example."}', CONTENT_LENGTH=None)
     assert is_fault(answer, 400, "empty_request_body")
 
 
 def test_a_body_shorter_than_it_claims_is_refused_even_where_it_is_json() -> None:
-    answer = client().ask("POST", "/v2/zones", b'{"name":"a.example."}', headers={"Content-Length": "4000"})
+    answer = api_client().ask("POST", "/v2/zones", b'{"name":"a.example."}', headers={"Content-Length": "4000"})
     assert is_fault(answer, 400, "bad_request")
     assert answer.json["message"].startswith("The body ended after 21 of the 4000 octets")
 
@@ -156,7 +156,7 @@ class Broken(io.BytesIO):
 def test_a_body_that_the_server_cannot_read_is_the_clients_fault() -> None:
     def send(length: str | None, **how: Any) -> Answer:
         how |= {"wsgi.input": Broken(), "CONTENT_LENGTH": length}
-        return client().ask("POST", "/v2/zones", b"", **how)
+        return api_client().ask("POST", "/v2/zones", b"", **how)
 
     assert is_fault(send("5"), 400, "bad_request")
     assert is_fault(send(None, HTTP_TRANSFER_ENCODING="chunked"), 400, "bad_request")
@@ -165,22 +165,22 @@ def test_a_body_that_the_server_cannot_read_is_the_clients_fault() -> None:
 
 def test_a_length_that_is_no_number_is_refused() -> None:
     for length in ("a", "+5", "1.5"):
-        answer = client().ask("POST", "/v2/zones", b"{}", headers={"Content-Length": length}, checked=False)
+        answer = api_client().ask("POST", "/v2/zones", b"{}", headers={"Content-Length": length}, checked=False)
         assert is_fault(answer, 400, "bad_request")
 
 
 def test_an_allowed_origin_may_read_and_another_may_not() -> None:
-    asker = client(settings=CORS)
-    assert asker.ask("GET", "/", headers=ORIGIN).headers["access-control-allow-origin"] == "https://dash.example"
+    client = api_client(settings=CORS)
+    assert client.ask("GET", "/", headers=ORIGIN).headers["access-control-allow-origin"] == "https://dash.example"
     assert (
-        "access-control-allow-origin" not in asker.ask("GET", "/", headers={"Origin": "https://evil.example"}).headers
+        "access-control-allow-origin" not in client.ask("GET", "/", headers={"Origin": "https://evil.example"}).headers
     )
-    assert "access-control-allow-origin" not in client().ask("GET", "/", headers=ORIGIN).headers
+    assert "access-control-allow-origin" not in api_client().ask("GET", "/", headers=ORIGIN).headers
 
 
 def test_a_preflight_names_the_methods_and_our_headers() -> None:
     asked = {**ORIGIN, "Access-Control-Request-Method": "PATCH"}
-    told = client(settings=CORS).ask("OPTIONS", "/v2/zones", headers=asked).headers
+    told = api_client(settings=CORS).ask("OPTIONS", "/v2/zones", headers=asked).headers
     assert "PATCH" in told["access-control-allow-methods"]
     assert "X-Designate-Delete-Shares" in told["access-control-allow-headers"]
     assert told["access-control-max-age"] == "3600"
@@ -194,7 +194,7 @@ PROXIED = {
 
 
 def _self(settings: ApiSettings, headers: dict[str, str]) -> str:
-    found: str = client(settings=settings).ask("GET", "/", headers=headers).json["versions"][0]["links"][0]["href"]
+    found: str = api_client(settings=settings).ask("GET", "/", headers=headers).json["versions"][0]["links"][0]["href"]
     return found
 
 
@@ -220,10 +220,10 @@ def test_api_base_uri_holds_where_the_host_header_does_not() -> None:
 
 
 def test_maintenance_turns_all_away_but_one_role() -> None:
-    asker = client(settings=ApiSettings(maintenance_mode=True, maintenance_mode_role="Keeper"))
+    client = api_client(settings=ApiSettings(maintenance_mode=True, maintenance_mode_role="Keeper"))
     for path in ("/v2/zones", "/"):
-        away = asker.ask("GET", path, headers={"X-Roles": "member"})
+        away = client.ask("GET", path, headers={"X-Roles": "member"})
         assert (away.status, away.content, away.headers["retry-after"]) == (503, b"", "60")
         assert away.headers["content-type"].startswith("text/html")
-    assert is_fault(asker.ask("GET", "/v2/zones?x=1", headers={"X-Roles": "keeper"}), 400, "bad_request")
-    assert asker.ask("GET", "/healthcheck").status == 200
+    assert is_fault(client.ask("GET", "/v2/zones?x=1", headers={"X-Roles": "keeper"}), 400, "bad_request")
+    assert client.ask("GET", "/healthcheck").status == 200

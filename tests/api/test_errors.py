@@ -8,13 +8,13 @@ import logging
 import pytest
 
 from redesignate.model.errors import KINDS, InvalidObject, NotFound, OverQuota, TimedOut, Unavailable
-from tests.api.client import Answer, Failing, client, is_fault
+from tests.api.client import Answer, Failing, api_client, is_fault
 
 ZONE = "/v2/zones/6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
 
 def _ask(error: Exception) -> Answer:
-    return client(Failing(error)).ask("GET", ZONE)
+    return api_client(Failing(error)).ask("GET", ZONE)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -88,25 +88,25 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body[:24]))
 def test_a_hostile_body_is_refused_by_name(body: bytes) -> None:
     for path in ("/v2/zones", f"{ZONE}/recordsets"):
-        assert is_fault(client().ask("POST", path, body), 400, BODIES[body])
+        assert is_fault(api_client().ask("POST", path, body), 400, BODIES[body])
 
 
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/json-patch+json", "application/x-www-form-urlencoded", "application/jsonx", ""]
 )
 def test_a_body_of_another_type_is_415(kind: str) -> None:
-    answer = client().ask("POST", "/v2/zones", b'{"name":"a."}', CONTENT_TYPE=kind)
+    answer = api_client().ask("POST", "/v2/zones", b'{"name":"a."}', CONTENT_TYPE=kind)
     assert is_fault(answer, 415, "unsupported_content_type")
 
 
 def test_a_charset_beside_the_type_is_fine() -> None:
-    answer = client().ask("POST", "/v2/zones", b"{}", CONTENT_TYPE="Application/JSON; charset=UTF-8")
+    answer = api_client().ask("POST", "/v2/zones", b"{}", CONTENT_TYPE="Application/JSON; charset=UTF-8")
     assert is_fault(answer, 400, "invalid_object")
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "text/html;q=0.9, image/*"])
 def test_a_client_that_reads_no_json_is_told_in_plain_text(accept: str) -> None:
-    answer = client().ask("GET", "/v2/zones", headers={"Accept": accept})
+    answer = api_client().ask("GET", "/v2/zones", headers={"Accept": accept})
     assert (answer.status, answer.headers["content-type"]) == (406, "text/plain")
 
 
@@ -115,19 +115,19 @@ def test_a_client_that_reads_no_json_is_told_in_plain_text(accept: str) -> None:
     ["*/*", "application/*", "text/html, application/json;q=0.1", "text/html,*/*;q=0.1", "Application/JSON", ""],
 )
 def test_a_client_that_reads_json_among_others_gets_it(accept: str) -> None:
-    assert is_fault(client().ask("GET", "/v2/zones?x=1", headers={"Accept": accept}), 400, "bad_request")
+    assert is_fault(api_client().ask("GET", "/v2/zones?x=1", headers={"Accept": accept}), 400, "bad_request")
 
 
 @pytest.mark.parametrize("ident", ["x", "6ba7b810", "6ba7b810-9dad-11d1-80b4-00c04fd430cg", "é" * 32, "%00"])
 def test_an_id_that_is_no_uuid_is_named(ident: str) -> None:
-    answer = client().ask("GET", f"/v2/zones/{ident}")
+    answer = api_client().ask("GET", f"/v2/zones/{ident}")
     assert is_fault(answer, 400, "invalid_uuid")
     assert answer.json["message"].startswith("Invalid UUID zone_id: ")
-    assert is_fault(client().ask("PUT", f"{ZONE}/recordsets/{ident}", {}), 400, "invalid_uuid")
+    assert is_fault(api_client().ask("PUT", f"{ZONE}/recordsets/{ident}", {}), 400, "invalid_uuid")
 
 
 def test_what_is_unavailable_to_thousands_is_not_logged_thousands_of_times(caplog: pytest.LogCaptureFixture) -> None:
-    api = client(Failing(Unavailable("The database is unavailable.")))
+    api = api_client(Failing(Unavailable("The database is unavailable.")))
     with caplog.at_level(logging.WARNING):
         for _ in range(50):
             assert is_fault(api.ask("GET", ZONE), 503, "unavailable")

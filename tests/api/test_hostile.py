@@ -94,10 +94,10 @@ TOKENS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, blacklist
 @pytest.fixture(scope="module", autouse=True)  # before a property makes a zone of this name
 def place(shared_system: System) -> dict[str, str]:
     """A zone and an RRset to ask about."""
-    asker = shared_system.client()
-    zone = asker.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json["id"]
+    client = shared_system.client()
+    zone = client.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json["id"]
     body = {"name": "there.example.org.", "type": "A", "records": ["192.0.2.1"]}
-    rrset = asker.ask("POST", f"/v2/zones/{zone}/recordsets", body).json["id"]
+    rrset = client.ask("POST", f"/v2/zones/{zone}/recordsets", body).json["id"]
     return {"zone": zone, "rrset": rrset}
 
 
@@ -160,9 +160,9 @@ def test_no_body_breaks_quotas(shared_system: System, body: dict[str, Any], proj
 @MANY
 @given(raw=st.binary(max_size=60) | st.builds(lambda value: json.dumps(value).encode(), ANY_VALUE))
 def test_no_bytes_break_anything(shared_system: System, place: dict[str, str], raw: bytes) -> None:
-    asker = _asker(shared_system)
+    client = _asker(shared_system)
     for verb, path in (("POST", "/v2/zones"), ("PATCH", f"/v2/zones/{place['zone']}"), ("PATCH", "/v2/quotas/p1")):
-        _sound(asker.ask(verb, path, raw))
+        _sound(client.ask(verb, path, raw))
 
 
 FILTERS = ["name", "type", "email", "status", "description", "ttl", "data", "limit", "marker", "sort_key", "sort_dir"]
@@ -180,10 +180,10 @@ FILTERS = ["name", "type", "email", "status", "description", "ttl", "data", "lim
     )
 )
 def test_no_query_breaks_a_list(shared_system: System, place: dict[str, str], query: dict[str, str]) -> None:
-    asker = _asker(shared_system)
+    client = _asker(shared_system)
     text = urlencode(query, quote_via=quote)
     for path in ("zones", "recordsets", f"zones/{place['zone']}/recordsets", "pools", "service_statuses"):
-        _sound(asker.ask("GET", f"/v2/{path}?{text}"))
+        _sound(client.ask("GET", f"/v2/{path}?{text}"))
 
 
 @MANY
@@ -212,9 +212,9 @@ HEADERS = [
 @MANY
 @given(headers=st.dictionaries(st.sampled_from(HEADERS), TOKENS, max_size=4))
 def test_no_header_breaks_anything(shared_system: System, place: dict[str, str], headers: dict[str, str]) -> None:
-    asker = _asker(shared_system)
+    client = _asker(shared_system)
     for path in ("/v2/zones", f"/v2/zones/{place['zone']}", "/v2/quotas", "/", "/v2/limits"):
-        _sound(asker.ask("GET", path, headers=headers))
+        _sound(client.ask("GET", path, headers=headers))
 
 
 @MANY

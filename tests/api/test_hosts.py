@@ -11,7 +11,7 @@ from redesignate.api.hosts import is_loopback, is_sane, only_loopback
 from redesignate.auth.choose import authenticator
 from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import NotFound
-from tests.api.client import Failing, NeverAsked, client, is_fault
+from tests.api.client import Failing, NeverAsked, api_client, is_fault
 
 SANDBOX = ApiSettings(listen=(("127.0.0.1", 9001),), auth_strategy="noauth", healthcheck_disable_file=None)
 
@@ -20,7 +20,7 @@ SANDBOX = ApiSettings(listen=(("127.0.0.1", 9001),), auth_strategy="noauth", hea
     "host", ["dns.example", "dns.example:9001", "192.0.2.1:80", "[::1]:9001", "a_b-c", "localhost."]
 )
 def test_a_host_with_or_without_a_port_goes_into_links(host: str) -> None:
-    page = client().ask("GET", "/", HTTP_HOST=host).json
+    page = api_client().ask("GET", "/", HTTP_HOST=host).json
     assert page["versions"][0]["links"][0]["href"] == f"http://{host}/v2"
 
 
@@ -28,7 +28,7 @@ def test_a_host_with_or_without_a_port_goes_into_links(host: str) -> None:
     "host", ["a/b", "a@b", "a b", "a:b", "a:", "x:123456", 'a"b', "<script>", "[::1", "a\\b", "%s", ""]
 )
 def test_any_other_host_does_not(host: str) -> None:
-    page = client().ask("GET", "/", HTTP_HOST=host).json
+    page = api_client().ask("GET", "/", HTTP_HOST=host).json
     assert page["versions"][0]["links"][0]["href"] == "http://127.0.0.1:9001/v2"
 
 
@@ -44,7 +44,7 @@ def test_a_host_for_links_holds_nothing_that_ends_it(host: str) -> None:
     "host", ["localhost", "LocalHost:9001", "x.localhost", "127.0.0.1", "127.9.9.9:1", "[::1]:9001", None]
 )
 def test_a_sandbox_answers_to_loopback(host: str | None) -> None:
-    assert client(settings=SANDBOX).ask("GET", "/", HTTP_HOST=host).status == 200
+    assert api_client(settings=SANDBOX).ask("GET", "/", HTTP_HOST=host).status == 200
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_a_sandbox_answers_to_loopback(host: str | None) -> None:
 @pytest.mark.parametrize("path", ["/", "/v2/zones"])
 def test_a_sandbox_answers_to_no_other_name(host: str, path: str) -> None:
     """A page of that name in a browser would otherwise read and write everything (DNS rebinding)."""
-    answer = client(settings=SANDBOX).ask("GET", path, HTTP_HOST=host)
+    answer = api_client(settings=SANDBOX).ask("GET", path, HTTP_HOST=host)
     assert is_fault(answer, 400, "bad_request")
     assert "localhost" in answer.json["message"]
-    assert client(settings=SANDBOX).ask("GET", "/healthcheck", HTTP_HOST=host).status == 200
+    assert api_client(settings=SANDBOX).ask("GET", "/healthcheck", HTTP_HOST=host).status == 200
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_without_a_login_only_this_machine_is_answered_whatever_a_header_claims(
 ) -> None:
     """A proxy adds the address that a request comes from behind those that the client has written itself."""
     behind = ApiSettings(auth_strategy="noauth", enable_proxy_headers_parsing=True, healthcheck_disable_file=None)
-    asker = client(Failing(NotFound()), settings=behind, auth=authenticator(behind, None, NeverAsked()))
-    assert asker.ask("GET", "/v2/limits", headers=headers, REMOTE_ADDR=peer).status == status
+    client = api_client(Failing(NotFound()), settings=behind, auth=authenticator(behind, None, NeverAsked()))
+    assert client.ask("GET", "/v2/limits", headers=headers, REMOTE_ADDR=peer).status == status
 
 
 def test_an_address_without_brackets_is_loopback_too() -> None:

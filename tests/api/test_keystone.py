@@ -23,7 +23,7 @@ from redesignate.commands.base import Command
 from redesignate.config.settings import ApiSettings
 from redesignate.model.caller import Caller
 from redesignate.model.errors import Misconfigured, MissingProject, NotFound
-from tests.api.client import Client, NeverAsked, client, is_fault
+from tests.api.client import Client, NeverAsked, api_client, is_fault
 
 ZONE = "/v2/zones/6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 
@@ -123,7 +123,7 @@ def _client(folder: Path, port: int, central: Recorder | None = None) -> Client:
     file.write_text(CONF.format(port=port))
     conf = cfg.ConfigOpts()
     conf([], default_config_files=[str(file)], default_config_dirs=[])
-    return client(central, auth=authenticator(ApiSettings(auth_strategy="keystone"), conf, NeverAsked()))
+    return api_client(central, auth=authenticator(ApiSettings(auth_strategy="keystone"), conf, NeverAsked()))
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +139,9 @@ def identity() -> Iterator[int]:
 
 
 def test_no_token_and_a_wrong_one_are_the_middlewares_401(identity: int, tmp_path: Path) -> None:
-    asker = _client(tmp_path, identity)
+    client = _client(tmp_path, identity)
     for headers in ({}, {"X-Auth-Token": "wrong"}):
-        answer = asker.ask("GET", "/v2/zones", headers=headers)
+        answer = client.ask("GET", "/v2/zones", headers=headers)
         assert answer.status == 401
         assert answer.headers["www-authenticate"] == 'Keystone uri="http://keystone.example:5000"'
         assert answer.headers["x-openstack-request-id"].startswith("req-")
@@ -172,11 +172,11 @@ def test_a_project_token_becomes_its_caller(identity: int, tmp_path: Path) -> No
 
 def test_system_and_domain_tokens_have_no_project(identity: int, tmp_path: Path) -> None:
     central = Recorder()
-    asker = _client(tmp_path, identity, central)
-    asker.ask("GET", ZONE, headers={"X-Auth-Token": "system"})
+    client = _client(tmp_path, identity, central)
+    client.ask("GET", ZONE, headers={"X-Auth-Token": "system"})
     assert central.caller is not None
     assert (central.caller.system_scope, central.caller.project_id) == ("all", None)
-    asker.ask("GET", ZONE, headers={"X-Auth-Token": "domain"})
+    client.ask("GET", ZONE, headers={"X-Auth-Token": "domain"})
     assert (central.caller.domain_id, central.caller.system_scope) == ("d1", None)
 
 
@@ -190,18 +190,18 @@ def test_sudo_keeps_the_roles_and_the_project_it_came_from(identity: int, tmp_pa
 
 
 def test_health_and_versions_need_no_token(identity: int, tmp_path: Path) -> None:
-    asker = _client(tmp_path, identity)
-    assert asker.ask("GET", "/").status == asker.ask("GET", "/healthcheck").status == 200
+    client = _client(tmp_path, identity)
+    assert client.ask("GET", "/").status == client.ask("GET", "/healthcheck").status == 200
 
 
 def test_an_identity_service_that_is_away_is_503_not_401(tmp_path: Path) -> None:
     with socket.socket() as unused:  # bound and not listening: nothing else can take the port meanwhile
         unused.bind(("127.0.0.1", 0))
-        asker = _client(tmp_path, unused.getsockname()[1])
-        answer = asker.ask("GET", "/v2/zones", headers={"X-Auth-Token": "project"})
+        client = _client(tmp_path, unused.getsockname()[1])
+        answer = client.ask("GET", "/v2/zones", headers={"X-Auth-Token": "project"})
         assert is_fault(answer, 503, "unavailable")
         assert "retry-after" in answer.headers
-        assert asker.ask("GET", "/healthcheck").status == 200
+        assert client.ask("GET", "/healthcheck").status == 200
 
 
 def test_an_unconfirmed_request_is_no_ones() -> None:
@@ -211,15 +211,15 @@ def test_an_unconfirmed_request_is_no_ones() -> None:
 
 def test_noauth_believes_its_headers_and_has_defaults() -> None:
     central = Recorder()
-    asker = client(central)
-    asker.ask("GET", ZONE)
+    client = api_client(central)
+    client.ask("GET", ZONE)
     assert central.caller is not None
     assert (central.caller.user_id, central.caller.project_id, central.caller.roles) == (
         "noauth-user",
         "noauth-project",
         ("admin",),
     )
-    asker.ask("GET", ZONE, headers={"X-Auth-User-ID": "u", "X-Auth-Project-ID": "p", "X-Roles": "Member, reader,"})
+    client.ask("GET", ZONE, headers={"X-Auth-User-ID": "u", "X-Auth-Project-ID": "p", "X-Roles": "Member, reader,"})
     assert (central.caller.user_id, central.caller.project_id, central.caller.roles) == ("u", "p", ("member", "reader"))
 
 
@@ -240,7 +240,7 @@ def test_switches_come_by_query_or_by_header(
     query: str, headers: dict[str, str], expected: tuple[bool, bool, bool]
 ) -> None:
     central = Recorder()
-    client(central).ask("GET", ZONE + query, headers=headers)
+    api_client(central).ask("GET", ZONE + query, headers=headers)
     caller = central.caller
     assert caller is not None
     assert (caller.all_projects, caller.edit_managed, caller.hard_delete) == expected

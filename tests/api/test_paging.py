@@ -12,7 +12,7 @@ from redesignate.api.request import truth, uuid_or_none
 from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import InvalidLimit
 from redesignate.model.paging import Condition, Op
-from tests.api.client import client, is_fault
+from tests.api.client import api_client, is_fault
 
 
 @pytest.mark.parametrize(
@@ -81,18 +81,18 @@ COLLECTIONS = [
     ],
 )
 def test_a_list_refuses_what_it_does_not_offer(path: str, query: str, kind: str, message: str | None) -> None:
-    answer = client().ask("GET", f"/v2/{path}?{query}")
+    answer = api_client().ask("GET", f"/v2/{path}?{query}")
     assert is_fault(answer, 400, kind)
     if message:
         assert answer.json["message"] == message
 
 
 def test_a_marker_that_is_no_uuid_has_no_message() -> None:
-    assert "message" not in client().ask("GET", "/v2/zones?marker=x").json
+    assert "message" not in api_client().ask("GET", "/v2/zones?marker=x").json
 
 
 def test_nul_in_a_filter_is_refused() -> None:
-    assert is_fault(client().ask("GET", "/v2/zones?name=a%00b"), 400, "bad_request")
+    assert is_fault(api_client().ask("GET", "/v2/zones?name=a%00b"), 400, "bad_request")
 
 
 @pytest.mark.parametrize("text", ["1", "t", "True", "ON", "y", " yes "])

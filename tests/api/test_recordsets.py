@@ -34,17 +34,17 @@ class Zone:
     """A zone example.org. of p1."""
 
     def __init__(self, system: System) -> None:
-        self.system, self.asker = system, system.client()
-        zone = self.asker.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json
+        self.system, self.client = system, system.client()
+        zone = self.client.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json
         self.path = f"/v2/zones/{zone['id']}/recordsets"
 
     def add(self, name: str = "www.example.org.", rrtype: str = "A", *records: str, **more: Any) -> Answer:
         body = {"name": name, "type": rrtype, "records": list(records or ["192.0.2.1"]), **more}
-        return self.asker.ask("POST", self.path, body)
+        return self.client.ask("POST", self.path, body)
 
     def has(self, rrtype: str) -> dict[str, Any]:
         """The zone's first RRset of a type."""
-        found: dict[str, Any] = self.asker.ask("GET", f"{self.path}?type={rrtype}").json["recordsets"][0]
+        found: dict[str, Any] = self.client.ask("GET", f"{self.path}?type={rrtype}").json["recordsets"][0]
         return found
 
 
@@ -66,41 +66,41 @@ def test_a_new_recordset_is_shown_whole_and_says_where_it_is(zone: Zone) -> None
 def test_records_stay_in_the_order_given(zone: Zone) -> None:
     given = ["192.0.2.9", "192.0.2.1", "192.0.2.5"]
     made = zone.add("www.example.org.", "A", *given).json
-    assert zone.asker.ask("GET", f"{zone.path}/{made['id']}").json["records"] == given
+    assert zone.client.ask("GET", f"{zone.path}/{made['id']}").json["records"] == given
 
 
 def test_a_recordset_turns_active_with_its_zone(zone: Zone) -> None:
     made = zone.add().json
     zone.system.serve()
-    shown = zone.asker.ask("GET", f"{zone.path}/{made['id']}").json
+    shown = zone.client.ask("GET", f"{zone.path}/{made['id']}").json
     assert (shown["status"], shown["action"]) == ("ACTIVE", "NONE")
 
 
 def test_a_recordset_without_records_is_made_at_once(zone: Zone) -> None:
-    answer = zone.asker.ask("POST", zone.path, {"name": "www.example.org.", "type": "A"})
+    answer = zone.client.ask("POST", zone.path, {"name": "www.example.org.", "type": "A"})
     assert (answer.status, answer.json["status"], answer.json["action"]) == (201, "ACTIVE", "NONE")
 
 
 def test_a_put_changes_only_what_it_holds(zone: Zone) -> None:
     made = zone.add(ttl=300, description="d").json
     path = f"{zone.path}/{made['id']}"
-    first = zone.asker.ask("PUT", path, {"records": ["192.0.2.7"]})
+    first = zone.client.ask("PUT", path, {"records": ["192.0.2.7"]})
     assert first.status == 202
     assert (first.json["records"], first.json["ttl"], first.json["description"]) == (["192.0.2.7"], 300, "d")
     assert (first.json["version"], first.json["status"]) == (2, "PENDING")
-    second = zone.asker.ask("PUT", path, {"ttl": None, "description": None}).json
+    second = zone.client.ask("PUT", path, {"ttl": None, "description": None}).json
     assert (second["records"], second["ttl"], second["description"]) == (["192.0.2.7"], None, None)
 
 
 def test_a_recordset_sent_back_as_it_was_read_is_no_fault(zone: Zone) -> None:
     made = zone.add().json
-    answer = zone.asker.ask("PUT", f"{zone.path}/{made['id']}", {**made, "records": ["192.0.2.7"]})
+    answer = zone.client.ask("PUT", f"{zone.path}/{made['id']}", {**made, "records": ["192.0.2.7"]})
     assert (answer.status, answer.json["records"]) == (202, ["192.0.2.7"])
 
 
 def test_the_name_may_be_sent_back_as_it_was_typed(zone: Zone) -> None:
     made = zone.add("WWW.example.org.").json
-    answer = zone.asker.ask("PUT", f"{zone.path}/{made['id']}", {"name": "WWW.example.org.", "ttl": 60})
+    answer = zone.client.ask("PUT", f"{zone.path}/{made['id']}", {"name": "WWW.example.org.", "ttl": 60})
     assert (answer.status, answer.json["name"]) == (202, "WWW.example.org.")
 
 
@@ -120,7 +120,7 @@ def test_the_name_may_be_sent_back_as_it_was_typed(zone: Zone) -> None:
 )
 def test_what_cannot_change_is_refused_by_name(zone: Zone, member: str, value: Any) -> None:
     made = zone.add().json
-    answer = zone.asker.ask("PUT", f"{zone.path}/{made['id']}", {member: value})
+    answer = zone.client.ask("PUT", f"{zone.path}/{made['id']}", {member: value})
     assert is_fault(answer, 400, "invalid_object")
     assert f"Keys ['{member}'] are not valid for recordset" in answer.json["message"]
 
@@ -128,9 +128,9 @@ def test_what_cannot_change_is_refused_by_name(zone: Zone, member: str, value: A
 def test_a_deleted_recordset_is_shown_once_more_and_gone(zone: Zone) -> None:
     made = zone.add().json
     path = f"{zone.path}/{made['id']}"
-    gone = zone.asker.ask("DELETE", path)
+    gone = zone.client.ask("DELETE", path)
     assert (gone.status, gone.json["action"], gone.json["status"]) == (202, "DELETE", "PENDING")
-    assert is_fault(zone.asker.ask("GET", path), 404, "recordset_not_found")
+    assert is_fault(zone.client.ask("GET", path), 404, "recordset_not_found")
 
 
 def test_each_bad_record_is_pointed_at(zone: Zone) -> None:
@@ -164,20 +164,20 @@ def test_each_bad_record_is_pointed_at(zone: Zone) -> None:
 def test_a_wrong_recordset_is_refused(zone: Zone, name: str, rrtype: str, records: Any, status: int, kind: str) -> None:
     assert zone.add("taken.example.org.").status == 202
     body = {"name": name, "type": rrtype, "records": records}
-    assert is_fault(zone.asker.ask("POST", zone.path, body), status, kind)
+    assert is_fault(zone.client.ask("POST", zone.path, body), status, kind)
 
 
 def test_managed_records_are_not_users_to_change(zone: Zone) -> None:
     for rrtype in ("SOA", "NS"):
         path = f"{zone.path}/{zone.has(rrtype)['id']}"
-        assert is_fault(zone.asker.ask("PUT", path, {"ttl": 1}), 400, "bad_request")
-        assert is_fault(zone.asker.ask("DELETE", path), 400, "bad_request")
+        assert is_fault(zone.client.ask("PUT", path, {"ttl": 1}), 400, "bad_request")
+        assert is_fault(zone.client.ask("DELETE", path), 400, "bad_request")
 
 
 def test_the_total_is_left_out_where_nobody_wants_it(zone: Zone) -> None:
     for path in (zone.path, "/v2/recordsets"):
-        assert zone.asker.ask("GET", path).json["metadata"] == {"total_count": 2}
-        assert zone.asker.ask("GET", path, headers={"OpenStack-DNS-Hide-Counts": "True"}).json["metadata"] == {}
+        assert zone.client.ask("GET", path).json["metadata"] == {"total_count": 2}
+        assert zone.client.ask("GET", path, headers={"OpenStack-DNS-Hide-Counts": "True"}).json["metadata"] == {}
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_filters_select(zone: Zone, query: str, found: set[str]) -> None:
     zone.add("a.example.org.", "A", "192.0.2.1", "192.0.2.2", ttl=60)
     zone.add("b.example.org.", "TXT", '"v=spf1 -all"', description="xyz")
     for path in (zone.path, "/v2/recordsets"):
-        page = zone.asker.ask("GET", f"{path}?{query}").json
+        page = zone.client.ask("GET", f"{path}?{query}").json
         assert {item["name"].partition(".")[0] for item in page["recordsets"]} == found, path
         assert page["metadata"]["total_count"] == len(found)
 
@@ -213,17 +213,17 @@ def test_a_page_of_very_large_recordsets_is_cut_and_says_that_more_follow(zone: 
     large = " ".join([f'"{"x" * 255}"'] * 90)
     made = {zone.add(f"n{n}.example.org.", "TXT", large).json["id"] for n in range(110)}
     for path in (zone.path, "/v2/recordsets"):
-        first = zone.asker.ask("GET", f"{path}?type=TXT&limit=max").json
+        first = zone.client.ask("GET", f"{path}?type=TXT&limit=max").json
         assert (len(first["recordsets"]), first["metadata"]) == (100, {"total_count": 110})
-        rest = zone.asker.ask("GET", first["links"]["next"].removeprefix("http://dns.example.net")).json
+        rest = zone.client.ask("GET", first["links"]["next"].removeprefix("http://dns.example.net")).json
         assert "next" not in rest["links"]
         assert {item["id"] for item in first["recordsets"] + rest["recordsets"]} == made
-    assert len(zone.asker.ask("GET", f"{zone.path}?limit=100").json["recordsets"]) == 100
+    assert len(zone.client.ask("GET", f"{zone.path}?limit=100").json["recordsets"]) == 100
 
 
 def test_all_recordsets_are_ones_own_projects(zone: Zone) -> None:
     assert zone.system.client("p2").ask("GET", "/v2/recordsets").json["recordsets"] == []
-    assert len(zone.asker.ask("GET", "/v2/recordsets").json["recordsets"]) == 2
+    assert len(zone.client.ask("GET", "/v2/recordsets").json["recordsets"]) == 2
     assert is_fault(zone.system.client("p2").ask("GET", zone.path), 404, "zone_not_found")
     foreign = f"/v2/recordsets/{zone.has('NS')['id']}"
     assert is_fault(zone.system.client("p2").ask("GET", foreign), 404, "recordset_not_found")

@@ -10,7 +10,7 @@ import pytest
 from redesignate.api.published import PUBLISHED, Published
 from redesignate.api.routes import ROUTES
 from redesignate.api.state import page
-from tests.api.client import client, is_fault
+from tests.api.client import api_client, is_fault
 from tests.api.test_docs import PAGES
 
 IDENT = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -27,7 +27,7 @@ def test_the_page_is_what_the_tables_say() -> None:
 def test_a_published_path_that_is_not_there_says_so(published: Published) -> None:
     path = re.sub(r"\{\w+\}", IDENT, published.path)
     for verb in (*published.verbs, "PUT"):
-        answer = client().ask(verb, path)
+        answer = api_client().ask(verb, path)
         assert is_fault(answer, 404, "not_found")
         assert answer.json["message"] == f"{path} is not part of this version; docs/api/state.md lists what is"
 
@@ -48,6 +48,6 @@ def test_no_verb_is_there_that_is_not_published() -> None:
 
 
 def test_what_nobody_published_is_just_not_there() -> None:
-    answer = client().ask("GET", "/v2/nothing")
+    answer = api_client().ask("GET", "/v2/nothing")
     assert is_fault(answer, 404, "not_found")
     assert "message" not in answer.json

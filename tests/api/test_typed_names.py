@@ -41,23 +41,23 @@ def place(shown: dict[str, Any]) -> str:
 
 
 def test_a_zone_is_shown_as_typed_wherever_it_is_shown(system: System, zone: dict[str, Any]) -> None:
-    asker = system.client()
+    client = system.client()
     assert zone["name"] == TYPED
-    assert asker.ask("GET", place(zone)).json["name"] == TYPED
-    assert asker.ask("PATCH", place(zone), {"ttl": 60}).json["name"] == TYPED
-    assert [shown["name"] for shown in asker.ask("GET", "/v2/zones").json["zones"]] == [TYPED]
-    assert asker.ask("DELETE", place(zone)).json["name"] == TYPED
+    assert client.ask("GET", place(zone)).json["name"] == TYPED
+    assert client.ask("PATCH", place(zone), {"ttl": 60}).json["name"] == TYPED
+    assert [shown["name"] for shown in client.ask("GET", "/v2/zones").json["zones"]] == [TYPED]
+    assert client.ask("DELETE", place(zone)).json["name"] == TYPED
 
 
 def test_a_recordset_is_shown_as_typed_with_its_zone_as_typed(system: System, recordset: dict[str, Any]) -> None:
-    asker = system.client()
+    client = system.client()
     lists = (f"/v2/zones/{recordset['zone_id']}/recordsets?type=CNAME", "/v2/recordsets?type=CNAME")
     shown = [
         recordset,
-        asker.ask("GET", place(recordset)).json,
-        *(found for path in lists for found in asker.ask("GET", path).json["recordsets"]),
-        asker.ask("PUT", place(recordset), {"ttl": 60}).json,
-        asker.ask("DELETE", place(recordset)).json,
+        client.ask("GET", place(recordset)).json,
+        *(found for path in lists for found in client.ask("GET", path).json["recordsets"]),
+        client.ask("PUT", place(recordset), {"ttl": 60}).json,
+        client.ask("DELETE", place(recordset)).json,
     ]
     assert [(one["name"], one["zone_name"]) for one in shown] == [(WWW, TYPED)] * 6
     assert recordset["records"] == ["Target.Example.Net."]
@@ -100,10 +100,10 @@ def test_names_are_found_in_any_case(system: System, recordset: dict[str, Any], 
 
 
 def test_names_sort_without_case(system: System, zone: dict[str, Any]) -> None:
-    asker, path = system.client(), f"{place(zone)}/recordsets"
+    client, path = system.client(), f"{place(zone)}/recordsets"
     for name in ("b.example.org.", "A.example.org.", "C.example.org."):
-        asker.ask("POST", path, {"name": name, "type": "A", "records": ["192.0.2.1"]})
-    shown = [one["name"] for one in asker.ask("GET", f"{path}?type=A&sort_key=name").json["recordsets"]]
+        client.ask("POST", path, {"name": name, "type": "A", "records": ["192.0.2.1"]})
+    shown = [one["name"] for one in client.ask("GET", f"{path}?type=A&sort_key=name").json["recordsets"]]
     assert shown == ["A.example.org.", "b.example.org.", "C.example.org."]
 
 
@@ -116,10 +116,10 @@ def test_the_name_in_another_case_may_be_sent_back(system: System, recordset: di
 def test_a_whole_resource_may_be_sent_back_as_it_is_shown(
     system: System, zone: dict[str, Any], recordset: dict[str, Any]
 ) -> None:
-    asker = system.client()
+    client = system.client()
     for verb, shown in (("PUT", recordset), ("PATCH", zone)):
-        now = asker.ask("GET", place(shown)).json
-        assert asker.ask(verb, place(shown), now).status == 202
+        now = client.ask("GET", place(shown)).json
+        assert client.ask(verb, place(shown), now).status == 202
 
 
 def test_a_name_in_another_script_is_shown_in_a_labels(system: System) -> None:

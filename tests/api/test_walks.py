@@ -33,21 +33,21 @@ COUNT = 13
 def lists(shared_system: System) -> dict[str, tuple[Listing, str]]:
     """Some of everything, with equal and missing values to sort by, half of it changed since."""
     chance = random.Random(7)
-    asker = shared_system.client()
+    client = shared_system.client()
     for number in range(COUNT):
         body = {"name": f"z{chance.randrange(10**6)}.example.", "email": "a@example.org", "ttl": 60 + number % 3}
-        zone = asker.ask("POST", "/v2/zones", body).json["id"]
+        zone = client.ask("POST", "/v2/zones", body).json["id"]
         if number % 2:
             shared_system.serve()
-            asker.ask("PATCH", f"/v2/zones/{zone}", {"description": "x"})
+            client.ask("PATCH", f"/v2/zones/{zone}", {"description": "x"})
     for number in range(COUNT):
         body = {"name": f"r{number % 5}.{body['name']}", "type": ("A", "TXT", "AAAA")[number // 5], "records": []}
         if number % 2:
             body["ttl"] = number % 4
-        rrset = asker.ask("POST", f"/v2/zones/{zone}/recordsets", body).json
+        rrset = client.ask("POST", f"/v2/zones/{zone}/recordsets", body).json
         body["name"] = rrset["zone_name"]
         if number % 3 == 0:
-            asker.ask("PUT", f"/v2/zones/{zone}/recordsets/{rrset['id']}", {"description": "x"})
+            client.ask("PUT", f"/v2/zones/{zone}/recordsets/{rrset['id']}", {"description": "x"})
         shared_system.central.call(
             Heartbeat(service_name=("worker", "mdns")[number % 2], hostname=f"h{number}", status=ServiceState.UP)
         )
@@ -65,10 +65,10 @@ def lists(shared_system: System) -> dict[str, tuple[Listing, str]]:
 _SWITCH = re.compile(r"(?<=[?&])all_projects=\w+&|&all_projects=\w+")
 
 
-def _walk(asker: Client, listing: Listing, address: str) -> Iterator[list[dict[str, Any]]]:
+def _walk(client: Client, listing: Listing, address: str) -> Iterator[list[dict[str, Any]]]:
     """Each page, following `links.next` as clients do."""
     for _ in range(200):
-        page = asker.ask("GET", address).json
+        page = client.ask("GET", address).json
         assert page["links"]["self"] == f"http://{HOST}{_SWITCH.sub('', address)}"
         yield page[listing.name]
         if "next" not in page["links"]:
@@ -84,7 +84,7 @@ def test_a_walk_meets_every_item_once_and_in_order(
     shared_system: System, lists: dict[str, tuple[Listing, str]], name: str, data: st.DataObject
 ) -> None:
     listing, path = lists[name]
-    asker = shared_system.client(roles="admin,member,reader")
+    client = shared_system.client(roles="admin,member,reader")
     key = data.draw(st.sampled_from(listing.sort_keys))
     query = {
         "limit": data.draw(st.integers(1, COUNT + 2)),
@@ -92,8 +92,8 @@ def test_a_walk_meets_every_item_once_and_in_order(
         "sort_dir": data.draw(st.sampled_from(["asc", "desc"])),
         "all_projects": data.draw(st.booleans()),
     }
-    pages = list(_walk(asker, listing, f"{path}?{urlencode(query)}"))
-    whole = asker.ask("GET", f"{path}?limit=max").json
+    pages = list(_walk(client, listing, f"{path}?{urlencode(query)}"))
+    whole = client.ask("GET", f"{path}?limit=max").json
     ids = [item["id"] for page in pages for item in page]
     assert len(ids) == len(set(ids))
     assert set(ids) == {item["id"] for item in whole[listing.name]}
@@ -114,8 +114,8 @@ def test_a_full_last_page_promises_one_more_that_is_empty(shared_system: System,
 
 
 def test_next_repeats_the_filters_and_the_switches(shared_system: System, lists: dict[str, Any]) -> None:
-    asker = shared_system.client(roles="admin,member,reader")
-    page = asker.ask("GET", "/v2/zones?limit=2&name=*.example.&all_projects=1").json
+    client = shared_system.client(roles="admin,member,reader")
+    page = client.ask("GET", "/v2/zones?limit=2&name=*.example.&all_projects=1").json
     assert page["links"]["next"] == (
         f"http://{HOST}/v2/zones?limit=2&name=%2A.example.&all_projects=1&marker={page['zones'][-1]['id']}"
     )

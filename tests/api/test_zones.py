@@ -60,15 +60,15 @@ def test_a_new_zone_is_shown_whole_and_says_where_it_is(system: System) -> None:
 
 def test_a_zone_turns_active_and_then_a_delete_makes_it_vanish(system: System) -> None:
     path = f"/v2/zones/{_make(system)['id']}"
-    asker = system.client()
+    client = system.client()
     system.serve()
-    assert (asker.ask("GET", path).json["status"], asker.ask("GET", path).json["action"]) == ("ACTIVE", "NONE")
-    gone = asker.ask("DELETE", path)
+    assert (client.ask("GET", path).json["status"], client.ask("GET", path).json["action"]) == ("ACTIVE", "NONE")
+    gone = client.ask("DELETE", path)
     assert (gone.status, gone.json["action"], gone.json["status"]) == (202, "DELETE", "PENDING")
-    assert asker.ask("DELETE", path).status == 202
-    assert asker.ask("GET", path).status == 200
+    assert client.ask("DELETE", path).status == 202
+    assert client.ask("GET", path).status == 200
     system.serve()
-    assert is_fault(asker.ask("GET", path), 404, "zone_not_found")
+    assert is_fault(client.ask("GET", path), 404, "zone_not_found")
 
 
 def test_every_change_raises_serial_and_version(system: System) -> None:
@@ -327,15 +327,15 @@ def test_a_secondary_zones_peers_begin_with_its_primary(system: System) -> None:
 @pytest.mark.parametrize("ident", ["x" * 65, "a\x01b", "tab\tbed", "\x7f", "\x85"])
 @pytest.mark.parametrize("header", ["X-Auth-User-ID", "X-Auth-Project-ID", "X-Auth-Sudo-Project-ID"])
 def test_an_id_that_no_database_holds_is_400(system: System, header: str, ident: str) -> None:
-    asker = system.client()
+    client = system.client()
     for method, body in (("GET", None), ("POST", {"name": "example.org.", "email": "a@example.org"})):
-        answer = asker.ask(method, "/v2/zones", body, headers={header: ident}, checked=False)
+        answer = client.ask(method, "/v2/zones", body, headers={header: ident}, checked=False)
         assert is_fault(answer, 400, "bad_request")
 
 
 def test_ids_as_long_as_keystones_are_taken(system: System) -> None:
-    asker = system.client("p" * 36, **{"X-Auth-User-ID": "u" * 64})
-    assert asker.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).status == 202
+    client = system.client("p" * 36, **{"X-Auth-User-ID": "u" * 64})
+    assert client.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).status == 202
 
 
 def test_catalog_zones_are_not_users_to_make(system: System) -> None:

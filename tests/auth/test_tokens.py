@@ -20,7 +20,7 @@ from redesignate.model.clock import SECOND
 from redesignate.model.errors import Unavailable
 from redesignate.model.token import Token, digest, implied, new_secret
 from redesignate.store import migrate
-from tests.api.client import Client, client
+from tests.api.client import Client, api_client
 from tests.central.driver import OPERATOR, CentralDriver
 
 
@@ -37,7 +37,7 @@ class Installation:
 
     def __post_init__(self) -> None:
         self.login = TokenLogin(self, clock=lambda: self.central.time, monotonic=lambda: self.seconds)
-        self.api = client(self.central, auth=self.login, settings=ApiSettings(healthcheck_disable_file=None))
+        self.api = api_client(self.central, auth=self.login, settings=ApiSettings(healthcheck_disable_file=None))
 
     def call(self, command: Command[R]) -> R:
         if self.down:

@@ -165,7 +165,7 @@ class CentralDriver:
         )
         return self.call(Report(worker=worker, outcomes=(outcome,)))
 
-    def well(self, task: Task) -> list[PeerOutcome]:
+    def as_wanted(self, task: Task) -> list[PeerOutcome]:
         """Every peer of the task's pool is as wanted."""
         with self.store.read() as work:
             pool = work.pools.get(task.pool_id)
@@ -182,7 +182,7 @@ class CentralDriver:
     def serve(self) -> None:
         """Every hinted zone is on every server, or gone from it."""
         for task in self.begin():
-            self.said(task, self.well(task))
+            self.said(task, self.as_wanted(task))
 
     # -- what the database holds
 

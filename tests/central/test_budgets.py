@@ -95,7 +95,7 @@ def test_the_way_back_of_one_change_costs_two_statements_and_four(central: Centr
     central.rrset(zone, "www")
     tasks: list[Task] = []
     assert len(cost(central, lambda: tasks.extend(central.begin(zone)))) == 2
-    said = central.well(tasks[0])
+    said = central.as_wanted(tasks[0])
     statements = cost(central, lambda: central.said(tasks[0], said))
     assert len(statements) == 4, "what is known, the peers' states, the zone's status, the outbox row"
     assert central.outbox(zone) is None
@@ -106,7 +106,7 @@ def test_a_report_costs_one_statement_a_zone_and_three_more(central: CentralDriv
     tasks, _ = work(central, 100)
     outcomes = []
     for task in tasks:
-        well = central.well(task)
+        well = central.as_wanted(task)
         said = well if ok else well[:1]
         outcomes.append(
             Outcome(zone_id=task.zone_id, revision=task.revision, present=True, peers=tuple(said), final=True)
@@ -124,7 +124,7 @@ def test_a_report_of_deletions_costs_a_few_a_zone(central: CentralDriver) -> Non
         central.delete(zone)
     gone = central.call(BeginWork(worker="w1", zone_ids=tuple(zones)))
     outcomes = tuple(
-        Outcome(zone_id=task.zone_id, revision=task.revision, present=False, peers=tuple(central.well(task)))
+        Outcome(zone_id=task.zone_id, revision=task.revision, present=False, peers=tuple(central.as_wanted(task)))
         for task in gone
     )
     statements = cost(central, lambda: central.call(Report(worker="w1", outcomes=outcomes)))

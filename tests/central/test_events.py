@@ -18,7 +18,7 @@ def test_one_line_is_logged_when_every_server_has_a_zone(
     zone = central.zone()
     central.pass_time(0.25)
     (task,) = central.begin(zone)
-    well = central.well(task)
+    well = central.as_wanted(task)
     central.said(task, [well[0], replace(well[1], ok=False, present=False, serial=None), well[2]], worker="w1")
     assert not caplog.records
     central.pass_time(3600)

@@ -359,7 +359,7 @@ def test_an_earlier_zone_of_the_name_is_dropped_by_stragglers_until_the_first_co
     central.serve()
     central.delete(old)
     (task,) = central.begin()
-    central.said(task, [one for one in central.well(task) if one.role is Role.NAMESERVER])
+    central.said(task, [one for one in central.as_wanted(task) if one.role is Role.NAMESERVER])
     new = secondary(central)
     assert central.outbox(old) is not None
     (again,) = central.begin(old)

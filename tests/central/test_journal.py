@@ -215,13 +215,13 @@ def test_a_zone_that_a_server_has_yet_to_drop_is_not_purged(central: CentralDriv
     central.serve()
     central.delete(zone)
     (task,) = central.begin(zone)
-    well = central.well(task)
+    well = central.as_wanted(task)
     central.said(task, [dataclasses.replace(well[0], ok=False, present=True, why="away"), *well[1:]])
     central.pass_time(10_000)
     purge = PurgeZones(first_shard=0, last_shard=4095, age_s=60, limit=10)
     assert central.call(purge) == 0
     (task,) = central.begin(zone)
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     assert central.call(purge) == 1
 
 

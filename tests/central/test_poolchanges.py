@@ -90,7 +90,7 @@ def test_a_worker_that_holds_a_zone_of_a_later_batch_loses_it_then(central: Cent
     assert not central.call(QueuePoolZones(limit=2)).left
     row = central.outbox(zones[3])
     assert row.lease_owner is None
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     assert central.outbox(zones[3]) is not None
     assert not central.begin(zones[3], worker="w2"), "nobody may begin before the lease ends"
 
@@ -101,7 +101,7 @@ def test_a_zone_that_is_finished_before_its_batch_comes_is_queued_by_it(central:
     central.rrset(zones[3], "www")
     (task,) = central.begin(zones[3])
     assert pool.targets[0].id in {state.peer_id for state in task.peers}, "the target is believed to have it still"
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     assert central.outbox(zones[3]) is None
     central.call(QueuePoolZones(limit=2))
     (task,) = central.begin(zones[3])
@@ -206,7 +206,7 @@ class World:
 
     def report(self, zone: Zone) -> None:
         task = self.held.pop(zone.id)
-        self.central.said(task, self.central.well(task), worker=f"w{zone.id}")
+        self.central.said(task, self.central.as_wanted(task), worker=f"w{zone.id}")
 
     def finish(self) -> None:
         """The producer does what is left of the change, and workers what is queued."""
@@ -249,7 +249,7 @@ def test_a_first_report_that_a_change_overtakes_does_not_outlive_it(anywhere: Bu
             pools.append(change(other, 1, limit=1000))
 
     event.listen(central.store.engine, "before_cursor_execute", overtake)
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     other.close()
     assert not central.rows("peer_states", peer_id=pools[0].targets[0].id)
     assert central.outbox(zone) is not None
@@ -278,7 +278,7 @@ def test_a_change_waits_for_a_report_that_is_being_stored_and_neither_is_undone(
     for one in (central, other):
         event.listen(one.store.engine, "handle_error", undone.append)
     event.listen(central.store.engine, "before_cursor_execute", meet)
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     thread.join(10)
     other.close()
     assert not undone

@@ -134,7 +134,7 @@ def test_a_new_peer_is_told_of_every_zone(central: CentralDriver) -> None:
     tasks = central.begin(*zones)
     assert len(tasks) == 3
     for task in tasks:
-        central.said(task, central.well(task))
+        central.said(task, central.as_wanted(task))
     assert not central.rows("outbox")
 
 
@@ -161,7 +161,7 @@ def test_a_target_with_other_primaries_is_told_anew(central: CentralDriver) -> N
 def test_a_worker_of_the_old_pool_cannot_call_the_new_one_done(central: CentralDriver) -> None:
     zone = central.zone()
     (task,) = central.begin(zone)
-    said = central.well(task)
+    said = central.as_wanted(task)
     target = TargetSpec(type="fake", options={"host": "192.0.2.1"}, primaries=(("192.0.2.99", 5354),))
     central.call(ApplyPool(caller=OPERATOR, spec=PoolSpec(name="default", targets=(target,))))
     assert central.said(task, said) == ()
@@ -170,7 +170,7 @@ def test_a_worker_of_the_old_pool_cannot_call_the_new_one_done(central: CentralD
     central.pass_time(10)
     (again,) = central.begin(zone, worker="w2")
     assert again.pool_version == task.pool_version + 1
-    central.said(again, central.well(again), worker="w2")
+    central.said(again, central.as_wanted(again), worker="w2")
     assert central.outbox(zone) is None
 
 
@@ -179,12 +179,12 @@ def test_zones_of_a_pool_without_nameservers_wait_without_spinning(build: Build)
     central.pool(servers=0)
     zone = central.zone()
     (task,) = central.begin()
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     assert central.outbox(zone) is None
     assert central.get(zone.id).status is Status.PENDING
     central.pool(servers=1)
     (task,) = central.begin(zone)
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     assert central.get(zone.id).status is Status.ACTIVE
 
 

@@ -147,7 +147,7 @@ def test_edits_reports_and_pool_changes_at_once_settle(anywhere: Build) -> None:
             while not done.is_set():
                 tasks: Sequence[object] = central.begin(*zones, worker=name, lease_s=0.0)
                 for task in central.begin(*zones, worker=name, lease_s=0.0) if tasks else ():
-                    central.said(task, central.well(task), worker=name)
+                    central.said(task, central.as_wanted(task), worker=name)
 
         return run
 
@@ -177,7 +177,7 @@ def settle(central: CentralDriver) -> None:
         with central.store.read() as reading:
             zones = list(reading.zones.many([row.zone_id for row in rows]).values())
         for task in central.begin(*zones):
-            central.said(task, central.well(task))
+            central.said(task, central.as_wanted(task))
 
 
 def test_first_words_of_services_and_members_at_once_are_one_row(anywhere: Build) -> None:
@@ -216,7 +216,7 @@ def test_what_a_report_writes_while_the_pool_changes_is_forgotten_too(anywhere: 
         pytest.skip("its writers come one after another")
     zone = central.zone()
     (task,) = central.begin(zone)
-    outcome = Outcome(zone_id=zone.id, revision=task.revision, present=True, peers=tuple(central.well(task)))
+    outcome = Outcome(zone_id=zone.id, revision=task.revision, present=True, peers=tuple(central.as_wanted(task)))
     written, go = threading.Event(), threading.Event()
 
     def slow(unit: Work) -> None:

@@ -87,7 +87,7 @@ def test_a_change_of_a_zone_that_waits_for_a_slow_server_hints_at_once(central: 
     zone = central.zone()
     (task,) = central.begin(zone)
     central.hints.clear()
-    central.said(task, central.well(task)[:2], final=False)
+    central.said(task, central.as_wanted(task)[:2], final=False)
     central.rrset(zone, "www")
     assert central.hints == [zone.id]
 
@@ -98,7 +98,7 @@ def test_a_change_of_a_zone_that_waits_for_a_slow_server_hints_at_once(central: 
 def test_an_agreed_zone_leaves_the_outbox(central: CentralDriver) -> None:
     zone = central.zone()
     (task,) = central.begin(zone)
-    assert central.said(task, central.well(task)) == ()
+    assert central.said(task, central.as_wanted(task)) == ()
     assert central.outbox(zone) is None
     now = central.get(zone.id)
     assert (now.status, now.action, now.confirmed) == (Status.ACTIVE, Action.NONE, zone.revision)
@@ -110,7 +110,7 @@ def test_a_hundred_edits_make_one_task(central: CentralDriver) -> None:
         central.rrset(zone, f"n{n}")
     (task,) = central.begin()
     assert task.revision == 21
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     assert central.get(zone.id).status is Status.ACTIVE
 
 
@@ -118,13 +118,13 @@ def test_a_zone_that_moved_on_comes_back_in_the_answer(central: CentralDriver) -
     zone = central.zone()
     (task,) = central.begin(zone)
     www = central.rrset(zone, "www")
-    (more,) = central.said(task, central.well(task))
+    (more,) = central.said(task, central.as_wanted(task))
     assert (more.revision, more.serial) == (zone.revision + 1, central.get(zone.id).serial)
     now = central.get(zone.id)
     assert (now.status, now.confirmed) == (Status.PENDING, zone.revision)
     assert central.look(www).status is Status.PENDING
     assert not central.begin(zone, worker="w2")
-    assert central.said(more, central.well(more)) == ()
+    assert central.said(more, central.as_wanted(more)) == ()
     assert central.look(www).status is Status.ACTIVE
 
 
@@ -133,7 +133,7 @@ def test_the_threshold_makes_active_while_the_row_stays_for_who_lags(build: Buil
     central.pool(servers=2)
     zone = central.zone()
     (task,) = central.begin()
-    central.said(task, failing(central.well(task), 2))
+    central.said(task, failing(central.as_wanted(task), 2))
     assert central.get(zone.id).status is Status.ACTIVE
     row = central.outbox(zone)
     assert (row.attempts, row.lease_owner) == (1, None)
@@ -141,7 +141,7 @@ def test_the_threshold_makes_active_while_the_row_stays_for_who_lags(build: Buil
     central.pass_time(1)
     (task,) = central.begin(zone)
     assert {state.attempts for state in task.peers} == {0, 1}
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     assert central.outbox(zone) is None
 
 
@@ -151,7 +151,7 @@ def test_back_off_grows_to_the_retry_interval_and_no_further(build: Build) -> No
     waits = []
     for _ in range(9):
         (task,) = central.begin(zone)
-        central.said(task, failing(central.well(task), 0, 1))
+        central.said(task, failing(central.as_wanted(task), 0, 1))
         waits.append((central.outbox(zone).next_try - central.time) / SECOND)
         central.pass_time(20)
     for at, wait in enumerate(waits):
@@ -165,14 +165,14 @@ def test_error_comes_after_so_many_retries_and_goes_with_success(build: Build) -
     seen = []
     for _ in range(4):
         (task,) = central.begin(zone)
-        central.said(task, failing(central.well(task), 1))
+        central.said(task, failing(central.as_wanted(task), 1))
         seen.append(central.get(zone.id).status)
         central.pass_time(20)
     assert seen == [Status.PENDING, Status.PENDING, Status.ERROR, Status.ERROR]
     assert central.rrsets(zone)[zone.name, "NS"].status is Status.ERROR
     assert central.patch(zone, description="x").status is Status.PENDING
     (task,) = central.begin(zone)
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     assert central.get(zone.id).status is Status.ACTIVE
 
 
@@ -182,11 +182,11 @@ def test_a_first_word_keeps_the_lease(build: Build) -> None:
     zone = central.zone()
     (task,) = central.begin()
     central.pass_time(8)
-    central.said(task, central.well(task)[:2], final=False)
+    central.said(task, central.as_wanted(task)[:2], final=False)
     assert central.get(zone.id).status is Status.ACTIVE
     central.pass_time(8)
     assert not central.begin(zone, worker="w2")
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     assert central.outbox(zone) is None
 
 
@@ -196,10 +196,10 @@ def test_a_late_report_of_an_older_revision_takes_nothing_back(central: CentralD
     central.pass_time(60)
     central.rrset(zone, "www")
     (new,) = central.begin(zone, worker="w1")
-    central.said(new, central.well(new))
+    central.said(new, central.as_wanted(new))
     before = (central.get(zone.id), peers_of(central, zone.id))
-    assert central.said(old, central.well(old), worker="slow") == ()
-    assert central.said(old, failing(central.well(old), 0, 1), worker="slow") == ()
+    assert central.said(old, central.as_wanted(old), worker="slow") == ()
+    assert central.said(old, failing(central.as_wanted(old), 0, 1), worker="slow") == ()
     assert (central.get(zone.id), peers_of(central, zone.id)) == before
     assert central.outbox(zone) is None
 
@@ -209,13 +209,13 @@ def test_what_a_target_was_told_counts_from_the_leases_holder_alone(central: Cen
     (task,) = central.begin(zone, worker="slow")
     central.pass_time(11)
     assert central.begin(zone, worker="w2")
-    assert central.said(task, central.well(task), worker="slow") == ()
+    assert central.said(task, central.as_wanted(task), worker="slow") == ()
     now = central.get(zone.id)
     assert now.status is Status.ACTIVE  # the nameserver does serve it, whoever saw it
     row = central.outbox(zone)
     assert row.lease_owner == "w2"
     assert {state.role for state in central.rows("peer_states", zone_id=zone.id)} == {"nameserver"}
-    central.said(task, central.well(task), worker="w2")
+    central.said(task, central.as_wanted(task), worker="w2")
     assert central.outbox(zone) is None
 
 
@@ -226,9 +226,9 @@ def test_a_late_word_of_failure_does_not_undo_what_another_worker_has_finished(b
     (slow,) = central.begin(zone, worker="slow")
     central.pass_time(11)
     (task,) = central.begin(zone, worker="w2")
-    central.said(task, central.well(task), worker="w2")
+    central.said(task, central.as_wanted(task), worker="w2")
     before = peers_of(central, zone.id)
-    target, one, other = central.well(slow)
+    target, one, other = central.as_wanted(slow)
     lost = replace(other, ok=False, present=False, serial=None, why="REFUSED", absent=True)
     central.said(slow, [replace(target, ok=False, why="no answer"), one, lost], worker="slow")
     assert central.outbox(zone) is None
@@ -239,7 +239,7 @@ def test_a_lease_that_ran_out_is_still_ones_own_while_nobody_took_it(central: Ce
     zone = central.zone()
     (task,) = central.begin(zone, worker="slow")
     central.pass_time(11)
-    central.said(task, failing(central.well(task), 0, 1), worker="slow")
+    central.said(task, failing(central.as_wanted(task), 0, 1), worker="slow")
     assert central.call(Overdue()) == ()
     central.pass_time(1)
     assert central.call(Overdue()) == (zone.id,)
@@ -250,12 +250,12 @@ def test_a_report_after_the_zone_is_gone_changes_nothing(central: CentralDriver)
     zone = central.zone()
     (created,) = central.begin(zone)
     central.delete(zone)
-    (task,) = central.said(created, central.well(created))
+    (task,) = central.said(created, central.as_wanted(created))
     assert not task.present
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     before = (central.rows("zones", id=zone.id), peers_of(central, zone.id))
     for late in (created, task):
-        assert central.said(late, central.well(late)) == ()
+        assert central.said(late, central.as_wanted(late)) == ()
     assert (central.rows("zones", id=zone.id), peers_of(central, zone.id)) == before
     assert central.rows("project_usage")[0].zones == 0
 
@@ -275,7 +275,7 @@ def test_targets_are_told_again_when_a_server_lacks_the_zone_not_when_it_is_sile
     central.pool(servers=2)
     zone = central.zone()
     (task,) = central.begin()
-    target, one, other = central.well(task)
+    target, one, other = central.as_wanted(task)
     silent = replace(other, ok=False, present=False, serial=None, why="no answer")
     central.said(task, [target, one, silent])
     assert peers_of(central, zone.id)[target.peer_id].present  # type: ignore[attr-defined]
@@ -286,7 +286,7 @@ def test_targets_are_told_again_when_a_server_lacks_the_zone_not_when_it_is_sile
     assert (told.present, told.revision) == (False, 0)  # type: ignore[attr-defined]
     central.pass_time(20)
     (task,) = central.begin(zone)
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     assert central.outbox(zone) is None
 
 
@@ -300,17 +300,17 @@ def test_a_deletion_is_asked_for_until_every_target_has_heard_it(build: Build) -
     central.serve()
     central.delete(zone)
     (task,) = central.begin()
-    central.said(task, failing(central.well(task), 1))
+    central.said(task, failing(central.as_wanted(task), 1))
     with pytest.raises(errors.ZoneNotFound):
         central.get(zone.id)
     for _ in range(3):
         central.pass_time(20)
         (task,) = central.begin(zone)
         assert (task.present, task.superseded) == (False, False)
-        central.said(task, failing(central.well(task), 1))
+        central.said(task, failing(central.as_wanted(task), 1))
     central.pass_time(20)
     (task,) = central.begin(zone)
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     assert central.outbox(zone) is None
 
 
@@ -326,29 +326,31 @@ def lagging_deletion(central: CentralDriver) -> Task:
 
 def test_an_earlier_zone_of_the_name_never_deletes_the_new_one(central: CentralDriver) -> None:
     task = lagging_deletion(central)
-    central.said(task, failing(central.well(task), 1))
+    central.said(task, failing(central.as_wanted(task), 1))
     central.pass_time(20)
     new = central.zone()
     assert central.call(Overdue()) == (new.id,)
     assert not central.call(BeginWork(worker="w", zone_ids=(task.zone_id,)))
     central.serve()
     assert central.get(new.id).status is Status.ACTIVE
-    assert central.said(task, failing(central.well(task), 1)) == ()
+    assert central.said(task, failing(central.as_wanted(task), 1)) == ()
 
 
 def test_a_worker_in_the_middle_of_deleting_does_not_hit_the_new_zone(central: CentralDriver) -> None:
     task = lagging_deletion(central)
-    central.said(task, central.well(task)[2:], final=False)  # the server has dropped it, the targets are being told
+    central.said(
+        task, central.as_wanted(task)[2:], final=False
+    )  # the server has dropped it, the targets are being told
     new = central.zone()
     assert not central.begin(new, worker="w2")
     central.rrset(new, "www")
     assert not central.begin(new, worker="w2")
-    assert central.said(task, central.well(task)) == ()
+    assert central.said(task, central.as_wanted(task)) == ()
     central.pass_time(10)
     assert central.call(Overdue()) == (new.id,)
     (fresh,) = central.begin(new, worker="w2")
     assert fresh.present
-    central.said(fresh, central.well(fresh), worker="w2")
+    central.said(fresh, central.as_wanted(fresh), worker="w2")
     assert central.get(new.id).status is Status.ACTIVE
 
 
@@ -372,12 +374,12 @@ def test_a_row_that_is_left_of_an_earlier_zone_touches_nothing(build: Build) -> 
     central = build(scheduler_filters=("pool_id_attribute", "in_doubt_default_pool"))
     second = central.second_pool()
     task = lagging_deletion(central)
-    central.said(task, failing(central.well(task), 1))
+    central.said(task, failing(central.as_wanted(task), 1))
     names = [central.zone(caller=admin()), central.zone(caller=admin(), attributes={"pool_id": second.id})]
     central.store.transact(lambda work: work.outbox.enqueue(work.zones.many([task.zone_id]).values(), central.time))
     (left,) = central.call(BeginWork(worker="w", zone_ids=(task.zone_id,)))
     assert (left.present, left.superseded) == (False, True)
-    central.said(left, central.well(left), worker="w")
+    central.said(left, central.as_wanted(left), worker="w")
     assert not central.rows("outbox", zone_id=task.zone_id)
     assert all(not found.superseded for found in central.begin(*names))
 
@@ -386,7 +388,7 @@ def test_superseding_is_a_matter_of_one_pool(build: Build) -> None:
     central = build(scheduler_filters=("pool_id_attribute", "in_doubt_default_pool"))
     second = central.second_pool()
     task = lagging_deletion(central)
-    central.said(task, failing(central.well(task), 1))
+    central.said(task, failing(central.as_wanted(task), 1))
     central.zone(caller=admin(), attributes={"pool_id": second.id})
     central.pass_time(20)
     (again,) = central.call(BeginWork(worker="w", zone_ids=(task.zone_id,)))
@@ -418,15 +420,15 @@ def test_a_server_that_returns_has_its_zones_looked_at_at_once(build: Build) -> 
     central.pool(servers=2)
     waiting, well = central.zone(), central.zone(name="well.org.")
     (task, other) = sorted(central.begin(waiting, well), key=lambda task: task.zone_id != waiting.id)
-    central.said(other, central.well(other))
+    central.said(other, central.as_wanted(other))
     for _ in range(6):
-        central.said(task, failing(central.well(task), 2))
+        central.said(task, failing(central.as_wanted(task), 2))
         central.pass_time(20)
         (task,) = central.begin(waiting)
-    central.said(task, failing(central.well(task), 2))
+    central.said(task, failing(central.as_wanted(task), 2))
     central.hints.clear()
     assert central.call(Overdue()) == ()
-    peer = central.well(task)[2].peer_id
+    peer = central.as_wanted(task)[2].peer_id
     assert central.call(PeerReturned(pool_id=task.pool_id, peer_id=peer)) == 1
     assert central.call(Overdue()) == (waiting.id,)
     assert central.hints == [waiting.id]
@@ -440,13 +442,13 @@ def test_a_clock_that_jumps_strands_no_zone(central: CentralDriver, jump: int) -
     held, late = central.zone(name="a.org."), central.zone(name="b.org.")
     central.begin(held, worker="dead")
     (task,) = central.begin(late, worker="w1")
-    central.said(task, failing(central.well(task), 0, 1))
+    central.said(task, failing(central.as_wanted(task), 0, 1))
     central.pass_time(jump)
     central.hints.clear()
     central.call(Overdue(wake=True))
     assert set(central.hints) == {held.id, late.id}
     for task in central.begin(held, late, worker="w2"):
-        central.said(task, central.well(task), worker="w2")
+        central.said(task, central.as_wanted(task), worker="w2")
     assert {central.get(zone.id).status for zone in (held, late)} == {Status.ACTIVE}
 
 
@@ -462,7 +464,7 @@ def test_a_zone_says_on_which_server_it_is_and_why_not(build: Build) -> None:
     central.serve()
     central.rrset(zone, "www")
     (task,) = central.begin()
-    target, one, two, three = central.well(task)
+    target, one, two, three = central.as_wanted(task)
     stale = replace(two, ok=False, serial=zone.serial, why="still serves the old serial")
     lost = replace(three, ok=False, present=False, serial=None, why="REFUSED", absent=True)
     central.said(task, [target, one, stale, lost], final=False)

@@ -317,7 +317,7 @@ def test_a_zone_never_published_is_deleted_like_any_other(central: CentralDriver
     central.delete(zone)
     (task,) = central.begin(zone)
     assert (task.present, task.peers) == (False, ())
-    central.said(task, central.well(task))
+    central.said(task, central.as_wanted(task))
     with pytest.raises(errors.ZoneNotFound):
         central.get(zone.id)
 

@@ -40,7 +40,7 @@ def answer(query: dns.message.Message, records: Sequence[dns.rrset.RRset]) -> by
     return len(wire).to_bytes(2, "big") + wire
 
 
-def well(connection: socket.socket, query: dns.message.Message, primary: Primary) -> None:
+def send_zone(connection: socket.socket, query: dns.message.Message, primary: Primary) -> None:
     """The zone, as it should be sent."""
     found = rrsets(str(query.question[0].name), primary.serial, primary.hosts)
     for at in range(0, len(found), 200):
@@ -54,7 +54,7 @@ class Primary:
     serial: int = 1
     hosts: int = 3
     silent: bool = False
-    send: Send = well
+    send: Send = send_zone
     asked: Counter[str] = field(default_factory=Counter)
     """Questions so far, by type."""
 

@@ -19,7 +19,7 @@ from redesignate.model.work import PeerView
 from redesignate.model.zone import NewZone, Zone, ZoneChange, ZoneType
 from tests.support.bind import free_port
 from tests.support.nameservers import SmallServer
-from tests.support.primary import Primary, Send, answer, rrsets, well
+from tests.support.primary import Primary, Send, answer, rrsets, send_zone
 from tests.support.servers import until
 from tests.worker.conftest import USER, Plane
 
@@ -193,7 +193,7 @@ def test_what_a_hostile_primary_sends_leaves_the_old_copy_and_is_told(
     view = source(plane, zone)
     assert (view.state.value, primary.address in (view.error or "")) == ("behind", True)
     assert now(plane, zone) == held
-    primary.send = well
+    primary.send = send_zone
     wish(plane, zone)
     came(plane, zone, 2)
 
@@ -234,7 +234,7 @@ def test_a_worker_that_stops_gives_its_zones_back(plane: Plane, primary: Primary
     until(lambda: primary.asked["AXFR"] == 1)
     worker.stop()
     assert not _leased(plane, zone)
-    primary.send = well
+    primary.send = send_zone
     plane.start()
     came(plane, zone, 1)
 
