@@ -31,6 +31,7 @@ from sqlalchemy.types import Integer
 
 from redesignate.model.errors import MarkerNotFound
 from redesignate.model.paging import Condition, ListQuery, Op, Page
+from redesignate.store import few
 
 T = TypeVar("T")
 _LONGEST = 1000
@@ -141,23 +142,40 @@ def listed(
     item: Callable[[Row[Any]], T],
     *,
     seen: Sequence[ColumnElement[bool]] = (),
-    means: Callable[[Condition], ColumnElement[bool]] | None = None,
+    hidden: ColumnElement[bool] | None = None,
+    means: Callable[[Condition, ColumnElement[Any]], ColumnElement[bool]] | None = None,
 ) -> Page[T]:
-    """A page of a table's rows, each as `item` makes it. Raises MarkerNotFound. 1 to 3 queries.
+    """A page of a table's rows, each as `item` makes it. Raises MarkerNotFound. 1 to 4 queries.
 
-    seen   the rows that are in the list whatever it is filtered by
-    means  the meaning of a filter, where it is more than a condition on the column of its name
+    seen    the rows that are in the list whatever it is filtered by
+    hidden  the few of them that are not, after all: they are counted by themselves, so that the count of the others
+            needs no more than an index
+    means   the meaning of a filter on a column, where it is more than a condition
     """
-    filters = [means(one) if means else where(one, table.c[one.field]) for one in query.conditions]
-    scope = [*seen, *filters]
+    meant = means or where
     order = (table.c[query.sort_key], table.c.id)
+    shown = seen if hidden is None else (*seen, ~hidden)
     # a marker that has left the selection since (its status changed) keeps its place in the order
-    after = None if query.marker is None else marker(conn, query.marker, order, seen)
-    chosen = page(conn, select(table).where(*scope), order, descending=query.descending, limit=query.limit, after=after)
-    items = tuple([item(row) for row in conn.execute(chosen)])
+    after = None if query.marker is None else marker(conn, query.marker, order, shown)
+    chosen = [*seen, *(meant(one, table.c[one.field]) for one in query.conditions)]
+    ids = few.found(conn, select(table.c.id).where(*chosen)) if query.conditions else None
+    if ids is not None:
+        placed = select(*dict.fromkeys(order)).where(*shown)
+        page_ids, total = few.in_order(conn, placed, order, ids, query=query, after=after)
+        rows = {row.id: row for row in conn.execute(select(table).where(table.c.id.in_(page_ids)))} if page_ids else {}
+        return Page(tuple([item(rows[ident]) for ident in page_ids]), total if query.count else None)
+    walked = (meant(one, few.walked(conn, table.c[one.field], order[0])) for one in query.conditions)
+    wanted = select(table).where(*shown, *walked)
+    wanted = page(conn, wanted, order, descending=query.descending, limit=query.limit, after=after)
+    items = tuple([item(row) for row in conn.execute(wanted)])
     if not query.count:
         return Page(items)
-    return Page(items, conn.execute(select(func.count()).select_from(table).where(*scope)).scalar_one())
+    not_shown = 0 if hidden is None else _count(conn, table, [*chosen, hidden])
+    return Page(items, _count(conn, table, chosen) - not_shown)
+
+
+def _count(conn: Connection, table: Table, chosen: Sequence[ColumnElement[bool]]) -> int:
+    return int(conn.execute(select(func.count()).select_from(table).where(*chosen)).scalar_one())
 
 
 def marker(

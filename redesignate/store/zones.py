@@ -236,13 +236,12 @@ class Zones(Module):
         return list(self._conn.execute(query.limit(limit)).scalars())
 
     def listed(self, query: ListQuery, *, project_id: str | None, catalogs: bool) -> Page[Zone]:
-        """A page of the live zones of one project, or of all. Raises MarkerNotFound. 1 to 3 queries."""
+        """A page of the live zones of one project, or of all. Raises MarkerNotFound. 1 to 4 queries."""
         seen: list[ColumnElement[bool]] = [zones.c.deleted == LIVE]
         if project_id is not None:
             seen.append(zones.c.project_id == project_id)
-        if not catalogs:
-            seen.append(zones.c.type != ZoneType.CATALOG.value)
-        return listed(self._conn, zones, query, zone_of, seen=seen, means=_where)
+        hidden = None if catalogs else zones.c.type == ZoneType.CATALOG.value
+        return listed(self._conn, zones, query, zone_of, seen=seen, hidden=hidden, means=_where)
 
     def purgeable(self, before: int, first_shard: int, last_shard: int, limit: int) -> list[str]:
         """Zones deleted before a time (µs) whose deletion is pending on no peer. One query."""
@@ -281,13 +280,13 @@ def _range(name: str) -> dict[str, str]:
     return {"low": key, "high": following(key)}
 
 
-def _where(condition: Condition) -> ColumnElement[bool]:
+def _where(condition: Condition, column: ColumnElement[Any]) -> ColumnElement[bool]:
     """The usual condition, but "*.example.org." is a range of the reversed names."""
     suffix = condition.value[2:]
     whole = condition.value.startswith("*.") and suffix.endswith(".") and not suffix.startswith(".")
     if condition.field == "name" and condition.op is Op.LIKE and whole and not {"*", "\\", "\0"} & set(suffix):
         return _below(suffix)
-    return where(condition, zones.c[condition.field])
+    return where(condition, column)
 
 
 _value = attrgetter("value")

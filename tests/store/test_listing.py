@@ -94,6 +94,9 @@ def filled(shared_url: str) -> Iterator[tuple[Store, str, list[Zone]]]:
         for at, word in enumerate(WORDS)
     ]  # fmt: skip
     store.transact(lambda work: work.rrsets.add(made))
+    for one in zones[:2]:
+        own = sum(rrset.zone_id == one.id for rrset in made)
+        store.transact(lambda work, one=one, own=own: work.zones.advance(one, one, rrsets=own))  # type: ignore[misc]
     store.transact(lambda work: work.ending.texts(gone=(), come=made))
     yield store, project, zones
     store.close()

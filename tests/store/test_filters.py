@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Filtered lists, of few matches and of many: each in every order, with every match once and its total, on every
+database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from msgspec import structs
+from sqlalchemy import event
+
+from redesignate.model.paging import Condition, ListQuery, Op
+from redesignate.model.rrset import RRset
+from redesignate.model.zone import Action, Status, Zone, ZoneType
+from redesignate.store import few
+from redesignate.store.unit import Store, Work
+from redesignate.store.zones import NOT_THE_POOLS
+from tests.store.makers import held, new_id, zone
+from tests.store.test_listing import check_order, rrset_list, walk, zone_list
+
+MOST = few.FEW + 200
+OLD, NEW = 5, 6
+"""The confirmed revision of the zones with changes on their way, and their revision."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """One project: a zone of many RRsets, confirmed; a changed one, a failed one, and one deleted but not purged."""
+
+    store: Store
+    project: str
+    zones: dict[str, Zone]
+    rrsets: list[RRset]
+
+
+def put(store: Store, one: Zone, count: int, **more: Any) -> None:
+    def do(work: Work) -> None:
+        work.zones.add(one, apex_version=more.get("apex_version", 1), rrsets=count)
+        if one.confirmed < one.revision:
+            work.outbox.enqueue([one], work.now)
+
+    store.transact(do)
+
+
+def rows_of(of: Zone, count: int, **common: Any) -> list[Any]:
+    """RRsets of a zone: a seventh MX, some in the new revision, with NULLs and doubles in what they are sorted by."""
+    return [
+        held(
+            of, name=f"n{at}", rrtype=("MX" if at % 7 == 0 else "A"), ttl=(None, 5, 60)[at % 3], created_at=at // 4,
+            description=(None, f"word{at % 50}")[at % 2], updated_at=at % 5 or None,
+            revision=NEW if at % 10 == 0 else 1,
+            records=() if at % 40 == 0 else (f"data{at % 100}", "same" if at % 6 else "rare"), **common,
+        )
+        for at in range(count)
+    ] + [held(of, name="@", rrtype="SOA", managed=True, records=(), created_at=0, revision=1, **common)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def filled(shared_url: str) -> Iterator[Filled]:
+    store, project = Store(shared_url), new_id()
+    of = {
+        "large": zone(project_id=project, confirmed=NEW, revision=NEW, status=Status.ACTIVE, action=Action.NONE),
+        "changed": zone(project_id=project, confirmed=OLD, revision=NEW, status=Status.PENDING),
+        "failed": zone(project_id=project, confirmed=OLD, revision=NEW, status=Status.ERROR),
+    }
+    gone = zone(project_id=project, confirmed=NEW, revision=NEW, status=Status.ACTIVE)
+    rows: dict[str, list[Any]] = {
+        name: rows_of(one, MOST if name == "large" else 120, project_id=project) for name, one in of.items()
+    }
+    for name, one in of.items():
+        put(store, one, len(rows[name]))
+    put(store, gone, 9)
+    for made in (*rows.values(), rows_of(gone, 8, project_id=project)):
+        store.transact(lambda work, made=made: work.rrsets.add(made))  # type: ignore[misc]
+        store.transact(lambda work, made=made: work.ending.texts(gone=(), come=made))  # type: ignore[misc]
+    store.transact(lambda work: work.zones.settle(gone, structs.replace(gone, deleted_at=7, version=2)))
+    with store.read() as work:
+        seen = work.rrsets.listed(ListQuery(limit=5000), zone_id=None, project_id=project).items
+    assert len(seen) == sum(map(len, rows.values()))
+    yield Filled(store, project, of, list(seen))
+    store.close()
+
+
+Check = Callable[[RRset], bool]
+FILTERS: dict[str, tuple[tuple[Condition, ...], Check]] = {
+    "type of many": ((Condition("type", Op.EQ, "A"),), lambda one: one.type == "A"),
+    "type of few": ((Condition("type", Op.EQ, "MX"),), lambda one: one.type == "MX"),
+    "no such type": ((Condition("type", Op.EQ, "NS"),), lambda one: False),
+    "ttl": ((Condition("ttl", Op.GT, "5"),), lambda one: (one.ttl or 0) > 5),
+    "name": ((Condition("name", Op.LIKE, "n11*"),), lambda one: one.name.startswith("n11")),
+    "part of a name": ((Condition("name", Op.LIKE, "*77*"),), lambda one: "77" in one.name),
+    "description": ((Condition("description", Op.EQ, "word7"),), lambda one: one.description == "word7"),
+    "data of many": ((Condition("data", Op.EQ, "same"),), lambda one: "same" in one.records),
+    "data of few": ((Condition("data", Op.EQ, "data7"),), lambda one: "data7" in one.records),
+    "part of data": ((Condition("data", Op.LIKE, "*are"),), lambda one: "rare" in one.records),
+    "two": (
+        (Condition("type", Op.EQ, "MX"), Condition("data", Op.EQ, "data7")),
+        lambda one: one.type == "MX" and "data7" in one.records,
+    ),
+    "created": ((Condition("created_at", Op.GE, "250"),), lambda one: one.created_at >= 250),
+    "active": ((Condition("status", Op.EQ, "ACTIVE"),), lambda one: one.status is Status.ACTIVE),
+    "pending": ((Condition("status", Op.EQ, "PENDING"),), lambda one: one.status is Status.PENDING),
+    "failed": ((Condition("status", Op.EQ, "ERROR"),), lambda one: one.status is Status.ERROR),
+    "not active": ((Condition("status", Op.NE, "ACTIVE"),), lambda one: one.status is not Status.ACTIVE),
+    "not failed": ((Condition("status", Op.NE, "ERROR"),), lambda one: one.status is not Status.ERROR),
+    "no status": ((Condition("status", Op.EQ, "GONE"),), lambda one: False),
+    "active MX": (
+        (Condition("status", Op.EQ, "ACTIVE"), Condition("type", Op.EQ, "MX")),
+        lambda one: one.status is Status.ACTIVE and one.type == "MX",
+    ),
+    "pending MX": (
+        (Condition("status", Op.EQ, "PENDING"), Condition("type", Op.EQ, "MX")),
+        lambda one: one.status is Status.PENDING and one.type == "MX",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["created_at", "updated_at", "ttl", "description", "id"])
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_selects_each_of_its_rrsets_once(filled: Filled, name: str, key: str) -> None:
+    conditions, meets = FILTERS[name]
+    scopes = [(None, filled.project), *((one.id, None) for one in filled.zones.values())]
+    for zone_id, project in scopes:
+        ask = rrset_list(filled.store, project, zone_id)
+        expected = {one.id for one in filled.rrsets if meets(one) and zone_id in (None, one.zone_id)}
+        for descending in (False, True):
+            found = walk(ask, 90, sort_key=key, descending=descending, conditions=conditions)
+            assert {one.id for one in found} == expected
+            assert len(found) == len(expected)
+            check_order(found, key, descending, nulls_last=filled.store.engine.dialect.name == "postgresql")
+        assert ask(ListQuery(limit=1, conditions=conditions)).total == len(expected)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filtered_page_costs_few_statements(filled: Filled, name: str) -> None:
+    statements: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    event.listen(filled.store.engines[1], "before_cursor_execute", note)
+    try:
+        rrset_list(filled.store, filled.project, None)(ListQuery(limit=100, conditions=FILTERS[name][0]))
+    finally:
+        event.remove(filled.store.engines[1], "before_cursor_execute", note)
+    assert len([one for one in statements if one.startswith("SELECT")]) <= 6, statements
+
+
+@pytest.mark.parametrize("matches", [few.FEW, few.FEW + 1])
+def test_few_and_one_more_than_few_are_listed_alike(shared_url: str, matches: int) -> None:
+    store, project = Store(shared_url), new_id()
+    made = [zone(project_id=project, ttl=7, created_at=at // 3) for at in range(matches)]
+    made += [zone(project_id=project, ttl=8), zone(project_id=project, ttl=7, type=ZoneType.CATALOG)]
+
+    def do(work: Work) -> None:
+        for one in made:
+            version = NOT_THE_POOLS if one.type is ZoneType.CATALOG else 1
+            work.zones.add(one, apex_version=version, rrsets=0)
+
+    store.transact(do)
+    ask, query = zone_list(store, project), {"conditions": (Condition("ttl", Op.EQ, "7"),)}
+    found = walk(ask, 300, sort_key="created_at", descending=True, **query)
+    assert {one.id for one in found} == {one.id for one in made[:matches]}
+    check_order(found, "created_at", True, nulls_last=False)
+    assert ask(ListQuery(limit=3, **query)).total == matches
+    assert ask(ListQuery(limit=3)).total == matches + 1
+    store.close()
