@@ -66,8 +66,8 @@ class Chunker:
                 self.add(1, rr)
 
     def add_plain(self, rrsets: Blobs, ttl: bytes) -> list[tuple[int | None, bytes]]:
-        """Append each RRset that is one RR, at or right below the apex, with `ttl` where it has none of its own; return the others
-        that hold records. Most of a zone is such RRs, and this is all that rendering costs: 0.3 µs each."""
+        """Append each RRset that is one RR, at or right below the apex, with `ttl` where it has none of its own; return
+        the others that hold records. Most of a zone is such RRs, and this is all that rendering costs: 0.3 µs each."""
         parts, size, room, count = self._parts, self._size, self._room, self._count
         others = []
         for own_ttl, blob in rrsets:
