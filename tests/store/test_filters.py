@@ -161,10 +161,10 @@ def test_few_and_one_more_than_few_are_listed_alike(shared_url: str, matches: in
             work.zones.add(one, apex_version=version, rrsets=0)
 
     store.transact(do)
-    ask, query = zone_list(store, project), {"conditions": (Condition("ttl", Op.EQ, "7"),)}
-    found = walk(ask, 300, sort_key="created_at", descending=True, **query)
+    ask, sevens = zone_list(store, project), (Condition("ttl", Op.EQ, "7"),)
+    found = walk(ask, 300, sort_key="created_at", descending=True, conditions=sevens)
     assert {one.id for one in found} == {one.id for one in made[:matches]}
     check_order(found, "created_at", True, nulls_last=False)
-    assert ask(ListQuery(limit=3, **query)).total == matches
+    assert ask(ListQuery(limit=3, conditions=sevens)).total == matches
     assert ask(ListQuery(limit=3)).total == matches + 1
     store.close()
