@@ -1,40 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to central over a message broker, by oslo.messaging's RPC: the client's side.
+"""Questions to central over a message broker: the client's side.
 
 A question that got no answer, because its connection broke or its central fell silent, is sent again until its
-deadline; central carries a change out once (`central/questions.py`). No thread of ours ever waits in the library for a
-broker that is known to be unavailable.
+deadline; central carries a change out once (`central/questions.py`).
 """
 
 from __future__ import annotations
 
-import contextlib
+import itertools
+import math
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from redesignate.bus import codec
-from redesignate.bus.broker import Broker, messaging, own
+from redesignate.bus.broker import Broker, own
+from redesignate.bus.connection import Line, Link, Lost, Refused
 from redesignate.bus.convoy import MOST, lane
-from redesignate.bus.ends import REFUSED_S, UNAVAILABLE, Disconnecting
 from redesignate.bus.port import Asked
 from redesignate.bus.reckoning import Reckoning
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.commands.table import READS
 from redesignate.model.clock import new_id
-from redesignate.model.errors import TimedOut, Unavailable
-from redesignate.observe.log import events
+from redesignate.model.errors import Problem, TimedOut, Unavailable
 from redesignate.threads.batch import Batches
-from redesignate.threads.deadline import Deadline, TooLate, current
-from redesignate.threads.service import Daemon
+from redesignate.threads.deadline import Deadline, TooLate, current, uptime
 
 R = TypeVar("R")
-log = events(__name__)
 
+QUESTIONS = "questions"
+WORKING = "working"
+"""The type of a message that is no answer yet: central works on the question."""
 FIRST_CONTACT_S = 3.0
 SILENCE_S = 10.0
-"""Central reports every half of this that it still works on a question; after so long in silence it is sent again."""
+"""Central reports every half of this, or more often, that it still works on a question; after so long in silence it is
+sent again."""
 COMMIT_S = 30.0
 """The database ends a transaction that is idle for so long (`store.engine.EngineOptions.idle_s`; MySQL and SQLite do
 not), so a commit that a stopped central still had to send comes at most that much later. A change must be carried out
@@ -50,7 +51,7 @@ _NO_ANSWER = (
 )
 
 
-class _Lost(Exception):
+class _Unanswered(Exception):
     """No answer came to this attempt; it may have been carried out."""
 
 
@@ -69,69 +70,37 @@ class _Item:
     again: bool = False
 
 
-class _Line:
-    """One connection to central, with a queue for answers of its own. Closed when it is not used any more."""
+@dataclass(slots=True, eq=False)
+class _Caller:
+    """A caller that waits for a reply: `call` is held until there is one, or until it is known that none will come.
 
-    def __init__(self, broker: Broker, topic: str) -> None:
-        self._transport = broker.rpc()
-        target = messaging.Target(exchange=broker.settings.control_exchange, topic=own(topic))
-        self._client = messaging.get_rpc_client(
-            self._transport, target, retry=0, transport_options=messaging.TransportOptions(at_least_once=True)
-        )
-        self._lock = threading.Lock()
-        self._users = 1
-        self.hung_up = Disconnecting(self._transport.cleanup)
+    heard     when central was last heard of
+    unrouted  no queue took the question
+    """
 
-    def clock(self, timeout_s: float) -> int | None:
-        """Return the database's clock as central knows it (µs); None: its database is unavailable.
-
-        On the first call the library also makes the queue for answers, and may wait for the broker for ever.
-        Raises what the library raises.
-        """
-        moment: int | None = self._client.prepare(timeout=timeout_s).call({}, "clock")
-        return moment
-
-    def ask(self, bodies: Sequence[str], timeout_s: float) -> dict[str, Any]:
-        """Send questions in one message and return the reply. Raises what the library raises."""
-        with self._lock:
-            if not self._users:
-                raise ConnectionError("the line is closed")
-            self._users += 1
-        try:
-            silence = SILENCE_S if timeout_s > SILENCE_S else None  # else the deadline comes first
-            client = self._client.prepare(timeout=timeout_s, call_monitor_timeout=silence)
-            reply: dict[str, Any] = client.call({}, "answer", bodies=bodies)
-            return reply
-        finally:
-            self.release()
-
-    def release(self) -> None:
-        """Release one use; after the last a thread disconnects, since the library waits for a broker even for that."""
-        with self._lock:
-            self._users -= 1
-            if not self._users:
-                self.hung_up.start()
+    call: threading.Lock = field(default_factory=threading.Lock)
+    heard: float = field(default_factory=uptime)
+    reply: bytes | None = None
+    unrouted: bool = False
 
 
 class AmqpCentral:
     """Central over the broker.
 
-    After an outage it uses a new connection: for a minute the library's servers do not use a queue for answers that was
-    missing for too long, although it exists again.
-    Cost   one message there and one back, about 2 ms on one machine; changes of one zone share them (`convoy`).
+    Cost   one message there and one back, about half a millisecond on one machine; changes of one zone share them
+           (`convoy`)
     """
 
     def __init__(self, broker: Broker, *, topic: str = "central") -> None:
-        self._broker = broker
-        self._topic = topic
-        self._convoys: Batches[_Item, str] = Batches(self._carry, most=MOST)
+        self._timeout_s = float(broker.settings.rpc_response_timeout)
+        self._queue = own(QUESTIONS, topic)
+        self._convoys: Batches[_Item, codec.Body] = Batches(self._carry, most=MOST)
         self._reckoning = Reckoning()
-        self._line: _Line | None = None
-        self._connected = threading.Event()
+        self._callers: dict[str, _Caller] = {}
+        self._numbers = itertools.count()
         self._closed = threading.Event()
-        self._swapping = threading.Lock()
-        self._connector = Daemon("central-connect", self._connect)
-        self._connector.start()
+        self._line = Line(broker, "questions", self._open, lost=self._lost)
+        self._line.start()
 
     def call(self, command: Command[R]) -> R:
         """Send the question; return the answer or raise its Problem.
@@ -146,14 +115,12 @@ class AmqpCentral:
                 answer = (
                     self._carry([item])[0] if key is None else self._convoys.ask(item, key=key, deadline=item.deadline)
                 )
-                return codec.reply_to(command, answer.encode())
+                return codec.reply_to(command, answer)
             except TooLate:
                 if item.do_by.over() and not item.again:
                     raise
                 self._reckoning.restart()  # by our estimate there was time
-            except _Lost:
-                if type(command) in READS and not self._broker.doubt():
-                    raise Unavailable(_BROKER) from None
+            except _Unanswered:
                 item = replace(item, again=True)
             except Unavailable:
                 if not item.again or type(command) in READS:
@@ -163,93 +130,109 @@ class AmqpCentral:
                 raise TimedOut(_NO_ANSWER)
 
     def close(self) -> None:
-        """Disconnect as soon as calls under way are done; waits for that, but not for long."""
+        """Disconnect; calls under way raise TimedOut."""
         self._closed.set()
         self._convoys.close()
-        self._connector.stop(0)
-        line = self._drop()
-        if line is not None:
-            line.hung_up.wait(self._broker)
+        self._line.stop()
 
     def _item(self, command: Command[Any]) -> _Item:
-        timeout = float(self._broker.settings.rpc_response_timeout)
-        deadline = Deadline.after(timeout).earlier(current())
+        deadline = Deadline.after(self._timeout_s).earlier(current())
         left = deadline.left()
         do_by = Deadline(deadline.at - min(COMMIT_S, left / 2))
         once = isinstance(command, CallerCommand) and type(command) not in READS
         return _Item(codec.question(command), deadline, do_by if once else deadline, new_id() if once else None)
 
-    def _carry(self, items: Sequence[_Item]) -> Sequence[str]:
-        """Send one message; return the answers in order. Raises Unavailable where nothing was sent, else _Lost."""
-        if self._broker.up():
-            self._connected.wait(min(FIRST_CONTACT_S, items[0].deadline.left()))
-        line = self._line
-        if line is None:
+    def _carry(self, items: Sequence[_Item]) -> Sequence[codec.Body]:
+        """Send one message; return the answers in order. Raises Unavailable where nothing was sent; _Unanswered."""
+        link = self._line.link(min(FIRST_CONTACT_S, items[0].deadline.left()))
+        if link is None or link.blocked:
             raise Unavailable(_BROKER)
-        self._learn_clock(line, items)
+        self._learn_clock(link, items)
         left = min(item.deadline.left() for item in items)
         if not left:
             raise TooLate("The request waited too long and was not carried out; retry.")
-        try:
-            reply = line.ask([self._sent(item) for item in items], left)
-        except messaging.MessageUndeliverable as error:
-            raise Unavailable(_CENTRAL) from error
-        except messaging.MessagingTimeout as error:
-            raise _Lost from error
-        except UNAVAILABLE as error:
-            self._broker.doubt()
-            raise _Lost from error
-        if reply["clock"] is not None:
-            self._reckoning.learn(reply["clock"])
-        answers: Sequence[str] = reply["answers"]
+        answers = self._ask(link, [self._sent(item) for item in items], left)
+        if len(answers) != len(items):
+            raise Problem("Central's answer is not valid; are all services of one version?")
         return answers
 
-    def _sent(self, item: _Item) -> str:
+    def _sent(self, item: _Item) -> bytes:
         until = None if item.id is None else self._reckoning.of(item.do_by.at)
         how = Asked(deadline=item.do_by, until=until, id=item.id, again=item.again)
-        return codec.sent(item.body, how).decode()
+        return codec.sent(item.body, how)
 
-    def _learn_clock(self, line: _Line, items: Sequence[_Item]) -> None:
+    def _learn_clock(self, link: Link, items: Sequence[_Item]) -> None:
         """Query the database's clock where a change is to be sent and the clock is not known yet."""
         if self._reckoning.of(0) is not None or all(item.id is None for item in items):
             return
         try:
-            moment = line.clock(min(FIRST_CONTACT_S, max(item.deadline.left() for item in items) + 0.1))
-        except messaging.MessagingException as error:
-            raise Unavailable(_CENTRAL) from error
-        except UNAVAILABLE as error:
-            self._broker.doubt()
-            raise Unavailable(_BROKER) from error
-        if moment is None:
+            self._ask(link, [], min(FIRST_CONTACT_S, max(item.deadline.left() for item in items) + 0.1))
+        except _Unanswered:
+            raise Unavailable(_CENTRAL if self._line.link() is link else _BROKER) from None
+        if self._reckoning.of(0) is None:
             raise Unavailable("The database is unavailable; retry.")
-        self._reckoning.learn(moment)
 
-    def _connect(self) -> float | None:
-        """Connect, and stay until an outage; then the next turn connects anew."""
-        if not self._broker.wait_up() or self._connector.stopping:
-            return None
-        outages = self._broker.outages
-        line = _Line(self._broker, self._topic)
+    def _ask(self, link: Link, questions: Sequence[bytes], timeout_s: float) -> Sequence[codec.Body]:
+        """Send a message and return the answers. Raises as `_carry`."""
+        deadline, caller, number = Deadline.after(timeout_s), _Caller(), str(next(self._numbers))
+        caller.call.acquire()
+        self._callers[number] = caller
         try:
-            with contextlib.suppress(messaging.MessagingTimeout, messaging.MessageUndeliverable):
-                moment = line.clock(2)
-                if moment is not None:
-                    self._reckoning.learn(moment)
-        except UNAVAILABLE as error:
-            log.error("no connection to central through the message broker", why=str(error))
-            line.release()
-            return REFUSED_S
-        self._line = line
-        self._connected.set()
-        if not self._connector.stopping:  # else `close` may have dropped the line before it was there
-            self._broker.wait_outage(outages)
-        self._drop()
-        return 0
+            link.publish(
+                codec.together(questions),
+                self._queue,
+                mandatory=True,
+                reply_to=own("answers", link.id),
+                correlation_id=number,
+                expiration=str(math.ceil(timeout_s * 1000)),
+            )
+            while not caller.call.acquire(timeout=min(deadline.left(), max(0.0, caller.heard + SILENCE_S - uptime()))):
+                if deadline.over() or uptime() - caller.heard >= SILENCE_S:
+                    break
+        except Refused as error:
+            raise Unavailable(f"The question was not sent: {error}.") from error
+        except Lost as error:
+            raise _Unanswered from error
+        finally:
+            del self._callers[number]
+        if caller.unrouted:
+            raise Unavailable(_CENTRAL)
+        if caller.reply is None:
+            raise _Unanswered
+        reply = codec.reply(caller.reply)
+        if reply.clock is not None:
+            self._reckoning.learn(reply.clock)
+        return reply.answers
 
-    def _drop(self) -> _Line | None:
-        self._connected.clear()
-        with self._swapping:
-            line, self._line = self._line, None
-        if line is not None:
-            line.release()
-        return line
+    def _open(self, link: Link) -> None:
+        """Make the queue for answers, which ends with the connection."""
+        queue = own("answers", link.id)
+        link.channel.queue_declare(queue, exclusive=True, auto_delete=True)
+        link.channel.basic_consume(
+            queue, no_ack=True, callback=self._hear, on_cancel=lambda _: link.fail(f"the queue {queue} was deleted")
+        )
+        link.channel.events["basic_return"].add(self._unrouted)
+
+    def _hear(self, message: Any) -> None:
+        caller = self._callers.get(message.properties.get("correlation_id", ""))
+        if caller is None:
+            return  # it has given up
+        caller.heard = uptime()
+        if message.properties.get("type") != WORKING:
+            caller.reply = message.body
+            _release(caller)
+
+    def _unrouted(self, _error: object, _exchange: str, _queue: str, message: Any) -> None:
+        caller = self._callers.get(message.properties.get("correlation_id", ""))
+        if caller is not None:
+            caller.unrouted = True
+            _release(caller)
+
+    def _lost(self) -> None:
+        for caller in list(self._callers.values()):
+            _release(caller)
+
+
+def _release(caller: _Caller) -> None:
+    if caller.call.locked():
+        caller.call.release()

@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hints to the workers over a message broker, as oslo.messaging's notifications.
+"""Hints to the workers over a message broker.
 
-The library's notification listener acknowledges after the work, so the messages of a killed worker go to another at
-once. If a hint is lost all the same, its work is still in the outbox.
+The broker confirms each message, and a worker acknowledges it after the work, so the messages of a killed worker go to
+another at once. If a hint is lost all the same, its work is still in the outbox.
 """
 
 from __future__ import annotations
 
+import queue
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Literal
 
 import msgspec
 
 from redesignate.bus import codec
-from redesignate.bus.broker import Broker, messaging, own
-from redesignate.bus.ends import Disconnecting, Listening
+from redesignate.bus.broker import Broker, own
+from redesignate.bus.connection import Line, Link, Lost, Refused
 from redesignate.bus.inproc import Pending
 from redesignate.bus.port import Handler
+from redesignate.bus.reader import Reader, Received
 from redesignate.commands.hint import Hint, Kind
 from redesignate.observe.log import events
 from redesignate.threads.batch import Batches, Closed
@@ -27,38 +28,41 @@ from redesignate.threads.service import Daemon
 
 log = events(__name__)
 
+HINTS = "hints"
 WORK_TOPIC = "work"
-_OLD_INBOUND = "inbound:"
+CONFIRM_S = 10.0
+"""How long the broker may take to confirm a message, unless it says that it takes none for now."""
 
 
 class ZoneChanged(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The payload of a message.
+    """A message.
 
-    zone_ids   zones with work in the outbox. An older central puts INBOUND hints here too, as "inbound:" and a zone id
-    inbound    SECONDARY zones whose primaries are to be queried. An older worker ignores them; some worker finds the
-               zones within a second or two all the same (`inbound.due`)
+    zone_ids   zones with work in the outbox
+    inbound    SECONDARY zones whose primaries are to be queried
     """
 
-    zone_ids: tuple[str, ...]
+    v: Literal[1]
+    zone_ids: tuple[str, ...] = ()
     inbound: tuple[str, ...] = ()
 
 
-def written(hints: Iterable[Hint]) -> dict[str, Any]:
-    """The hints as a message's payload."""
+_read = msgspec.json.Decoder(ZoneChanged).decode
+
+
+def written(hints: Iterable[Hint]) -> bytes:
+    """Encode hints as a message."""
     ids: dict[Kind, list[str]] = {kind: [] for kind in Kind}
     for hint in hints:
         ids[hint.kind].append(hint.zone_id)
-    payload: dict[str, Any] = msgspec.to_builtins(ZoneChanged(tuple(ids[Kind.OUTBOUND]), tuple(ids[Kind.INBOUND])))
-    return payload
+    return msgspec.json.encode(ZoneChanged(1, tuple(ids[Kind.OUTBOUND]), tuple(ids[Kind.INBOUND])))
 
 
-def read(payload: object) -> tuple[Hint, ...]:
-    """The hints of a message's payload, from a central of this or an older version. Raises msgspec.ValidationError."""
-    found = msgspec.convert(payload, ZoneChanged)
-    old = [zone_id for zone_id in found.zone_ids if zone_id.startswith(_OLD_INBOUND)]
+def read(message: bytes) -> tuple[Hint, ...]:
+    """Decode a message. Raises msgspec.ValidationError or DecodeError."""
+    found = _read(message)
     return (
-        *(Hint(Kind.OUTBOUND, zone_id) for zone_id in found.zone_ids if not zone_id.startswith(_OLD_INBOUND)),
-        *(Hint(Kind.INBOUND, zone_id.removeprefix(_OLD_INBOUND)) for zone_id in (*old, *found.inbound)),
+        *(Hint(Kind.OUTBOUND, zone_id) for zone_id in found.zone_ids),
+        *(Hint(Kind.INBOUND, zone_id) for zone_id in found.inbound),
     )
 
 
@@ -73,14 +77,14 @@ class AmqpWake:
         self, broker: Broker, *, publisher: str, topic: str = WORK_TOPIC, most: int = 20, pause_s: float = 1.0
     ) -> None:
         self._broker = broker
+        self._queue = own(HINTS, topic)
         self._most = most
         self._pause_s = pause_s
         self._pending = Pending()
         self._stopping = threading.Event()
-        self._transport = broker.notifications()
-        self._notifier = messaging.Notifier(
-            self._transport, publisher_id=publisher, driver="messagingv2", topics=[own(topic)], retry=-1
-        )
+        self._outcome: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._line = Line(broker, f"wake {publisher}", self._open, lost=partial(self._end, False))
+        self._line.start()
         self._daemon = Daemon("hints-send", self._send)
         self._daemon.start()
 
@@ -96,19 +100,49 @@ class AmqpWake:
         """Stop sending; the sweep finds the zones whose hints are not sent by then."""
         self._stopping.set()
         self._pending.nudge()
+        self._daemon.stop(0 if self._line.link() is None else timeout_s)
+        self._line.stop()
         self._daemon.stop(timeout_s)
-        Disconnecting(self._transport.cleanup).start().wait(self._broker)
+
+    def _open(self, link: Link) -> None:
+        self._broker.declare(link.channel, self._queue)
+        link.channel.confirm_select()
+        link.channel.events["basic_ack"].add(lambda _tag, _multiple: self._end(True))
+        link.channel.events["basic_nack"].add(lambda _tag, _multiple: self._end(False))
+        link.channel.events["basic_return"].add(partial(self._returned, link))
+
+    def _returned(self, link: Link, *_: object) -> None:
+        """The queue was deleted: the next link declares it. The broker confirms such a message too, afterwards."""
+        self._end(False)
+        link.fail(f"the queue {self._queue} was deleted")
+
+    def _end(self, confirmed: bool) -> None:
+        self._outcome.put(confirmed)
 
     def _send(self) -> float:
         hints = self._pending.take(self._most, self._stopping)
         try:
-            if hints and self._broker.wait_up():
-                self._notifier.info({}, "zone.changed", written(hints))
+            link = self._line.link(None) if hints else None
+            if link is None or self._confirmed(link, written(hints)):
+                return 0
+        except (Lost, Refused):
+            log.debug("hints were not sent and are retried", hints=len(hints))
         except Exception:  # the loop of a service
             log.exception("hints could not be sent and are retried", hints=len(hints))
-            self._stopping.wait(self._pause_s)
-            self._pending.wake(hints)
+        self._pending.wake(hints)
+        self._stopping.wait(self._pause_s)
         return 0
+
+    def _confirmed(self, link: Link, message: bytes) -> bool:
+        """Send one message; return whether the broker has taken it. Only one is under way at a time."""
+        self._outcome = queue.SimpleQueue()
+        link.publish(message, self._queue, mandatory=True)
+        while True:
+            try:
+                return self._outcome.get(timeout=CONFIRM_S)
+            except queue.Empty:
+                if not link.blocked:
+                    link.fail("the broker does not confirm what is sent")
 
 
 def handled(handler: Handler, messages: Sequence[tuple[Hint, ...]]) -> list[bool]:
@@ -121,16 +155,6 @@ def handled(handler: Handler, messages: Sequence[tuple[Hint, ...]]) -> list[bool
         log.exception("the handler failed; its hints are retried", hints=len(hints))
         done = False
     return [done] * len(messages)
-
-
-class _Endpoint:
-    """The endpoint of the library's listener, called for each message of priority "info"."""
-
-    def __init__(self, source: AmqpWorkSource) -> None:
-        self._source = source
-
-    def info(self, _context: object, _publisher: str, _event: str, payload: object, _about: object) -> str:
-        return self._source.receive(payload)
 
 
 class AmqpWorkSource:
@@ -153,66 +177,49 @@ class AmqpWorkSource:
         prefetch: int = 64,
         pause_s: float = 1.0,
     ) -> None:
-        self._broker = broker
-        self._topic = topic
-        self._lanes, self._most, self._prefetch = lanes, most, prefetch
+        self._lanes, self._most = lanes, most
         self._pause_s = pause_s
         self._stopping = threading.Event()
-        self._listening = Listening(broker, self._make, prefetch)
+        held = broker.rabbit.rabbit_qos_prefetch_count or prefetch
+        self._reader = Reader(broker, "hints", own(HINTS, topic), self._receive, threads=held, prefetch=held)
         self._work: Batches[tuple[Hint, ...], bool] | None = None
 
     def start(self, handler: Handler) -> None:
         """Deliver hints to `handler`, from threads of the source's own, as soon as the broker is available."""
         self._work = Batches(partial(handled, handler), most=self._most, at_once=self._lanes, weight=len)
-        self._listening.start()
+        self._reader.start()
 
     def wait_ready(self, timeout_s: float) -> bool:
         """Wait until it listens; return whether it does by then."""
-        return self._listening.ready.wait(timeout_s)
+        return self._reader.wait_ready(timeout_s)
 
     def stop(self) -> None:
         """Stop delivering; returns when no handler runs. Unacknowledged messages go to another worker."""
         self._stopping.set()
         if self._work is not None:
             self._work.close()
-        self._listening.stop()
+        self._reader.stop()
 
-    def receive(self, payload: object) -> str:
-        """Handle one message; return HANDLED to acknowledge it, REQUEUE to return it to the queue.
+    def _receive(self, one: Received) -> None:
+        """Handle one message, then acknowledge it or give it back.
 
         A message that cannot be read is acknowledged, and so dropped: its work is still in the outbox.
         """
-        assert self._work is not None
-        try:
-            hints = read(payload)
-        except msgspec.ValidationError as error:
-            codec.cannot_read("hint", len(repr(payload)), error)
-            handled: str = messaging.NotificationResult.HANDLED
-            return handled
-        try:
-            done = not hints or self._work.ask(hints)
-        except Closed:
-            done = False
+        done = self._handle(one.body)
         if not done:
             self._stopping.wait(self._pause_s)
-        result: str = messaging.NotificationResult.HANDLED if done else messaging.NotificationResult.REQUEUE
-        return result
+        tag = self._reader.settle(one)
+        if tag is not None:
+            one.link.acknowledge(tag) if done else one.link.give_back(tag)
 
-    def _make(self) -> Any:
-        transport = self._broker.notifications(prefetch=self._prefetch)
-        target = messaging.Target(exchange=self._broker.settings.control_exchange, topic=own(self._topic))
-        server = messaging.get_notification_listener(transport, [target], [_Endpoint(self)], allow_requeue=True)
-        server._create_listener = partial(_heeding_repeats, server._create_listener)
-        return server
-
-
-def _heeding_repeats(create: Callable[[], Any]) -> Any:
-    """Create the library's listener such that it also hands over a message that it has handled before.
-
-    It remembers its last messages and leaves one that comes again unacknowledged for as long as its connection lives.
-    A message comes again where its acknowledgement was lost with the connection before: the broker would count each of
-    them against the prefetch, and after some such losses the worker would receive nothing. Hints may come twice.
-    """
-    listener = create()
-    listener._poll_style_listener.msg_id_cache.prev_msgids = deque(maxlen=0)
-    return listener
+    def _handle(self, body: bytes) -> bool:
+        assert self._work is not None
+        try:
+            hints = read(body)
+        except msgspec.MsgspecError as error:
+            codec.cannot_read("hint", len(body), error)
+            return True
+        try:
+            return not hints or self._work.ask(hints)
+        except Closed:
+            return False

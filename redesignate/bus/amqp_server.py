@@ -1,41 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions to central over a message broker: central's side.
 
-The library's RPC server acknowledges before it works, so a killed central loses the question; the client repeats it.
+A question is acknowledged after the work, so what a killed central held goes to another at once. Two exceptions: while
+a central works on many long questions it acknowledges the oldest early, so that the broker need give it only few that
+it has not begun; and a question that comes again is acknowledged before the work, so that one that kills central kills
+two at most. What is lost that way the client sends again (`amqp.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+
+import msgspec
 
 from redesignate.bus import codec
-from redesignate.bus.broker import Broker, messaging, own
-from redesignate.bus.ends import Listening
-from redesignate.model.errors import Unavailable
+from redesignate.bus.amqp import QUESTIONS, SILENCE_S, WORKING
+from redesignate.bus.broker import Broker, own
+from redesignate.bus.connection import Lost, Refused
+from redesignate.bus.port import Asked
+from redesignate.bus.reader import Reader, Received
+from redesignate.commands.base import Command
+from redesignate.model.errors import Problem, Unavailable
+from redesignate.threads.deadline import uptime
 
 PREFETCH = 16
-"""The most messages that one central holds and has not begun. With more, messages would wait for it while others are
-free, and their clients would lose time when it is stopped; with fewer, it would wait for the broker."""
-
-
-class _Door:
-    """The endpoint of the library's RPC server: its public methods are callable from outside."""
-
-    def __init__(self, carry: codec.Carry, together: codec.Together, clock: Callable[[], int]) -> None:
-        self._carry = carry
-        self._together = together
-        self._clock = clock
-
-    def answer(self, _context: object, bodies: Sequence[str]) -> dict[str, Any]:
-        answers = codec.serve_all(self._carry, self._together, [body.encode() for body in bodies])
-        return {"answers": [answer.decode() for answer in answers], "clock": self.clock(_context)}
-
-    def clock(self, _context: object) -> int | None:
-        try:
-            return self._clock()
-        except Unavailable:
-            return None
+"""The most messages that one central holds and has not acknowledged, half of which it has not begun. With more,
+messages would wait for it while others are free, and their clients would lose time when it is stopped; with fewer, it
+would wait for the broker."""
+SIGN_S = SILENCE_S / 4
+"""How often the clients of long questions hear that central works on them."""
 
 
 class CentralServer:
@@ -44,7 +40,7 @@ class CentralServer:
     carry     carries out one question
     together  carries out the questions that came in one message, all or none
     clock     the database's clock (µs), from which clients estimate it. Raises Unavailable
-    host      this node's name, for the node's own queue
+    host      this node's name, which the broker shows
     """
 
     def __init__(
@@ -57,21 +53,76 @@ class CentralServer:
         host: str,
         topic: str = "central",
     ) -> None:
-        def make() -> Any:
-            target = messaging.Target(exchange=broker.settings.control_exchange, topic=own(topic), server=host)
-            door = _Door(carry, together, clock)
-            return messaging.get_rpc_server(broker.rpc(prefetch=PREFETCH), target, [door])
-
-        self._listening = Listening(broker, make, broker.settings.executor_thread_pool_size)
+        self._carry, self._together, self._clock = carry, together, clock
+        self._signs_at = 0.0
+        self._reader = Reader(
+            broker,
+            f"central {host}",
+            own(QUESTIONS, topic),
+            self._work,
+            threads=broker.settings.executor_thread_pool_size,
+            prefetch=broker.rabbit.rabbit_qos_prefetch_count or PREFETCH,
+            early=True,
+            tick=self._signs,
+        )
 
     def start(self) -> None:
         """Start to answer as soon as the broker is available; returns at once, and reconnects after an outage."""
-        self._listening.start()
+        self._reader.start()
 
     def wait_ready(self, timeout_s: float) -> bool:
         """Wait until it answers; return whether it does by then."""
-        return self._listening.ready.wait(timeout_s)
+        return self._reader.wait_ready(timeout_s)
 
     def stop(self) -> None:
-        """Accept no more questions; returns when those under way are answered."""
-        self._listening.stop()
+        """Accept no more questions; returns when those under way are answered. The others go to another central."""
+        self._reader.stop()
+
+    def _work(self, one: Received) -> None:
+        reply = self._answer(one)
+        ack = self._reader.settle(one)
+        if not one.to:
+            if ack is not None:
+                one.link.acknowledge(ack)
+            return
+        try:
+            one.link.publish(reply, one.to, ack=ack, correlation_id=one.number)
+        except Refused as why:
+            refusal = codec.refusal(Problem(f"Central's answer was not sent: {why}"))
+            one.link.publish(codec.replied([refusal], None), one.to, ack=ack, correlation_id=one.number)
+
+    def _answer(self, one: Received) -> bytes:
+        """Carry out the questions of a message; return the encoded reply."""
+        try:
+            questions: Sequence[codec.Body] = codec.apart(one.body)
+        except msgspec.MsgspecError:
+            questions = [one.body]  # it is answered as a question that cannot be read
+        carry = partial(_carried_again, self._carry) if one.again else self._carry
+        answers = codec.serve_all(carry, self._together, questions) if questions else []
+        try:
+            return codec.replied(answers, self._clock())
+        except Unavailable:
+            return codec.replied(answers, None)
+
+    def _signs(self) -> float | None:
+        """Tell the clients of long questions that central works on them. On the link's own thread.
+
+        Returns in how many seconds it is to be called again.
+        """
+        now = uptime()
+        if now < self._signs_at:
+            return self._signs_at - now
+        held = self._reader.held()
+        for one in held:
+            if one.to and now - one.since >= SIGN_S:
+                with suppress(Refused, Lost):
+                    one.link.publish(b"", one.to, correlation_id=one.number, type=WORKING)
+        if not held:
+            return None
+        self._signs_at = now + SIGN_S
+        return SIGN_S
+
+
+def _carried_again(carry: codec.Carry, command: Command[object], asked: Asked) -> object:
+    """Carry out a question that may have been carried out before, by a central that did not acknowledge it."""
+    return carry(command, replace(asked, again=True))

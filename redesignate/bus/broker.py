@@ -1,190 +1,208 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The message broker as oslo.messaging reaches it: its address, whether it is available, and the transports to it.
+"""The message broker, as the operator's options describe it: its hosts, how to connect, how queues are declared.
 
-The operator's `[oslo_messaging_rabbit]` options apply unchanged; `OURS` replaces only defaults of the library.
-Make one `Broker` in each process, after the fork.
+The options have the names and the meaning of oslo.messaging's.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib
+import random
 import socket
+import ssl
 import threading
-import warnings
-from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from oslo_config import cfg
+import amqp
+from amqp.exceptions import AMQPError
 
-from redesignate.config.settings import BusSettings
+from redesignate.config.settings import BusSettings, RabbitSettings
+from redesignate.config.shared_options import RABBIT
+from redesignate.config.urls import endpoint
 from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
-from redesignate.threads.service import Daemon
-
-with warnings.catch_warnings():
-    # The library still imports eventlet where it is installed. Nothing here uses it and nothing is patched; from
-    # oslo.service the library gets the threading backend.
-    warnings.simplefilter("ignore")
-    from oslo_service import backend
-
-    backend.register_backend_default_hook(lambda: backend.BackendType.THREADING)
-    import oslo_messaging as messaging
-    from oslo_concurrency import lockutils
-    from oslo_concurrency import opts as concurrency_options
-    from oslo_messaging import opts as messaging_options
-
-__all__ = ["Broker", "messaging", "own"]
 
 log = events(__name__)
 
-GROUP = "oslo_messaging_rabbit"
-OURS = {
-    "rabbit_retry_backoff": "1",
-    "rabbit_interval_max": "2",
-    "kombu_reconnect_delay": "0.1",
-    "kombu_missing_consumer_retry_timeout": "10",
-}
-"""We reconnect within two seconds after an outage of any length (the library's own pauses grow to thirty), and no
-thread of central waits longer than ten seconds for a client that has died."""
+UNAVAILABLE = (AMQPError, OSError)
+"""What py-amqp raises when the broker cannot be reached, refuses us, or closes the connection."""
 
-LOOK_UP_S = 2.0
-LOOK_DOWN_S = 0.25
-CONNECT_S = 1.0
+CONNECT_S = 5.0
+"""The most that each step of connecting takes: the connection itself, the handshake, the declaration of a queue."""
+
+_FORM = "write it as rabbit://user:password@host:5672/virtual_host"
+
+
+class _Channel(amqp.Channel):  # type: ignore[misc]  # the library has no types
+    def _do_revive(self) -> None:
+        """The library would open a closed channel again, and wait for it; here its connection is given up."""
+
+
+class _Connection(amqp.Connection):  # type: ignore[misc]  # the library has no types
+    Channel = _Channel
+
+
+@dataclass(frozen=True, slots=True)
+class _Host:
+    name: str
+    port: int
+    user: str
+    password: str = field(repr=False)
 
 
 class Broker:
-    """The broker of one process. `up` is its last known state, which a thread of its own checks periodically.
+    """The broker of one process, shared by its connections (`connection.py`).
 
-    A check is a TCP connection that is closed at once, which RabbitMQ does not log.
-    outages   how often it became unavailable since the start
+    settings   the bus's; `rabbit` are those of RabbitMQ, as the URL's query overrides them
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, settings: BusSettings) -> None:
-        """Raises Misconfigured on a transport_url that is not valid."""
+    def __init__(self, settings: BusSettings) -> None:
+        """Raises Misconfigured on a transport_url, or a file for TLS, that cannot be used."""
         self.settings = settings
-        self._conf = conf
-        for group, options in [*messaging_options.list_opts(), *_forgotten_options()]:
-            conf.register_opts(options, group)
-        conf.set_default("control_exchange", settings.control_exchange)
-        _hand_over_lock_path(conf)
-        self._hosts = [(host.hostname, host.port or 5672) for host in self._url().hosts if host.hostname]
-        self._up = self._look()
-        self._changed = threading.Condition()
-        self._closed = False
-        self.outages = 0
-        self._watcher = Daemon("broker-watch", self._watch)
-        self._watcher.start()
+        try:
+            self._hosts, self._virtual_host, self.rabbit = _parsed(settings.transport_url or "", settings.rabbit)
+        except ValueError as wrong:
+            raise Misconfigured(f"[DEFAULT] transport_url: {wrong}; {_FORM}") from None
+        _check_files(self.rabbit)
+        self._lock = threading.Lock()
+        self._down: set[object] = set()
+        self._said: set[str] = set()
 
     def up(self) -> bool:
-        """Whether the broker was available at the last check; workers poll the outbox while it is not."""
-        return self._up
+        """Whether no connection has failed, or was lost, without being made again."""
+        return not self._down
 
-    def wait_up(self, timeout_s: float | None = None) -> bool:
-        """Wait until the broker is available; False at the time-out or when closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._up or self._closed, timeout_s)
-            return self._up and not self._closed
+    def note(self, line: object, why: str | None) -> None:
+        """Record that a connection has failed, and why; or (None) that it works, or is not wanted any more.
 
-    def wait_outage(self, seen: int) -> None:
-        """Wait until there were more outages than `seen`, or until closed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.outages > seen or self._closed)
-
-    def doubt(self) -> bool:
-        """Check now, because something failed; return whether the broker is available."""
-        self._see(self._look())
-        self._watcher.nudge()
-        return self._up
-
-    def close(self) -> None:
-        """Stop checking, and release the threads that wait for the broker."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._watcher.stop(0)
-
-    def rpc(self, *, prefetch: int = 0) -> Any:
-        """A transport for questions and answers.
-
-        prefetch   the most unacknowledged messages of a server, unless the operator sets it; 0: any number
+        Logs each reason once, until all work again.
         """
-        return messaging.get_rpc_transport(self._conf, url=self._url({**OURS, **_prefetched(prefetch)}))
+        with self._lock:
+            was_up, new = not self._down, why is not None and why not in self._said
+            if why is None:
+                self._down.discard(line)
+            else:
+                self._down.add(line)
+                self._said.add(why)
+            if not self._down:
+                self._said.clear()
+        if new:
+            log.warning("message broker is unavailable; waiting for it", why=why)
+        elif not was_up and not self._down:
+            log.info("message broker is available again")
 
-    def notifications(self, *, prefetch: int = 0) -> Any:
-        """A transport for hints.
+    def connect(self, name: str) -> Any:
+        """Connect to one of the hosts, tried in random order, and return py-amqp's connection, still blocking.
 
-        prefetch   as for `rpc`
+        name   shown by the broker in its list of connections
+        Raises what UNAVAILABLE lists, of the last host that was tried.
         """
-        return messaging.get_notification_transport(self._conf, url=self._url({**OURS, **_prefetched(prefetch)}))
+        failed: Exception | None = None
+        for host in random.sample(self._hosts, len(self._hosts)):
+            try:
+                return self._connected(host, name)
+            except UNAVAILABLE as error:
+                failed = error
+        assert failed is not None
+        raise failed
 
-    def _url(self, ours: Mapping[str, str] | None = None) -> Any:
-        """The operator's URL with our values in its query, which outranks options: those that are set are left out."""
-        try:
-            url = messaging.TransportURL.parse(self._conf, self.settings.transport_url)
-        except (messaging.InvalidTransportURL, ValueError) as error:
-            raise Misconfigured(
-                f"[DEFAULT] transport_url: {error}; write it as rabbit://user:password@host:5672/"
-            ) from error
-        for name, value in (ours or {}).items():
-            if self._is_default(name):
-                url.query.setdefault(name, value)
-        return url
-
-    def _is_default(self, name: str) -> bool:
-        location = self._conf.get_location(name, GROUP)
-        return location is None or location.location is cfg.Locations.opt_default
-
-    def _watch(self) -> float:
-        self._see(self._look())
-        return LOOK_UP_S if self._up else LOOK_DOWN_S
-
-    def _see(self, up: bool) -> None:
-        with self._changed:
-            if up and not self._up:
-                log.info("message broker is available again")
-            elif self._up and not up:
-                log.warning("message broker is unavailable")
-                self.outages += 1
-            self._up = up
-            self._changed.notify_all()
-
-    def _look(self) -> bool:
-        for host in self._hosts:
-            with contextlib.suppress(OSError), socket.create_connection(host, timeout=CONNECT_S):
-                return True
-        return not self._hosts
-
-
-def _hand_over_lock_path(conf: cfg.ConfigOpts) -> None:
-    """Give oslo.concurrency its folder, which it reads only from oslo.config's global object.
-
-    Raises Misconfigured where the queue manager, which locks a file there, is enabled and no folder is set.
-    """
-    conf.register_opts(concurrency_options.list_opts()[0][1], "oslo_concurrency")
-    folder = conf.oslo_concurrency.lock_path
-    if folder:
-        lockutils.CONF.set_override("lock_path", folder, "oslo_concurrency")  # a default that was read stays as it was
-    elif conf[GROUP].use_queue_manager:
-        raise Misconfigured(
-            f"[{GROUP}] use_queue_manager = true needs a folder for its lock: set [oslo_concurrency] lock_path."
+    def declare(self, channel: Any, queue: str) -> None:
+        """Declare a queue that services share, as the operator's options say. Raises what UNAVAILABLE lists."""
+        rabbit = self.rabbit
+        arguments: dict[str, Any] = {}
+        if rabbit.rabbit_quorum_queue:
+            limits = {
+                "x-delivery-limit": rabbit.rabbit_quorum_delivery_limit,
+                "x-max-in-memory-length": rabbit.rabbit_quorum_max_memory_length,
+                "x-max-in-memory-bytes": rabbit.rabbit_quorum_max_memory_bytes,
+            }
+            arguments = {"x-queue-type": "quorum"} | {name: limit for name, limit in limits.items() if limit}
+        channel.queue_declare(
+            queue,
+            durable=rabbit.amqp_durable_queues or rabbit.rabbit_quorum_queue,
+            auto_delete=rabbit.amqp_auto_delete and not rabbit.rabbit_quorum_queue,  # RabbitMQ has no such queues
+            arguments=arguments,
         )
 
+    def consume(self, channel: Any, queue: str, prefetch: int, **more: Any) -> None:
+        """Read a queue that services share, at most `prefetch` unacknowledged messages at a time."""
+        channel.basic_qos(0, prefetch, False)
+        arguments = {"x-cancel-on-ha-failover": True} if self.rabbit.enable_cancel_on_failover else None
+        channel.basic_consume(queue, arguments=arguments, **more)
 
-def own(topic: str) -> str:
-    """A topic's name on the broker, distinct from those of a Designate on the same virtual host."""
-    return f"redesignate_{topic}"
+    def _connected(self, host: _Host, name: str) -> Any:
+        rabbit = self.rabbit
+        address = f"[{host.name}]" if ":" in host.name else host.name
+        made = _Connection(
+            f"{address}:{host.port}",
+            userid=host.user,
+            password=host.password,
+            login_method=rabbit.rabbit_login_method,
+            virtual_host=self._virtual_host,
+            ssl=self._tls(host),
+            connect_timeout=CONNECT_S,
+            heartbeat=rabbit.heartbeat_timeout_threshold,
+            client_properties={"connection_name": name},
+            socket_settings={socket.TCP_USER_TIMEOUT: rabbit.heartbeat_timeout_threshold * 1000},
+        )
+        try:
+            made.connect()
+            made.sock.settimeout(CONNECT_S)
+        except BaseException:
+            made.collect()
+            raise
+        return made
+
+    def _tls(self, host: _Host) -> dict[str, Any] | bool:
+        """TLS as py-amqp takes it: the certificate is always checked, its name unless the operator says otherwise."""
+        rabbit = self.rabbit
+        return rabbit.ssl and {
+            "ca_certs": rabbit.ssl_ca_file or None,
+            "certfile": rabbit.ssl_cert_file or None,
+            "keyfile": rabbit.ssl_key_file or None,
+            "cert_reqs": ssl.CERT_REQUIRED,
+            "server_hostname": host.name if rabbit.ssl_enforce_hostname_verification else None,
+        }
 
 
-def _prefetched(count: int) -> dict[str, str]:
-    return {"rabbit_qos_prefetch_count": str(count)} if count else {}
+def own(kind: str, topic: str) -> str:
+    """A queue's name on the broker, distinct from those of a Designate, and of older versions, on a virtual host."""
+    return f"redesignate_{kind}_{topic}"
 
 
-def _forgotten_options() -> list[tuple[str, list[Any]]]:
-    """Options that the library registers only on oslo.config's global object, and then reads from ours."""
-    found = []
-    for part in ("metrics", "tracing"):
-        with contextlib.suppress(ImportError):  # tracing came with 18
-            module = importlib.import_module(f"oslo_messaging._{part}.client")
-            found.append((f"oslo_messaging_{part}", getattr(module, f"oslo_messaging_{part}")))
-    return found
+def _parsed(url: str, rabbit: RabbitSettings) -> tuple[list[_Host], str, RabbitSettings]:
+    """The hosts, the virtual host, and the options with those of the query. Raises ValueError without the URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme not in {"rabbit", "amqp"}:
+        raise ValueError("the broker is RabbitMQ")
+    hosts: list[_Host] = []
+    user, password = "guest", "guest"
+    for part in parts.netloc.split(","):
+        login, at, address = part.rpartition("@")
+        if at:
+            user, _, password = (unquote(word) for word in login.partition(":"))
+        name, port = endpoint(address, 5672)
+        hosts.append(_Host(name, port, user, password))
+    known = {option.dest: option for option in RABBIT}
+    changed = {
+        name: known[name].type(value)
+        for name, value in parse_qsl(parts.query)
+        if name in known and hasattr(rabbit, name)
+    }
+    return hosts, unquote(parts.path[1:]) or "/", replace(rabbit, **changed)
+
+
+def _check_files(rabbit: RabbitSettings) -> None:
+    if not rabbit.ssl:
+        return
+    for name in ("ssl_ca_file", "ssl_cert_file", "ssl_key_file"):
+        file = getattr(rabbit, name)
+        try:
+            if file:
+                open(file, "rb").close()
+        except OSError as error:
+            raise Misconfigured(f"[oslo_messaging_rabbit] {name}: {file}: {error.strerror}; correct the path") from None

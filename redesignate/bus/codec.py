@@ -2,16 +2,16 @@
 """Questions and answers of the bus as bytes: JSON, the same for every transport.
 
 A command is one member of the union of all, identified by its tag. A broker carries it in a `Question`, together with
-its deadline and id. An answer is `{"ok": …}` or `{"problem": {kind, message, errors}}`; with `"late": true` the
-question came too late. The two sides, client and `serve`, share only these bytes.
+its deadline and id; one message carries several. An answer is `{"ok": …}` or `{"problem": {kind, message, errors}}`;
+with `"late": true` the question came too late. The two sides, client and `serve`, share only these bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from operator import or_
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ from redesignate.observe.log import events
 from redesignate.threads.deadline import Deadline, TooLate
 
 R = TypeVar("R")
+Body = bytes | msgspec.Raw
+"""JSON: by itself, or a part of a message that is not decoded yet."""
 Dispatch = Callable[[Command[Any]], Any]
 """Carries out one command; returns its answer or raises its Problem."""
 Carry = Callable[[Command[Any], Asked], "bytes | Any"]
@@ -54,6 +56,24 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     again: bool = False
 
 
+class _Questions(msgspec.Struct, frozen=True):
+    """A message to central: questions, none where only the clock is asked for."""
+
+    v: Literal[1]
+    questions: list[msgspec.Raw]
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """Central's message: the answers in the order of the questions.
+
+    clock   the database's clock (µs); None: the database is unavailable
+    """
+
+    answers: list[msgspec.Raw]
+    clock: int | None
+    v: Literal[1] = 1
+
+
 unreadable = 0
 """The number of questions and hints that this process could not read."""
 
@@ -81,9 +101,11 @@ _answer = msgspec.json.Decoder(_Answer).decode
 
 
 _question = msgspec.json.Decoder(Question).decode
+_message = msgspec.json.Decoder(_Questions).decode
+_reply = msgspec.json.Decoder(Reply).decode
 # Made here, by one thread: msgspec crashes (SIGSEGV) when two threads prepare the same type at once.
 _questions: msgspec.json.Decoder[Command[Any]] = msgspec.json.Decoder(reduce(or_, ALL))
-_replies: dict[type[Command[Any]], Callable[[bytes | msgspec.Raw], Any]] = {
+_replies: dict[type[Command[Any]], Callable[[Body], Any]] = {
     command: msgspec.json.Decoder(reply_type(command)).decode for command in ALL
 }
 
@@ -93,7 +115,7 @@ def question(command: Command[Any]) -> bytes:
     return _encode(command)
 
 
-def asked(body: bytes | msgspec.Raw) -> Command[Any]:
+def asked(body: Body) -> Command[Any]:
     """Decode a command. Raises msgspec.ValidationError or DecodeError on anything else."""
     return _questions.decode(body)
 
@@ -104,7 +126,30 @@ def sent(body: bytes, how: Asked) -> bytes:
     return _encode(Question(ask=msgspec.Raw(body), left=left, until=how.until, id=how.id, again=how.again))
 
 
-def received(envelope: bytes) -> tuple[Command[Any], Asked]:
+def together(questions: Iterable[bytes]) -> bytes:
+    """Encode a message to central of questions that are encoded (`sent`)."""
+    return _encode(_Questions(1, [msgspec.Raw(one) for one in questions]))
+
+
+def apart(message: bytes) -> list[msgspec.Raw]:
+    """Return the encoded questions of a message. Raises msgspec.ValidationError or DecodeError."""
+    return _message(message).questions
+
+
+def replied(answers: Iterable[bytes], clock: int | None) -> bytes:
+    """Encode central's reply of encoded answers."""
+    return _encode(Reply([msgspec.Raw(one) for one in answers], clock))
+
+
+def reply(message: bytes) -> Reply:
+    """Decode central's reply. Raises Problem."""
+    try:
+        return _reply(message)
+    except msgspec.DecodeError as error:
+        raise _not_valid(error) from error
+
+
+def received(envelope: Body) -> tuple[Command[Any], Asked]:
     """Decode a broker's command with its deadline and id. Raises msgspec.ValidationError or DecodeError."""
     found = _question(envelope)
     how = Asked(deadline=Deadline.after(found.left), until=found.until, id=found.id, again=found.again)
@@ -122,7 +167,7 @@ def refusal(problem: Problem) -> bytes:
     return _encode(_Refusal(_Failure(problem.kind, problem.message, errors), isinstance(problem, TooLate)))
 
 
-def reply_to(command: Command[R], body: bytes) -> R:
+def reply_to(command: Command[R], body: Body) -> R:
     """Decode the answer to `command`. Raises the Problem that central raised; TooLate where the question came late."""
     try:
         found = _answer(body)
@@ -130,10 +175,14 @@ def reply_to(command: Command[R], body: bytes) -> R:
             reply: R = _replies[type(command)](found.ok)
             return reply
     except msgspec.DecodeError as error:
-        raise Problem(f"Central's answer is not valid ({error}); are all services of one version?") from error
+        raise _not_valid(error) from error
     if found.late:
         raise TooLate(found.problem.message)
     raise restore(found.problem.kind, found.problem.message, found.problem.errors)
+
+
+def _not_valid(error: Exception) -> Problem:
+    return Problem(f"Central's answer is not valid ({error}); are all services of one version?")
 
 
 def serve(dispatch: Dispatch, body: bytes) -> bytes:
@@ -148,7 +197,7 @@ def serve(dispatch: Dispatch, body: bytes) -> bytes:
         return refusal(failure(command, error))
 
 
-def serve_question(carry: Carry, envelope: bytes) -> bytes:
+def serve_question(carry: Carry, envelope: Body) -> bytes:
     """Carry out a question that came over a broker and return the encoded answer; never raises."""
     try:
         command, how = received(envelope)
@@ -161,7 +210,7 @@ def serve_question(carry: Carry, envelope: bytes) -> bytes:
         return refusal(failure(command, error))
 
 
-def serve_all(carry: Carry, together: Together, envelopes: Sequence[bytes]) -> list[bytes]:
+def serve_all(carry: Carry, together: Together, envelopes: Sequence[Body]) -> list[bytes]:
     """Carry out the questions of one message and return each one's encoded answer; never raises.
 
     All are carried out in one transaction. Where one fails, none was carried out: then each is carried out by itself,
@@ -189,7 +238,7 @@ def cannot_read(kind: str, size: int, why: object) -> None:
         log.warning("message cannot be read", kind=kind, octets=size, why=str(why), so_far=unreadable)
 
 
-def _unread(error: Exception, body: bytes) -> bytes:
+def _unread(error: Exception, body: Body) -> bytes:
     cannot_read("question", len(body), error)
     return refusal(Problem("Central cannot read this question; are all services of one version?"))
 

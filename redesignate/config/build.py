@@ -20,6 +20,7 @@ from redesignate.config.settings import (
     HeartbeatSettings,
     MdnsSettings,
     ProducerSettings,
+    RabbitSettings,
     Settings,
     StoreSettings,
     TaskSettings,
@@ -40,7 +41,12 @@ def settings(read: Reader) -> Settings:
     Raises Misconfigured.
     """
     store = _store(read)
-    bus = read.fill(BusSettings, "DEFAULT", transport_url=read.value("DEFAULT", "transport_url") or None)
+    bus = read.fill(
+        BusSettings,
+        "DEFAULT",
+        transport_url=read.value("DEFAULT", "transport_url") or None,
+        rabbit=read.fill(RabbitSettings, "oslo_messaging_rabbit"),
+    )
     central = _central(read)
     return read.fill(
         Settings,

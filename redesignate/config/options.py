@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every option that we read, by section. Its spelling is the contract's; see `contract` names in docs/configuration.md.
 
-Options of oslo's own libraries (logging, messaging, policy, keystone) are registered by those libraries on the
+Options of oslo's own libraries (logging, policy, keystone) are registered by those libraries on the
 `ConfigOpts` that `config/load.py` hands out, and are listed in the sample by `config/sample.py`.
 """
 

@@ -22,7 +22,7 @@ _HEAD = """\
 def sample(*, shared: bool = True) -> str:
     """The file's text.
 
-    shared   with the options of oslo's libraries (log, broker, policy) and of keystonemiddleware
+    shared   with the options of oslo's libraries (log, policy) and of keystonemiddleware
     Cost   with `shared`, the import of these libraries: about a second
     """
     known = dict(sections())
@@ -43,11 +43,10 @@ def _shared() -> dict[str, list[cfg.Opt]]:
         warnings.simplefilter("ignore")  # of what these libraries import and we do not use
         from keystonemiddleware import opts as keystone
         from oslo_log import _options as log
-        from oslo_messaging import opts as messaging
         from oslo_policy import opts as policy
 
     found: dict[str, list[cfg.Opt]] = {}
-    lists = (log.list_opts(), messaging.list_opts(), policy.list_opts(), keystone.list_auth_token_opts())
+    lists = (log.list_opts(), policy.list_opts(), keystone.list_auth_token_opts())
     for group, options in (pair for one in lists for pair in one):
         name = getattr(group, "name", group) or "DEFAULT"
         found.setdefault(str(name), []).extend(options)

@@ -246,13 +246,36 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RabbitSettings:
+    """How RabbitMQ is spoken to, by the names of oslo.messaging. Times in seconds."""
+
+    ssl: bool = False
+    ssl_ca_file: str = ""
+    ssl_cert_file: str = ""
+    ssl_key_file: str = ""
+    ssl_enforce_hostname_verification: bool = True
+    rabbit_login_method: str = "AMQPLAIN"
+    heartbeat_timeout_threshold: int = 60
+    heartbeat_rate: int = 3
+    rabbit_interval_max: int = 2
+    rabbit_qos_prefetch_count: int = 0
+    amqp_durable_queues: bool = False
+    amqp_auto_delete: bool = False
+    rabbit_quorum_queue: bool = False
+    rabbit_quorum_delivery_limit: int = 0
+    rabbit_quorum_max_memory_length: int = 0
+    rabbit_quorum_max_memory_bytes: int = 0
+    enable_cancel_on_failover: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BusSettings:
     """The broker. `transport_url` None: there is none, and every service finds its work in the database."""
 
     transport_url: str | None = field(default=None, repr=False)
-    control_exchange: str = "designate"
     rpc_response_timeout: int = 60
     executor_thread_pool_size: int = 64
+    rabbit: RabbitSettings = field(default_factory=RabbitSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,13 +17,42 @@ from redesignate.config.settings import (
     CentralSettings,
     CorsSettings,
     HeartbeatSettings,
+    RabbitSettings,
     Settings,
     StoreSettings,
 )
 from redesignate.model.limits import INT32_MAX
 
 _all, _central, _store, _bus = Settings(), CentralSettings(), StoreSettings(), BusSettings()
-_heart, _cors, _api = HeartbeatSettings(), CorsSettings(), ApiSettings()
+_heart, _cors, _api, _rabbit = HeartbeatSettings(), CorsSettings(), ApiSettings(), RabbitSettings()
+
+_REPLIES = "queues for replies belong to their connection, and are gone with it."
+_CONNECTIONS = "each part of a process has one connection."
+_PAUSES = "the first attempt is made at once, the pauses after it grow up to rabbit_interval_max."
+_UNUSED = {
+    "ssl_version": "TLS 1.2 or newer is used.",
+    "ssl_enforce_fips_mode": "OpenSSL's own configuration says so.",
+    "rabbit_ha_queues": "queues are mirrored by a policy of the broker.",
+    "rabbit_transient_quorum_queue": _REPLIES,
+    "rabbit_transient_queues_ttl": _REPLIES,
+    "rabbit_stream_fanout": "nothing is sent to all.",
+    "use_queue_manager": _REPLIES,
+    "hostname": _REPLIES,
+    "processname": _REPLIES,
+    "heartbeat_in_pthread": "heartbeats are always sent by a thread.",
+    "kombu_compression": "messages are not compressed.",
+    "kombu_failover_strategy": "the hosts of transport_url are tried in random order.",
+    "kombu_missing_consumer_retry_timeout": "a reply that nobody waits for is dropped at once.",
+    "kombu_reconnect_delay": _PAUSES,
+    "kombu_reconnect_splay": "pauses are random by a half.",
+    "rabbit_retry_interval": _PAUSES,
+    "rabbit_retry_backoff": _PAUSES,
+    "rpc_conn_pool_size": _CONNECTIONS,
+    "conn_pool_min_size": _CONNECTIONS,
+    "conn_pool_ttl": _CONNECTIONS,
+    "direct_mandatory_flag": "a reply that nobody waits for is dropped at once.",
+}
+"""What oslo.messaging does and our own client has no use for, and why."""
 
 
 def _seconds(name: str, text: str, *, old: str | None = None) -> cfg.Opt:
@@ -72,7 +101,6 @@ DEFAULT = [
         for name, limit in QUOTAS.items()
     ),
     cfg.StrOpt("transport_url", secret=True, help="The broker: rabbit://user:password@host1:5672,host2:5672/vhost."),
-    setting(_bus, "control_exchange", "Name of the exchange on the broker."),
     setting(_bus, "rpc_response_timeout", "Seconds to wait for an answer from central.", min=1),
     setting(_bus, "executor_thread_pool_size", "Requests from the broker that central handles at a time.", min=1),
     cfg.IntOpt(
@@ -82,6 +110,9 @@ DEFAULT = [
         help="Seconds that a stopping service waits for the work it has begun. 0: until it is done.",
     ),
     setting(_api, "backlog", "HTTP connections that may wait to be accepted.", min=1),
+    cfg.StrOpt(
+        "control_exchange", default="designate", help=IGNORED + "messages go to queues directly, through no exchange."
+    ),
     cfg.StrOpt("pybasedir", help=IGNORED + "see the documentation for the folders that are searched."),
     cfg.ListOpt(
         "allowed_remote_exmods",
@@ -168,6 +199,52 @@ HEARTBEAT = [
     setting(_heart, "emitter_type", "Destination of heartbeats. rpc: central; noop: the log.", choices=["rpc", "noop"]),
 ]
 
+RABBIT = [
+    setting(_rabbit, "ssl", "Encrypt connections to the broker (TLS 1.2 or newer)."),
+    setting(_rabbit, "ssl_ca_file", "Authorities whose certificates a broker may show. Unset: the system's."),
+    setting(_rabbit, "ssl_cert_file", "Certificate to show to the broker."),
+    setting(_rabbit, "ssl_key_file", "Private key of ssl_cert_file."),
+    setting(
+        _rabbit,
+        "ssl_enforce_hostname_verification",
+        "Accept a broker only if its certificate is for the host that transport_url names.",
+    ),
+    setting(_rabbit, "rabbit_login_method", "How to log in.", choices=["PLAIN", "AMQPLAIN", "EXTERNAL"]),
+    setting(
+        _rabbit,
+        "heartbeat_timeout_threshold",
+        "Seconds within which a heartbeat is due; a connection ends after twice as long without one. 0: no heartbeats.",
+        min=0,
+        max=65535,
+    ),
+    setting(_rabbit, "heartbeat_rate", "Heartbeats that are sent in that time.", min=1),
+    setting(_rabbit, "rabbit_interval_max", "Longest pause between attempts to connect, in seconds.", min=1),
+    setting(
+        _rabbit,
+        "rabbit_qos_prefetch_count",
+        "Messages that a worker, or central, holds and has not acknowledged. 0: 64 for a worker, 16 for central.",
+        min=0,
+        max=65535,
+    ),
+    setting(_rabbit, "amqp_durable_queues", "Queues outlive a restart of the broker; their messages do not."),
+    setting(_rabbit, "amqp_auto_delete", "A queue is deleted when nobody reads it any more."),
+    setting(_rabbit, "rabbit_quorum_queue", "Replicate queues over the nodes of a cluster; they are durable."),
+    setting(_rabbit, "rabbit_quorum_delivery_limit", "x-delivery-limit of quorum queues. 0: the broker's.", min=0),
+    setting(_rabbit, "rabbit_quorum_max_memory_length", "x-max-in-memory-length of them. 0: none.", min=0),
+    setting(_rabbit, "rabbit_quorum_max_memory_bytes", "x-max-in-memory-bytes of them. 0: none.", min=0),
+    setting(
+        _rabbit,
+        "enable_cancel_on_failover",
+        "Read again after a failover of mirrored queues (x-cancel-on-ha-failover).",
+    ),
+    *(cfg.StrOpt(name, help=IGNORED + why) for name, why in _UNUSED.items()),
+]
+
+NOTIFICATIONS: list[cfg.Opt] = [
+    cfg.StrOpt(name, help=IGNORED + "no notifications are sent yet.")
+    for name in ("driver", "transport_url", "topics", "retry")
+]
+
 MIDDLEWARE = [
     setting(
         _api,
@@ -206,6 +283,8 @@ SHARED: dict[str, list[cfg.Opt]] = {
     "storage:sqlalchemy": STORE,
     "coordination": COORDINATION,
     "heartbeat_emitter": HEARTBEAT,
+    "oslo_messaging_rabbit": RABBIT,
+    "oslo_messaging_notifications": NOTIFICATIONS,
     "oslo_middleware": MIDDLEWARE,
     "cors": CORS,
     "healthcheck": HEALTH,

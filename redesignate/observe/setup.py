@@ -103,12 +103,8 @@ def _levels(conf: cfg.ConfigOpts | None, *, debug: bool) -> None:
 
 _QUIET = (
     "amqp=WARNING",
-    "kombu=WARNING",
     "sqlalchemy=WARNING",
     "alembic=WARNING",
-    "oslo_messaging=INFO",
-    "oslo_service=WARNING",
-    "oslo.messaging=INFO",
     "oslo_policy=INFO",
     "oslo.policy=INFO",
     "keystonemiddleware=WARNING",

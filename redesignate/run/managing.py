@@ -43,6 +43,6 @@ def manage(given: Sequence[str], argv: Sequence[str], *, service: str) -> int:
                 )
             require_head(settings.store.url)
         with ExitStack() as end:
-            yield make_central(configurations[-1], make_broker(configurations[-1], end), end)
+            yield make_central(configurations[-1], make_broker(configurations[-1].settings), end)
 
     return main(argv, load=load, connect=connect)

@@ -55,7 +55,7 @@ def application(
     settings = configuration.settings
     end = ExitStack()
     finally_(end.close)
-    central = make_central(configuration, make_broker(configuration, end), end)
+    central = make_central(configuration, make_broker(settings), end)
     over_bus = settings.central_access is CentralAccess.BUS
     connections = settings.store.max_pool_size + settings.store.max_overflow
     shares = Shares.of(settings.api.threads, connections=None if over_bus else connections)
@@ -104,7 +104,7 @@ def central(configuration: Configuration) -> int:
     def start(end: ExitStack) -> Central:
         from redesignate.bus.amqp_server import CentralServer
 
-        broker = make_broker(configuration, end)
+        broker = make_broker(settings)
         assert broker is not None
         store = make_store(settings, end)
         service = make_service(configuration, store, make_wake(settings, broker, end))
@@ -132,7 +132,7 @@ def mdns(configuration: Configuration) -> int:
     _check_database(configuration)
 
     def start(end: ExitStack) -> Central:
-        store, broker = make_store(settings, end), make_broker(configuration, end)
+        store, broker = make_store(settings, end), make_broker(settings)
         direct = InprocCentral(make_service(configuration, store, make_wake(settings, broker, end)).dispatch)
         forwarder = make_forwarder(direct if broker is None else make_central_over_bus(settings, broker, end), end)
         server = DNSService(Serving(store), settings.mdns, forward=forwarder.add)
@@ -153,7 +153,7 @@ def worker(configuration: Configuration) -> int:
         _check_database(configuration)
 
     def start(end: ExitStack) -> Central:
-        broker = make_broker(configuration, end)
+        broker = make_broker(settings)
         central = make_central(configuration, broker, end)
         made = Worker(central=central, source=make_hints(settings, broker), settings=settings.worker)
         made.start()
@@ -174,7 +174,7 @@ def producer(configuration: Configuration) -> int:
         _check_database(configuration)
 
     def start(end: ExitStack) -> Central:
-        central = make_central(configuration, make_broker(configuration, end), end)
+        central = make_central(configuration, make_broker(settings), end)
         start_producer(central, shared_out(central, settings), settings.producer, end)
         return central
 

@@ -89,15 +89,13 @@ def report_secrets(store: Store) -> None:
         log.error("secrets in the database cannot be opened", fix=said)
 
 
-def make_broker(configuration: Configuration, end: ExitStack) -> Broker | None:
+def make_broker(settings: Settings) -> Broker | None:
     """RabbitMQ, if a transport_url is set."""
-    if configuration.settings.bus.transport_url is None:
+    if settings.bus.transport_url is None:
         return None
     from redesignate.bus.broker import Broker
 
-    made = Broker(configuration.conf, configuration.settings.bus)
-    at_end(end, made.close)
-    return made
+    return Broker(settings.bus)
 
 
 def make_wake(settings: Settings, broker: Broker | None, end: ExitStack) -> Wake:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Protocol
 
 import pytest
-from oslo_config import cfg
 
 from redesignate.bus.amqp import AmqpCentral
 from redesignate.bus.amqp_hints import AmqpWake, AmqpWorkSource
@@ -18,8 +19,9 @@ from redesignate.bus.broker import Broker
 from redesignate.bus.codec import Carry, Dispatch
 from redesignate.bus.inproc import InprocCentral, InprocWorkSource, Pending
 from redesignate.bus.port import Central, Wake, WorkSource
-from redesignate.config.settings import BusSettings
+from redesignate.config.settings import BusSettings, RabbitSettings
 from redesignate.model.clock import now
+from tests.support.rabbitmq import RabbitMQ
 
 READY_S = 20
 
@@ -48,21 +50,13 @@ class InprocBus:
         return InprocWorkSource(self.pending, pause_s=0.05)
 
 
-def options() -> cfg.ConfigOpts:
-    """oslo.config with nothing but defaults."""
-    conf = cfg.ConfigOpts()
-    conf([], default_config_files=[], default_config_dirs=[])
-    return conf
-
-
 class AmqpBus:
     """Everything made here is closed with the stack."""
 
-    def __init__(self, url: str, stack: ExitStack, conf: cfg.ConfigOpts | None = None) -> None:
-        self.settings = BusSettings(transport_url=url, rpc_response_timeout=10)
-        self.broker = Broker(conf or options(), self.settings)
+    def __init__(self, url: str, stack: ExitStack, rabbit: RabbitSettings | None = None) -> None:
+        self.settings = BusSettings(transport_url=url, rpc_response_timeout=10, rabbit=rabbit or RabbitSettings())
+        self.broker = Broker(self.settings)
         self.stack = stack
-        stack.callback(self.broker.close)
 
     def serve(self, dispatch: Dispatch) -> CentralServer:
         return self.serve_asked(lambda command, _asked: dispatch(command))
@@ -114,4 +108,26 @@ def amqp() -> Iterator[Callable[[str], AmqpBus]]:
     """Makes buses on a broker by its URL."""
     with ExitStack() as stack:
         yield lambda url: AmqpBus(url, stack)
-    gc.collect()  # sockets that the library leaves to the collector after a failure show in this test, not a later one
+    gc.collect()  # a socket that is left open shows in this test, not in a later one
+
+
+@pytest.fixture
+def own_rabbitmq() -> Iterator[RabbitMQ]:
+    server = RabbitMQ.create()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def spawn() -> Iterator[Callable[[str, str], subprocess.Popen[str]]]:
+    """Another process that runs a script with the broker's URL."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(script: str, url: str) -> subprocess.Popen[str]:
+        started.append(subprocess.Popen([sys.executable, "-c", script, url], stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -7,41 +7,37 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from oslo_config import cfg
 
 from redesignate.bus.amqp_hints import AmqpWake
-from redesignate.bus.broker import Broker
+from redesignate.bus.broker import Broker, own
+from redesignate.bus.connection import Link
 from redesignate.bus.port import Asked
 from redesignate.commands.base import Command
 from redesignate.commands.hint import Hint
 from redesignate.commands.quotas import GetQuotas, ResetQuotas
+from redesignate.config.load import load
 from redesignate.config.settings import BusSettings
 from redesignate.model.caller import operator
 from redesignate.model.clock import SECOND, now
 from redesignate.model.errors import Misconfigured, TimedOut, Unavailable
 from redesignate.threads.deadline import Deadline, TooLate, asking
-from tests.bus.conftest import AmqpBus, options
+from tests.bus.conftest import AmqpBus
 from tests.bus.hints import ids, into, outbound
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.servers import until
 
-pytestmark = [
-    pytest.mark.external,
-    # py-amqp leaves the sockets of failed connections to the garbage collector, which says so.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.external
 QUESTION = GetQuotas(caller=operator("req-1"), project_id="p")
 Buses = Callable[[str], AmqpBus]
 
@@ -74,28 +70,6 @@ with ExitStack() as stack:
 """
 
 
-@pytest.fixture
-def own_rabbitmq() -> Iterator[RabbitMQ]:
-    server = RabbitMQ.create()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def spawn() -> Iterator[Callable[[str, str], subprocess.Popen[str]]]:
-    """Another process that runs a script with the broker's URL."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(script: str, url: str) -> subprocess.Popen[str]:
-        started.append(subprocess.Popen([sys.executable, "-c", script, url], stdout=subprocess.PIPE, text=True))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
 def _line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
@@ -105,16 +79,15 @@ def test_hints_go_on_after_the_library_failed(rabbitmq: RabbitMQ, amqp: Buses, m
     bus = amqp(rabbitmq.transport_url())
     wake = AmqpWake(bus.broker, publisher="test", pause_s=0.01)
     bus.stack.callback(wake.close)
-    send, failed = wake._notifier.info, threading.Event()
+    publish, failed = Link.publish, threading.Event()
 
-    def fail_once(*words: object) -> None:
-        if failed.is_set():
-            send(*words)
-            return
+    def fail_once(link: Link, body: bytes, queue: str, **more: Any) -> int:
+        if b'"a"' not in body or failed.is_set():
+            return publish(link, body, queue, **more)
         failed.set()
         raise RuntimeError
 
-    monkeypatch.setattr(wake._notifier, "info", fail_once)
+    monkeypatch.setattr(Link, "publish", fail_once)
     heard: Counter[str] = Counter()
     source = bus.source()
     source.start(into(heard))
@@ -152,7 +125,7 @@ def test_an_acknowledged_hint_is_gone(rabbitmq: RabbitMQ, amqp: Buses) -> None:
     source.start(into(heard))
     bus.wake().wake(outbound("a"))
     until(lambda: bool(heard), deadline_s=20)
-    until(lambda: rabbitmq.queues(url).get("redesignate_work.info") == 0, deadline_s=20)
+    until(lambda: rabbitmq.queues(url).get("redesignate_hints_work") == 0, deadline_s=20)
     source.stop()
 
 
@@ -174,7 +147,7 @@ def test_a_hint_that_comes_again_because_its_acknowledgement_was_lost_is_gone_to
     bus.wake().wake(outbound("a"))
     assert cut.wait(20)
     until(lambda: heard["a"] >= 2, deadline_s=30)
-    until(lambda: rabbitmq.queues(url).get("redesignate_work.info") == 0, deadline_s=20)
+    until(lambda: rabbitmq.queues(url).get("redesignate_hints_work") == 0, deadline_s=20)
     source.stop()
 
 
@@ -315,7 +288,7 @@ def test_without_a_broker_questions_fail_at_once_and_waking_does_not_wait(amqp: 
 
 def test_a_wrong_transport_url_names_the_option() -> None:
     with pytest.raises(Misconfigured, match=r"\[DEFAULT\] transport_url"):
-        Broker(options(), BusSettings(transport_url="rabbit://guest:guest@[::1/"))
+        Broker(BusSettings(transport_url="rabbit://guest:guest@[::1/"))
 
 
 def test_everything_goes_on_by_itself_after_a_restart_of_the_broker(own_rabbitmq: RabbitMQ, amqp: Buses) -> None:
@@ -401,83 +374,44 @@ def test_services_that_were_refused_get_in_as_soon_as_they_may(rabbitmq: RabbitM
 def test_the_operators_queue_options_are_kept(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
     file = tmp_path / "designate.conf"
     file.write_text("[oslo_messaging_rabbit]\nrabbit_quorum_queue = true\nrabbit_qos_prefetch_count = 3\n")
-    conf = options()
-    conf([], default_config_files=[str(file)], default_config_dirs=[])
     url = rabbitmq.transport_url()
     with ExitStack() as stack:
-        bus, heard = AmqpBus(url, stack, conf), Counter[str]()
+        bus, heard = AmqpBus(url, stack, load(files=[str(file)]).bus.rabbit), Counter[str]()
         assert bus.central(lambda _: {"zones": 1}).call(QUESTION) == {"zones": 1}
         source = bus.source()
         source.start(into(heard))
         bus.wake().wake(outbound("a"))
         until(lambda: heard["a"] == 1, deadline_s=20)
-        source.stop()
         vhost = url.rpartition("/")[2]
         kinds = rabbitmq.eval(f'[T || [{{type, T}}] <- rabbit_amqqueue:info_all(<<"{vhost}">>, [type])]')
         assert kinds.count("quorum") >= 2
+        held = rabbitmq.eval(
+            f"[P || [{{prefetch_count, P}}] <- [[proplists:lookup(prefetch_count, C)] || "
+            f'C <- rabbit_amqqueue:consumers_all(<<"{vhost}">>)]]'
+        )
+        assert held.count("3") == 2
+        source.stop()
 
 
-@pytest.mark.parametrize("payload", [{"zone_ids": 7}, {"zone_ids": [1]}, {}, [], "text", None, {"zone_ids": "abc"}])
+@pytest.mark.parametrize(
+    "payload",
+    [b'{"v":1,"zone_ids":7}', b'{"v":1,"zone_ids":[1]}', b"{}", b"[]", b'"text"', b"null", b"",
+     b'{"v":1,"zone_ids":"abc"}', b'{"v":2,"zone_ids":["a"]}', b"\x00\xff"],
+)  # fmt: skip
 def test_a_malformed_hint_is_dropped_and_those_behind_it_are_heard(
-    rabbitmq: RabbitMQ, amqp: Buses, caplog: pytest.LogCaptureFixture, payload: object
+    rabbitmq: RabbitMQ, amqp: Buses, caplog: pytest.LogCaptureFixture, payload: bytes
 ) -> None:
     url, heard = rabbitmq.transport_url(), Counter[str]()
     bus = amqp(url)
     source, wake = bus.source(), bus.wake()
     assert isinstance(wake, AmqpWake)
     with caplog.at_level(logging.WARNING):
-        wake._notifier.info({}, "zone.changed", payload)
+        link = wake._line.link(None)
+        assert link is not None
+        link.publish(payload, own("hints", "work"))
         wake.wake(outbound("a"))
         source.start(into(heard))
         until(lambda: heard == {"a": 1}, deadline_s=20)
-        until(lambda: rabbitmq.queues(url).get("redesignate_work.info") == 0, deadline_s=20)
+        until(lambda: rabbitmq.queues(url).get("redesignate_hints_work") == 0, deadline_s=20)
     source.stop()
     assert "come back" not in caplog.text
-
-
-def managed(folder: Path, more: str) -> cfg.ConfigOpts:
-    """An operator's configuration with the queue manager."""
-    file = folder / "designate.conf"
-    file.write_text(f"[oslo_messaging_rabbit]\nuse_queue_manager = true\n{more}")
-    conf = cfg.ConfigOpts()
-    conf([], default_config_files=[str(file)], default_config_dirs=[])
-    return conf
-
-
-def test_the_queue_manager_says_that_it_needs_a_lock_path(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match=r"set \[oslo_concurrency\] lock_path"):
-        Broker(managed(tmp_path, ""), BusSettings(transport_url=rabbitmq.transport_url()))
-
-
-def test_the_lock_path_counts_though_the_library_has_read_its_own_before(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
-    """oslo.config keeps a value that it has read: a default that is set later is not seen."""
-    ours = cfg.CONF.oslo_concurrency
-    assert ours.lock_path is None
-    conf = managed(tmp_path, f"[oslo_concurrency]\nlock_path = {tmp_path}\n")
-    broker = Broker(conf, BusSettings(transport_url=rabbitmq.transport_url()))
-    try:
-        assert ours.lock_path == str(tmp_path)
-    finally:
-        broker.close()
-        cfg.CONF.clear_override("lock_path", "oslo_concurrency")
-
-
-MANAGED = """
-import sys
-from contextlib import ExitStack
-from pathlib import Path
-from tests.bus.conftest import AmqpBus
-from tests.bus.test_faults import QUESTION, managed
-folder = Path(sys.argv[2])
-with ExitStack() as stack:
-    bus = AmqpBus(sys.argv[1], stack, managed(folder, f"[oslo_concurrency]\\nlock_path = {folder}\\n"))
-    assert bus.central(lambda _: {"zones": 1}).call(QUESTION) == {"zones": 1}
-"""
-
-
-def test_the_queue_manager_gets_its_lock_path(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
-    """In a process of its own, for the library reads the path from oslo.config's global object; and in a group of its
-    own, for the library reads the start time of the group's first process, which may have ended before the tests."""
-    command = [sys.executable, "-c", MANAGED, rabbitmq.transport_url(), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, start_new_session=True)
-    assert done.returncode == 0, done.stderr[-2000:]

@@ -99,7 +99,7 @@ def test_an_old_change_that_a_stopped_central_held_does_not_undo_a_newer_one(
                 assert time.monotonic() < deadline
     finally:
         go_on(stopped)
-    until(lambda: rabbitmq.queues(url)["redesignate_central"] == 0, deadline_s=30)
+    until(lambda: rabbitmq.queues(url)["redesignate_questions_central"] == 0, deadline_s=30)
     for _ in range(10):
         assert [records(system, rrset) for rrset in rrsets] == [[NEW]] * ZONES
         time.sleep(0.2)  # whatever it still holds comes now

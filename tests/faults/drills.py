@@ -13,12 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+import amqp
 import pymysql
-from kombu.connection import Connection
 from sqlalchemy import Engine, select
 
+from redesignate.bus.broker import Broker
+from redesignate.config.settings import BusSettings
 from redesignate.store import schema
 from tests.support.api import Api
 from tests.support.bind import RealBind
@@ -138,9 +140,14 @@ def _restart(clocks: dict[Process, float]) -> None:
 
 
 MALFORMED = (
+    b"",
     b"\x00\xff\xfe",
     b"not JSON",
     b"{}",
+    json.dumps({"v": 1}).encode(),
+    json.dumps({"v": 1, "questions": 7, "zone_ids": 7, "answers": 7}).encode(),
+    json.dumps({"v": 1, "questions": [{"ask": {"op": "zone.get"}, "left": 1}], "zone_ids": [1]}).encode(),
+    json.dumps({"v": 2, "questions": [], "zone_ids": [], "answers": []}).encode(),
     json.dumps({"oslo.version": "2.0", "oslo.message": "{"}).encode(),
     json.dumps({"oslo.version": "2.0", "oslo.message": "[]"}).encode(),
     json.dumps({"oslo.version": "2.0", "oslo.message": json.dumps({"method": "ask", "args": 7})}).encode(),
@@ -148,18 +155,18 @@ MALFORMED = (
         {"priority": "INFO", "event_type": "zone.changed", "publisher_id": "x", "payload": {"zone_ids": 7},
          "message_id": "m", "timestamp": "t"})}).encode(),
 )  # fmt: skip
-"""Messages that nobody can read: not the broker's library, and what it can read, not we."""
+"""Messages that nobody can read: not JSON, no message of ours, of another version of it, of oslo.messaging."""
 
 
 def poison(transport_url: str, queues: Iterable[str], rounds: int) -> int:
     """Put each malformed message into each of these queues, so many times; how many that were."""
     count = 0
-    connect: Any = Connection  # its library has no types
-    with connect(transport_url.replace("rabbit:", "amqp:")) as connection, connection.Producer() as producer:
+    broker = Broker(BusSettings(transport_url=transport_url))
+    with broker.connect("poison") as connection, connection.channel() as channel:
         for queue in queues:
             for body in MALFORMED * rounds:
                 words = {"content_type": "application/json", "content_encoding": "utf-8"}
-                producer.publish(body, routing_key=queue, exchange="", **words)
+                channel.basic_publish(amqp.Message(body, **words), routing_key=queue)
                 count += 1
     return count
 

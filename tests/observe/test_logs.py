@@ -236,7 +236,7 @@ def test_other_peoples_formatters_are_wrapped_once(tmp_path: Path) -> None:
 def test_settings_and_logs_start_quickly_and_without_the_heavy_libraries() -> None:
     code = (
         "import sys; import redesignate.config.load, redesignate.observe.setup as s; s.setup_logging();"
-        "print([m for m in ('oslo_messaging', 'sqlalchemy', 'eventlet', 'webob') if m in sys.modules])"
+        "print([m for m in ('amqp', 'sqlalchemy', 'eventlet', 'webob') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

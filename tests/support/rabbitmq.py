@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from tests.support.certificates import certify
 from tests.support.servers import LOOPBACK, Server, accepts
 
 BIN = "/usr/lib/rabbitmq/bin"  # the one in PATH insists on the system's own user and folders
@@ -73,6 +76,16 @@ class RabbitMQ(Server):
         self._permit("guest", vhost)
         return f"rabbit://guest:guest@{LOOPBACK}:{self.port}/{vhost}"
 
+    @contextmanager
+    def short_of_memory(self) -> Iterator[None]:
+        """The broker says that it is: it blocks connections that publish."""
+        alarm = "{resource_limit, memory, node()}"
+        self.eval(f"rabbit_alarm:set_alarm({{{alarm}, []}})")
+        try:
+            yield
+        finally:
+            self.eval(f"rabbit_alarm:clear_alarm({alarm})")
+
     def queues(self, url: str) -> dict[str, int]:
         """Every queue of a virtual host with its messages, ready and unacknowledged together."""
         return self._counted(url, "messages")
@@ -114,3 +127,34 @@ class RabbitMQ(Server):
         self.eval(
             f'rabbit_auth_backend_internal:set_permissions(<<"{user}">>, <<"{vhost}">>, {everything}, <<"test">>)'
         )
+
+
+class TlsRabbitMQ(RabbitMQ):
+    """Speaks TLS as well, with a certificate for "localhost" and an authority of its own (`ca.pem` in its folder)."""
+
+    @classmethod
+    def wanted_ports(cls) -> tuple[str, ...]:
+        """Those of every RabbitMQ, and TLS."""
+        return (*super().wanted_ports(), "tls")
+
+    def prepare(self) -> None:
+        """Make the certificates too."""
+        super().prepare()
+        for file in certify(self.folder, "localhost"):
+            self._own(file)
+        with (self.folder / "rabbitmq.conf").open("a") as conf:
+            conf.write(
+                f"listeners.ssl.1 = {LOOPBACK}:{self.ports['tls']}\n"
+                f"ssl_options.cacertfile = {self.folder}/ca.pem\n"
+                f"ssl_options.certfile = {self.folder}/cert.pem\n"
+                f"ssl_options.keyfile = {self.folder}/key.pem\n"
+                "ssl_options.verify = verify_none\n"
+            )
+
+    def answers(self) -> bool:
+        """Whether it listens on both ports."""
+        return super().answers() and accepts(self.ports["tls"])
+
+    def tls_url(self, host: str = "localhost") -> str:
+        """The URL of a new virtual host, by TLS."""
+        return self.transport_url().replace(f"{LOOPBACK}:{self.port}", f"{host}:{self.ports['tls']}")
