@@ -42,13 +42,23 @@ def limits(rules: Rules, work: Work, project_id: str | None, overrides: dict[str
     return defaults | (work.quotas.overrides(project_id) if overrides is None else overrides)
 
 
-def spend_zone(rules: Rules, work: Work, project_id: str, *, rrsets: int) -> None:
-    """Count one more zone, created with `rrsets` RRsets, for the project. Raises OverQuota. Three statements.
+def check_zone(rules: Rules, work: Work, project_id: str, *, rrsets: int) -> None:
+    """Check that the project may have one more zone, created with `rrsets` RRsets, as things are. Raises OverQuota. One
+    statement; `spend_zone` decides."""
+    overrides, held = work.quotas.standing(project_id)
+    check(limits(rules, work, project_id, overrides), zones=held + 1, zone_recordsets=rrsets)
 
-    The row of the count is written before it is read, so that two creations cannot both take the last place.
+
+def spend_zone(rules: Rules, work: Work, project_id: str) -> None:
+    """Count one more zone for the project. Raises OverQuota. One statement, two where there is a limit.
+
+    The row of the count is written before it is read, so that two creations cannot both take the last place; and as the
+    transaction's last, since all of the project's creations wait for it.
     """
+    work.quotas.count_zone(project_id, 1)
     allowed = limits(rules, work, project_id)
-    check(allowed, zones=work.quotas.count_zone(project_id, 1), zone_recordsets=rrsets)
+    if allowed["zones"] >= 0:
+        check(allowed, zones=work.quotas.zones_of(project_id))
 
 
 def weigh(rules: Rules, store: Store, command: CreateRRset | UpdateRRset) -> CreateRRset | UpdateRRset:

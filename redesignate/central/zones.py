@@ -53,7 +53,7 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
     if caller.project_id is None:
         raise MissingProject("A project is needed to own the zone")
     work.quotas.queue_on(family(new.name))
-    quotas.spend_zone(rules, work, caller.project_id, rrsets=apex.size(new.type))
+    quotas.check_zone(rules, work, caller.project_id, rrsets=apex.size(new.type))
     check_length(new.name, rules.settings.max_zone_name_len)
     ttl = rules.settings.default_ttl if new.ttl is None else fields.ttl(rules, caller, new.ttl)
     parents = check_ownership(work, new.name, caller.project_id)
@@ -74,6 +74,7 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
     PoolGuard(work.conn).created(zone.id)
     if zone.waiting:
         inbound.begin_watch(work, zone)
+    quotas.spend_zone(rules, work, caller.project_id)
     return zone
 
 

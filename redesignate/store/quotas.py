@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Integer, Table, bindparam, select
+from sqlalchemy import Integer, String, Table, bindparam, literal_column, select, union_all
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from redesignate.store.fast import Module, run
@@ -20,6 +20,12 @@ _COUNT = (
     .values(zones=usage.c.zones + bindparam("by", type_=Integer))
 )
 _COUNTED = select(usage.c.zones).where(usage.c.project_id == bindparam("p"))
+_STANDING = union_all(
+    select(quotas.c.resource.label("what"), quotas.c.hard_limit.label("number")).where(
+        quotas.c.project_id == bindparam("p")
+    ),
+    select(literal_column("''", String), usage.c.zones).where(usage.c.project_id == bindparam("p")),
+)
 _QUEUE = families.update().where(families.c.name == bindparam("n")).values(version=families.c.version + 1)
 
 
@@ -51,17 +57,22 @@ class Quotas(Module):
         self._overrides.clear()
         self._conn.execute(quotas.delete().where(quotas.c.project_id == project_id))
 
-    def count_zone(self, project_id: str, by: int) -> int:
-        """Count a zone in (1) or out (-1); the project's zones afterwards. Holds the row. 2 statements."""
+    def standing(self, project_id: str) -> tuple[dict[str, int], int]:
+        """The overrides that the operator set for the project, and how many zones it holds as of now. One query."""
+        known = {row.what: row.number for row in run(self._conn, _STANDING, {"p": project_id})}
+        held = known.pop("", 0)
+        self._overrides[project_id] = known
+        return known, held
+
+    def count_zone(self, project_id: str, by: int) -> None:
+        """Count a zone in (1) or out (-1). Holds the row until the transaction ends. One statement."""
         if run(self._conn, _COUNT, {"p": project_id, "by": by}).rowcount == 0:
             self._insert_missing(usage, {"project_id": project_id, "zones": 0})
             run(self._conn, _COUNT, {"p": project_id, "by": by})
-        return int(run(self._conn, _COUNTED, {"p": project_id}).scalar_one())
 
     def zones_of(self, project_id: str) -> int:
         """The number of zones that the project holds. One query."""
-        held = self._conn.execute(select(usage.c.zones).where(usage.c.project_id == project_id)).scalar()
-        return int(held or 0)
+        return int(run(self._conn, _COUNTED, {"p": project_id}).scalar() or 0)
 
     def queue_on(self, family: str) -> None:
         """Wait for other creations of a zone below these two labels. One statement, two the first time."""

@@ -44,7 +44,7 @@ def test_changes_keep_to_their_budgets(filled: tuple[CentralDriver, Zone]) -> No
         (lambda: central.remove(made), 7),
         (lambda: central.patch(zone, description="x"), 4),
         (lambda: central.patch(zone, ttl=99), 5),
-        (lambda: central.zone(name="new.example.net."), 17),
+        (lambda: central.zone(name="new.example.net."), 15),
         (lambda: central.get(zone.id), 1),
         (lambda: central.delete(central.zone(name="gone.example.net.")), 15 + 6),
         (lambda: central.call(ListZones(caller=member(), query=ListQuery())), 3),
@@ -52,6 +52,16 @@ def test_changes_keep_to_their_budgets(filled: tuple[CentralDriver, Zone]) -> No
     ):
         statements = cost(central, act)
         assert len(statements) <= most, "\n".join(statements)
+
+
+def test_a_projects_count_is_held_by_no_more_than_the_end_of_a_creation(central: CentralDriver) -> None:
+    """All creations of the project wait for its row."""
+    central.zone(name="first.example.net.")
+    statements = cost(central, lambda: central.zone(name="new.example.net."))
+    (counted,) = [at for at, one in enumerate(statements) if one.startswith("UPDATE project_usage")]
+    (made,) = [at for at, one in enumerate(statements) if one.startswith("INSERT INTO zones")]
+    assert made < counted
+    assert len(statements) - counted <= 7, "\n".join(statements)
 
 
 def test_looking_at_one_rrset_costs_two(filled: tuple[CentralDriver, Zone]) -> None:
