@@ -44,7 +44,7 @@ def test_changes_keep_to_their_budgets(filled: tuple[CentralDriver, Zone]) -> No
         (lambda: central.remove(made), 7),
         (lambda: central.patch(zone, description="x"), 4),
         (lambda: central.patch(zone, ttl=99), 5),
-        (lambda: central.zone(name="new.example.net."), 15),
+        (lambda: central.zone(name="new.example.net."), 16),
         (lambda: central.get(zone.id), 1),
         (lambda: central.delete(central.zone(name="gone.example.net.")), 15 + 6),
         (lambda: central.call(ListZones(caller=member(), query=ListQuery())), 3),

@@ -112,3 +112,9 @@ def add(store: Store, *zones: Zone) -> None:
             work.zones.add(one, apex_version=1, rrsets=0)
 
     store.transact(do)
+
+
+def counted(work: Work, project_id: str, by: int) -> int:
+    """Count a zone in or out; the project's zones afterwards."""
+    work.quotas.count_zone(project_id, by)
+    return work.quotas.zones_of(project_id)

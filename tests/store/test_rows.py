@@ -30,7 +30,7 @@ from redesignate.store.secrets import Secrets
 from redesignate.store.services import Said
 from redesignate.store.unit import Store
 from redesignate.store.zones import Counts, Stale
-from tests.store.makers import add, full_pool, full_zone, held, new_id, queued, zone
+from tests.store.makers import add, counted, full_pool, full_zone, held, new_id, queued, zone
 
 
 def get(store: Store, zone_id: str) -> Zone | None:
@@ -272,7 +272,7 @@ def test_quotas_and_counts(store: Store) -> None:
     with store.read() as work:
         assert work.quotas.overrides(project) == limits | {"zones": 5}
     store.transact(lambda work: work.quotas.reset(project))
-    assert [store.transact(lambda work, by=by: work.quotas.count_zone(project, by)) for by in (1, 1, -1)] == [1, 2, 1]  # type: ignore[misc]
+    assert [store.transact(lambda work, by=by: counted(work, project, by)) for by in (1, 1, -1)] == [1, 2, 1]  # type: ignore[misc]
     with store.read() as work:
         assert (work.quotas.overrides(project), work.quotas.zones_of(project)) == ({}, 1)
 

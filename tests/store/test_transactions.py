@@ -23,7 +23,7 @@ from redesignate.store.engine import EngineOptions
 from redesignate.store.unit import Retries, Store, Work
 from redesignate.store.zones import Stale
 from tests.store.databases import Database
-from tests.store.makers import add, held, new_id, queued, zone
+from tests.store.makers import add, counted, held, new_id, queued, zone
 from tests.support.mariadb import MariaDB
 from tests.support.postgres import Postgres
 
@@ -285,7 +285,7 @@ def test_a_new_counter_is_counted_once_by_everybody(store: Store) -> None:
 
     def count() -> int:
         start.wait()
-        return store.transact(lambda work: work.quotas.count_zone(project, 1))
+        return store.transact(lambda work: counted(work, project, 1))
 
     threads = [in_thread(count) for _ in range(6)]
     for thread, _ in threads:
