@@ -237,8 +237,8 @@ class StoreSettings:
     mysql_sql_mode: str | None = "TRADITIONAL"
     mysql_wsrep_sync_wait: int | None = None
     connection_recycle_time: int = 3600
-    max_pool_size: int = 5
-    max_overflow: int = 50
+    max_pool_size: int = 10
+    max_overflow: int = 45
     pool_timeout: float = 30.0
     max_retries: int = 10
     retry_interval: float = 10.0

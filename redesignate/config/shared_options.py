@@ -154,7 +154,11 @@ STORE = [
     _db_setting("mysql_sql_mode", "sql_mode of MySQL sessions."),
     _db(cfg.IntOpt, "mysql_wsrep_sync_wait", "wsrep_sync_wait of Galera sessions. Unset: the server's.", min=0, max=15),
     _db_setting("connection_recycle_time", "Seconds after which a pooled connection is replaced. -1: never.", min=-1),
-    _db_setting("max_pool_size", "Connections kept open. 0: no limit.", min=0),
+    _db_setting(
+        "max_pool_size",
+        "Connections kept open; what is needed beyond these is opened for each request anew. 0: no limit.",
+        min=0,
+    ),
     _db_setting("max_overflow", "Connections beyond max_pool_size. -1: no limit.", min=-1),
     _db_setting("pool_timeout", "Seconds to wait for a free connection.", min=0),
     _db_setting("max_retries", "Attempts to connect at start. -1: until one succeeds.", min=-1),

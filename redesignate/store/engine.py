@@ -88,8 +88,8 @@ class EngineOptions:
     mysql_sql_mode mysql_wsrep_sync_wait   set for each session; None: the server's own
     """
 
-    pool_size: int = 5
-    max_overflow: int = 50
+    pool_size: int = 10
+    max_overflow: int = 45
     pool_timeout: float = 30
     pool_recycle: int = 3600
     lock_wait_s: int = 3

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.store import engine as engines
@@ -106,6 +109,26 @@ def test_every_wait_has_a_limit_on_every_database(url: str, writes: bool) -> Non
                     assert one.execute(text(question)).scalar_one() == limit
                 one.rollback()
     made.dispose()
+
+
+def test_eight_requests_at_a_time_open_a_connection_each_and_no_more(tmp_path: Path) -> None:
+    made, opened, together = engine(f"sqlite:///{tmp_path}/db", writes=False), [0], threading.Barrier(8, timeout=20)
+
+    def count(*_: object) -> None:
+        opened[0] += 1
+
+    def ask() -> None:
+        for _ in range(10):
+            with made.connect():
+                together.wait()
+            together.wait()
+
+    event.listen(made, "connect", count)
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(ask) for _ in range(8)]:
+            done.result(60)
+    made.dispose()
+    assert opened == [8]
 
 
 @pytest.mark.external
