@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import system, transfer
+from bench import questions, system, transfer
 from bench.figures import Figure, machine, say, table
 from tests.support.mariadb import MariaDB
 from tests.support.rabbitmq import RabbitMQ
@@ -27,6 +27,7 @@ PARTS: dict[str, system.Part] = {
     "embedded": system.embedded,
     "split": _split,
     "transfer": transfer.figures,
+    "questions": questions.figures,
 }
 
 

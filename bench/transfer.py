@@ -91,6 +91,7 @@ def _row(zone: Zone, at: int) -> dict[str, object]:
         "type": "A",
         "records": '["192.0.2.1"]',
         "wire": rrset.pack(NAME, name, "A", None, [struct.pack("!L", 0x0A000000 + at)]),
+        "order_key": names.order_key(name, NAME),
         "managed": False,
         "revision": 1,
         "born": 1,
@@ -106,7 +107,8 @@ def change(store: Store, zone: Zone) -> Zone:
     added = rrset.pack(NAME, name, "A", zone.ttl, [b"\xc0\x00\x02\x01"])
 
     def do(work: Work) -> None:
-        row = _row(zone, 0) | {"id": str(uuid.uuid4()), "name": name, "revision": after.revision}
+        key = names.order_key(name, NAME)
+        row = _row(zone, 0) | {"id": str(uuid.uuid4()), "name": name, "order_key": key, "revision": after.revision}
         work.conn.execute(rrsets.insert().values(row))
         entry = Entry(
             zone_id=zone.id,

@@ -198,6 +198,13 @@ MDNS = [
         min=0,
     ),
     setting(_mdns, "cache_bytes", "Maximum memory for rendered zones, in bytes.", min=0),
+    setting(
+        _mdns,
+        "answer_cache_bytes",
+        "Maximum memory for UDP answers, in bytes, in each process. An answer is used only while the database shows "
+        "that nothing has changed. 0: none is kept.",
+        min=0,
+    ),
 ]
 
 WORKER = [

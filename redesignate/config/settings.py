@@ -111,7 +111,7 @@ class MdnsSettings:
     tcp_recv_timeout   seconds of silence after which a TCP connection is closed; 0: never
     max_message_size   bytes of a message that is sent; room for TSIG is subtracted
     allow_transfer     who may fetch zones, as `transfer_list` reads it
-    cache_bytes        upper bound of memory for rendered zones
+    cache_bytes        upper bound of memory for rendered zones; `answer_cache_bytes`: for answers
     tcp_per_address    TCP connections of one address (IPv6: /56 network), unless it may transfer zones
     tcp_min_rate       octets a second that a peer has to read
     responses_per_second   datagrams a second: answers of one kind to one network; `questions_per_second`: those
@@ -127,6 +127,7 @@ class MdnsSettings:
     max_message_size: int = 65535
     default_pool_id: str = DEFAULT_POOL_ID
     cache_bytes: int = 64 * 2**20
+    answer_cache_bytes: int = 32 * 2**20
     tcp_per_address: int = 50
     tcp_min_rate: int = 4096
     responses_per_second: int = 20

@@ -14,6 +14,7 @@ from redesignate.config.settings import MdnsSettings, transfer_list
 from redesignate.mdns import notify
 from redesignate.mdns.access import Access, Servers
 from redesignate.mdns.lookup import Found, look_up
+from redesignate.mdns.memory import Memory
 from redesignate.mdns.render import Rendered, differences, room_of
 from redesignate.mdns.reply import OPCODE_BITS, Client, error, respond
 from redesignate.mdns.source import View
@@ -74,21 +75,30 @@ class Answerer:
         clock: Clock = now,
         forward: notify.Forward = notify.drop,
         access: Access | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        """`forward` is called with zones whose primary has sent NOTIFY; `access` is made of the settings where None."""
-        self._settings = settings
+        """`forward` is called with zones whose primary has sent NOTIFY; `access` is made of the settings where None;
+        `memory` is given the answers that may be given again."""
+        self._memory = Memory(0) if memory is None else memory
+        self.reach = None if settings.query_enforce_tsig else Reach(Scope.POOL, settings.default_pool_id)
         self._access = access or Access(transfer_list(settings.allow_transfer), Servers())
         self._refused = {"tsig": Seldom(), "key": Seldom(), "transfer": Seldom()}
-        self._clock = clock
+        self.clock = clock
         self._forward = forward
         self._room = room_of(settings.max_message_size)
 
-    def answer(self, view: View, packet: bytes, *, tcp: bool, peer: str) -> bytes | Transfer | None:
-        """The answer to a packet; None for packets that get no answer (an answer itself, less than a header)."""
+    def answer(
+        self, view: View, packet: bytes, *, tcp: bool, peer: str, client: Client | None = None
+    ) -> bytes | Transfer | None:
+        """The answer to a packet; None for packets that get no answer (an answer itself, less than a header).
+
+        client   the packet, where it has been read
+        """
         if len(packet) < 12 or packet[2] & (QR >> 8):
             return None
         try:
-            client = Client(query=message.read(packet), peer=peer, tcp=tcp, clock_s=self._clock() // SECOND)
+            if client is None:
+                client = Client(query=message.read(packet), peer=peer, tcp=tcp, clock_s=self.clock() // SECOND)
             refused = self._identify(view, client)
             return refused or self._dispatch(view, client)
         except Malformed:
@@ -98,8 +108,7 @@ class Answerer:
         """Verify the signature and settle what the client may see; the refusal where it does not hold."""
         found = tsig.signature(client.query) if client.query.tsig else None
         if found is None:
-            if not self._settings.query_enforce_tsig:
-                client.reach = Reach(Scope.POOL, self._settings.default_pool_id)
+            client.reach = self.reach
             return None
         key, reach = self._known_key(view, found)
         try:
@@ -124,40 +133,31 @@ class Answerer:
         return self._lookup(view, client)
 
     def _lookup(self, view: View, client: Client) -> bytes:
-        question = client.query.question
+        question, reach = client.query.question, client.reach
         assert question is not None
-        name = names.from_wire(question.name)[0]
-        zone = self._zone_for(view, client.reach, name, question.type)
-        if zone is None or self._access.refusal(view, client, zone, transfer=False):
+        zone = zone_for(view, reach, question.text, question.type) if reach else None
+        if zone is None or reach is None or self._access.refusal(view, client, zone, transfer=False):
             return respond(client, Rcode.REFUSED)
         if not zone.loaded:
             return respond(client, Rcode.SERVFAIL)
-        assert client.reach is not None
         do = client.query.edns is not None and client.query.edns.do
-        return respond(client, found=look_up(view, zone, name, question.type, client.reach, do=do), zone=zone)
-
-    def _zone_for(self, view: View, reach: Reach | None, name: str, rrtype: int) -> ServedZone | None:
-        """The zone that answers for a name: the nearest, but for a DS the one above it (RFC 4035 §3.1.4.1)."""
-        if reach is None:
-            return None
-        candidates = names.ancestors(name)
-        zone = view.nearest_zone(candidates, reach) if candidates else None
-        if zone is not None and rrtype == DS and zone.name == name and len(candidates) > 1:
-            return view.nearest_zone(candidates[1:], reach) or zone
-        return zone
+        found = look_up(view, zone, question.text, question.type, reach, do=do)
+        answer = respond(client, found=found, zone=zone)
+        if found.settled and client.key is None and not client.tcp:
+            self._memory.keep(client.query.packet, answer, 12 + len(question.wire), zone, tuple(found.below))
+        return answer
 
     def _transfer(self, view: View, client: Client) -> bytes | Transfer:
-        question = client.query.question
+        question, reach = client.query.question, client.reach
         assert question is not None
+        name = question.text
         if question.type == AXFR and not client.tcp:
             return respond(client, Rcode.FORMERR)  # AXFR exists over TCP alone: RFC 5936 §4.2
-        zone = view.nearest_zone([names.from_wire(question.name)[0]], client.reach) if client.reach else None
+        zone = view.zones_at([name], reach)[name] if reach else None
         why = self._access.refusal(view, client, zone, transfer=True) if zone else "no such zone within reach"
         if zone is None or why is not None:
             if (others := self._refused["transfer"].turn()) is not None:
-                log.info(
-                    "transfer refused", peer=client.peer, name=names.from_wire(question.name)[0], why=why, **others
-                )
+                log.info("transfer refused", peer=client.peer, name=name, why=why, **others)
             return respond(client, Rcode.REFUSED)
         if not zone.loaded:
             return respond(client, Rcode.SERVFAIL)
@@ -195,8 +195,17 @@ class Answerer:
             return Transfer(client=client, zone=zone, rendered=found)
         if found is None or len(found.chunks) != 1:
             return _soa_alone(client, zone)
-        (packet,) = Transfer(client=client, zone=zone).messages(found, self._clock)
+        (packet,) = Transfer(client=client, zone=zone).messages(found, self.clock)
         return packet if len(packet) <= message.udp_room(query.edns) else _soa_alone(client, zone)
+
+
+def zone_for(view: View, reach: Reach, name: str, rrtype: int) -> ServedZone | None:
+    """The zone that answers for a name: the nearest, but for a DS the one above it (RFC 4035 §3.1.4.1)."""
+    candidates = names.ancestors(name)
+    zone = view.nearest_zone(candidates, reach)
+    if zone is not None and rrtype == DS and zone.name == name and len(candidates) > 1:
+        return view.nearest_zone(candidates[1:], reach) or zone
+    return zone
 
 
 def _unfit(query: Message) -> Rcode | None:

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from redesignate.model.addresses import network
 from redesignate.wire import message
@@ -65,7 +66,7 @@ class RateLimiter:
     def admits(self, peer: str) -> bool:
         """Whether a question of this peer is looked at."""
         every = self._limits.every
-        if not every or self._trusts(peer) or self._spend((network(peer, **_PREFIX),), every) >= 0:
+        if not every or self._trusts(peer) or self._spend((_network(peer),), every) >= 0:
             return True
         self.limited += 1
         return False
@@ -73,7 +74,7 @@ class RateLimiter:
     def passes(self, peer: str, answer: bytes) -> bytes | None:
         """What the peer is sent: the answer, that it shall ask over TCP, or nothing."""
         each = self._limits.each
-        if not each or self._trusts(peer) or self._spend((network(peer, **_PREFIX), kind(answer)), each) >= 0:
+        if not each or self._trusts(peer) or self._spend((_network(peer), kind(answer)), each) >= 0:
             return answer
         self.limited += 1
         self._slipped += 1
@@ -89,6 +90,11 @@ class RateLimiter:
         if len(self._balances) > MOST:
             self._balances.popitem(last=False)
         return balance
+
+
+@lru_cache(maxsize=10_000)
+def _network(peer: str) -> tuple[int, int]:
+    return network(peer, **_PREFIX)
 
 
 def kind(answer: bytes) -> bytes | int:

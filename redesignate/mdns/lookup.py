@@ -7,8 +7,9 @@ Names are canonical text here, RRs are (owner, body) with the body in wire form.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from redesignate.mdns import proof
 from redesignate.mdns.proof import RR, Node, Proofs
@@ -46,11 +47,18 @@ _TARGET_AT = {NS: 0, MX: 2, SRV: 6}
 
 @dataclass(slots=True)
 class Found:
-    """An answer in the making. `glue`: the additional RRs are needed to reach the servers of a referral (RFC 9471)."""
+    """An answer in the making.
+
+    glue    the additional RRs are needed to reach the servers of a referral (RFC 9471)
+    below   the names below the zone's at which another zone would change the answer
+    settled it follows from the zone's version, and from there being no zone at those names
+    """
 
     rcode: Rcode = Rcode.NOERROR
     aa: bool = True
     glue: bool = False
+    settled: bool = True
+    below: list[str] = field(default_factory=list)
     answer: list[RR] = field(default_factory=list)
     authority: list[RR] = field(default_factory=list)
     additional: list[RR] = field(default_factory=list)
@@ -69,28 +77,57 @@ def look_up(view: View, zone: ServedZone, name: str, rrtype: int, reach: Reach, 
     if rrtype == SOA and name == zone.name and not do:  # what secondaries ask most; the zone's row says it all
         return Found(answer=[(name, rrset.bodies(rrset.soa(zone), None)[1][0])])
     search, visited = _Search(view, zone, rrtype, do=do), {name}
+    found = search.found
+    found.below += _down_to(zone.name, name)[
+        rrtype == DS : -1
+    ]  # a DS is answered from above, whatever zone its name has
+    found.settled = rrtype != DS or name != zone.name
     following = search.step(name)
-    while following is not None and _holds(view, zone, following, reach):
+    while following is not None and names.is_below(following, zone.name):
+        lineage = _down_to(zone.name, following)
+        nearest = view.nearest_zone(lineage, reach)
+        if nearest is None or nearest.id != zone.id:
+            found.settled = False
+            break
         if following in visited or len(visited) == MAX_LINKS:
-            return Found(rcode=Rcode.SERVFAIL, aa=False)
+            return Found(rcode=Rcode.SERVFAIL, aa=False, settled=False)
         visited.add(following)
+        found.below += lineage[:-1]
         following = search.step(following)
-    search.add_addresses(search.found.answer)
-    return search.found
+    search.add_addresses(found.answer)
+    return found
 
 
-def _holds(view: View, zone: ServedZone, name: str, reach: Reach) -> bool:
-    """Whether this zone, and none below it, is the one that answers for a name."""
-    if not names.is_below(name, zone.name):
-        return False
-    nearest = zone if name == zone.name else view.nearest_zone(_down_to(zone, name), reach)
-    return nearest is not None and nearest.id == zone.id
+def read_ahead(view: View, zone: ServedZone, asked: Sequence[str]) -> None:
+    """Ask at once what `look_up` would ask for each of these names, the view remembering it: one query for each 64
+    names at which an answer may stand, and one for each 64 of those asked about that do not exist."""
+    wanted = {name: _first_wanted(zone.name, name) for name in asked}
+    found = {name for name, _, _ in view.at_names(zone, [one for some in wanted.values() for one in some])}
+    missing = [_missing_keys(zone, _down_to(zone.name, name), found)[1] for name in wanted if name not in found]
+    if missing:
+        view.neighbours(zone, [key for keys in missing for key in keys])
 
 
-def _down_to(zone: ServedZone, name: str) -> list[str]:
+@lru_cache(maxsize=4096)  # asked again for each step of the same question
+def _first_wanted(apex: str, name: str) -> tuple[str, ...]:
+    """At which names an answer is looked for: the name and all above it down to the apex, and the wildcards that may
+    stand for it."""
+    lineage = _down_to(apex, name)
+    return lineage + tuple(["*." + above for above in lineage[1:]])
+
+
+def _missing_keys(zone: ServedZone, lineage: Sequence[str], found: Container[str]) -> tuple[int, list[bytes]]:
+    """Which of these names, down to the apex, is the first that exists because it or its wildcard was found; and the
+    keys around which the closest encloser of the first name, which was not, is looked for."""
+    known = next((at for at, above in enumerate(lineage) if above in found or "*." + above in found), len(lineage) - 1)
+    return known, [names.order_key(one, zone.name) for one in (lineage[0], "*." + lineage[known])]
+
+
+@lru_cache(maxsize=4096)
+def _down_to(apex: str, name: str) -> tuple[str, ...]:
     """The name and all above it down to the apex, which is last."""
     above = names.ancestors(name)
-    return above[: above.index(zone.name) + 1]
+    return tuple(above[: above.index(apex) + 1])
 
 
 class _Search:
@@ -105,10 +142,11 @@ class _Search:
 
     def step(self, name: str) -> str | None:
         """Answer for one name; the name to go on with where it is an alias."""
-        lineage = _down_to(self._zone, name)
-        self._load(lineage + ["*." + above for above in lineage[1:]])
+        lineage = _down_to(self._zone.name, name)
+        self._load(_first_wanted(self._zone.name, name))
         if self._do and self._proofs is None:
             self._proofs = proof.of(self._view, self._zone, self._nodes[self._zone.name])
+            self.found.settled &= self._proofs is None or self._view.all_placed(self._zone)
         for above in reversed(lineage):
             node = self._nodes.get(above, {})
             at_cut = above != self._zone.name and NS in node
@@ -128,7 +166,7 @@ class _Search:
             apex = self._nodes.setdefault(self._zone.name, {})
             apex[SOA] = rrset.bodies(rrset.soa(self._zone), None)[1]
 
-    def _take(self, lineage: list[str], node: Node, encloser: str | None = None) -> str | None:
+    def _take(self, lineage: Sequence[str], node: Node, encloser: str | None = None) -> str | None:
         """The RRset asked for at a node that exists, an alias, or nothing.
 
         encloser   the node is that of the wildcard below it, and is given under the queried name
@@ -164,9 +202,11 @@ class _Search:
         for body in self._signed(self._nodes[self._zone.name], SOA):
             self.found.authority.append((self._zone.name, body[:4] + ttl + body[8:]))
 
-    def _missing(self, name: str, lineage: list[str]) -> str | None:
+    def _missing(self, name: str, lineage: Sequence[str]) -> str | None:
         """No RRset has this name: it may still exist as a name between others, or a wildcard may stand for it."""
-        encloser, starred = self._encloser(name, lineage)
+        encloser, starred = self._encloser(lineage)
+        placed = self._view.all_placed(self._zone)
+        self.found.settled &= placed  # names are still being filled in, which raises no revision
         wildcard = "*." + encloser
         if encloser == name:
             self._deny(Rcode.NOERROR)
@@ -176,19 +216,17 @@ class _Search:
         else:
             # a wildcard that only stands between other names is a name without data (RFC 4592 §2.2.2); and where not
             # every name is known, nothing is said not to exist
-            known = starred or self._view.all_placed(self._zone)
-            self._deny(Rcode.NXDOMAIN if known and not starred else Rcode.NOERROR)
+            self._deny(Rcode.NXDOMAIN if placed and not starred else Rcode.NOERROR)
             self._prove(self._proofs.missing(lineage, encloser, starred) if self._proofs else ())
         return None
 
-    def _encloser(self, name: str, lineage: list[str]) -> tuple[str, bool]:
+    def _encloser(self, lineage: Sequence[str]) -> tuple[str, bool]:
         """The closest encloser (RFC 4592 §3.3.1), the deepest of these names that exists, be it without records; and
         whether any name stands below its wildcard. In canonical order an ancestor that exists has a name below it
         right before or right after the missing one."""
         zone = self._zone
         nodes = self._nodes
-        known = next(at for at, above in enumerate(lineage) if above in nodes or "*." + above in nodes)
-        key, star = (names.order_key(one, zone.name) for one in (name, "*." + lineage[known]))
+        known, (key, star) = _missing_keys(zone, lineage, nodes)
         around, (_, after_star) = self._view.neighbours(zone, [key, star])
         at = 0
         # a key that equals that of an ancestor is not of a name: it would have been found (`proof.without_hashes`)
@@ -208,7 +246,7 @@ class _Search:
         if self._do and DS in node:
             found.authority.extend((cut, body) for body in self._signed(node, DS))
         elif self._proofs:
-            self._prove(self._proofs.no_data(_down_to(self._zone, cut), node))
+            self._prove(self._proofs.no_data(_down_to(self._zone.name, cut), node))
 
     def _redirect(self, name: str, owner: str, node: Node) -> str | None:
         """A DNAME above the name, and the CNAME that follows from it (RFC 6672 §3.1), which ends a CNAME question."""
@@ -239,8 +277,8 @@ class _Search:
         at = _TARGET_AT.get(int.from_bytes(body[:2], "big"))
         return None if at is None else _name_in(body, at)
 
-    def _starred(self, encloser: str) -> list[str]:
-        return ["*." + encloser, *_down_to(self._zone, encloser)]
+    def _starred(self, encloser: str) -> Sequence[str]:
+        return ["*." + encloser, *_down_to(self._zone.name, encloser)]
 
     def _prove(self, given: Iterable[RR]) -> None:
         """Add the records of a proof, each once."""

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from redesignate.bus.port import Central
 from redesignate.commands.inbound import NotifiedInbound
 from redesignate.mdns.source import View
-from redesignate.model import names
 from redesignate.model.errors import Problem
 from redesignate.model.inbound import same_host
 from redesignate.observe.log import events
@@ -39,7 +38,7 @@ def judge(view: View, question: Question, peer: str, forward: Forward) -> Rcode:
     """
     if question.type != SOA:
         return Rcode.FORMERR
-    zones = view.secondaries(names.from_wire(question.name)[0])
+    zones = view.secondaries(question.text)
     if not zones:
         return Rcode.NOTAUTH
     known = [ident for ident, primaries in zones if any(same_host(peer, primary) for primary in primaries)]

@@ -79,7 +79,7 @@ class _Placing:
 
     def __init__(self, question: message.Question, zone: ServedZone) -> None:
         self._apex = names.to_wire(zone.name)
-        self._owners = {names.from_wire(question.name)[0]: rrset.APEX}
+        self._owners = {question.text: rrset.APEX}
         self._pointer = (_POINTER | 12 + len(question.name) - len(self._apex)).to_bytes(2, "big")
 
     def section(self, rrs: list[RR]) -> tuple[int, bytes]:

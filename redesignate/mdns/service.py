@@ -12,16 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from redesignate.config.settings import MdnsSettings, transfer_list
 from redesignate.mdns.access import Access, Servers
 from redesignate.mdns.answer import Answerer, Transfer
+from redesignate.mdns.batch import Batches
 from redesignate.mdns.limits import RateLimiter, RateLimits
+from redesignate.mdns.memory import Memory
 from redesignate.mdns.notify import Forward, drop
 from redesignate.mdns.render import Rendered, Versions, render, room_of
-from redesignate.mdns.reply import error
-from redesignate.mdns.source import Source
+from redesignate.mdns.reply import Client, error
+from redesignate.mdns.source import Source, View
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
 from redesignate.observe.log import Seldom, events
 from redesignate.store.served_zone import ServedZone
-from redesignate.threads.loop import LoopThread
+from redesignate.threads.loop import LoopThread, Precedence
 from redesignate.wire.message import AXFR, IXFR, SOA, Rcode, asked_type
 from redesignate.wire.server import Datagram, Datagrams, bind
 from redesignate.wire.streams import StreamLimits, Streams
@@ -64,13 +66,16 @@ class DNSService:
         self._servers = Servers()
         self._access = Access(transfer_list(settings.allow_transfer), self._servers)
         self._publishes = publication(self._access.trusts)
-        self._answerer = Answerer(settings, clock, forward, self._access)
+        memory = Memory(settings.answer_cache_bytes)
+        self._answerer = Answerer(settings, clock, forward, self._access, memory)
+        self._batches = Batches(self._answerer, self._access, memory)
         self._room = room_of(settings.max_message_size)
         self._versions = Versions(settings.cache_bytes)
         self._queries = {
             True: ThreadPoolExecutor(_QUERY_THREADS, "mdns-publication"),
             False: ThreadPoolExecutor(_QUERY_THREADS, "mdns-query"),
         }
+        self._precedence = Precedence()
         self._renders = ThreadPoolExecutor(_RENDER_THREADS, "mdns-render")
         rates = RateLimits(
             each=settings.responses_per_second, every=settings.questions_per_second, slip=settings.response_slip
@@ -102,8 +107,8 @@ class DNSService:
 
     async def _listen(self, udp: socket.socket, tcp: socket.socket) -> None:
         settings = self._settings
-        datagrams = Datagrams(self._answer_datagrams, first=self._publishes, admits=self._limiter.admits)
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: datagrams, sock=udp)
+        datagrams = Datagrams(udp, self._answer_datagrams, first=self._publishes, admits=self._limiter.admits)
+        datagrams.start()
         self._datagrams.append(datagrams)
         limits = StreamLimits(
             most=max(1, settings.threads),
@@ -140,7 +145,11 @@ class DNSService:
 
     async def _answer_datagrams(self, batch: Sequence[Datagram], first: bool) -> Sequence[bytes | None]:
         loop, before = asyncio.get_running_loop(), self._limiter.limited
-        answers = await loop.run_in_executor(self._queries[first], self._answer_all, batch, False)
+        self._precedence.under_way += first
+        try:
+            answers = await loop.run_in_executor(self._queries[first], self._answer_all, batch, first, False)
+        finally:
+            self._precedence.under_way -= first
         passed = [
             self._limiter.passes(peer, answer) if isinstance(answer, bytes) else None
             for answer, (_, peer) in zip(answers, batch, strict=True)
@@ -150,8 +159,13 @@ class DNSService:
         return passed
 
     async def _answer_stream(self, packet: bytes, peer: str) -> AsyncIterator[bytes]:
-        loop, threads = asyncio.get_running_loop(), self._queries[self._publishes(packet, peer)]
-        (answer,) = await loop.run_in_executor(threads, self._answer_all, [(packet, peer)], True)
+        loop, first = asyncio.get_running_loop(), self._publishes(packet, peer)
+        self._precedence.under_way += first
+        try:
+            batch = [(packet, peer)]
+            (answer,) = await loop.run_in_executor(self._queries[first], self._answer_all, batch, first, True)
+        finally:
+            self._precedence.under_way -= first
         if isinstance(answer, bytes):
             yield answer
         elif isinstance(answer, Transfer):
@@ -203,14 +217,20 @@ class DNSService:
                 raise ZoneGone("the zone was deleted, or has expired, meanwhile")
             return zone.revision, render(view, zone, self._room)
 
-    def _answer_all(self, batch: Sequence[Datagram], tcp: bool) -> list[bytes | Transfer | None]:
+    def _answer_all(self, batch: Sequence[Datagram], first: bool, tcp: bool) -> list[bytes | Transfer | None]:
         """Answer packets over one view. Never raises: a query that fails is answered with SERVFAIL."""
         answers: list[bytes | Transfer | None] = []
         try:
             with self._source.read() as view:
-                for packet, peer in batch:
+                ready: list[bytes | Client | None] = [None] if tcp else self._prepare(view, batch)
+                for (packet, peer), one in zip(batch, ready, strict=True):
+                    if isinstance(one, bytes):
+                        answers.append(one)
+                        continue
+                    if not first and self._precedence.under_way:
+                        self._precedence.give_way()
                     try:
-                        answers.append(self._answerer.answer(view, packet, tcp=tcp, peer=peer))
+                        answers.append(self._answerer.answer(view, packet, tcp=tcp, peer=peer, client=one))
                     except Unavailable:
                         raise
                     except Exception:  # one packet must not take the others' answers with it
@@ -222,3 +242,13 @@ class DNSService:
                 log.warning("database unavailable", why=str(fault), queries=len(batch), **others)
             return [error(packet, Rcode.SERVFAIL) for packet, _ in batch]
         return answers
+
+    def _prepare(self, view: View, batch: Sequence[Datagram]) -> list[bytes | Client | None]:
+        try:
+            return self._batches.prepare(view, batch)
+        except Unavailable:
+            raise
+        except Exception:  # each packet is then answered by itself, and the one that is at fault is logged
+            if (others := self._logged["broken"].turn()) is not None:
+                log.exception("batch not prepared", queries=len(batch), **others)
+            return [None] * len(batch)

@@ -7,9 +7,10 @@ not rendered yet pays for every object made for a row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Executable
@@ -18,7 +19,6 @@ from sqlalchemy.exc import DBAPIError
 from redesignate.model.pool import Pool
 from redesignate.model.rrset import place
 from redesignate.model.tsigkey import TSIGKey
-from redesignate.model.zone import ZoneType
 from redesignate.store import serving_statements as statements
 from redesignate.store.errors import refuse
 from redesignate.store.fast import Rows, run, stream
@@ -26,20 +26,33 @@ from redesignate.store.served_zone import Blobs, Change, Mark, Reach, ServedZone
 from redesignate.store.unit import Store
 from redesignate.store.unplaced import MOST_UNPLACED, Unplaced, between
 
+K = TypeVar("K")
 _BATCH = 2000
 LATEST, SHORT = 16, 4096
 MOST_PASSED = 500
 """RRsets among which the owner of an NSEC3 record is looked for by its name."""
 
 
+Part = tuple[str, bool]
+"""A zone's id, and whether its copy is meant."""
+
+
 class Snapshot:
-    """One consistent view of the database."""
+    """One consistent view of the database.
+
+    What was asked of a zone's name, of the RRsets at a name and of the names around a key is remembered, so that many
+    questions may be asked with one statement, and then each finds its part.
+    """
 
     def __init__(self, store: Store, conn: Connection, unplaced: Unplaced | None = None) -> None:
         self._store = store
         self._unplaced = Unplaced() if unplaced is None else unplaced
         self._conn = conn
-        self._sqlite = conn.dialect.name == "sqlite"
+        self._database = conn.dialect.name
+        self._sqlite = self._database == "sqlite"
+        self._zones: dict[Reach, dict[str, ServedZone | None]] = {}
+        self._at: dict[Part, dict[str, list[tuple[str, int | None, bytes]]]] = {}
+        self._around: dict[Part, dict[bytes, tuple[bytes, bytes]]] = {}
 
     def key(self, name: str) -> TSIGKey | None:
         """The TSIG key of a name (lower case, no final dot). One query."""
@@ -55,17 +68,26 @@ class Snapshot:
         with _translating():
             return self._store.over(self._conn).pools.all()
 
+    def zones_at(self, names: Iterable[str], reach: Reach) -> Mapping[str, ServedZone | None]:
+        """The live zones within reach, by name, that have one of these names and are not being deleted; None for the
+        other names. One query for each 64 that were not asked for before."""
+        known = self._zones.setdefault(reach, {})
+        for some, binds in self._unknown(names, known, ""):
+            known.update(dict.fromkeys(some))
+            statement = statements.zones_at(reach.scope, len(binds), self._database)
+            for row in self._run(statement, binds | {"reach": reach.resource_id}):
+                known[row.name] = ServedZone(*row)
+        return known
+
     def nearest_zone(self, names: Sequence[str], reach: Reach) -> ServedZone | None:
-        """The live zone with the longest of `names` that is not being deleted and is within reach. One query, two
-        for a SECONDARY or CATALOG zone."""
-        given = dict(zip(statements.BINDS, names, strict=False))
-        given["reach"] = reach.resource_id
-        return self._zone(statements.nearest(reach.scope, len(names)), given)
+        """The first of `zones_at` in the order of the names, nearest first."""
+        known = self.zones_at(names, reach)
+        return next((zone for name in names if (zone := known[name])), None)
 
     def zone(self, zone_id: str) -> ServedZone | None:
-        """One zone, unless it is deleted or being deleted. One query, two for a SECONDARY or CATALOG
-        zone."""
-        return self._zone(statements.BY_ID, {"z": zone_id})
+        """One zone, unless it is deleted or being deleted. One query."""
+        row = self._run(statements.BY_ID, {"z": zone_id}).first()
+        return row and ServedZone(*row)
 
     def secondaries(self, name: str) -> list[tuple[str, tuple[str, ...]]]:
         """Id and primaries of each SECONDARY zone of this name, in any pool. One query."""
@@ -73,31 +95,33 @@ class Snapshot:
         return [(ident, msgspec.json.decode(primaries, type=tuple[str, ...])) for ident, primaries in rows]
 
     def at_names(self, zone: ServedZone, names: Sequence[str]) -> list[tuple[str, int | None, bytes]]:
-        """Name, TTL and blob of every RRset at these names that holds records. One query for each 64."""
-        if len(names) > statements.AT_ONCE:
-            return self.at_names(zone, names[: statements.AT_ONCE]) + self.at_names(zone, names[statements.AT_ONCE :])
-        if not names:
-            return []
-        given = dict(zip(statements.BINDS, names, strict=False))
-        given["z"] = zone.id
-        rows = self._run(statements.at_names(zone.kept, len(names), self._sqlite), given)
-        return [(name, ttl, bytes(wire)) for name, ttl, wire in rows if wire]
+        """Name, TTL and blob of every RRset at these names that holds records. One query for each 64 names that were
+        not asked for before."""
+        known = self._at.setdefault((zone.id, zone.kept), {})
+        for some, binds in self._unknown(names, known, ""):
+            known.update((name, []) for name in some)
+            statement = statements.at_names(zone.kept, len(binds), self._database)
+            for name, ttl, wire in self._run(statement, binds | {"z": zone.id}):
+                if wire:
+                    known[name].append((name, ttl, bytes(wire)))
+        return [rrset for name in names for rrset in known[name]]
 
     def neighbours(self, zone: ServedZone, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
         """For each order key (`model.names.order_key`) the last of the zone's names before it and the first after it,
         in canonical order; empty if there is none. Names without records do not count.
 
-        Cost  one query: two probes of an index for each key, however large the zone; one more query for the first
-              question about a version of the zone.
+        Cost  one query for each 64 keys that were not asked for before: two probes of an index for each, however large
+              the zone; one more query for the first question about a version of the zone.
         """
         # first: what central fills in meanwhile is then in both
         lacking = self._lacking(zone)
-        given: dict[str, Any] = dict(zip(statements.BINDS, keys, strict=False))
-        given["z"] = zone.id
-        (row,) = self._run(statements.next_to(zone.kept, len(keys)), given)
-        found = [bytes(key or b"") for key in row]
-        around = list(zip(found[::2], found[1::2], strict=True))
-        return [between(lacking, key, *pair) for key, pair in zip(keys, around, strict=True)] if lacking else around
+        known = self._around.setdefault((zone.id, zone.kept), {})
+        for some, binds in self._unknown(keys, known, b""):
+            rows = self._run(statements.next_to(zone.kept, len(binds), self._database), binds | {"z": zone.id})
+            found = [bytes(key or b"") for row in rows for key in row]
+            for key, *pair in zip(some, found[::2], found[1::2], strict=False):
+                known[key] = between(lacking, key, *pair) if lacking else (pair[0], pair[1])
+        return [known[key] for key in keys]
 
     def all_placed(self, zone: ServedZone) -> bool:
         """Whether `neighbours` knows every name of the zone: False while more than MOST_UNPLACED of its RRsets lack
@@ -155,23 +179,27 @@ class Snapshot:
             for row in self._run(statements.CHANGES, {"z": zone_id, "first": first, "last": last})
         ]
 
+    def _unknown(
+        self, wanted: Iterable[K], known: Mapping[K, object], nothing: K
+    ) -> Iterator[tuple[list[K], dict[str, Any]]]:
+        """Those not known, each once, as many at a time as a statement takes, and its binds for them.
+
+        On PostgreSQL they are one list. Elsewhere each is a bind, and of more than eight there are a multiple of eight,
+        so that the database keeps few texts; `nothing`, which fills them up, equals none of what is stored.
+        """
+        rest = iter([one for one in dict.fromkeys(wanted) if one not in known])
+        while some := list(islice(rest, statements.AT_ONCE)):
+            if self._database == "postgresql":
+                yield some, {"listed": some}
+                continue
+            more = -len(some) % 8 if len(some) > 8 else 0
+            yield some, dict(zip(statements.BINDS, [*some, *[nothing] * more], strict=False))
+
     def _run(self, statement: Executable, given: dict[str, Any]) -> Rows:
         try:
             return run(self._conn, statement, given)
         except DBAPIError as error:
             refuse(error)
-
-    def _zone(self, statement: Executable, given: dict[str, Any]) -> ServedZone | None:
-        rows = self._run(statement, given)
-        if not rows:
-            return None
-        row = rows[0]
-        if row.type == ZoneType.PRIMARY.value:
-            return ServedZone(*row[:-1])
-        loaded = self._run(
-            statements.LOADED if row.type == ZoneType.SECONDARY.value else statements.COMPLETE, {"z": row.id}
-        )
-        return ServedZone(*[*row[:-1], bool(loaded), bool(loaded and loaded[0][0])])
 
 
 @contextmanager

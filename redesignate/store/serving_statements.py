@@ -7,16 +7,22 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BindParameter,
     ColumnElement,
     Executable,
+    ScalarSelect,
     Select,
+    TableValuedAlias,
     and_,
     bindparam,
+    case,
+    false,
     func,
     literal_column,
     select,
     text,
+    true,
     union_all,
 )
 from sqlalchemy.types import TypeEngine
@@ -29,20 +35,31 @@ from redesignate.store.served_zone import ServedZone
 from redesignate.store.zones import LIVE
 
 # Constants that stand in the text: a bind that is the same each time costs as much as one that is not.
+_APART = text("OFFSET 0")  # PostgreSQL then runs it for each value, and does not join it as it pleases
 _FIRST = text("LIMIT 1")  # SQLAlchemy's own has an OFFSET on SQLite, which is a bind
 _STANDS = and_(
     zones.c.deleted == literal_column(f"'{LIVE}'"), zones.c.action != literal_column(f"'{Action.DELETE.value}'")
 )
-_OF_INBOUND = ("loaded", "kept")
-_ZONE = select(
-    *[zones.c[name] for name in ServedZone.__struct_fields__ if name not in _OF_INBOUND], zones.c.type
-).where(_STANDS)
+_LOADED = func.coalesce(inbound.c.loaded, false())
+_OF_TYPE = {
+    "loaded": case(
+        (zones.c.type == literal_column(f"'{ZoneType.PRIMARY.value}'"), true()),
+        (zones.c.type == literal_column(f"'{ZoneType.SECONDARY.value}'"), _LOADED),
+        else_=zones.c.transferred_at.is_not(None),
+    ),
+    "kept": and_(
+        zones.c.type == literal_column(f"'{ZoneType.SECONDARY.value}'"), _LOADED, inbound.c.kept_rrsets.is_not(None)
+    ),
+}
+_ZONE = (
+    select(
+        *[_OF_TYPE[name].label(name) if name in _OF_TYPE else zones.c[name] for name in ServedZone.__struct_fields__]
+    )
+    .select_from(zones.outerjoin(inbound, inbound.c.zone_id == zones.c.id))
+    .where(_STANDS)
+)
 BY_ID = _ZONE.where(zones.c.id == bindparam("z"))
 _REACH = {Scope.POOL: zones.c.pool_id, Scope.ZONE: zones.c.id}
-LOADED = select(inbound.c.kept_rrsets.is_not(None)).where(inbound.c.zone_id == bindparam("z"), inbound.c.loaded)
-COMPLETE = select(zones.c.transferred_at.is_(None)).where(
-    zones.c.id == bindparam("z"), zones.c.transferred_at.is_not(None)
-)
 POOL_VERSIONS = select(pools.c.id, pools.c.version)
 SECONDARIES = select(zones.c.id, zones.c.primaries).where(
     zones.c.name == bindparam("n"), zones.c.type == ZoneType.SECONDARY.value, zones.c.deleted == LIVE
@@ -105,44 +122,71 @@ def _hashed_before(kept: bool) -> Select[Any]:
 
 
 HASHED_BEFORE = {kept: _hashed_before(kept) for kept in _TABLE}
-BINDS = tuple(f"b{at}" for at in range(128))
-"""The binds of the values of which a statement has as many as are asked for: a name has 127 labels at most."""
-AT_ONCE = 64
-"""Names that one statement asks for: there is a statement for each number of them."""
+BINDS = tuple(f"b{at}" for at in range(64))
+"""The binds of the values of which a statement has as many as are asked for."""
+AT_ONCE = len(BINDS)
+"""Names or keys that one statement asks for at most."""
 
 
 def _some(count: int, kind: TypeEngine[Any] | None = None) -> list[BindParameter[Any]]:
     return [bindparam(name, type_=kind) for name in BINDS[:count]]
 
 
-@cache
-def nearest(scope: Scope, count: int) -> Select[Any]:
-    """The zone within reach with the longest of so many names."""
-    query = _ZONE.where(zones.c.name.in_(_some(count)), _REACH[scope] == bindparam("reach"))
-    return query.order_by(func.length(zones.c.name).desc()).suffix_with(_FIRST)
+def _listed(kind: TypeEngine[Any]) -> TableValuedAlias:
+    """The values of a list as a table, `at` their places in it: one text for any number of them, on PostgreSQL."""
+    given = func.unnest(bindparam("listed", type_=ARRAY(kind)))
+    return given.table_valued("value", with_ordinality="at").render_derived(name="listed")
+
+
+def _probed(each: Select[Any], listed: TableValuedAlias) -> Select[Any]:
+    """What `each`, which names a value of the list, finds for every value, each looked for by itself."""
+    found = each.suffix_with(_APART).lateral("found")
+    return select(*found.c).select_from(listed.join(found, true()))
 
 
 @cache
-def at_names(kept: bool, count: int, sqlite: bool) -> Executable:
+def zones_at(scope: Scope, count: int, database: str) -> Executable:
+    """The zones within reach that have one of so many names.
+
+    Where the statistics say that zones are few, PostgreSQL and MariaDB would read all of them for a list of names: they
+    are told to probe, and the index."""
+    within = _ZONE.where(_REACH[scope] == bindparam("reach"))
+    if database == "postgresql":
+        listed = _listed(zones.c.name.type)
+        return _probed(within.where(zones.c.name == listed.c.value), listed)
+    hint, some = "FORCE INDEX (uq_zones_name)", within.where(zones.c.name.in_(_some(count)))
+    return some.with_hint(zones, hint, "mysql").with_hint(zones, hint, "mariadb")
+
+
+@cache
+def at_names(kept: bool, count: int, database: str) -> Executable:
     """The RRsets at so many names.
 
     PostgreSQL and MariaDB would read a whole zone for a list of names where their statistics say that it is small:
-    a SELECT for each name."""
+    a probe, or a SELECT, for each name."""
     table = _TABLE[kept]
     some = _by("name", kept, table.c.name, table.c.ttl, table.c.wire)
-    if sqlite:
+    if database == "sqlite":
         return some.where(table.c.name.in_(_some(count)))
+    if database == "postgresql":
+        listed = _listed(table.c.name.type)
+        return _probed(some.where(table.c.name == listed.c.value), listed)
     return union_all(*[some.where(table.c.name == name) for name in _some(count)])
 
 
 @cache
-def next_to(kept: bool, count: int) -> Select[Any]:
-    """The order keys before and after each of so many."""
+def next_to(kept: bool, count: int, database: str) -> Select[Any]:
+    """The order keys before and after each of so many: of all in one row, on PostgreSQL of each in one, in order."""
     key = _TABLE[kept].c.order_key
     of_zone = _by("order_key", kept, key)
-    probes = [
-        probe.suffix_with(_FIRST).scalar_subquery()
-        for given in _some(count, key.type)
-        for probe in (of_zone.where(key < given).order_by(key.desc()), of_zone.where(key > given).order_by(key))
-    ]
-    return select(*[probe.label(f"p{at}") for at, probe in enumerate(probes)])
+
+    def around(given: ColumnElement[Any]) -> list[ScalarSelect[Any]]:
+        probes = of_zone.where(key < given).order_by(key.desc()), of_zone.where(key > given).order_by(key)
+        return [probe.suffix_with(_FIRST).scalar_subquery() for probe in probes]
+
+    if database == "postgresql":
+        listed = _listed(key.type)
+        before, after = around(listed.c.value)
+        return select(before.label("p0"), after.label("p1")).select_from(listed).order_by(listed.c.at)
+    found = [probe for given in _some(count, key.type) for probe in around(given)]
+    return select(*[probe.label(f"p{at}") for at, probe in enumerate(found)])

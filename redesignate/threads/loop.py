@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An asyncio loop on a thread of its own, which reports its start and stops in a bounded time."""
+"""An asyncio loop on a thread of its own, which reports its start and stops in a bounded time; and which of the threads
+that work for one goes first."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -13,6 +15,9 @@ from redesignate.observe.log import events
 
 R = TypeVar("R")
 log = events(__name__)
+PAUSE_S = 0.01
+"""The longest that one step of other work waits for what goes first: what is slow must not stop it for good."""
+_STEP_S = 0.0003
 
 
 class LoopThread:
@@ -97,3 +102,20 @@ class LoopThread:
         with self._lock:
             self._loop = None
         await self._end()
+
+
+class Precedence:
+    """Threads with other work pause between its steps while anything that goes first is under way: Python runs one
+    thread at a time, and does not know which of them is urgent.
+
+    under_way   how much goes first at the moment; counted on one event loop
+    """
+
+    def __init__(self) -> None:
+        self.under_way = 0
+
+    def give_way(self) -> None:
+        """Pause, from any thread, while something that goes first is under way, at most PAUSE_S."""
+        ends = time.monotonic() + PAUSE_S
+        while self.under_way and time.monotonic() < ends:
+            time.sleep(_STEP_S)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 
-from redesignate.model.names import MAX_NAME
+import msgspec
+
+from redesignate.model.names import MAX_NAME, from_wire
 
 HEADER = struct.Struct("!HHHHHH")
 _QUESTION = struct.Struct("!HH")
@@ -50,18 +51,18 @@ class Rcode(IntEnum):
     BADVERS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """The one question. `name` is plain wire form in lower case; `wire` the whole section as sent, case kept."""
+class Question(msgspec.Struct, frozen=True, gc=False):
+    """The one question. `name` is plain wire form in lower case, `text` its canonical text; `wire` the whole section as
+    sent, case kept."""
 
     name: bytes
+    text: str
     type: int
     cls: int
     wire: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Where one RR stands: `start` its owner's offset, `at` its rdata's, `size` the rdata's length."""
 
     start: int
@@ -72,8 +73,7 @@ class Record:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Edns:
+class Edns(msgspec.Struct, frozen=True, gc=False):
     """What the OPT record says (RFC 6891 §6.1.3)."""
 
     payload: int
@@ -81,8 +81,7 @@ class Edns:
     do: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A message whose shape is sound.
 
     flags    the header's second field, of which `opcode` and `rcode` (without EDNS's upper bits) are parts
@@ -149,7 +148,8 @@ def _question(packet: bytes, at: int) -> tuple[Question, int]:
     if at >= len(packet) or packet[at] or at - start >= MAX_NAME or at + 5 > len(packet):
         raise Malformed("a malformed question")
     rrtype, cls = _QUESTION.unpack_from(packet, at + 1)
-    return Question(packet[start : at + 1].lower(), rrtype, cls, packet[start : at + 5]), at + 5
+    name = packet[start : at + 1].lower()
+    return Question(name, from_wire(name)[0], rrtype, cls, packet[start : at + 5]), at + 5
 
 
 def _section(packet: bytes, at: int, count: int) -> tuple[tuple[Record, ...], int]:

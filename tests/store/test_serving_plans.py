@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import Connection, Executable, event
 
 from redesignate.model.names import order_key
+from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Zone
 from redesignate.store.fast import Rows
+from redesignate.store.served_zone import Reach
 from redesignate.store.serving import Snapshot
 from redesignate.store.unit import Store
 from tests.store.makers import add, held, new_id, zone
@@ -78,6 +80,27 @@ def test_neighbours_and_names_are_probes_of_an_index(large: tuple[str, Zone]) ->
     store.close()
     check(kind, probes, "order_key", mariadb="range ix_rrsets_order ix_rrsets_order 661")
     check(kind, named, "name", mariadb="const,const")
+
+
+@pytest.mark.parametrize("count", [1, 5, 64])
+def test_zones_are_found_by_the_index_of_their_names(url: str, count: int) -> None:
+    store = Store(url)
+    many = [zone() for _ in range(2000)]
+    add(store, *many)
+    with store.view() as conn:
+        view = Explaining(store, conn)
+        found = view.zones_at([one.name for one in many[:count]], Reach(Scope.POOL, many[0].pool_id))
+        assert [found[one.name] is not None for one in many[:count]] == [True] * count
+        plan = "\n".join(view.plans)
+    kind = store.engine.dialect.name
+    store.close()
+    assert {
+        "sqlite": "SEARCH zones USING INDEX sqlite_autoindex_zones_2 (name=? AND pool_id=? AND deleted=?)",
+        "postgresql": "(name)::text = (listed.value)::text",
+        "mysql": "zones const uq_zones_name" if count == 1 else "range uq_zones_name uq_zones_name",
+    }[kind] in plan, plan
+    conditions = [line for line in plan.splitlines() if "Index Cond" in line and "inbound" not in line]
+    assert all("name" in line or "zone_id" in line for line in conditions), plan
 
 
 def check(kind: str, plans: list[str], column: str, *, mariadb: str) -> None:

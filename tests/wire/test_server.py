@@ -16,7 +16,8 @@ Address = tuple[str, int]
 
 
 class Desk:
-    """Answers each packet with itself; while the gate is closed, packets of the second lane wait."""
+    """Answers a packet with itself, with nothing, or with more than a datagram holds; while the gate is closed, packets
+    of the second lane wait."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
@@ -26,7 +27,8 @@ class Desk:
         self.batches.append(([packet for packet, _ in batch], first))
         if not first:
             await self.gate.wait()
-        return [None if packet.startswith(b"silent") else packet for packet, _ in batch]
+        answers = {b"silent one": None, b"endless": bytes(70_000)}
+        return [answers.get(packet, packet) for packet, _ in batch]
 
 
 def serving(
@@ -36,10 +38,10 @@ def serving(
 
     async def run() -> None:
         desk = Desk()
-        datagrams = Datagrams(desk.answer, first=lambda packet, _: packet.startswith(b"soa"), admits=admits)
         udp, tcp = bind("127.0.0.1", 0)
         tcp.close()
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: datagrams, sock=udp)
+        datagrams = Datagrams(udp, desk.answer, first=lambda packet, _: packet.startswith(b"soa"), admits=admits)
+        datagrams.start()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             peer.connect(udp.getsockname())
             peer.setblocking(False)
@@ -108,6 +110,16 @@ def test_a_peer_that_is_not_admitted_is_not_read() -> None:
         assert desk.batches == []
 
     serving(do, admits=lambda _: False)
+
+
+def test_an_answer_that_cannot_be_sent_takes_no_other_with_it() -> None:
+    async def do(_datagrams: Datagrams, desk: Desk, peer: socket.socket) -> None:
+        for packet in (b"endless", b"what"):
+            peer.send(packet)
+        desk.gate.set()
+        assert await received(peer) == b"what"
+
+    serving(do)
 
 
 def test_udp_and_tcp_are_bound_to_one_port_and_to_a_given_one() -> None:
