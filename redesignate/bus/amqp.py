@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 
 from redesignate.bus import codec
 from redesignate.bus.broker import Broker, own
-from redesignate.bus.connection import Line, Link, Lost, Refused
+from redesignate.bus.connection import Line, Link, Lost, NotSent, Refused
 from redesignate.bus.convoy import MOST, lane
 from redesignate.bus.port import Asked
+from redesignate.bus.reader import AGAIN
 from redesignate.bus.reckoning import Reckoning
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.commands.table import READS
@@ -151,7 +152,8 @@ class AmqpCentral:
         left = min(item.deadline.left() for item in items)
         if not left:
             raise TooLate("The request waited too long and was not carried out; retry.")
-        answers = self._ask(link, [self._sent(item) for item in items], left)
+        again = any([item.again for item in items])
+        answers = self._ask(link, [self._sent(item) for item in items], left, again=again)
         if len(answers) != len(items):
             raise Problem("Central's answer is not valid; are all services of one version?")
         return answers
@@ -172,7 +174,9 @@ class AmqpCentral:
         if self._reckoning.of(0) is None:
             raise Unavailable("The database is unavailable; retry.")
 
-    def _ask(self, link: Link, questions: Sequence[bytes], timeout_s: float) -> Sequence[codec.Body]:
+    def _ask(
+        self, link: Link, questions: Sequence[bytes], timeout_s: float, *, again: bool = False
+    ) -> Sequence[codec.Body]:
         """Send a message and return the answers. Raises as `_carry`."""
         deadline, caller, number = Deadline.after(timeout_s), _Caller(), str(next(self._numbers))
         caller.call.acquire()
@@ -185,12 +189,15 @@ class AmqpCentral:
                 reply_to=own("answers", link.id),
                 correlation_id=number,
                 expiration=str(math.ceil(timeout_s * 1000)),
+                type=AGAIN if again else "",
             )
             while not caller.call.acquire(timeout=min(deadline.left(), max(0.0, caller.heard + SILENCE_S - uptime()))):
                 if deadline.over() or uptime() - caller.heard >= SILENCE_S:
                     break
         except Refused as error:
             raise Unavailable(f"The question was not sent: {error}.") from error
+        except NotSent as error:
+            raise Unavailable(_BROKER) from error
         except Lost as error:
             raise _Unanswered from error
         finally:

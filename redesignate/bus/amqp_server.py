@@ -4,7 +4,7 @@
 A question is acknowledged after the work, so what a killed central held goes to another at once. Two exceptions: while
 a central works on many long questions it acknowledges the oldest early, so that the broker need give it only few that
 it has not begun; and a question that comes again is acknowledged before the work, so that one that kills central kills
-two at most. What is lost that way the client sends again (`amqp.py`).
+two. What is lost that way the client sends again (`amqp.py`), marked, and each of those kills one at most.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 
 import msgspec
 
@@ -30,6 +29,8 @@ PREFETCH = 16
 """The most messages that one central holds and has not acknowledged, half of which it has not begun. With more,
 messages would wait for it while others are free, and their clients would lose time when it is stopped; with fewer, it
 would wait for the broker."""
+LARGEST_REPLY = 16 * 2**20 - 2**16
+"""The longest reply, in bytes: a longer message ends its channel on RabbitMQ 4, and everything on it."""
 SIGN_S = SILENCE_S / 4
 """How often the clients of long questions hear that central works on them."""
 
@@ -81,24 +82,28 @@ class CentralServer:
     def _work(self, one: Received) -> None:
         reply = self._answer(one)
         ack = self._reader.settle(one)
-        if not one.to:
+        if not one.to or reply is None:
             if ack is not None:
                 one.link.acknowledge(ack)
             return
-        try:
-            one.link.publish(reply, one.to, ack=ack, correlation_id=one.number)
-        except Refused as why:
-            refusal = codec.refusal(Problem(f"Central's answer was not sent: {why}"))
-            one.link.publish(codec.replied([refusal], None), one.to, ack=ack, correlation_id=one.number)
+        if len(reply) > LARGEST_REPLY:
+            refusal = Problem(f"Central's answer of {len(reply)} octets is too long for the broker; ask for less.")
+            reply = codec.replied([codec.refusal(refusal)], None)
+        one.link.publish(reply, one.to, ack=ack, correlation_id=one.number)
 
-    def _answer(self, one: Received) -> bytes:
-        """Carry out the questions of a message; return the encoded reply."""
+    def _answer(self, one: Received) -> bytes | None:
+        """Carry out the questions of a message; return the encoded reply. None: the client is to send them again."""
         try:
             questions: Sequence[codec.Body] = codec.apart(one.body)
         except msgspec.MsgspecError:
             questions = [one.body]  # it is answered as a question that cannot be read
-        carry = partial(_carried_again, self._carry) if one.again else self._carry
-        answers = codec.serve_all(carry, self._together, questions) if questions else []
+        if one.again:
+            again = _Again(self._carry)
+            answers = [codec.serve_question(again.carry, question) for question in questions]
+            if again.unsure:
+                return None
+        else:
+            answers = codec.serve_all(self._carry, self._together, questions) if questions else []
         try:
             return codec.replied(answers, self._clock())
         except Unavailable:
@@ -123,6 +128,20 @@ class CentralServer:
         return SIGN_S
 
 
-def _carried_again(carry: codec.Carry, command: Command[object], asked: Asked) -> object:
-    """Carry out a question that may have been carried out before, by a central that did not acknowledge it."""
-    return carry(command, replace(asked, again=True))
+class _Again:
+    """Carries out questions that may have been carried out before, by a central that did not acknowledge them.
+
+    unsure   whether one could not be, and nobody knows whether it was before: the refusal would say that it was not
+    """
+
+    def __init__(self, carry: codec.Carry) -> None:
+        self._carry = carry
+        self.unsure = False
+
+    def carry(self, command: Command[object], asked: Asked) -> object:
+        """Carry out one question, or return the answer that was stored with its change."""
+        try:
+            return self._carry(command, replace(asked, again=True))
+        except Unavailable:
+            self.unsure = self.unsure or asked.id is not None
+            raise

@@ -133,9 +133,8 @@ class Broker:
 
     def _connected(self, host: _Host, name: str) -> Any:
         rabbit = self.rabbit
-        address = f"[{host.name}]" if ":" in host.name else host.name
         made = _Connection(
-            f"{address}:{host.port}",
+            f"{host.name}:{host.port}",  # of an IPv6 address too: py-amqp splits at the last colon
             userid=host.user,
             password=host.password,
             login_method=rabbit.rabbit_login_method,
@@ -177,15 +176,19 @@ def _parsed(url: str, rabbit: RabbitSettings) -> tuple[list[_Host], str, RabbitS
         parts = urlsplit(url)
     except ValueError:
         raise ValueError("is not a URL") from None
-    if parts.scheme not in {"rabbit", "amqp"}:
+    if parts.scheme not in {"rabbit", "amqp", "kombu"}:
         raise ValueError("the broker is RabbitMQ")
     hosts: list[_Host] = []
     user, password = "guest", "guest"
-    for part in parts.netloc.split(","):
+    for part in [one for one in parts.netloc.split(",") if one] or [""]:
         login, at, address = part.rpartition("@")
         if at:
             user, _, password = (unquote(word) for word in login.partition(":"))
         name, port = endpoint(address, 5672)
+        try:
+            name.encode("idna")
+        except UnicodeError:
+            raise ValueError(f"{name} is not a host's name") from None
         hosts.append(_Host(name, port, user, password))
     known = {option.dest: option for option in RABBIT}
     changed = {

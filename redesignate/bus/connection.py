@@ -52,6 +52,10 @@ class Lost(Exception):
     """The connection is lost. A message that was given to it may have been delivered."""
 
 
+class NotSent(Lost):
+    """The connection was lost before the message was given to it."""
+
+
 class Refused(Exception):
     """The message was not sent: it is too long, or too much waits for the broker already."""
 
@@ -163,6 +167,7 @@ class Link:
         beat_s = self._connection.heartbeat / self._rate / 2 if self._connection.heartbeat else None
         beat_at = uptime()
         asked = 0
+        self._receive()  # over TLS, what came with the last answer of the set-up is read already, and `poll` is silent
         while self._why is None and self._connection.connected:
             now = uptime()
             if beat_s is not None and now >= beat_at:
@@ -203,7 +208,7 @@ class Link:
 
     def _check(self) -> None:
         if self._why is not None or self._closes_at is not None or not self._connection.connected:
-            raise Lost
+            raise NotSent
 
     def _send(self) -> None:
         """Send as much as the socket takes; `run` sends the rest."""

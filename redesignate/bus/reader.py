@@ -18,6 +18,8 @@ from redesignate.threads.deadline import uptime
 
 log = events(__name__)
 
+AGAIN = "again"
+"""The type of a message that its sender has sent before."""
 _TAG = "reader"
 
 
@@ -26,7 +28,7 @@ class Received:
     """A message.
 
     to, number  where its sender waits for a reply ("": nowhere), and under which number
-    again       it was given to somebody before, who did not acknowledge it
+    again       it was given to somebody before, who did not acknowledge it; or its sender says that it was
     since       when it came
     """
 
@@ -133,7 +135,8 @@ class Reader:
         """Hand a message to a thread. On the link's own thread."""
         about, info = message.properties, message.delivery_info
         to, number = about.get("reply_to", ""), about.get("correlation_id", "")
-        one = Received(link, info["delivery_tag"], message.body or b"", to, number, info["redelivered"])
+        again = info["redelivered"] or about.get("type") == AGAIN
+        one = Received(link, info["delivery_tag"], message.body or b"", to, number, again)
         with self._lock:
             self._held[one] = None
         try:

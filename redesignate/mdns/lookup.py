@@ -108,7 +108,7 @@ def read_ahead(view: View, zone: ServedZone, asked: Sequence[str]) -> None:
         view.neighbours(zone, [key for keys in missing for key in keys])
 
 
-@lru_cache(maxsize=4096)  # asked again for each step of the same question
+@lru_cache(maxsize=64)  # asked again for each step of the same question
 def _first_wanted(apex: str, name: str) -> tuple[str, ...]:
     """At which names an answer is looked for: the name and all above it down to the apex, and the wildcards that may
     stand for it."""
@@ -123,7 +123,7 @@ def _missing_keys(zone: ServedZone, lineage: Sequence[str], found: Container[str
     return known, [names.order_key(one, zone.name) for one in (lineage[0], "*." + lineage[known])]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=64)
 def _down_to(apex: str, name: str) -> tuple[str, ...]:
     """The name and all above it down to the apex, which is last."""
     above = names.ancestors(name)

@@ -18,6 +18,8 @@ import msgspec
 from redesignate.store.served_zone import ServedZone
 from redesignate.wire.message import CD, RD
 
+_ROW = 700
+"""About how much a zone's row takes."""
 _MOST_ASKED = 1 << 14
 """Of how many questions is remembered that they were asked once."""
 
@@ -55,7 +57,7 @@ def key(packet: bytes) -> bytes | None:
     the name, is compared without case; of the flags QR, the opcode, AA and TC are zero, and the others ask nothing.
     """
     at = packet.find(b"\0", 12)
-    return None if at < 0 or packet[2] & 0xFE else packet[4:at].lower() + packet[at:]
+    return None if at < 0 or packet[2] & 0xFE else packet[4:12] + packet[12:at].lower() + packet[at:]
 
 
 class Memory:
@@ -107,6 +109,8 @@ class Memory:
         row = self._rows.get(zone.id)  # each view makes rows of its own
         if row != zone:
             row = self._rows[zone.id] = zone
+            with self._lock:
+                self._octets += _ROW
         flags = int.from_bytes(answer[2:4], "big") & ~(RD | CD)
         self._put(asked, Remembered(row, names, end, flags, answer[4:12], answer[end:]))
 

@@ -23,7 +23,7 @@ from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
 from redesignate.observe.log import Seldom, events
 from redesignate.store.served_zone import ServedZone
-from redesignate.threads.loop import LoopThread, Precedence
+from redesignate.threads.loop import PAUSE_S, LoopThread, Precedence
 from redesignate.wire.message import AXFR, IXFR, SOA, Rcode, asked_type
 from redesignate.wire.server import Datagram, Datagrams, bind
 from redesignate.wire.streams import StreamLimits, Streams
@@ -220,6 +220,7 @@ class DNSService:
     def _answer_all(self, batch: Sequence[Datagram], first: bool, tcp: bool) -> list[bytes | Transfer | None]:
         """Answer packets over one view. Never raises: a query that fails is answered with SERVFAIL."""
         answers: list[bytes | Transfer | None] = []
+        ends = time.monotonic() + PAUSE_S
         try:
             with self._source.read() as view:
                 ready: list[bytes | Client | None] = [None] if tcp else self._prepare(view, batch)
@@ -228,7 +229,7 @@ class DNSService:
                         answers.append(one)
                         continue
                     if not first and self._precedence.under_way:
-                        self._precedence.give_way()
+                        self._precedence.give_way(ends)
                     try:
                         answers.append(self._answerer.answer(view, packet, tcp=tcp, peer=peer, client=one))
                     except Unavailable:

@@ -73,10 +73,11 @@ class Snapshot:
         other names. One query for each 64 that were not asked for before."""
         known = self._zones.setdefault(reach, {})
         for some, binds in self._unknown(names, known, ""):
-            known.update(dict.fromkeys(some))
+            found: dict[str, ServedZone | None] = dict.fromkeys(some)
             statement = statements.zones_at(reach.scope, len(binds), self._database)
             for row in self._run(statement, binds | {"reach": reach.resource_id}):
-                known[row.name] = ServedZone(*row)
+                found[row.name] = ServedZone(*row)
+            known.update(found)  # not before: where the statement fails, nothing is known
         return known
 
     def nearest_zone(self, names: Sequence[str], reach: Reach) -> ServedZone | None:
@@ -99,11 +100,12 @@ class Snapshot:
         not asked for before."""
         known = self._at.setdefault((zone.id, zone.kept), {})
         for some, binds in self._unknown(names, known, ""):
-            known.update((name, []) for name in some)
+            found: dict[str, list[tuple[str, int | None, bytes]]] = {name: [] for name in some}
             statement = statements.at_names(zone.kept, len(binds), self._database)
             for name, ttl, wire in self._run(statement, binds | {"z": zone.id}):
                 if wire:
-                    known[name].append((name, ttl, bytes(wire)))
+                    found[name].append((name, ttl, bytes(wire)))
+            known.update(found)  # not before: where the statement fails, nothing is known
         return [rrset for name in names for rrset in known[name]]
 
     def neighbours(self, zone: ServedZone, keys: Sequence[bytes]) -> list[tuple[bytes, bytes]]:

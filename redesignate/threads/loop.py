@@ -16,7 +16,7 @@ from redesignate.observe.log import events
 R = TypeVar("R")
 log = events(__name__)
 PAUSE_S = 0.01
-"""The longest that one step of other work waits for what goes first: what is slow must not stop it for good."""
+"""The longest that a batch of other work waits for what goes first: what is slow must not stop it for good."""
 _STEP_S = 0.0003
 
 
@@ -114,8 +114,7 @@ class Precedence:
     def __init__(self) -> None:
         self.under_way = 0
 
-    def give_way(self) -> None:
-        """Pause, from any thread, while something that goes first is under way, at most PAUSE_S."""
-        ends = time.monotonic() + PAUSE_S
+    def give_way(self, ends: float) -> None:
+        """Pause, from any thread, while something that goes first is under way, until `ends` (monotonic) at most."""
         while self.under_way and time.monotonic() < ends:
             time.sleep(_STEP_S)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ _READ = 64
 _LONGEST = 65535
 _BATCH = 16
 _BATCHES_AT_ONCE = 2
+_SLOW_S = 0.005
 _RECEIVE_BUFFER = 1 << 20
 
 
@@ -110,21 +112,26 @@ class Datagrams:
             else:
                 lane.queue.append((data, address))
         for first, lane in self._lanes.items():
-            if len(lane.queue) > len(lane.working) * _BATCH and len(lane.working) < _BATCHES_AT_ONCE:
+            if lane.queue and len(lane.working) < _BATCHES_AT_ONCE and (first or lane.behind()):
                 task = asyncio.ensure_future(self._work(lane, first))
                 lane.working.add(task)
                 task.add_done_callback(lane.working.discard)
 
     async def _work(self, lane: _Lane, first: bool) -> None:
-        while lane.queue:
-            batch = [lane.queue.popleft() for _ in range(min(_BATCH, len(lane.queue)))]
-            answers = await self._answer([(data, address[0]) for data, address in batch], first)
-            for answer, (_, address) in zip(answers, batch, strict=True):
-                if answer:
-                    with suppress(
-                        OSError
-                    ):  # the network takes no more for now, or not to there: lost, as datagrams may be
-                        self._socket.sendto(answer, address)
+        try:
+            while lane.queue:
+                lane.taken = time.monotonic()
+                await self._work_on([lane.queue.popleft() for _ in range(min(_BATCH, len(lane.queue)))], first)
+        finally:  # at once: what is read before the task's own end is noticed would wait for a worker that has ended
+            if (ended := asyncio.current_task()) is not None:
+                lane.working.discard(ended)
+
+    async def _work_on(self, batch: Sequence[tuple[bytes, tuple[Any, ...]]], first: bool) -> None:
+        answers = await self._answer([(data, address[0]) for data, address in batch], first)
+        for answer, (_, address) in zip(answers, batch, strict=True):
+            if answer:
+                with suppress(OSError):  # the network takes no more, or not to there: lost, as datagrams may be
+                    self._socket.sendto(answer, address)
 
     def close(self) -> None:
         """Stop listening."""
@@ -136,5 +143,12 @@ class Datagrams:
 
 @dataclass(slots=True)
 class _Lane:
+    """taken: when a worker took a batch the last time."""
+
     queue: deque[tuple[bytes, tuple[Any, ...]]] = field(default_factory=deque)
-    working: set[asyncio.Task[None]] = field(default_factory=set)
+    working: set[asyncio.Task[Any]] = field(default_factory=set)
+    taken: float = 0.0
+
+    def behind(self) -> bool:
+        """Whether one worker more is worth its thread: there is none, they have enough to do, or they are slow."""
+        return len(self.queue) > len(self.working) * _BATCH or time.monotonic() - self.taken > _SLOW_S

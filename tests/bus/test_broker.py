@@ -91,6 +91,7 @@ def test_queues_are_declared_as_the_operator_wishes(make: Make) -> None:
         ("rabbit://u:p@a,b:2/x", [("a", 5672, "u", "p"), ("b", 2, "u", "p")], "x"),
         ("rabbit://u:p@[2001:db8::1]:1/x", [("2001:db8::1", 1, "u", "p")], "x"),
         ("amqp://a/x", [("a", 5672, "guest", "guest")], "x"),
+        ("kombu://u:p@a,u:p@b,/x", [("a", 5672, "u", "p"), ("b", 5672, "u", "p")], "x"),
     ],
 )
 def test_a_url_names_hosts_logins_and_a_virtual_host(
@@ -102,7 +103,14 @@ def test_a_url_names_hosts_logins_and_a_virtual_host(
 
 
 @pytest.mark.parametrize(
-    "url", ["rabbit://u:s3cret@a:port/", "rabbit://u:s3cret@[::1/", "kafka://u:s3cret@a/", "s3cret"]
+    "url",
+    [
+        "rabbit://u:s3cret@a:port/",
+        "rabbit://u:s3cret@[::1/",
+        "kafka://u:s3cret@a/",
+        "s3cret",
+        "rabbit://u:s3cret@a..b/",
+    ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_its_password(make: Make, url: str) -> None:
     with pytest.raises(

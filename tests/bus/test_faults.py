@@ -210,12 +210,14 @@ def test_a_question_over_which_central_fell_silent_is_put_to_another(
         seen: list[Asked] = []
 
         def carry(command: Command[Any], asked: Asked) -> object:
-            seen.append(asked)
+            if getattr(command, "project_id", "") == "slow":
+                seen.append(asked)
             return {"zones": 1} if isinstance(command, GetQuotas) else None
 
         amqp(url).serve_asked(carry)
         assert answer.result(9) == ({"zones": 1} if question is GetQuotas else None)  # before it is due
-    assert [asked.again for asked in seen] == [True]
+    assert seen
+    assert all(asked.again for asked in seen)
 
 
 def test_a_change_that_nobody_answers_is_unsure_at_its_deadline_and_not_sooner(

@@ -87,6 +87,30 @@ def test_a_killed_centrals_question_goes_to_another_at_once(
     assert [(name, asked.again) for name, asked in slow.seen] == [("slow", True)]
 
 
+def test_a_change_that_comes_again_and_cannot_be_carried_out_is_asked_for_again(
+    rabbitmq: RabbitMQ, amqp: Buses, spawn: Spawn, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal would say that it was not carried out, and the killed central may have done it."""
+    monkeypatch.setattr(client, "SILENCE_S", 2.0)
+    url = rabbitmq.transport_url()
+    server = spawn(SERVER, url)
+    assert _line(server) == "ready"
+    answer = pool.submit(amqp(url).ask().call, ResetQuotas(caller=ME, project_id="slow"))
+    assert _line(server) == "asked"
+    seen: list[bool] = []
+
+    def carry(command: Command[Any], asked: Asked) -> object:
+        seen.append(asked.again)
+        if len(seen) == 1:
+            raise Unavailable("Too many requests wait for this project; retry.")
+        return None
+
+    amqp(url).serve_asked(carry)
+    os.kill(server.pid, signal.SIGKILL)
+    assert answer.result(WAIT_S) is None
+    assert seen == [True, True]
+
+
 DEADLY = """
 import os, sys, time
 from tests.bus.conftest import AmqpBus

@@ -12,10 +12,7 @@ import time
 from multiprocessing.synchronize import Event
 from statistics import median
 
-import pytest
-
 from redesignate.model.names import to_wire
-from redesignate.threads import loop
 from redesignate.threads.loop import Precedence
 from redesignate.wire import message
 from redesignate.wire.message import SOA, A
@@ -93,14 +90,13 @@ def test_a_flood_of_names_that_do_not_exist_does_not_hold_up_publication(stored:
     assert median(found["publication"]) < median(found["other"]) / 4, found
 
 
-def test_others_pause_while_anything_that_goes_first_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "PAUSE_S", 60)
-    made, passed = Precedence(), threading.Event()
-    made.give_way()
+def test_others_pause_while_anything_that_goes_first_is_under_way() -> None:
+    made, passed, ends = Precedence(), threading.Event(), time.monotonic() + 60
+    made.give_way(ends)
     made.under_way = 2
 
     def work() -> None:
-        made.give_way()
+        made.give_way(ends)
         passed.set()
 
     other = threading.Thread(target=work)
@@ -115,4 +111,4 @@ def test_others_pause_while_anything_that_goes_first_is_under_way(monkeypatch: p
 def test_what_goes_first_does_not_stop_the_others_for_good() -> None:
     made = Precedence()
     made.under_way = 1
-    made.give_way()
+    made.give_way(time.monotonic() + 0.01)
