@@ -43,6 +43,17 @@ class Explaining(Snapshot):
         return found
 
 
+class Stumbling(Snapshot):
+    """A view whose statements fail while `fails`, by an error that nobody has foreseen."""
+
+    fails = False
+
+    def _run(self, statement: Executable, given: dict[str, Any]) -> Rows:
+        if self.fails:
+            raise RuntimeError("the page is damaged")
+        return super()._run(statement, given)
+
+
 @pytest.fixture
 def large(url: str) -> tuple[str, Zone]:
     """A zone of LARGE names among many small ones. The statistics are of before it grew."""
@@ -80,6 +91,27 @@ def test_neighbours_and_names_are_probes_of_an_index(large: tuple[str, Zone]) ->
     store.close()
     check(kind, probes, "order_key", mariadb="range ix_rrsets_order ix_rrsets_order 661")
     check(kind, named, "name", mariadb="const,const")
+
+
+def test_a_statement_that_fails_leaves_nothing_known(url: str) -> None:
+    """A name that is there would be denied, and the denial remembered."""
+    store, ours = Store(url), zone()
+    add(store, ours)
+    store.transact(lambda work: work.rrsets.add([held(ours, name="www", id=new_id())]))
+    name, reach = f"www.{ours.name}", Reach(Scope.POOL, ours.pool_id)
+    with store.view() as conn:
+        view = Stumbling(store, conn)
+        served = view.zone(ours.id)
+        assert served is not None
+        view.fails = True
+        with pytest.raises(RuntimeError):
+            view.at_names(served, [name])
+        with pytest.raises(RuntimeError):
+            view.zones_at([ours.name], reach)
+        view.fails = False
+        assert len(view.at_names(served, [name])) == 1
+        assert view.zones_at([ours.name], reach)[ours.name] == served
+    store.close()
 
 
 @pytest.mark.parametrize("count", [1, 5, 64])

@@ -63,6 +63,41 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+@pytest.mark.parametrize("packet", [b"soa", b"what"])
+def test_a_question_that_comes_as_the_last_worker_ends_is_answered(packet: bytes) -> None:
+    """The loop reads it in the turn in which that worker ends, before it is noticed that it has."""
+
+    async def run() -> None:
+        loop, asked = asyncio.get_running_loop(), 0
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+
+            async def answer(batch: Sequence[Datagram], _first: bool) -> Sequence[bytes | None]:
+                nonlocal asked
+                asked += 1
+                if asked == 1:
+                    done = loop.create_future()
+
+                    def end() -> None:
+                        done.set_result(None)
+                        peer.send(packet)
+
+                    loop.call_later(0.01, end)
+                    await done
+                return [data for data, _ in batch]
+
+            udp, tcp = bind("127.0.0.1", 0)
+            tcp.close()
+            datagrams = Datagrams(udp, answer, first=lambda data, _: data == b"soa")
+            datagrams.start()
+            peer.connect(udp.getsockname())
+            peer.setblocking(False)
+            peer.send(packet)
+            assert [await received(peer) for _ in range(2)] == [packet] * 2
+            datagrams.close()
+
+    asyncio.run(run())
+
+
 def test_a_question_is_answered() -> None:
     async def do(_datagrams: Datagrams, desk: Desk, peer: socket.socket) -> None:
         desk.gate.set()
