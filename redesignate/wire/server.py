@@ -26,6 +26,7 @@ _LONGEST = 65535
 _BATCH = 16
 _BATCHES_AT_ONCE = 2
 _SLOW_S = 0.005
+"""A batch that takes longer gets no more to wait behind it than there is another thread for."""
 _RECEIVE_BUFFER = 1 << 20
 
 
