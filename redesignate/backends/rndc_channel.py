@@ -74,7 +74,8 @@ class RndcChannel:
         if streams is not None:
             streams[1].close()
             with contextlib.suppress(OSError, asyncio.TimeoutError):
-                await asyncio.wait_for(streams[1].wait_closed(), 1)
+                async with asyncio.timeout(1):
+                    await streams[1].wait_closed()
 
     async def _once(self, line: str) -> str:
         answered = False

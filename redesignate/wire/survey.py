@@ -82,7 +82,8 @@ class Survey:
                     await asyncio.sleep(len(chunk) / per_second)
                 if asked.open:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(asked.over.wait(), patience_s)
+                        async with asyncio.timeout(patience_s):
+                            await asked.over.wait()
                 if not asked.open:
                     break
         finally:

@@ -121,7 +121,8 @@ class Refresher:
             except Exception:  # the loop of a service
                 log.exception("zones to fetch could not be searched")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._settings.find_interval)
+                async with asyncio.timeout(self._settings.find_interval):
+                    await self._wake.wait()
 
     async def _wanted(self) -> tuple[str, ...]:
         """Zones to begin: those hinted at, and now and then those that central has due; no more than there is room."""

@@ -222,7 +222,8 @@ class PoolCache:
     async def _close_later(self, targets: list[TargetConnection]) -> None:
         """Attempts that began with the old pool end first."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ending.wait(), CLOSE_AFTER_S)
+            async with asyncio.timeout(CLOSE_AFTER_S):
+                await self._ending.wait()
         await _close(targets)
 
 

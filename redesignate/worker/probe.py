@@ -60,7 +60,8 @@ class Probes:
         try:
             while health.down and context.health.known(health):
                 with contextlib.suppress(TimeoutError):
-                    sent = await asyncio.wait_for(asyncio.shield(back), pause)
+                    async with asyncio.timeout(pause):
+                        sent = await asyncio.shield(back)
                     log.info("a nameserver answers again", **self._named(health))
                     health.answered(sent, loop.time())
                     return

@@ -216,7 +216,8 @@ class Worker:
             # a full page: more is waiting, but these must be leased first
             pause = self._settings.find_interval / (10 if len(found) == FIND_LIMIT else 1)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(due.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await due.wait()
 
 
 def _forget_gone(health: HealthTable, pool: PoolConnections) -> None:
