@@ -28,7 +28,7 @@ serve: ## the whole system in one process: API on 127.0.0.1:9001, DNS on 127.0.0
 
 test: ## every test, against real servers; installs what they need (Debian packages as root or through sudo)
 	@scripts/install-test-needs
-	@scripts/bootstrap test openstack
+	@scripts/bootstrap test mysqlclient openstack
 	@exec $(PYTHON_BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(T)
 
 check: ## format, lint, types and every test that starts no server: fast
@@ -40,17 +40,17 @@ check: ## format, lint, types and every test that starts no server: fast
 
 e2e: ## the whole system only: HTTP in, DNS out, keystone, clients, real nameservers
 	@scripts/install-test-needs
-	@scripts/bootstrap test openstack
+	@scripts/bootstrap test mysqlclient openstack
 	@exec $(PYTHON_BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile tests/e2e
 
 faults: ## every fault drill, the long ones too: processes, broker, databases and nameservers killed, frozen, emptied
 	@scripts/install-test-needs
-	@scripts/bootstrap test
+	@scripts/bootstrap test mysqlclient
 	@exec $(PYTHON_BIN)/python -m pytest --long --durations 20 tests/faults
 
 bench: ## how fast: a table of figures with the machine they are of
 	@scripts/install-test-needs
-	@scripts/bootstrap test
+	@scripts/bootstrap test mysqlclient
 	@exec $(PYTHON_BIN)/python -m bench
 
 format: ## put the code into the house's form

@@ -4,6 +4,7 @@
 
     scripts/bootstrap.py serve        .venv            what the product needs, and the project itself (editable)
     scripts/bootstrap.py test         .venv            the same and the tools of the tests
+    scripts/bootstrap.py mysqlclient  .venv            the driver in C for MariaDB and MySQL, after one of these two
     scripts/bootstrap.py openstack    .venv-openstack  a real keystone and the real clients, for the tests
 
 $PYTHON names the Python to make them with (`make test PYTHON=python3.13`); an environment of another version is made
@@ -35,19 +36,30 @@ RANGE = f"{'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
 
 @dataclass(frozen=True)
 class Profile:
-    """One environment: where it is, what is locked for it, and whose stamps hold for it as well."""
+    """One environment: where it is, what is locked for it, and whose stamps hold for it as well.
+
+    compiled  the Debian packages with which its only package is compiled, in an environment that another profile made
+    """
 
     venv: str
     lock: str
     inputs: tuple[str, ...]
     editable: bool
     covered_by: tuple[str, ...] = ()
+    compiled: str = ""
 
 
 PROFILES = {
     "serve": Profile(".venv", "requirements.lock", ("requirements.lock", "pyproject.toml"), True, ("test",)),
     "test": Profile(
         ".venv", "requirements-test.lock", ("requirements.lock", "requirements-test.lock", "pyproject.toml"), True
+    ),
+    "mysqlclient": Profile(
+        ".venv",
+        "requirements-mysqlclient.lock",
+        ("requirements-mysqlclient.lock",),
+        False,
+        compiled="gcc pkg-config libmariadb-dev python3-dev",
     ),
     "openstack": Profile(".venv-openstack", "requirements-openstack.lock", ("requirements-openstack.lock",), False),
 }
@@ -70,10 +82,12 @@ def make(name: str) -> None:
     """Create the environment where it is missing or broken, install what is locked, and leave the stamp."""
     profile = PROFILES[name]
     venv = ROOT / profile.venv
+    if profile.compiled and not (is_current("serve") or is_current("test")):
+        fail(f"name serve or test before {name}, which is compiled with what they install")
     if not usable(venv):
         create(venv)
     python = str(venv / "bin/python")
-    install(python, venv, profile.lock)
+    install(python, venv, profile)
     if profile.editable:
         options = ["--no-deps", "--no-index", "--no-build-isolation", "--editable", str(ROOT)]
         pip(python, venv, options, what="the project")
@@ -250,16 +264,20 @@ def become_root() -> list[str] | None:
 # -- pip
 
 
-def install(python: str, venv: Path, lock: str) -> None:
+def install(python: str, venv: Path, profile: Profile) -> None:
     """Install everything that a lock file names, at exactly its hashes."""
+    lock, options = profile.lock, []
+    if profile.compiled:
+        options = ["--no-deps", "--no-build-isolation"]  # nothing that is not locked is fetched to compile it with
     count = sum(1 for line in (ROOT / lock).read_text().splitlines() if line[:1].isalnum())
     start = time.monotonic()
     say(f"installing the {count} packages of {lock} into {venv.name}: once, for a minute or so")
-    pip(python, venv, ["--require-hashes", "--requirement", str(ROOT / lock)], what=lock, count=count)
+    options += ["--require-hashes", "--requirement", str(ROOT / lock)]
+    pip(python, venv, options, what=lock, count=count, needs=profile.compiled)
     say(f"{lock}: installed in {time.monotonic() - start:.0f} s")
 
 
-def pip(python: str, venv: Path, options: list[str], *, what: str, count: int = 0) -> None:
+def pip(python: str, venv: Path, options: list[str], *, what: str, count: int = 0, needs: str = "") -> None:
     """Run pip install; progress to a terminal, everything to a log in the environment, its end on failure."""
     command = [python, "-I", "-m", "pip", "install", "--no-input", "--progress-bar=off", *options]
     quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
@@ -280,7 +298,8 @@ def pip(python: str, venv: Path, options: list[str], *, what: str, count: int = 
         print("\r\033[K", end="", file=sys.stderr)
     if process.returncode:
         told = [line for line in lines if "WARNING: Location" not in line][-15:]
-        fail(f"pip could not install {what} (whole log: {log}):\n{''.join(told)}")
+        packages = f"\nit is compiled; on Debian, as root: apt-get install {needs}" if needs else ""
+        fail(f"pip could not install {what} (whole log: {log}):\n{''.join(told)}{packages}")
 
 
 def say(text: str) -> None:

@@ -42,7 +42,7 @@ from redesignate.run.processes import until_stopped
 from redesignate.run.producing import OneMember, start_producer
 from redesignate.run.state import CONFIG, make_state, write_config
 from redesignate.run.stopping import FAREWELL_S, within
-from redesignate.run.wiring import at_end, make_forwarder, make_service, make_store, report_secrets
+from redesignate.run.wiring import at_end, make_forwarder, make_service, make_store, report_database
 from redesignate.store import migrate
 from redesignate.store.serving import Serving
 from redesignate.worker.service import Worker
@@ -147,7 +147,7 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
 
     settings, hints = configuration.settings, Pending()
     store = make_store(settings, end)
-    report_secrets(store)
+    report_database(store)
     central = InprocCentral(make_service(configuration, store, hints).dispatch)
     dns = DNSService(Serving(store), settings.mdns, shared=False, forward=make_forwarder(central, end).add)
     with explained(

@@ -37,7 +37,7 @@ from redesignate.run.wiring import (
     make_service,
     make_store,
     make_wake,
-    report_secrets,
+    report_database,
 )
 from redesignate.store.migrate import require_head
 from redesignate.store.serving import Serving
@@ -201,7 +201,7 @@ def _check_database(configuration: Configuration) -> None:
         try:
             require_head(url)
             with ExitStack() as end:
-                report_secrets(make_store(configuration.settings, end))
+                report_database(make_store(configuration.settings, end))
             return
         except Unavailable as problem:
             tries += 1

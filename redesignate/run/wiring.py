@@ -83,8 +83,11 @@ def make_store(settings: Settings, end: ExitStack) -> Store:
     return made
 
 
-def report_secrets(store: Store) -> None:
-    """Say in the log where secrets cannot be opened: what needs none of them goes on. Raises Misconfigured."""
+def report_database(store: Store) -> None:
+    """Say in the log which driver leads to the database, and which secrets cannot be opened: what needs none of them
+    goes on. Raises Misconfigured."""
+    if driver := store.driver:
+        log.info("database driver", **driver)
     if said := store.lost_secrets():
         log.error("secrets in the database cannot be opened", fix=said)
 

@@ -2,7 +2,8 @@
 """Database engines: one for writing (READ COMMITTED), one for consistent reading (snapshots), per dialect.
 
 SQLite runs in WAL with explicit BEGIN, so that a reader's snapshot lasts for its whole unit and a writer takes its
-lock at the start. PyMySQL and psycopg get the isolation level once per connection.
+lock at the start. The drivers of the others (MariaDB's and MySQL's: `mysql_driver`) get the isolation level once per
+connection.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
 from redesignate.store.errors import disconnected
 from redesignate.store.fast import as_sqlalchemy
+from redesignate.store.mysql_driver import arguments, driven
 from redesignate.store.poolguard import GALERA
 
 log = events(__name__)
@@ -46,7 +48,7 @@ READ = "REPEATABLE READ"
 
 
 def normalised(url: str | URL) -> URL:
-    """The URL with the driver that we ship, and MySQL's with the character set of our tables. Raises Misconfigured.
+    """The URL with the driver that is used, and MySQL's with the character set of our tables. Raises Misconfigured.
 
     Operators' mysql://, mysql+mysqldb://, postgresql:// and psycopg2 work, and `?charset=utf8` does no harm.
     """
@@ -56,8 +58,7 @@ def normalised(url: str | URL) -> URL:
         raise Misconfigured(f"[storage:sqlalchemy] connection is not a database URL; write {_FORMS}.") from error
     match parsed.get_backend_name():
         case "mysql" | "mariadb":
-            if parsed.drivername in ("mysql", "mariadb", "mysql+mysqldb"):
-                parsed = parsed.set(drivername="mysql+pymysql")
+            parsed = driven(parsed)
             if parsed.query.get("charset") != CHARSET:
                 say_charset(parsed.query.get("charset"))
                 parsed = parsed.update_query_dict({"charset": CHARSET})
@@ -117,6 +118,8 @@ def engine(url: str | URL, *, writes: bool, options: EngineOptions = EngineOptio
         return made
     level = WRITE if writes else READ
     pool |= {"pool_recycle": options.pool_recycle, "pool_reset_on_return": None}  # `_reset` does it
+    if parsed.get_backend_name() == "mysql":
+        pool["connect_args"] = arguments(parsed, options.statement_s)
     made = _made(parsed, isolation_level=level, **pool)
     event.listen(made, "handle_error", disconnected)
     event.listen(made, "reset", _reset)

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -34,6 +34,7 @@ from redesignate.store.group import GroupCommit
 from redesignate.store.inbound import InboundRows
 from redesignate.store.journal import Journal
 from redesignate.store.members import Members
+from redesignate.store.mysql_driver import why_not_mysqlclient
 from redesignate.store.outbox import Outbox
 from redesignate.store.peers import Peers
 from redesignate.store.pools import Pools
@@ -135,6 +136,15 @@ class Store:
     def engines(self) -> tuple[Engine, ...]:
         """Every engine, the writing one first, for tests."""
         return (self._writer, *self._readers)
+
+    @property
+    def driver(self) -> dict[str, str]:
+        """For the log: the driver of MariaDB, MySQL or PostgreSQL, and why it is not mysqlclient. Empty for SQLite."""
+        if self._group is not None:
+            return {}
+        used = {"used": self._writer.dialect.driver}
+        why = why_not_mysqlclient(make_url(self.url)) if used["used"] == "pymysql" else ""
+        return used | {"not_mysqlclient": why} if why else used
 
     def writers_waiting(self) -> int:
         """Return how many writers wait for their turn, on SQLite; elsewhere the database knows."""

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,10 +56,19 @@ def frozen(*pids: int) -> Iterator[None]:
     for pid in family:
         os.kill(pid, signal.SIGSTOP)
     try:
+        deadline = time.monotonic() + 20
+        while not all(map(_stopped, family)):  # a thread that runs elsewhere may go on for a moment
+            assert time.monotonic() < deadline
         yield
     finally:
         for pid in family:
             os.kill(pid, signal.SIGCONT)
+
+
+def _stopped(pid: int) -> bool:
+    """Whether each thread of a process is stopped."""
+    stats = [(task / "stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
 def _family(pid: int) -> list[int]:

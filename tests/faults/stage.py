@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, NullPool, create_engine
 
+from redesignate.store.engine import normalised
 from tests.faults import drills
 from tests.faults.agreement import differences, listed, settle
 from tests.faults.drills import Crowd
@@ -53,7 +54,9 @@ class Stage:
     ledger: Ledger = field(default_factory=Ledger)
 
     def __post_init__(self) -> None:
-        self.engine: Engine = create_engine(self.database, poolclass=NullPool)  # drills cut kept connections
+        self.engine: Engine = create_engine(
+            normalised(self.database), poolclass=NullPool
+        )  # drills cut kept connections
         for number in range(ZONES):
             zone = self.apis[0].zone(f"stays{number}.faults.example.")
             self.ledger.names[zone["id"]] = [Name(f"n{n}.stays{number}.faults.example.") for n in range(NAMES_EACH)]
@@ -174,10 +177,13 @@ class Stage:
 
 
 @contextmanager
-def split_stage(folder: Path, kind: type[MariaDB | Postgres] = MariaDB, *, disk: Path | None = None) -> Iterator[Stage]:
+def split_stage(
+    folder: Path, kind: type[MariaDB | Postgres] = MariaDB, *, disk: Path | None = None, parameters: str = ""
+) -> Iterator[Stage]:
     """Two of each service in processes of their own, over RabbitMQ and a database, before two BINDs.
 
-    disk   an empty folder for the database's files
+    disk        an empty folder for the database's files
+    parameters  of the database's URL
     """
     with (
         closing(RabbitMQ.create()) as broker,
@@ -188,6 +194,7 @@ def split_stage(folder: Path, kind: type[MariaDB | Postgres] = MariaDB, *, disk:
         url, database = broker.transport_url(), server.database()
         if isinstance(server, MariaDB):
             database = server.clerks(database)
+        database += parameters
         with Split(folder / "system", database=database, transport_url=url, options=OPTIONS) as system:
             system.use_binds(first, second)
             ports = {"bind1": first.port, "bind2": second.port, "mdns": system.dns_port}

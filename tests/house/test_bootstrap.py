@@ -53,7 +53,7 @@ def test_any_name_that_a_python_has_will_do(checkout: Path, tmp_path: Path, name
     (only / "sh").symlink_to("/bin/sh")
     command = [str(checkout / "scripts/bootstrap"), "nothing"]
     done = subprocess.run(command, env={"PATH": str(only)}, capture_output=True, text=True, check=False)
-    assert done.stderr == "bootstrap: say which environments: serve test openstack\n"
+    assert done.stderr == "bootstrap: say which environments: serve test mysqlclient openstack\n"
 
 
 def test_a_machine_without_python_is_told_what_to_install(checkout: Path) -> None:

@@ -13,7 +13,9 @@ from tests.house.tree import ROOT, code, files, page, short
 
 LICENCE = "# SPDX-License-Identifier: Apache-2.0"
 TEXTS = {".py", ".md", ".toml", ".lock", ".cfg", ".ini", ".yaml", ".yml", ".conf", ".json", ".txt", ".sh", ".mako", ""}
-LOCKS = ("requirements.lock", "requirements-test.lock", "requirements-openstack.lock")
+LOCKS = (
+    "requirements.lock", "requirements-test.lock", "requirements-mysqlclient.lock", "requirements-openstack.lock"
+)  # fmt: skip
 
 # somebody's home, checkout or tool folder; DevStack's folder is the same everywhere
 MACHINE_PATH = re.compile(r"(?<![\w.$}\-])/(?:root|home|Users|mnt|work|workspace|opt(?!/stack\b))/\w")
@@ -85,6 +87,7 @@ def test_the_lock_files_hold_what_the_project_asks_for() -> None:
     wanted = {
         "requirements.lock": [*project["project"]["dependencies"], *groups["build"]],
         "requirements-test.lock": [*project["project"]["dependencies"], *groups["build"], *groups["dev"]],
+        "requirements-mysqlclient.lock": project["project"]["optional-dependencies"]["mysqlclient"],
         "requirements-openstack.lock": groups["openstack"],
     }
     missing = []

@@ -9,10 +9,10 @@ import pytest
 
 from redesignate.store import migrate
 from redesignate.store.unit import Store
-from tests.store.databases import EXTERNAL, Database, database_of
+from tests.store.databases import EACH_DRIVER, Database, database_of
 
 
-@pytest.fixture(params=["sqlite", *EXTERNAL], scope="module")
+@pytest.fixture(params=["sqlite", *EACH_DRIVER], scope="module")
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Where empty databases of one kind come from."""
     return database_of(request, tmp_path_factory.mktemp("store"))

@@ -13,6 +13,9 @@ from tests.support.mariadb import MariaDB
 from tests.support.postgres import Postgres
 
 EXTERNAL = tuple(pytest.param(name, marks=pytest.mark.external) for name in ("postgres", "mariadb"))
+PYMYSQL = "mariadb-pymysql"
+"""MariaDB through PyMySQL; "mariadb" alone is through mysqlclient (`test_mysql_driver.py` says so where it is not)."""
+EACH_DRIVER = (*EXTERNAL, pytest.param(PYMYSQL, marks=pytest.mark.external))
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Database:
         """The URL of an empty one."""
         if self.server is None:
             return f"sqlite:///{self.folder}/database{next(self._numbers)}.sqlite"
-        return self.server.database()
+        return self.server.database() + ("?driver=pymysql" if self.kind == PYMYSQL else "")
 
     def drop(self, url: str) -> None:
         """Remove one."""
@@ -39,4 +42,5 @@ class Database:
 def database_of(request: pytest.FixtureRequest, folder: Path) -> Database:
     """The database that a parametrised fixture asks for; starts its server only then."""
     kind: str = request.param
-    return Database(kind, folder, None if kind == "sqlite" else request.getfixturevalue(kind))
+    server = None if kind == "sqlite" else request.getfixturevalue(kind.partition("-")[0])
+    return Database(kind, folder, server)

@@ -46,18 +46,18 @@ class MariaDB(Server):
 
     def clerks(self, url: str) -> str:
         """The URL for a user with rights in this database alone: unlike root it heeds `read_only`."""
-        name = url.rpartition("/")[2]
+        name = _name(url)
         self.execute(f"CREATE USER IF NOT EXISTS clerk@'{LOOPBACK}'")
         self.execute(f"GRANT ALL ON {name}.* TO clerk@'{LOOPBACK}'")
         return url.replace("root@", "clerk@")
 
     def drop(self, url: str) -> None:
         """Remove a database."""
-        self.execute(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]}")
+        self.execute(f"DROP DATABASE IF EXISTS {_name(url)}")
 
     def back_up(self, url: str) -> str:
         """A backup of a database, taken while it is in use, as docs/production.md does it; the file's name."""
-        name = url.rpartition("/")[2]
+        name = _name(url)
         self.run(
             "mariadb-dump", "--no-defaults", *self._login(), "--single-transaction", f"--result-file={name}.sql", name
         )
@@ -65,7 +65,7 @@ class MariaDB(Server):
 
     def restore(self, url: str, backup: str) -> None:
         """Put a backup in the place of a database that nobody uses."""
-        name = url.rpartition("/")[2]
+        name = _name(url)
         self.drop(url)
         self.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
         self.run("mariadb", "--no-defaults", *self._login(), f"--execute=source {backup}", name)
@@ -88,6 +88,11 @@ class MariaDB(Server):
 
     def _admin(self) -> pymysql.Connection:
         return pymysql.connect(host=LOOPBACK, port=self.port, user="root", autocommit=True, connect_timeout=5)
+
+
+def _name(url: str) -> str:
+    """The database that a URL names."""
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 class GaleraNode(MariaDB):

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MariaDB and MySQL are reached through mysqlclient where it is installed, and all that an operator's URL says, and
+all that protects the waiting, is the same through PyMySQL."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from redesignate.model.errors import Misconfigured, Unavailable
+from redesignate.store import migrate, mysql_driver
+from redesignate.store.engine import EngineOptions, engine, normalised
+from redesignate.store.mysql_driver import MYSQLCLIENT, PYMYSQL, arguments
+from redesignate.store.unit import Retries, Store, Work
+from tests.faults.drills import frozen
+from tests.store.makers import add, zone
+from tests.support.certificates import certify
+from tests.support.mariadb import MariaDB
+from tests.support.servers import LOOPBACK
+
+DRIVERS = {"mysqlclient": MYSQLCLIENT, "pymysql": PYMYSQL}
+
+
+@pytest.mark.external
+def test_the_tests_have_both_drivers() -> None:
+    assert mysql_driver._missing() == "", "run scripts/bootstrap test mysqlclient"
+
+
+@pytest.mark.external
+@pytest.mark.parametrize(
+    ("url", "driver", "host"),
+    [
+        ("mysql://u:p@db/d", MYSQLCLIENT, "db"),
+        ("mysql+pymysql://u:p@db/d?charset=utf8", MYSQLCLIENT, "db"),
+        ("mysql+mysqldb://u:p@db/d", MYSQLCLIENT, "db"),
+        ("mysql+pymysql://u:p@db/d?driver=mysqlclient", MYSQLCLIENT, "db"),
+        ("mysql+mysqldb://u:p@db/d?driver=pymysql", PYMYSQL, "db"),
+        ("mysql://u:p@db/d?ssl_ca=/ca&ssl_cert=/c&ssl_key=/k", MYSQLCLIENT, "db"),
+        ("mysql://u:p@db/d?ssl_cert=/c&ssl_key=/k", PYMYSQL, "db"),
+        ("mysql://u:p@db/d?ssl_ca=/ca&ssl_check_hostname=false", PYMYSQL, "db"),
+        ("mysql://u:p@db/d?ssl_verify_cert=true", PYMYSQL, "db"),
+        ("mysql://u:p@localhost/d", MYSQLCLIENT, "LOCALHOST"),
+        ("mysql://u:p@/d", MYSQLCLIENT, "LOCALHOST"),
+        ("mysql://u:p@db/d?unix_socket=/s", MYSQLCLIENT, "localhost"),
+    ],
+)
+def test_mysqlclient_is_used_where_it_does_all_that_the_url_says(url: str, driver: str, host: str) -> None:
+    found = normalised(url)
+    assert (found.drivername, found.host) == (driver, host)
+    assert "driver" not in found.query
+
+
+def test_pymysql_is_used_where_mysqlclient_is_not_installed_and_the_log_can_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "MySQLdb", None)
+    mysql_driver._missing.cache_clear()
+    try:
+        store = Store("mysql://u:secret@db/d")
+        assert store.engine.url.drivername == PYMYSQL
+        assert store.driver == {"used": "pymysql", "not_mysqlclient": "it is not installed"}
+        with pytest.raises(Misconfigured, match="not installed"):
+            normalised("mysql://u:secret@db/d?driver=mysqlclient")
+    finally:
+        mysql_driver._missing.cache_clear()
+
+
+def test_a_driver_that_is_not_known_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="driver=pymysql or driver=mysqlclient"):
+        normalised("mysql://u:secret@db/d?driver=asyncmy")
+
+
+@pytest.mark.external
+def test_an_answer_is_waited_for_as_long_as_the_server_may_take_and_a_little_longer() -> None:
+    for name in DRIVERS:
+        url = normalised(f"mysql://u:p@db/d?driver={name}")
+        given = arguments(url, 60)
+        assert (given["connect_timeout"], given["read_timeout"], given["write_timeout"]) == (10, 70, 70)
+        assert not {"read_timeout", "write_timeout"} & arguments(url, 0).keys(), "an upgrade takes any time"
+        own = normalised(f"mysql://u:p@db/d?driver={name}&read_timeout=7&connect_timeout=3")
+        assert arguments(own, 60).keys() - given.keys() == set()
+        assert not {"read_timeout", "connect_timeout"} & arguments(own, 60).keys()
+
+
+# -- at real servers
+
+
+@pytest.fixture(params=list(DRIVERS))
+def driver(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[MariaDB]:
+    server = MariaDB.create()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def certificates() -> Iterator[Path]:
+    """Of an authority and of `localhost`, in a folder that the server's user can read; and in `other`, strangers'."""
+    folder = Path(tempfile.mkdtemp(prefix="redesignate-tls-"))
+    (folder / "other").mkdir()
+    for one in (folder, folder / "other"):
+        for file in certify(one, "localhost"):
+            file.chmod(0o644)
+        one.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def tls_server(certificates: Path) -> Iterator[MariaDB]:
+    class Encrypted(MariaDB):
+        def command(self) -> list[str]:
+            files = {"ca": "ca.pem", "cert": "cert.pem", "key": "key.pem"}
+            return [*super().command(), *(f"--ssl-{what}={certificates / file}" for what, file in files.items())]
+
+    server = Encrypted.create()
+    yield server
+    server.close()
+
+
+def ask(url: str, question: str = "SHOW SESSION STATUS LIKE 'Ssl_cipher'") -> Any:
+    """The last value of the answer, through an engine of the product's."""
+    made = engine(url, writes=False)
+    try:
+        with made.connect() as connection:
+            return connection.execute(text(question)).all()[-1][-1]
+    finally:
+        made.dispose()
+
+
+def url_of(server: MariaDB, driver: str, more: str = "", host: str = LOOPBACK) -> str:
+    return f"mysql://root@{host}:{server.port}/?driver={driver}{more}"
+
+
+@pytest.mark.external
+def test_a_server_that_offers_tls_is_spoken_to_over_it_and_another_in_the_clear(
+    driver: str, own_server: MariaDB, tls_server: MariaDB
+) -> None:
+    assert ask(url_of(tls_server, driver)).startswith("TLS_")
+    assert ask(url_of(own_server, driver)) == ""
+
+
+@pytest.mark.external
+def test_with_an_authority_named_only_the_right_server_is_spoken_to(
+    driver: str, own_server: MariaDB, tls_server: MariaDB, certificates: Path
+) -> None:
+    ours, other = f"&ssl_ca={certificates}/ca.pem", f"&ssl_ca={certificates}/other/ca.pem"
+    assert ask(url_of(tls_server, driver, ours, "localhost")).startswith("TLS_")
+    for server, parameters, host in (
+        (tls_server, other, "localhost"),  # of another authority
+        (tls_server, ours, LOOPBACK),  # of another name
+        (own_server, ours, "localhost"),  # without TLS
+        (tls_server, "&ssl_ca=/nonexistent", "localhost"),
+    ):
+        with pytest.raises((DBAPIError, OSError)):
+            ask(url_of(server, driver, parameters, host))
+
+
+@pytest.mark.external
+def test_a_certificate_of_our_own_is_shown(driver: str, tls_server: MariaDB, certificates: Path) -> None:
+    tls_server.execute("CREATE OR REPLACE USER shown@'%' REQUIRE SUBJECT '/CN=localhost'")
+    ours = f"&ssl_ca={certificates}/ca.pem"
+    mine = f"{ours}&ssl_cert={certificates}/cert.pem&ssl_key={certificates}/key.pem"
+    assert ask(url_of(tls_server, driver, mine, "localhost").replace("root@", "shown@")).startswith("TLS_")
+    with pytest.raises(DBAPIError):
+        ask(url_of(tls_server, driver, ours, "localhost").replace("root@", "shown@"))
+
+
+@pytest.mark.external
+def test_a_unix_socket_is_used_where_it_is_named_and_localhost_is_a_host(driver: str, own_server: MariaDB) -> None:
+    socket = f"&unix_socket={own_server.folder}/socket"
+    user = "SELECT SUBSTRING_INDEX(host, ':', 1) FROM information_schema.processlist WHERE id = CONNECTION_ID()"
+    assert ask(f"mysql://root@elsewhere.invalid/?driver={driver}{socket}", user) == "localhost"
+    assert ask(url_of(own_server, driver, host="localhost"), user) == LOOPBACK
+
+
+@pytest.mark.external
+def test_neither_a_second_statement_nor_a_file_of_ours_is_to_be_had(driver: str, own_server: MariaDB) -> None:
+    for question in ("SELECT 1; SELECT 2", "LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE mysql.func"):
+        with pytest.raises(DBAPIError):
+            ask(url_of(own_server, driver), question)
+
+
+@pytest.mark.external
+def test_octets_of_every_value_are_stored_as_they_are(driver: str, own_server: MariaDB) -> None:
+    made = engine(url_of(own_server, driver), writes=True)
+    octets = bytes(range(256))
+    with made.connect() as connection:
+        connection.execute(text("CREATE TEMPORARY TABLE test.octets (o BLOB, t TEXT) CHARACTER SET utf8mb4"))
+        connection.execute(text("INSERT INTO test.octets VALUES (:o, :t)"), {"o": octets, "t": "\U0001f600'\\%"})
+        assert connection.execute(text("SELECT o, t FROM test.octets")).one() == (octets, "\U0001f600'\\%")
+    made.dispose()
+
+
+def frozen_store(server: MariaDB, driver: str) -> Store:
+    url = f"{server.database()}?driver={driver}&read_timeout=1&write_timeout=1&connect_timeout=1"
+    migrate.upgrade(url.partition("&")[0])
+    return Store(url, retries=Retries(attempts=2), options=EngineOptions(pool_size=1, max_overflow=1))
+
+
+@pytest.mark.external
+def test_a_database_that_is_frozen_is_a_503_and_comes_back(driver: str, own_server: MariaDB) -> None:
+    store, one = frozen_store(own_server, driver), zone()
+    add(store, one)
+    asks: list[Callable[[], object]] = [
+        lambda: store.look(lambda work: work.zones.get(one.id)),  # on a connection that was open
+        lambda: store.look(lambda work: work.zones.get(one.id)),  # on a new one
+        lambda: add(store, zone()),
+    ]
+    with frozen(own_server.pid):
+        for each in asks:
+            with pytest.raises(Unavailable, match="database is unavailable"):
+                each()
+    assert store.look(lambda work: work.zones.get(one.id))[1] == one
+    add(store, zone())
+    store.close()
+
+
+@pytest.mark.external
+def test_a_commit_that_a_frozen_database_does_not_answer_is_unclear_and_not_run_again(
+    driver: str, own_server: MariaDB
+) -> None:
+    store, one, tries = frozen_store(own_server, driver), zone(), []
+    with ExitStack() as end:
+
+        def do(work: Work) -> None:
+            tries.append(1)
+            work.zones.add(one, apex_version=1, rrsets=0)
+            end.enter_context(frozen(own_server.pid))
+
+        with pytest.raises(Unavailable, match="may have been saved"):
+            store.transact(do)
+    assert len(tries) == 1
+    store.close()
