@@ -50,15 +50,13 @@ def check_zone(rules: Rules, work: Work, project_id: str, *, rrsets: int) -> Non
 
 
 def spend_zone(rules: Rules, work: Work, project_id: str) -> None:
-    """Count one more zone for the project. Raises OverQuota. One statement, two where there is a limit.
+    """Count one more zone for the project. Raises OverQuota. One statement, two on MySQL.
 
     The row of the count is written before it is read, so that two creations cannot both take the last place; and as the
     transaction's last, since all of the project's creations wait for it.
     """
-    work.quotas.count_zone(project_id, 1)
-    allowed = limits(rules, work, project_id)
-    if allowed["zones"] >= 0:
-        check(allowed, zones=work.quotas.zones_of(project_id))
+    held = work.quotas.take_zone(project_id)
+    check(limits(rules, work, project_id), zones=held)
 
 
 def weigh(rules: Rules, store: Store, command: CreateRRset | UpdateRRset) -> CreateRRset | UpdateRRset:

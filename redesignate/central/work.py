@@ -151,7 +151,7 @@ def _settle(rules: Rules, work: Work, one: Progress) -> int | None:
         if verdict.zone.deleted_at is not None and zone.deleted_at is None:
             work.zones.disown(zone)
             if zone.project_id is not None:  # after all zones' rows, as a creation does
-                work.quotas.count_zone(zone.project_id, -1)
+                work.quotas.release_zone(zone.project_id)
         one.zone = verdict.zone
     return None if verdict.agreed else verdict.next_try
 

@@ -44,7 +44,7 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
 
     Raises BadInput, InvalidObject, InvalidZoneName, InvalidTTL, Forbidden, MissingProject, OverQuota, DuplicateZone,
     IllegalChild, IllegalParent, NoValidPool, MultiplePoolsFound, NoServersConfigured.
-    Cost   one transaction of at most 19 statements (26 with a catalog zone), whatever the number of zones.
+    Cost   one transaction of at most 16 statements (23 with a catalog zone), whatever the number of zones.
     """
     caller, new = command.caller, _checked(rules, command.new)
     rules.policy.may("create_zone", caller, dict(own(caller), zone_name=new.name))

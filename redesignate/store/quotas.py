@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Integer, String, Table, bindparam, literal_column, select, union_all
+from sqlalchemy import Insert, String, Table, bindparam, literal, literal_column, select, union_all
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from redesignate.store.fast import Module, run
@@ -14,11 +14,7 @@ from redesignate.store.schema import families, quotas, usage
 
 # Built once, as in store.zones.
 _OVERRIDES = select(quotas.c.resource, quotas.c.hard_limit).where(quotas.c.project_id == bindparam("p"))
-_COUNT = (
-    usage.update()
-    .where(usage.c.project_id == bindparam("p"))
-    .values(zones=usage.c.zones + bindparam("by", type_=Integer))
-)
+_RELEASE = usage.update().where(usage.c.project_id == bindparam("p")).values(zones=usage.c.zones - 1)
 _COUNTED = select(usage.c.zones).where(usage.c.project_id == bindparam("p"))
 _STANDING = union_all(
     select(quotas.c.resource.label("what"), quotas.c.hard_limit.label("number")).where(
@@ -26,7 +22,25 @@ _STANDING = union_all(
     ),
     select(literal_column("''", String), usage.c.zones).where(usage.c.project_id == bindparam("p")),
 )
-_QUEUE = families.update().where(families.c.name == bindparam("n")).values(version=families.c.version + 1)
+
+
+def _raised(table: Table, key: str, count: str) -> dict[str, Insert]:
+    """For each database: add one to the count of a row, which is made with 1 where there is none. Either way the row is
+    locked until the transaction ends, and those who make it at the same time wait for each other."""
+    row = {key: bindparam("k"), count: literal(1)}
+    more = {count: table.c[count] + 1}
+    mine = mysql.insert(table).values(row).on_duplicate_key_update(more)
+    return {
+        "mysql": mine,
+        "mariadb": mine,
+        "postgresql": postgresql.insert(table).values(row).on_conflict_do_update(index_elements=[key], set_=more),
+        "sqlite": sqlite.insert(table).values(row).on_conflict_do_update(index_elements=[key], set_=more),
+    }
+
+
+_QUEUE = _raised(families, "name", "version")
+_TAKE = _raised(usage, "project_id", "zones")
+_TAKE_RETURNING = {dialect: insert.returning(usage.c.zones) for dialect, insert in _TAKE.items()}
 
 
 @dataclass
@@ -64,28 +78,23 @@ class Quotas(Module):
         self._overrides[project_id] = known
         return known, held
 
-    def count_zone(self, project_id: str, by: int) -> None:
-        """Count a zone in (1) or out (-1). Holds the row until the transaction ends. One statement."""
-        if run(self._conn, _COUNT, {"p": project_id, "by": by}).rowcount == 0:
-            self._insert_missing(usage, {"project_id": project_id, "zones": 0})
-            run(self._conn, _COUNT, {"p": project_id, "by": by})
+    def take_zone(self, project_id: str) -> int:
+        """Count a zone in; how many the project holds now. Holds the row until the transaction ends. One statement, two
+        on MySQL, which returns no rows that it writes."""
+        dialect = self._conn.dialect
+        if dialect.insert_returning:
+            return int(run(self._conn, _TAKE_RETURNING[dialect.name], {"k": project_id}).scalar_one())
+        run(self._conn, _TAKE[dialect.name], {"k": project_id})
+        return self.zones_of(project_id)
+
+    def release_zone(self, project_id: str) -> None:
+        """Count a zone out. Holds the row until the transaction ends. One statement."""
+        run(self._conn, _RELEASE, {"p": project_id})
 
     def zones_of(self, project_id: str) -> int:
         """The number of zones that the project holds. One query."""
         return int(run(self._conn, _COUNTED, {"p": project_id}).scalar() or 0)
 
     def queue_on(self, family: str) -> None:
-        """Wait for other creations of a zone below these two labels. One statement, two the first time."""
-        if run(self._conn, _QUEUE, {"n": family}).rowcount == 0:
-            self._insert_missing(families, {"name": family, "version": 0})
-            run(self._conn, _QUEUE, {"n": family})
-
-    def _insert_missing(self, table: Table, row: Mapping[str, object]) -> None:
-        """Insert a row unless another transaction has just inserted it."""
-        match self._conn.dialect.name:
-            case "mysql" | "mariadb":
-                self._conn.execute(mysql.insert(table).values(row).prefix_with("IGNORE"))
-            case "postgresql":
-                self._conn.execute(postgresql.insert(table).values(row).on_conflict_do_nothing())
-            case _:
-                self._conn.execute(sqlite.insert(table).values(row).on_conflict_do_nothing())
+        """Wait for other creations of a zone below these two labels. One statement."""
+        run(self._conn, _QUEUE[self._conn.dialect.name], {"k": family})

@@ -115,6 +115,8 @@ def add(store: Store, *zones: Zone) -> None:
 
 
 def counted(work: Work, project_id: str, by: int) -> int:
-    """Count a zone in or out; the project's zones afterwards."""
-    work.quotas.count_zone(project_id, by)
+    """Count a zone in (1) or out (-1); the project's zones afterwards."""
+    if by > 0:
+        return work.quotas.take_zone(project_id)
+    work.quotas.release_zone(project_id)
     return work.quotas.zones_of(project_id)
