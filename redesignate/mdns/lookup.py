@@ -283,6 +283,7 @@ class _Search:
     def _prove(self, given: Iterable[RR]) -> None:
         """Add the records of a proof, each once."""
         self.found.authority.extend(rr for rr in given if rr not in self.found.authority)
+        self.found.settled &= self._proofs is None or self._proofs.whole  # keys are repaired without a revision
 
 
 def _name_in(body: bytes, at: int) -> str | None:

@@ -57,7 +57,12 @@ def _signed(owner: str, node: Node, rrtype: int) -> list[RR]:
 
 
 class Proofs(Protocol):
-    """The proofs of one answer. Names are canonical; `lineage` is a name and all above it down to the apex."""
+    """The proofs of one answer. Names are canonical; `lineage` is a name and all above it down to the apex.
+
+    whole  each record that was looked for by its place among the others was found
+    """
+
+    whole: bool
 
     def no_data(self, lineage: Sequence[str], node: Node, /) -> list[RR]:
         """The name exists and has these types alone; an empty node stands between other names."""
@@ -90,6 +95,7 @@ class _Listed:
     def __init__(self, view: View, zone: ServedZone) -> None:
         self._view = view
         self._zone = zone
+        self.whole = True
 
     def no_data(self, lineage: Sequence[str], node: Node) -> list[RR]:
         return _signed(lineage[0], node, NSEC) if node else self._gap(lineage[0])
@@ -110,7 +116,9 @@ class _Listed:
         above = names.ancestors(before)
         lineage = above[: above.index(self._zone.name) + 1]
         found = nodes(self._view, self._zone, lineage)
-        return next((_signed(one, found[one], NSEC) for one in lineage if NSEC in found.get(one, {})), [])
+        proof = next((_signed(one, found[one], NSEC) for one in lineage if NSEC in found.get(one, {})), [])
+        self.whole &= bool(proof)
+        return proof
 
 
 class _Hashed:
@@ -121,6 +129,7 @@ class _Hashed:
         self._zone = zone
         self._chain = chain
         self._labels: dict[str, str] = {}
+        self.whole = True
 
     def no_data(self, lineage: Sequence[str], _node: Node, /) -> list[RR]:
         """RFC 5155 §7.2.3, §7.2.4. Where unsigned delegations are left out (opt-out), a name may have no record: then
@@ -176,6 +185,7 @@ class _Hashed:
                 if denial.covers(at.partition(".")[0], following, self._labels[name]):
                     return _signed(at, node, NSEC3)
                 break
+        self.whole = False
         return []
 
     def _by_key(self, owner: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Executable,
     ScalarSelect,
     Select,
+    String,
     TableValuedAlias,
     and_,
     bindparam,
@@ -132,6 +133,10 @@ def _some(count: int, kind: TypeEngine[Any] | None = None) -> list[BindParameter
     return [bindparam(name, type_=kind) for name in BINDS[:count]]
 
 
+_NAMES = String(collation="C")
+"""Names as a list's values. Not as long as the column's: to cut one to that length would make it another name."""
+
+
 def _listed(kind: TypeEngine[Any]) -> TableValuedAlias:
     """The values of a list as a table, `at` their places in it: one text for any number of them, on PostgreSQL."""
     given = func.unnest(bindparam("listed", type_=ARRAY(kind)))
@@ -152,7 +157,7 @@ def zones_at(scope: Scope, count: int, database: str) -> Executable:
     are told to probe, and the index."""
     within = _ZONE.where(_REACH[scope] == bindparam("reach"))
     if database == "postgresql":
-        listed = _listed(zones.c.name.type)
+        listed = _listed(_NAMES)
         return _probed(within.where(zones.c.name == listed.c.value), listed)
     hint, some = "FORCE INDEX (uq_zones_name)", within.where(zones.c.name.in_(_some(count)))
     return some.with_hint(zones, hint, "mysql").with_hint(zones, hint, "mariadb")
@@ -169,7 +174,7 @@ def at_names(kept: bool, count: int, database: str) -> Executable:
     if database == "sqlite":
         return some.where(table.c.name.in_(_some(count)))
     if database == "postgresql":
-        listed = _listed(table.c.name.type)
+        listed = _listed(_NAMES)
         return _probed(some.where(table.c.name == listed.c.value), listed)
     return union_all(*[some.where(table.c.name == name) for name in _some(count)])
 

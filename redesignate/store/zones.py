@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, Row, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Integer, Row, and_, bindparam, func, literal_column, select
 
 from redesignate.model.clock import shard_of
 from redesignate.model.names import reverse_key
@@ -61,6 +61,11 @@ _UNDER = and_(
     zones.c.reverse_key > bindparam("low"),
     zones.c.reverse_key < bindparam("high"),
     func.coalesce(zones.c.deleted, LIVE) == LIVE,
+)
+_A_CHILD = (
+    select(zones.c.id)
+    .where(zones.c.parent_id == bindparam("z"), func.coalesce(zones.c.deleted, LIVE) == LIVE)
+    .limit(literal_column("1"))
 )
 _FOREIGN = select(zones.c.id).where(_UNDER, func.coalesce(zones.c.project_id, " ") != bindparam("p")).limit(1)
 _CHILDREN = select(zones.c.id).where(
@@ -176,8 +181,7 @@ class Zones(Module):
 
     def has_children(self, zone_id: str) -> bool:
         """Whether a live zone has this one as its parent. One query."""
-        query = select(zones.c.id).where(zones.c.parent_id == zone_id, zones.c.deleted == LIVE).limit(1)
-        return self._conn.execute(query).first() is not None
+        return run(self._conn, _A_CHILD, {"z": zone_id}).first() is not None
 
     def adopt(self, parent: Zone) -> int:
         """Make `parent` the parent of the zones below it in its pool that had its own parent. One query, and one

@@ -15,19 +15,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from redesignate.config.settings import MdnsSettings, transfer_list
 from redesignate.mdns.access import REFRESH_S, Access, Servers
 from redesignate.mdns.answer import Answerer, Transfer
 from redesignate.mdns.batch import Batches
 from redesignate.mdns.memory import Memory, key
+from redesignate.model.names import order_key
 from redesignate.model.pool import Catalog
 from redesignate.model.zone import ZoneType
 from redesignate.store import serving
-from redesignate.store.schema import inbound
+from redesignate.store.schema import inbound, rrsets
 from redesignate.store.served_zone import ServedZone
-from redesignate.wire import message
+from redesignate.wire import denial, message
 from redesignate.wire.message import Rcode
 from redesignate.wire.server import Datagram
 from tests.mdns.test_access import BASE, CATALOG, CATALOG_SECRET, change
@@ -296,6 +297,36 @@ def test_nothing_is_kept_that_is_answered_before_every_name_is_known(
     for _ in range(3):
         pair.check([ask("nx.example.org."), ask("x.wild.example.org."), ask("www.example.org.", "AAAA")])
     assert len(pair.memory) == 1, "no data at a name that has records needs no other name"
+
+
+def test_a_denial_whose_proof_is_not_found_is_not_kept(
+    stored: StoredZones, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key of an NSEC3 record that stands among those of names is repaired without a revision."""
+    missing, hashed = f"nx.{ZONE}", denial.Chain(0, b"").hashed
+    before = (int.from_bytes(hashed(missing), "big") - 1).to_bytes(20, "big")
+    apex, gap = denial.label(hashed(ZONE)), denial.label(before)
+    chain = {
+        (f"{one}.{ZONE}", "TYPE50"): (f"1 0 0 - {following.upper()}",) for one, following in ((apex, gap), (gap, apex))
+    }
+    zone = stored.add_zone(ZONE, RECORDS | chain | {(ZONE, "TYPE51"): ("1 0 0 -",)})
+    monkeypatch.setattr(serving, "MOST_PASSED", 0)
+
+    def place(prefix: bytes) -> None:
+        there = update(rrsets).where(rrsets.c.zone_id == zone.zone.id, rrsets.c.name == f"{gap}.{ZONE}")
+        moved = there.values(order_key=prefix + order_key(f"{gap}.{ZONE}", ZONE))
+        stored.store.transact(lambda work: work.conn.execute(moved) and None)
+
+    def proven() -> bool:
+        (answer,) = pair.check([ask(missing, want_dnssec=True)])
+        assert isinstance(answer, bytes)
+        return f"{gap}.{ZONE}" in [str(one.name) for one in dns.message.from_wire(answer).authority]
+
+    place(b"")
+    assert [proven() for _ in range(3)] == [False] * 3
+    place(b"\0")
+    assert [proven() for _ in range(3)] == [True] * 3
+    assert len(pair.memory) == 1
 
 
 def test_an_answer_of_an_older_version_is_not_given(stored: StoredZones, pair: Pair) -> None:

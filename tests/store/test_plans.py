@@ -180,3 +180,9 @@ def test_a_pools_catalog_is_found_without_its_other_zones(planned: Planned) -> N
     """Each new zone of a pool with a catalog locks it, and MariaDB locks whatever the search reads."""
     (line,) = planned(lambda work: work.zones.catalog_of(["p"]))
     assert "ix_zones_apex (pool_id=? AND deleted=? AND apex_version=?)" in line
+
+
+def test_a_zones_children_are_found_by_their_parent(planned: Planned) -> None:
+    """Not among all live zones, which are what an equality with `deleted` finds."""
+    (line,) = planned(lambda work: work.zones.has_children(IDENT))
+    assert "ix_zones_parent (parent_id=?)" in line

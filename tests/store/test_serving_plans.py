@@ -114,6 +114,24 @@ def test_a_statement_that_fails_leaves_nothing_known(url: str) -> None:
     store.close()
 
 
+def test_a_name_beyond_a_columns_length_is_no_stored_one_that_it_begins_with(url: str) -> None:
+    """As text, a name may be four times as long as on the wire: \\000 is one octet."""
+    store, label = Store(url), "\\000" * 61 + "xx"
+    ours, below = zone("example."), zone(f"{label}.example.")
+    assert len(below.name) == 255
+    add(store, ours, below)
+    store.transact(lambda work: work.rrsets.add([held(ours, name=label, id=new_id())]))
+    longer = f"{below.name}more.example."
+    with store.view() as conn:
+        view = Snapshot(store, conn)
+        served = view.zone(ours.id)
+        assert served is not None
+        assert view.at_names(served, [longer]) == []
+        assert [name for name, _, _ in view.at_names(served, [longer, below.name])] == [below.name]
+        assert view.zones_at([longer], Reach(Scope.POOL, ours.pool_id)) == {longer: None}
+    store.close()
+
+
 @pytest.mark.parametrize("count", [1, 5, 64])
 def test_zones_are_found_by_the_index_of_their_names(url: str, count: int) -> None:
     store = Store(url)
