@@ -48,10 +48,10 @@ faults: ## every fault drill, the long ones too: processes, broker, databases an
 	@scripts/bootstrap test mysqlclient
 	@exec $(PYTHON_BIN)/python -m pytest --long --durations 20 tests/faults
 
-bench: ## how fast: a table of figures with the machine they are of
+bench: ## how fast: tables of figures with the machine they are of; GROUP="split lists" for the long form of some
 	@scripts/install-test-needs
 	@scripts/bootstrap test mysqlclient
-	@exec $(PYTHON_BIN)/python -m bench
+	@exec $(PYTHON_BIN)/python -m bench $(GROUP)
 
 format: ## put the code into the house's form
 	@scripts/bootstrap test

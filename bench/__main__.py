@@ -1,53 +1,151 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make bench`: measure everything and print the table. `python -m bench transfer` measures one part."""
+"""Measures Redesignate on this machine, and prints tables of the figures.
+
+    python -m bench [GROUP …]                 all groups in a small form, or these in their long one
+    python -m bench compare A.json B.json     two files that --json wrote
+    python -m bench pictures A.json … FOLDER  pictures of growth and of latency by load
+
+Groups: embedded, split, transfer, questions, fan-out, lists, growth, mixed, hops (docs/performance.md).
+With --compare, the work of embedded and split is done by another deployment too, and the ratios are printed.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from bench import questions, system, transfer
-from bench.figures import Figure, machine, say, table
-from tests.support.mariadb import MariaDB
-from tests.support.rabbitmq import RabbitMQ
+from bench import compare, fanout, growth, hops, lists, mixed, pictures, questions, remote, system, transfer
+from bench.figures import Figure, as_json, machine, number, say, tables
+from bench.guard import guarded
+from bench.options import DATABASES, Options
 
-
-def _split(folder: Path) -> list[Figure]:
-    database, broker = MariaDB.create(), RabbitMQ.create()
-    try:
-        return system.split(folder, database=database.database(), transport_url=broker.transport_url())
-    finally:
-        broker.close()
-        database.close()
-
-
-PARTS: dict[str, system.Part] = {
+Group = Callable[[Path, Options], Iterator[Figure]]
+GROUPS: dict[str, Group] = {
     "embedded": system.embedded,
-    "split": _split,
+    "split": system.split,
     "transfer": transfer.figures,
     "questions": questions.figures,
+    "fan-out": fanout.figures,
+    "lists": lists.figures,
+    "growth": growth.figures,
+    "mixed": mixed.figures,
+    "hops": hops.figures,
 }
+OTHER = "the other"
+SMALL = Options(small=True, seconds=1.0, minutes=0.5)
+"""All groups within about eight minutes."""
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """Measure and print; 1 where a goal is missed."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
-    parser.add_argument("--json", type=Path, help="write the figures there as well")
-    arguments = parser.parse_args()
-    of = machine()
+    arguments = _arguments(words)
+    if arguments.groups[:1] == ["compare"]:
+        print(compare.of_files(*map(Path, arguments.groups[1:])))
+        return 0
+    if arguments.groups[:1] == ["pictures"]:
+        *files, folder = map(Path, arguments.groups[1:])
+        print(*pictures.write(files, folder), sep="\n")
+        return 0
+    return guarded(partial(_measure, arguments))
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    options, of = _options(arguments), machine()
     figures: list[Figure] = []
-    for name in arguments.parts or PARTS:
-        say(f"{name} …")
-        with tempfile.TemporaryDirectory(prefix="redesignate-bench-") as folder:
-            figures += PARTS[name](Path(folder))
-    print(f"\n{of}\n\n{table(figures)}")
-    if arguments.json:
-        arguments.json.write_text(system.as_json(figures))
-    return 0 if all(figure.met for figure in figures) else 1
+    for name in arguments.groups or GROUPS:
+        figures += _measured(name, GROUPS[name], options)
+        _write(arguments.json, figures, of)  # now: what was measured is kept even if a later group fails
+    theirs = _measured(OTHER, partial(_of_other, arguments.other), options) if arguments.other else []
+    _write(arguments.json, [*figures, *theirs], of)
+    print(f"\n{of}\n\n{tables([*figures, *theirs])}")
+    if theirs:
+        print(f"\n### beside {arguments.compare}\n\n{compare.beside(figures, theirs)}")
+    return 0 if all(one.met for one in figures) and not list(compare.missed(figures, theirs)) else 1
+
+
+def _measured(group: str, measure: Group, options: Options) -> list[Figure]:
+    say(f"{group} …")
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="redesignate-bench-") as folder:
+        for figure in measure(Path(folder), options):
+            say(f"{figure.what}: {number(figure.value)} {figure.unit}")
+            figures.append(replace(figure, group=group))
+    return figures
+
+
+def _of_other(where: remote.Other, _: Path, options: Options) -> Iterator[Figure]:
+    with remote.other(where) as running:
+        yield from system.everything(running, options)
+
+
+def _write(file: Path | None, figures: Sequence[Figure], of: str) -> None:
+    if file is not None:
+        file.write_text(as_json(figures, of))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("groups", nargs="*", metavar="GROUP")
+    parser.add_argument("--compare", metavar="URL", help="the API of another deployment, which does the same work")
+    for option, metavar, words in remote.OPTIONS:
+        parser.add_argument(option, metavar=metavar, action="append", help=words)
+    parser.add_argument("--json", type=Path, help="write the figures there as well")
+    parser.add_argument("--small", action="store_true", help="the small form of the groups that are named")
+    parser.add_argument("--seconds", type=float, help="of each run; three are made of each (2; small: 1)")
+    parser.add_argument("--minutes", type=float, help="of mixed load (5; small: 0.5)")
+    parser.add_argument("--loads", type=_numbers, help="shares of full load for latencies (0,0.5,1)")
+    parser.add_argument("--sizes", type=_numbers, help="growth: zones and record sets; lists, transfer, questions: one")
+    parser.add_argument("--databases", type=_databases, help=f"growth, lists: {','.join(DATABASES)} (sqlite)")
+    parser.add_argument("--split", action="store_true", help="lists over a process a service, with RabbitMQ")
+    return parser
+
+
+def _arguments(words: Sequence[str]) -> argparse.Namespace:
+    """The command line's words, checked as far as that is possible before anything is started."""
+    parser = _parser()
+    given = parser.parse_args(words)
+    first = given.groups[:1]
+    if first == ["compare"]:
+        if len(given.groups) != 3:
+            parser.error("compare takes two files")
+    elif first == ["pictures"]:
+        if len(given.groups) < 3:
+            parser.error("pictures takes files and a folder")
+    elif unknown := set(given.groups) - set(GROUPS):
+        parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
+    try:
+        given.other = remote.parsed(given)
+    except ValueError as error:
+        parser.error(str(error))
+    return given
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    options = SMALL if arguments.small or not arguments.groups else Options()
+    given = {name: getattr(arguments, name) for name in ("seconds", "minutes", "loads", "databases")}
+    if arguments.sizes:
+        given["sizes"] = tuple(int(size) for size in arguments.sizes)
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return replace(options, split=arguments.split, **chosen)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(word) for word in text.split(","))
+
+
+def _databases(text: str) -> tuple[str, ...]:
+    words = tuple(text.split(","))
+    if set(words) - set(DATABASES):
+        raise argparse.ArgumentTypeError(f"{text!r}: choose from {', '.join(DATABASES)}")
+    return words
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -23,8 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from bench.beside import apart
 from bench.figures import Figure, at_least, at_most, say
-from bench.transfer import NAME, apart, fill
+from bench.options import Options
+from bench.transfer import NAME, fill
 from redesignate.config.settings import MdnsSettings
 from redesignate.mdns.service import DNSService
 from redesignate.model import names
@@ -144,19 +146,18 @@ def beside(store: Store, files: dict[str, Path]) -> tuple[float, float]:
     return median(alone), median(flooded)
 
 
-def figures(folder: Path, count: int = 100_000) -> list[Figure]:
+def figures(folder: Path, options: Options) -> Iterator[Figure]:
     """What `make bench` prints of questions."""
+    count = (options.sizes or (100_000,))[0]
     store = Store(f"sqlite:///{folder / 'questions.db'}")
     fill(store, count)
     files = questions(folder, count)
-    found = []
-    for kind, rate in rates(store, files, 3):
+    for kind, rate in rates(store, files, 2 if options.small else 3):
         goal = 5_000 if "once" in kind else 20_000
-        found.append(at_least(f"answers a second and core: {kind}, zone of {count:,}", rate.core, "/s", goal))
+        yield at_least(f"answers a second and core: {kind}, zone of {count:,}", rate.core, "/s", goal)
     alone, flooded = beside(store, files)
-    found.append(at_most("an SOA poll in a flood of NXDOMAIN, its time alone = 1, median", flooded / alone, "", 1.5))
+    yield at_most("an SOA poll in a flood of NXDOMAIN, its time alone = 1, median", flooded / alone, "", 1.5)
     store.close()
-    return found
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import multiprocessing
 import os
 import platform
 import select
@@ -20,13 +19,15 @@ import struct
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
 from sqlalchemy import update
 
+from bench.beside import apart
 from bench.figures import Figure, at_least, at_most, say
+from bench.options import Options
 from redesignate.config.settings import DEFAULT_POOL_ID, MdnsSettings
 from redesignate.mdns.service import DNSService
 from redesignate.model import names
@@ -180,32 +181,22 @@ def soa_flood(address: tuple[str, int], seconds: float, window: int) -> float:
     return answered / seconds
 
 
-def apart(do: Callable[..., object], *arguments: object) -> object:
-    """The result of `do` in another process, so that client and server do not share one interpreter."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        pool.apply(os.getpid)
-        return pool.apply(do, arguments)
-
-
 def several(address: tuple[str, int], queries: list[bytes]) -> list[tuple[int, int, float]]:
     """One transfer after another."""
     return [transfer(address, query) for query in queries]
 
 
-def figures(folder: Path, records: int = 100_000) -> list[Figure]:
+def figures(folder: Path, options: Options) -> Iterator[Figure]:
     """What `make bench` prints of transfers."""
-    found = []
+    records = (options.sizes or (100_000,))[0]
+    goals = {"AXFR, not rendered": 1_000_000, "AXFR, rendered": 1_000_000}
     for title, (value, _) in measure(folder, records):
-        match title:
-            case "AXFR, not rendered":
-                found.append(at_least(f"AXFR of {records:,} records, not rendered", value, "records/s", 300_000))
-            case "AXFR, rendered":
-                found.append(at_least(f"AXFR of {records:,} records, rendered", value, "records/s", 1_000_000))
-            case "IXFR of one change":
-                found.append(at_most("IXFR of one change in that zone, median", value, "ms", 5))
-            case other:
-                say(f"{other}: {value:,.0f}/s")
-    return found
+        if title in goals:
+            yield at_least(title.replace("AXFR", f"AXFR of {records:,} records"), value, "records/s", goals[title])
+        elif title == "IXFR of one change":
+            yield at_most("IXFR of one change in that zone, median", value, "ms", 5)
+        else:
+            say(f"{title}: {value:,.0f}/s")
 
 
 def measure(folder: Path, records: int) -> Iterator[tuple[str, tuple[float, str]]]:

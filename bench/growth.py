@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether anything grows: every operation beside few and many zones, and in small and large zones, one at a time.
+
+The databases are filled directly (`fill.py`), so the pool is the built-in nameserver, which serves what is stored.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from bench import running
+from bench.dns import Asker, wait_served
+from bench.figures import Figure, at_most, of_runs, say
+from bench.fill import fill_rrsets, fill_zones, opened
+from bench.meter import Used, memory
+from bench.options import Options
+from bench.requests import Zone
+from bench.running import Running
+
+ROUNDS, EACH = 3, 20
+WITHIN = 1.3
+ZONES = (1_000, 10_000, 100_000)
+RRSETS = (1_000, 100_000, 500_000)
+SMALL_ZONES, SMALL_RRSETS = (1_000, 10_000), (1_000, 50_000)
+Operation = Callable[[], object]
+
+
+def figures(folder: Path, options: Options) -> Iterator[Figure]:
+    """What `python -m bench growth` prints."""
+    few = (SMALL_ZONES, SMALL_RRSETS) if options.small else (ZONES, RRSETS)
+    zones, rrsets = (options.sizes, options.sizes) if options.sizes else few
+    for database in options.databases:
+        for kind, sizes in (("zones", zones), ("record sets in the zone", rrsets)):
+            smallest: dict[str, float] = {}
+            for size in sizes:
+                words = f"{database}, {size:,} {kind}"
+                place = folder / f"{database}-{kind[:4]}-{size}"
+                for figure in _beside(place, database, kind, size, words):
+                    curve = f"{database}: {figure.what} by {kind}"
+                    first = smallest.setdefault(figure.what, figure.value)
+                    yield replace(figure, what=f"{figure.what}, {words}", curve=curve, at=size)
+                    if size == max(sizes) and figure.unit == "ms":
+                        yield at_most(f"{figure.what}, {words}: times {min(sizes):,}", figure.value / first, "", WITHIN)
+
+
+def _beside(folder: Path, database: str, kind: str, size: int, words: str) -> Iterator[Figure]:
+    """Fill, start, measure."""
+    with running.embedded(folder, database=database, binds=0) as (where, system):
+        zone = where.zone("grown")
+        system.api.close()
+        system.process.stop()
+        say(f"{words}: filling")
+        began = time.perf_counter()
+        with opened(where.database) as store:
+            (fill_zones if kind == "zones" else fill_rrsets)(store, zone[0], size)
+        say(f"{words}: filled in {time.perf_counter() - began:.0f} s")
+        if database != "sqlite":
+            time.sleep(5)  # until its own writing is done
+        began = time.perf_counter()
+        system.start()
+        yield at_most("start", time.perf_counter() - began, "s")
+        with where.meter() as idle:
+            time.sleep(2)
+        yield from _operations(where, zone)
+        pids = [pid for name, some in where.roots().items() if name in where.services for pid in some]
+        yield at_most("memory (PSS)", memory(pids), "MB", others=idle.used.others)
+
+
+def _operations(where: Running, zone: Zone) -> Iterator[Figure]:
+    """Each operation, three rounds of some, one at a time; the median of the rounds' medians."""
+    todo = _Todo(where, zone)
+    where.api.active(zone[0], timeout=60)
+    for what, prepare, operation in todo.table():
+        rounds: list[float] = []
+        spent: list[Used] = []
+        for number in range(ROUNDS + 1):  # the first warms up
+            times = []
+            ready = [prepare() for _ in range(EACH)]
+            where.all_active()
+            with where.meter() as meter:
+                for one in ready:
+                    began = time.perf_counter()
+                    operation(one)
+                    times.append(1000 * (time.perf_counter() - began))
+                where.all_active()
+            if number:
+                rounds.append(median(times))
+                spent.append(meter.used)
+        cpu = {name: median(one.per(EACH)[name] for one in spent) for name in spent[0].cpu}
+        yield of_runs(what, rounds, "ms", least=False, used=spent, cpu=cpu)
+    todo.asker.close()
+
+
+class _Todo:
+    """What is done of each operation, and what must be there before it."""
+
+    def __init__(self, where: Running, zone: Zone) -> None:
+        self._where, self._zone, self._number = where, zone, 0
+        self._path = f"/v2/zones/{zone[0]}/recordsets"
+        assert where.mdns is not None
+        self.asker = Asker(*where.mdns)
+
+    def table(self) -> list[tuple[str, Callable[[], str], Callable[[str], object]]]:
+        """Name, preparation, operation on what was prepared."""
+        api, path = self._where.api, self._path
+        return [
+            ("zone create", self._name, lambda name: api.zone(f"{name}.new-{self._where.label}.example.")),
+            ("record set create", self._name, self._made),
+            ("record set update", self._stored, lambda one: self._changed("PUT", one, {"ttl": 60})),
+            ("record set delete", self._stored, lambda one: self._changed("DELETE", one, None)),
+            ("GET of a zone", self._name, lambda _: api.get(f"/v2/zones/{self._zone[0]}")),
+            ("first page of zones", self._name, lambda _: api.get("/v2/zones?limit=100")),
+            ("first page in the zone", self._name, lambda _: api.get(f"{path}?limit=100")),
+            ("first page of record sets", self._name, lambda _: api.get("/v2/recordsets?limit=100")),
+            ("NXDOMAIN", self._name, lambda name: self.asker.counts(f"{name}.{self._zone[1]}")),
+            ("a name that exists", self._name, lambda _: self.asker.counts(self._zone[1], 2)),
+            ("created, served and ACTIVE", self._name, self._followed),
+        ]
+
+    def _name(self) -> str:
+        self._number += 1
+        return f"n{self._number}"
+
+    def _made(self, name: str) -> str:
+        return str(self._where.api.rrset(self._zone[0], f"{name}.{self._zone[1]}", "A", ["192.0.2.1"])["id"])
+
+    def _stored(self) -> str:
+        return self._made(self._name())
+
+    def _changed(self, method: str, ident: str, body: object) -> None:
+        status, answer = self._where.api.ask(method, f"{self._path}/{ident}", body)
+        assert status in (200, 202), (method, status, answer)
+
+    def _followed(self, name: str) -> None:
+        self._made(name)
+        wait_served([self.asker], f"{name}.{self._zone[1]}")
+        self._where.api.active(self._zone[0])
