@@ -92,18 +92,26 @@ def _record(pipe: Connection) -> None:
     found: list[tuple[float, int, int]] = []
     with _socket() as packets:
         pipe.send("begun")
-        while True:
+        packets.setblocking(False)
+        over = False
+        while not over:
             ready, _, _ = select.select([packets.fileno(), pipe.fileno()], [], [])
-            if pipe.fileno() in ready:
-                break
-            head, more, _, address = packets.recvmsg(128, 64)
-            if address[2] != PACKET_OUTGOING:
-                continue  # what leaves by the loopback interface also comes in by it
-            ports = _ports(head)
-            if ports is not None and more:
-                seconds, nanoseconds = struct.unpack("qq", more[0][2][:16])
-                found.append((seconds + nanoseconds / 1e9, *ports))
+            over = pipe.fileno() in ready
+            found += _read(packets)  # also what came just before the end
     pipe.send(found)
+
+
+def _read(packets: socket.socket) -> Iterator[tuple[float, int, int]]:
+    while True:
+        try:
+            head, more, _, address = packets.recvmsg(128, 64)
+        except BlockingIOError:
+            return
+        ports = _ports(head)
+        # what leaves by the loopback interface also comes in by it
+        if ports is not None and more and address[2] != PACKET_OUTGOING:
+            seconds, nanoseconds = struct.unpack("qq", more[0][2][:16])
+            yield seconds + nanoseconds / 1e9, *ports
 
 
 def _ports(head: bytes) -> tuple[int, int] | None:
@@ -119,8 +127,8 @@ def _ports(head: bytes) -> tuple[int, int] | None:
 
 
 def ports_of(roots: Roots) -> dict[int, str]:
-    """The kind of process at each local TCP or UDP port that is in use now."""
-    inodes: dict[str, str] = {}
+    """The kind of process at each local TCP or UDP port that is in use now; this process is the client."""
+    inodes = {link[8:-1]: "client" for link in _links(os.getpid()) if link.startswith("socket:[")}
     for kind, pids in roots.items():
         for pid in {one for root in pids for one in family(root)}:
             for link in _links(pid):

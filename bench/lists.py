@@ -43,7 +43,7 @@ def _of(where: Running, size: int, words: str, goal: float, options: Options) ->
         fill_zones(store, model[0], ZONES)
     for what, paths in _pages(where, zone, size).items():
         yield replace(
-            _page(where, paths, EACH // 2 if options.small else EACH),
+            _page(where, paths, EACH // 3 if options.small else EACH),
             what=f"{what} ({words})",
             goal=SUBSTRING if "*x*" in what else goal,
         )

@@ -42,6 +42,7 @@ def figures(folder: Path, options: Options) -> Iterator[Figure]:
         large = where.zone("large")
         zones = work.many_zones(where, 50)
         say(f"a zone of {LARGE:,} record sets beside")
+        system.api.close()
         system.process.stop()
         with opened(where.database) as store:
             fill_rrsets(store, large[0], LARGE)
