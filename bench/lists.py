@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 from bench import running
 from bench.client import percentile, run
 from bench.figures import Figure, of_runs, say
 from bench.fill import fill_rrsets, fill_zones, opened
 from bench.options import Options
-from bench.requests import Gets, Zone
+from bench.requests import Gets, Zone, address
 from bench.running import Running
 
 ROUNDS, EACH = 3, 30
@@ -64,11 +65,21 @@ def _page(where: Running, paths: list[str], count: int) -> Figure:
 
 def _pages(where: Running, zone: Zone, size: int) -> dict[str, list[str]]:
     """Names of pages, and the paths that are asked for in turn."""
-    inside, everywhere, zones = f"/v2/zones/{zone[0]}/recordsets", "/v2/recordsets", "/v2/zones"
+    inside, everywhere = f"/v2/zones/{zone[0]}/recordsets", "/v2/recordsets"
+    pages = {}
+    for words, base in (("in a zone", inside), ("in all zones", everywhere)):
+        last = {"last": [f"marker={_marker(where, inside)}"]}
+        for what, each in (last | _of_rrsets(zone, size)).items():
+            pages[f"record sets {words}, {what}"] = [f"{base}?{LIMIT}&{quote(one, safe='=&*.')}" for one in each]
+    for what, each in _of_zones(f"beside-{where.label}.example.").items():
+        pages[f"zones, {what}"] = [f"/v2/zones?{LIMIT}&{quote(one, safe='=&*.@')}" for one in each]
+    return pages
+
+
+def _of_rrsets(zone: Zone, size: int) -> dict[str, list[str]]:
     some = [size * part // 11 for part in range(1, 10)]
-    filters = {
+    return {
         "first": [""],
-        "last": [f"marker={_marker(where, inside)}"],
         "sorted by name": ["sort_key=name"],
         "sorted by ttl": ["sort_key=ttl&sort_dir=desc"],
         "sorted by created_at": ["sort_key=created_at&sort_dir=desc"],
@@ -83,24 +94,20 @@ def _pages(where: Running, zone: Zone, size: int) -> dict[str, list[str]]:
         "type NS": ["type=NS"],
         "ttl": ["ttl=301", "ttl=333"],
         "ttl range": ["ttl=>390", "ttl=<305"],
-        "data exact": [f"data=10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in some],
+        "data exact": [f"data={address(n)}" for n in some],
         "data x*": ["data=10.0.1*"],
         "data *x*": ["data=*.77.*", "data=*text 77*"],
         "description exact": ["description=host 15"],
         "description x*": ["description=host 1*"],
         "description *x*": ["description=*77*"],
     }
-    filters = {
-        what: [one.replace(" ", "%20").replace(">", "%3E").replace("<", "%3C") for one in each]
-        for what, each in filters.items()
-    }
-    pages = {}
-    for words, base in (("in a zone", inside), ("in all zones", everywhere)):
-        for what, each in filters.items():
-            pages[f"record sets {words}, {what}"] = [f"{base}?{LIMIT}&{one}" for one in each]
-    of_zones = {
+
+
+def _of_zones(parent: str) -> dict[str, list[str]]:
+    """`parent`: below which the zones beside are."""
+    return {
         "first": [""],
-        "name exact": [f"name=z{n}.{_parent(where)}" for n in (1, 77, 777)],
+        "name exact": [f"name=z{n}.{parent}" for n in (1, 77, 777)],
         "name x*": ["name=z1*"],
         "name *x*": ["name=*777*"],
         "status PENDING": ["status=PENDING"],
@@ -108,17 +115,9 @@ def _pages(where: Running, zone: Zone, size: int) -> dict[str, list[str]]:
         "type PRIMARY": ["type=PRIMARY"],
         "email exact": ["email=hostmaster7@example.org"],
         "ttl": ["ttl=3600"],
-        "description x*": ["description=zone%201*"],
-        "serial order": ["sort_key=serial"],
+        "description x*": ["description=zone 1*"],
+        "sorted by serial": ["sort_key=serial"],
     }
-    for what, each in of_zones.items():
-        pages[f"zones, {what}"] = [f"{zones}?{LIMIT}&{one}" for one in each]
-    return pages
-
-
-def _parent(where: Running) -> str:
-    """Below which the zones beside are."""
-    return f"beside-{where.label}.example."
 
 
 def _marker(where: Running, path: str) -> str:

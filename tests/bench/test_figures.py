@@ -86,6 +86,7 @@ def test_beside_another_deployment_a_goal_is_a_number_of_times() -> None:
 
 
 def test_a_goal_of_no_figure_is_a_mistake() -> None:
-    assert [one.goal for one in with_goals([rate(1)], {"creates": 5.0})] == [5.0]
+    assert [one.goal for one in with_goals([rate(1)], {"creates": 5.0}, all_of=True)] == [5.0]
+    assert [one.goal for one in with_goals([rate(1)], {"deletes": 5.0}, all_of=False)] == [None]
     with pytest.raises(KeyError, match="deletes"):
-        list(with_goals([rate(1)], {"deletes": 5.0}))
+        list(with_goals([rate(1)], {"deletes": 5.0}, all_of=True))
