@@ -7,7 +7,7 @@ Everything here is synchronous over one view of the database; a zone transfer is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from redesignate.config.settings import MdnsSettings, transfer_list
@@ -15,7 +15,7 @@ from redesignate.mdns import notify
 from redesignate.mdns.access import Access, Servers
 from redesignate.mdns.lookup import Found, look_up
 from redesignate.mdns.memory import Memory
-from redesignate.mdns.render import Rendered, differences, room_of
+from redesignate.mdns.render import Chunk, Rendered, differences, room_of
 from redesignate.mdns.reply import OPCODE_BITS, Client, error, respond
 from redesignate.mdns.source import View
 from redesignate.model import names
@@ -49,21 +49,28 @@ log = events(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """A zone transfer that may begin. `rendered` is there already for an IXFR; else the zone has to be rendered."""
+    """A zone transfer that may begin.
+
+    rendered   the differences, of an IXFR; None: the whole zone, which has to be rendered
+    """
 
     client: Client
     zone: ServedZone
     rendered: Rendered | None = None
 
-    def messages(self, rendered: Rendered, clock: Clock) -> Iterator[bytes]:
-        """The transfer's messages, signed as a stream where the query was signed (RFC 8945 §5.3.1)."""
+    def maker(self, clock: Clock) -> Callable[[Chunk], bytes]:
+        """What makes messages of the transfer's chunks, in their order: signed as a stream where the query was signed
+        (RFC 8945 §5.3.1)."""
         client, query = self.client, self.client.query
         signer = tsig.Signer(client.key, client.mac) if client.key else None
         assert query.question is not None
-        flags = QR | AA | query.flags & (OPCODE_BITS | RD)
-        for count, blob in rendered.chunks:
-            packet = message.build(query.id, flags, query.question.wire, ((count, blob),))
-            yield signer.sign(packet, clock() // SECOND) if signer else packet
+        question, flags = query.question.wire, QR | AA | query.flags & (OPCODE_BITS | RD)
+
+        def make(chunk: Chunk) -> bytes:
+            packet = message.build(query.id, flags, question, (chunk,))
+            return signer.sign(packet, clock() // SECOND) if signer else packet
+
+        return make
 
 
 class Answerer:
@@ -195,7 +202,7 @@ class Answerer:
             return Transfer(client=client, zone=zone, rendered=found)
         if found is None or len(found.chunks) != 1:
             return _soa_alone(client, zone)
-        (packet,) = Transfer(client=client, zone=zone).messages(found, self.clock)
+        packet = Transfer(client=client, zone=zone).maker(self.clock)(found.chunks[0])
         return packet if len(packet) <= message.udp_room(query.edns) else _soa_alone(client, zone)
 
 

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Zones (RFC 5936), and the changes between two versions of one (RFC 1995), as chunks that are sent unchanged.
 
-A zone is rendered once for each revision and kept while there is room. A chunk is what stands between a message's
-question and its TSIG record. It is position independent, because the zone's name stands at offset 12 of every message
-of a transfer, so that only id and signature are written per message.
+A chunk is what stands between a message's question and its TSIG record. It is position independent, because the zone's
+name stands at offset 12 of every message of a transfer, so that only id and signature are written per message.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from redesignate.mdns.source import View
@@ -19,38 +17,50 @@ from redesignate.model.serial import newer
 from redesignate.observe.log import events
 from redesignate.store.served_zone import Blobs, Change, Mark, ServedZone
 from redesignate.wire import rrset
-from redesignate.wire.message import Malformed
+from redesignate.wire.message import FIXED, Malformed
 
 log = events(__name__)
 
 _HEADER = 12
 _QUESTION = MAX_NAME + 4
 _PAGE = 256
+_FEW = 8
+"""Fewer RRs that are alike are looked at one by one."""
 _SOAS = 160
 """About how much the two SOAs of a change weigh."""
 SMALL = 64 * 1024
 """Differences up to this many octets are sent without asking whether the whole zone would be less."""
 
 
+Chunk = tuple[int, bytes]
+"""The RRs of one message, and how many they are."""
+
+Tell = Callable[[Chunk], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One version of a zone, or the way from one to another: (number of RRs, RRs) for each message."""
+    """One version of a zone, or the way from one to another."""
 
     serial: int
-    chunks: tuple[tuple[int, bytes], ...]
+    chunks: tuple[Chunk, ...]
     octets: int
     records: int
 
 
 @dataclass(slots=True)
 class Chunker:
-    """Packs blobs into chunks of at most `room` octets; an RR longer than that has a chunk of its own."""
+    """Packs blobs into chunks of at most `room` octets; an RR longer than that has a chunk of its own.
+
+    tell   called with each chunk at once
+    """
 
     _room: int
-    _parts: list[bytes] = field(default_factory=list)
+    _tell: Tell = lambda _: None
+    _parts: list[bytes | bytearray] = field(default_factory=list)
     _size: int = 0
     _count: int = 0
-    _done: list[tuple[int, bytes]] = field(default_factory=list)
+    _done: list[Chunk] = field(default_factory=list)
 
     def add(self, count: int, blob: bytes) -> None:
         """Append `count` RRs. Raises Malformed where they have to be split and cannot."""
@@ -65,38 +75,54 @@ class Chunker:
             for rr in rrset.split(blob):
                 self.add(1, rr)
 
-    def add_plain(self, rrsets: Blobs, ttl: bytes) -> list[tuple[int | None, bytes]]:
-        """Append each RRset that is one RR, at or right below the apex, with `ttl` where it has none of its own; return
-        the others that hold records. Most of a zone is such RRs, and this is all that rendering costs: 0.3 µs each."""
-        parts, size, room, count = self._parts, self._size, self._room, self._count
-        others = []
+    def add_plain(self, rrsets: Blobs, ttl: int) -> list[tuple[int | None, bytes]]:
+        """Append each RRset that is one RR, at or right below the apex, and is like many others; return the rest of
+        those that hold records, with the TTL that has to be written into each (None: it is).
+
+        Most of a zone is such RRs. They are looked at together, in C: a third of the time of a loop over them.
+        """
+        alike: dict[int | None, defaultdict[int, list[bytes]]] = {ttl: defaultdict(list), None: defaultdict(list)}
+        untimed, timed = alike[ttl], alike[None]
         for own_ttl, blob in rrsets:
-            length = len(blob)
-            if not length:  # the SOA, which stands in the zone's row, or an RRset without records
-                continue
-            first = blob[0]
-            at = first + 1 if first < 0x40 else 0
-            if (
-                blob[at : at + 2] != rrset.APEX
-                or length < at + 12
-                or at + 12 + (blob[at + 10] << 8 | blob[at + 11]) != length
-                or length > room
-            ):
-                others.append((own_ttl, blob))
-                continue
-            size += length
-            if size > room:
-                self._parts, self._count = parts, count
-                self._flush()
-                parts, size, count = self._parts, length, 0
-            parts.append(blob if own_ttl is not None else blob[: at + 6] + ttl + blob[at + 10 :])
-            count += 1
-        self._parts, self._size, self._count = parts, size, count
+            if blob:  # else the SOA, which stands in the zone's row, or an RRset without records
+                (untimed if own_ttl is None else timed)[len(blob) << 8 | blob[0]].append(blob)
+        others = []
+        for written, groups in alike.items():
+            for key, blobs in groups.items():
+                if len(blobs) < _FEW or not self._add_alike(blobs, key >> 8, written):
+                    others += [(written, blob) for blob in blobs]
         return others
+
+    def _add_alike(self, blobs: Sequence[bytes], size: int, ttl: int | None) -> bool:
+        """Append blobs of one size whose first octets are the same; False, and nothing, unless each is a plain RR."""
+        first, number = blobs[0][0], len(blobs)
+        at = first + 1 if 0 < first < 0x40 else 0
+        length = size - at - FIXED.size - len(rrset.APEX)
+        if length < 0 or size > self._room:
+            return False
+        rrs = bytearray().join(blobs)
+        wanted = zip((at, at + 1, at + 10, at + 11), rrset.APEX + length.to_bytes(2, "big"), strict=True)
+        if any(rrs[place::size].count(octet) != number for place, octet in wanted):
+            return False
+        for place, octet in enumerate(b"" if ttl is None else ttl.to_bytes(4, "big"), at + 6):
+            rrs[place::size] = bytes((octet,)) * number
+        done = 0
+        while done < len(rrs):
+            part = rrs[done : done + (self._room - self._size) // size * size]
+            if not part:
+                self._flush()
+                continue
+            self._parts.append(part)
+            self._size += len(part)
+            self._count += len(part) // size
+            done += len(part)
+        return True
 
     def _flush(self) -> None:
         if self._count:
-            self._done.append((self._count, b"".join(self._parts)))
+            chunk = self._count, b"".join(self._parts)
+            self._done.append(chunk)
+            self._tell(chunk)
         self._parts, self._size, self._count = [], 0, 0
 
     def done(self, serial: int) -> Rendered:
@@ -114,19 +140,19 @@ def room_of(max_message_size: int) -> int:
     return min(max(max_message_size, 1024), rrset.MAX_MESSAGE) - _HEADER - _QUESTION - rrset.TSIG_ROOM
 
 
-def render(view: View, zone: ServedZone, room: int) -> Rendered:
+def render(view: View, zone: ServedZone, room: int, tell: Tell = lambda _: None) -> Rendered:
     """A zone as AXFR sends it: the SOA, everything else, the SOA (RFC 5936 §2.2). The view is read once through.
 
+    tell   called with each chunk at once, while the rest is read
     An RRset whose blob is broken, or holds an RR that fits in no message, is left out and logged: one bad row never
-    stops a zone. Cost: one query; about 1 µs an RRset.
+    stops a zone. Cost: one query; about 0.8 µs an RRset.
     """
-    soa, chunker = rrset.soa(zone), Chunker(room)
+    soa, chunker = rrset.soa(zone), Chunker(room, tell)
     chunker.add(1, soa)
-    ttl = zone.ttl.to_bytes(4, "big")
     for batch in view.whole_zone(zone):
-        for own_ttl, blob in chunker.add_plain(batch, ttl):
+        for ttl, blob in chunker.add_plain(batch, zone.ttl):
             try:
-                count, rrs = rrset.ready(blob, zone.ttl if own_ttl is None else None)
+                count, rrs = rrset.ready(blob, ttl)
                 if len(rrs) > rrset.MAX_RR:
                     _check_each(rrs)
                 chunker.add(count, rrs)
@@ -196,68 +222,3 @@ def _chain(view: View, zone: ServedZone, since: int) -> list[Mark] | None:
         if len(page) < _PAGE:
             return None
         before = page[-1].revision
-
-
-class Versions:
-    """The rendered zones of one process, the least recently used dropped first. For one event loop.
-
-    limit   octets; a zone larger than that is rendered for the clients of the moment and not kept
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._kept: OrderedDict[str, tuple[int, Rendered]] = OrderedDict()
-        self._size = 0
-        self._making: dict[tuple[str, int], asyncio.Task[tuple[int, Rendered]]] = {}
-
-    @property
-    def octets(self) -> int:
-        """How much is kept."""
-        return self._size
-
-    def kept(self, zone_id: str, revision: int) -> Rendered | None:
-        """This version, where it is kept."""
-        found = self._kept.get(zone_id)
-        if found is None or found[0] != revision:
-            return None
-        self._kept.move_to_end(zone_id)
-        return found[1]
-
-    async def get(self, zone_id: str, revision: int, make: Callable[[], Awaitable[tuple[int, Rendered]]]) -> Rendered:
-        """This version or a newer one, made once however many ask for it at the same time.
-
-        make   gives revision and rendering; its exceptions reach all that wait
-        """
-        found = self.kept(zone_id, revision)
-        if found is not None:
-            return found
-        making = self._making.get((zone_id, revision))
-        if making is None:
-            making = asyncio.ensure_future(self._make(zone_id, revision, make))
-            self._making[zone_id, revision] = making
-        # A client that disconnects must not stop the work of the others.
-        return (await asyncio.shield(making))[1]
-
-    async def _make(
-        self, zone_id: str, revision: int, make: Callable[[], Awaitable[tuple[int, Rendered]]]
-    ) -> tuple[int, Rendered]:
-        try:
-            made, rendered = await make()
-        finally:
-            del self._making[zone_id, revision]
-        self._keep(zone_id, made, rendered)
-        return made, rendered
-
-    def _keep(self, zone_id: str, revision: int, rendered: Rendered) -> None:
-        old = self._kept.get(zone_id)
-        if old is not None and old[0] > revision:
-            return
-        if old is not None:
-            self._size -= self._kept.pop(zone_id)[1].octets
-        if rendered.octets > self._limit:
-            return
-        self._kept[zone_id] = (revision, rendered)
-        self._size += rendered.octets
-        while self._size > self._limit:
-            _, (_, dropped) = self._kept.popitem(last=False)
-            self._size -= dropped.octets

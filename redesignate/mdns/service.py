@@ -16,9 +16,10 @@ from redesignate.mdns.batch import Batches
 from redesignate.mdns.limits import RateLimiter, RateLimits
 from redesignate.mdns.memory import Memory
 from redesignate.mdns.notify import Forward, drop
-from redesignate.mdns.render import Rendered, Versions, render, room_of
+from redesignate.mdns.render import Rendered, Tell, render, room_of
 from redesignate.mdns.reply import Client, error
 from redesignate.mdns.source import Source, View
+from redesignate.mdns.versions import Rendering, Versions
 from redesignate.model.clock import Clock, now
 from redesignate.model.errors import Unavailable
 from redesignate.observe.log import Seldom, events
@@ -39,6 +40,10 @@ _RENDER_THREADS = 2
 
 class ZoneGone(Exception):
     """The zone was deleted between the question and its rendering."""
+
+
+class Incomplete(ConnectionError):
+    """A transfer cannot be ended: its connection is cut, so that the client does not take what it has for the zone."""
 
 
 def publication(trusts: Callable[[str], bool]) -> Callable[[bytes, str], bool]:
@@ -173,49 +178,52 @@ class DNSService:
                 yield message
 
     async def _stream(self, transfer: Transfer, packet: bytes) -> AsyncIterator[bytes]:
-        began = time.monotonic()
+        """A transfer's messages. Raises Incomplete where it has begun and cannot be ended."""
+        began, make, at, records = time.monotonic(), transfer.maker(self._clock), 0, 0
+        rendering = Rendering.of(transfer.rendered) if transfer.rendered else self._rendering(transfer.zone)
         try:
-            rendered = transfer.rendered or await self._render(transfer.zone)
+            while (chunk := await rendering.chunk(at)) is not None:
+                yield make(chunk)
+                at, records = at + 1, records + chunk[0]
+                await asyncio.sleep(0)  # a peer that reads as fast as we write must not keep the loop from the others
         except (Unavailable, ZoneGone, ValueError) as fault:
+            zone = transfer.zone
             if (others := self._logged["failed"].turn()) is not None:
-                log.warning(
-                    "transfer impossible", zone=transfer.zone.id, name=transfer.zone.name, why=str(fault), **others
-                )
+                log.warning("transfer impossible", zone=zone.id, name=zone.name, why=str(fault), sent=at, **others)
+            if at:
+                raise Incomplete from fault
             refusal = error(packet, Rcode.SERVFAIL)
             if refusal:
                 yield refusal
             return
-        for message in transfer.messages(rendered, self._clock):
-            yield message
-            await asyncio.sleep(0)  # a peer that reads as fast as we write must not keep the loop from the others
         if (others := self._logged["sent"].turn()) is None:
             return
         log.info(
             "zone sent",
             zone=transfer.zone.id,
             name=transfer.zone.name,
-            serial=rendered.serial,
+            serial=(await rendering.whole()).serial,
             peer=transfer.client.peer,
             kind="differences" if transfer.rendered else "whole",
-            records=rendered.records,
+            records=records,
             ms=round(1000 * (time.monotonic() - began), 1),
             **others,
         )
 
-    async def _render(self, zone: ServedZone) -> Rendered:
+    def _rendering(self, zone: ServedZone) -> Rendering:
         loop = asyncio.get_running_loop()
 
-        async def make() -> tuple[int, Rendered]:
-            return await loop.run_in_executor(self._renders, self._render_now, zone.id)
+        async def make(tell: Tell) -> tuple[int, Rendered]:
+            return await loop.run_in_executor(self._renders, self._render_now, zone.id, tell)
 
-        return await self._versions.get(zone.id, zone.revision, make)
+        return self._versions.get(zone.id, zone.revision, make)
 
-    def _render_now(self, zone_id: str) -> tuple[int, Rendered]:
+    def _render_now(self, zone_id: str, tell: Tell) -> tuple[int, Rendered]:
         with self._source.read() as view:
             zone = view.zone(zone_id)
             if zone is None or not zone.loaded:
                 raise ZoneGone("the zone was deleted, or has expired, meanwhile")
-            return zone.revision, render(view, zone, self._room)
+            return zone.revision, render(view, zone, self._room, tell)
 
     def _answer_all(self, batch: Sequence[Datagram], first: bool, tcp: bool) -> list[bytes | Transfer | None]:
         """Answer packets over one view. Never raises: a query that fails is answered with SERVFAIL."""

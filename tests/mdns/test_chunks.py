@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RRsets in chunks: the quick way for plain ones gives what the way for any gives, in chunks that fit."""
+"""RRsets in chunks: the quick way for those that are alike gives what the way for any gives, in chunks that fit."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from redesignate.wire import rrset
 from redesignate.wire.message import Malformed
 from tests.wire.test_rrset import OWNERS, RDATAS, TTLS, ZONE
 
+OCTETS = st.integers(0, 255)
 PACKED = st.builds(lambda name, rdatas: rrset.pack(ZONE, name, "A", None, rdatas), OWNERS, RDATAS)
 PLAIN = st.builds(
     lambda name, rdata: rrset.pack(ZONE, name, "A", None, [rdata]), st.just("a." + ZONE), st.binary(max_size=90)
@@ -23,10 +24,23 @@ BLOBS = st.lists(
 )
 
 
-@given(BLOBS, TTLS, st.integers(110, 400))
-@example([(None, b"\xc0\x0c" + bytes(8))], 7, 100)
-@example([(None, b"\x01a\xc0\x0c" + bytes(7))], 7, 100)
-def test_plain_rrsets_and_the_others_make_up_all(rrsets: list[tuple[int | None, bytes]], ttl: int, room: int) -> None:
+def changed(blob: bytes, at: int, octet: int) -> bytes:
+    """The blob with another octet at a place, wherever it has one."""
+    return blob[: at % len(blob)] + bytes((octet,)) + blob[at % len(blob) + 1 :] if blob else blob
+
+
+@given(BLOBS, TTLS, st.integers(110, 400), st.integers(1, 12), st.none() | st.tuples(st.integers(0), OCTETS))
+@example([(None, b"\xc0\x0c" + bytes(8))], 7, 110, 12, None)
+@example([(None, b"\x01a\xc0\x0c" + bytes(7))], 7, 110, 12, None)
+@example([(None, b"\x00\xc0\x0c" + bytes(10))], 7, 110, 12, None)
+def test_rrsets_that_are_alike_and_the_others_make_up_all(
+    rrsets: list[tuple[int | None, bytes]], ttl: int, room: int, times: int, change: tuple[int, int] | None
+) -> None:
+    """Each so many times, and all at once with one octet of one of them changed."""
+    rrsets = rrsets * times
+    if change and rrsets:
+        own_ttl, blob = rrsets[0]
+        rrsets[0] = own_ttl, changed(blob, *change)
     expected: Counter[bytes] = Counter()
     for own, blob in rrsets:
         try:
@@ -34,9 +48,9 @@ def test_plain_rrsets_and_the_others_make_up_all(rrsets: list[tuple[int | None, 
         except Malformed:
             continue
     chunker = Chunker(room)
-    for own, blob in chunker.add_plain(rrsets, ttl.to_bytes(4, "big")):
+    for written, blob in chunker.add_plain(rrsets, ttl):
         try:
-            count, rrs = rrset.ready(blob, ttl if own is None else None)
+            count, rrs = rrset.ready(blob, written)
             chunker.add(count, rrs)
         except Malformed:
             continue

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import socket
 import tempfile
@@ -305,47 +304,6 @@ def test_a_version_is_rendered_once_however_many_ask(stored: StoredZones) -> Non
         assert source.renders == 2
     finally:
         service.stop_thread()
-
-
-def test_what_is_kept_is_bounded() -> None:
-    async def scenario() -> None:
-        versions = render.Versions(limit=250)
-
-        def maker(octets: int) -> object:
-            async def make() -> tuple[int, render.Rendered]:
-                return 1, render.Rendered(1, ((1, b"x" * octets),), octets, 1)
-
-            return make
-
-        for n in range(5):
-            await versions.get(f"zone{n}", 1, maker(100))  # type: ignore[arg-type]
-            assert versions.octets <= 250
-        assert versions.kept("zone4", 1) is not None
-        assert versions.kept("zone0", 1) is None
-        assert (await versions.get("big", 1, maker(1000))).octets == 1000  # type: ignore[arg-type]
-        assert versions.kept("big", 1) is None
-        assert versions.kept("zone4", 1) is not None
-
-    asyncio.run(scenario())
-
-
-def test_a_failed_rendering_reaches_all_and_is_tried_again() -> None:
-    async def scenario() -> None:
-        versions, tries = render.Versions(limit=1000), []
-
-        async def make() -> tuple[int, render.Rendered]:
-            tries.append(1)
-            await asyncio.sleep(0)
-            if len(tries) == 1:
-                raise ValueError("no")
-            return 1, render.Rendered(1, (), 0, 0)
-
-        found = await asyncio.gather(*(versions.get("z", 1, make) for _ in range(3)), return_exceptions=True)
-        assert [type(fault) for fault in found] == [ValueError] * 3
-        assert (await versions.get("z", 1, make)).serial == 1
-        assert len(tries) == 2
-
-    asyncio.run(scenario())
 
 
 def test_a_transfer_is_one_version_while_the_zone_changes(stored: StoredZones, serve: Serve) -> None:

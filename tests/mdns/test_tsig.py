@@ -277,7 +277,8 @@ def test_transfer_messages_are_what_rendering_gives(stored: StoredZones, ask: As
     with stored.source.read() as view:
         served = view.zone(written.zone.id)
         assert served is not None
-        (packet,) = transfer.messages(render(view, served, room_of(65535)), lambda: NOW * 1_000_000)
+        (chunk,) = render(view, served, room_of(65535)).chunks
+    packet = transfer.maker(lambda: NOW * 1_000_000)(chunk)
     assert [record.type for record in message.read(packet).answer] == [6, 2, 6]
 
 
