@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -30,6 +30,9 @@ REFRESH_S = 2.0
 RESOLVE_S = 60.0
 MOST_NAMES = 1000
 """How many host names are kept resolved; pools that name more get no default for the rest."""
+SIGNED_S = 3600.0
+"""How long after a signed question its sender's questions go first."""
+MOST_SIGNED = 1000
 MOST_PEERS = 10_000
 """Of how many peers is remembered whether they are trusted."""
 log = events(__name__)
@@ -147,10 +150,12 @@ class Access:
               opens the zone; `key:NAME`: that one
     """
 
-    def __init__(self, allowed: AddressList, servers: Servers) -> None:
+    def __init__(self, allowed: AddressList, servers: Servers, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._allowed = allowed
         self._servers = servers
+        self._clock = clock
         self._trusted: tuple[Known, dict[str, bool]] = servers.known, {}
+        self._signed: dict[str, float] = {}
 
     def key(self, view: View, name: str) -> tuple[TSIGKey, Reach] | None:
         """A TSIG key by its name (lower case, no final dot) and the zones that it opens: a stored one, else that of a
@@ -182,9 +187,23 @@ class Access:
         found = _parsed(peer)
         return None if found and allowed.holds(found) else "not in [service:mdns] allow_transfer"
 
-    def guarded(self, view: View) -> Container[tuple[str, str]]:
+    def guarded(self, view: View) -> Collection[tuple[str, str]]:
         """The catalog zones, by (pool id, name), that are answered to their key alone. No query of its own."""
         return self._servers.refresh(view).catalogs
+
+    def signed(self, peer: str) -> None:
+        """Remember that a question from an address was signed with a key that is known here."""
+        signed = self._signed
+        if len(signed) >= MOST_SIGNED and peer not in signed:
+            signed = self._signed = {}  # the addresses that ask are remembered again
+        signed[peer] = self._clock() + SIGNED_S
+
+    def follows(self, peer: str) -> bool:
+        """Whether an address is one of a secondary: it is trusted, or has lately signed a question. No query.
+
+        A server of a pool that the pool does not name by this address, behind NAT for one, is known by its key.
+        """
+        return self.trusts(peer) or self._signed.get(peer, 0.0) > self._clock()
 
     def trusts(self, peer: str) -> bool:
         """Whether an address may transfer zones of some pool: no limit of rate or connections concerns it. No query.

@@ -126,6 +126,7 @@ class Answerer:
                 log.warning("tsig refused", peer=client.peer, key=key_name, why=str(fault), **others)
             return tsig.refusal(respond(client, Rcode.NOTAUTH), fault, key, client.clock_s)
         client.key, client.mac, client.reach = key, found.mac, reach
+        self._access.signed(client.peer)
         return None
 
     def _dispatch(self, view: View, client: Client) -> bytes | Transfer:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from redesignate.mdns import lookup
 from redesignate.mdns.access import Access
 from redesignate.mdns.answer import Answerer, zone_for
-from redesignate.mdns.memory import Memory
+from redesignate.mdns.memory import Memory, Remembered
 from redesignate.mdns.reply import Client
 from redesignate.mdns.source import View
 from redesignate.model import names
@@ -40,20 +40,22 @@ class Batches:
         reach = self._answerer.reach
         if reach is None:
             return [None] * len(batch)
-        remembered = [self._memory.get(packet) for packet, _ in batch]
-        found: list[bytes | Client | None] = []
-        asked: list[str] = []
-        for (packet, peer), held in zip(batch, remembered, strict=True):
+        get, found, asked = self._memory.get, list[bytes | Client | None](), list[str]()
+        remembered: list[tuple[int, Remembered]] = []
+        for at, (packet, peer) in enumerate(batch):
+            held = get(packet)
             if held is None:
                 found.append(client := self._question(packet, peer))
                 asked += names.ancestors(_text(client)) if client else ()
             else:
                 found.append(None)
-                asked += (held.zone.name, *held.names)
+                remembered.append((at, held))
+                asked.append(held.zone.name)
+                asked += held.names
         zones = view.zones_at(asked, reach)
         guarded = self._access.guarded(view)
-        for at, held in enumerate(remembered):
-            if held and held.holds(zones) and (held.zone.pool_id, held.zone.name) not in guarded:
+        for at, held in remembered:
+            if held.holds(zones) and not (guarded and (held.zone.pool_id, held.zone.name) in guarded):
                 found[at] = held.to(batch[at][0])
         self._read_ahead(view, reach, [one for one in found if isinstance(one, Client)])
         return found

@@ -42,7 +42,10 @@ class Remembered(msgspec.Struct, frozen=True, gc=False):
 
     def holds(self, zones: Mapping[str, ServedZone | None]) -> bool:
         """Whether it is the answer still, where these are the zones at its names."""
-        return zones[self.zone.name] == self.zone and not any([zones[name] for name in self.names])
+        for name in self.names:
+            if zones[name] is not None:
+                return False
+        return zones[self.zone.name] == self.zone
 
     def to(self, packet: bytes) -> bytes:
         """The answer to a packet that has its key."""

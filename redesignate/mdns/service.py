@@ -33,8 +33,8 @@ log = events(__name__)
 
 _QUERY_THREADS = 2
 _PUBLICATION = frozenset({SOA, IXFR, AXFR})
-"""What secondaries ask to follow a zone: from peers that are trusted it has threads and a queue of its own, so that no
-flood of other questions, or of other peers, delays a change."""
+"""What secondaries ask to follow a zone: from their addresses it has threads and a queue of its own, so that no flood,
+of other questions or of other peers, delays a change."""
 _RENDER_THREADS = 2
 
 
@@ -46,9 +46,9 @@ class Incomplete(ConnectionError):
     """A transfer cannot be ended: its connection is cut, so that the client does not take what it has for the zone."""
 
 
-def publication(trusts: Callable[[str], bool]) -> Callable[[bytes, str], bool]:
-    """What says of a packet and its sender whether it goes first: a trusted peer follows a zone with it. No query."""
-    return lambda packet, peer: asked_type(packet) in _PUBLICATION and trusts(peer)
+def publication(follows: Callable[[str], bool]) -> Callable[[bytes, str], bool]:
+    """What says of a packet and its sender whether it goes first: a secondary follows a zone with it. No query."""
+    return lambda packet, peer: asked_type(packet) in _PUBLICATION and follows(peer)
 
 
 class DNSService:
@@ -70,7 +70,8 @@ class DNSService:
         self._clock = clock
         self._servers = Servers()
         self._access = Access(transfer_list(settings.allow_transfer), self._servers)
-        self._publishes = publication(self._access.trusts)
+        self._apart = self._servers.known
+        self._publishes = publication(self._access.follows)
         memory = Memory(settings.answer_cache_bytes)
         self._answerer = Answerer(settings, clock, forward, self._access, memory)
         self._batches = Batches(self._answerer, self._access, memory)
@@ -155,6 +156,8 @@ class DNSService:
             answers = await loop.run_in_executor(self._queries[first], self._answer_all, batch, first, False)
         finally:
             self._precedence.under_way -= first
+        if self._servers.known is not self._apart:
+            self._keep_apart()
         passed = [
             self._limiter.passes(peer, answer) if isinstance(answer, bytes) else None
             for answer, (_, peer) in zip(answers, batch, strict=True)
@@ -162,6 +165,14 @@ class DNSService:
         if self._limiter.limited > before and (others := self._logged["limited"].turn()) is not None:
             log.info("answers limited", peer=batch[-1][1], limited=self._limiter.limited, **others)
         return passed
+
+    def _keep_apart(self) -> None:
+        """Give the pools' servers queues of their own where no other process shares the port: the system would give all
+        of a server's datagrams to one of them, even to one that stands still."""
+        self._apart = self._servers.known
+        if self._settings.workers == 1:
+            for datagrams in self._datagrams:
+                datagrams.keep_apart(self._apart.every)
 
     async def _answer_stream(self, packet: bytes, peer: str) -> AsyncIterator[bytes]:
         loop, first = asyncio.get_running_loop(), self._publishes(packet, peer)

@@ -10,10 +10,14 @@ import asyncio
 import socket
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from redesignate.observe.log import events
+
+log = events(__name__)
 
 Datagram = tuple[bytes, str]
 """A packet and its sender's address."""
@@ -28,6 +32,7 @@ _BATCHES_AT_ONCE = 2
 _SLOW_S = 0.005
 """A batch that takes longer gets no more to wait behind it than there is another thread for."""
 _RECEIVE_BUFFER = 1 << 20
+MOST_APART = 64
 
 
 def bind(host: str, port: int, *, shared: bool = True) -> tuple[socket.socket, socket.socket]:
@@ -68,6 +73,29 @@ def _bound(family: int, kind: int, host: str, port: int, *, shared: bool) -> soc
     return made
 
 
+def _connected(sock: socket.socket, host: str) -> socket.socket:
+    """A socket beside this one on the same port, for what comes from one address. Raises OSError."""
+    family, address = sock.family, sock.getsockname()
+    shared = sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT):
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.connect((host, 0))
+    except OSError:
+        made.close()
+        raise
+    finally:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, shared)
+    return made
+
+
 class Datagrams:
     """Answers datagrams in batches, so that one view of the database serves many; the newest are lost in a flood.
 
@@ -92,17 +120,41 @@ class Datagrams:
         self._first = first
         self._admits = admits
         self._lanes = {True: _Lane(), False: _Lane()}
+        self._apart: dict[str, socket.socket] = {}
         self.dropped = 0
 
     def start(self) -> None:
         """Read from now on, on the running loop."""
-        asyncio.get_running_loop().add_reader(self._socket, self._read)
+        asyncio.get_running_loop().add_reader(self._socket, self._read, self._socket)
 
-    def _read(self) -> None:
+    def keep_apart(self, hosts: Collection[str]) -> None:
+        """Have the system queue what comes from these addresses, at most MOST_APART, apart from all else, from now on:
+        a flood that is more than can be read takes none of their datagrams along.
+
+        That is what a socket is for that is connected to an address and no port. The system gives their datagrams to no
+        other process then that listens on the same port.
+        """
+        loop, family = asyncio.get_running_loop(), self._socket.family
+        ours = [host for host in sorted(hosts) if (":" in host) == (family == socket.AF_INET6)]
+        wanted = set(ours[:MOST_APART])
+        for host in self._apart.keys() - wanted:
+            gone = self._apart.pop(host)
+            loop.remove_reader(gone)
+            gone.close()
+        for host in wanted - self._apart.keys():
+            try:
+                made = _connected(self._socket, host)
+            except OSError as error:  # no way there: if its datagrams come all the same, they come as before
+                log.debug("datagrams of a host are not kept apart", host=host, why=str(error))
+                continue
+            self._apart[host] = made
+            loop.add_reader(made, self._read, made)
+
+    def _read(self, sock: socket.socket) -> None:
         """Queue what has come, some at a time, and start a worker where there is room for one more."""
         for _ in range(_READ):
             try:
-                data, address = self._socket.recvfrom(_LONGEST)
+                data, address = sock.recvfrom(_LONGEST)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:  # an ICMP error about an answer: the peer is gone, and nothing is to be done
@@ -138,6 +190,7 @@ class Datagrams:
         """Stop listening."""
         for task in self._lanes[True].working | self._lanes[False].working:
             task.cancel()
+        self.keep_apart(())
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
 

@@ -12,12 +12,15 @@ import time
 from multiprocessing.synchronize import Event
 from statistics import median
 
+import pytest
+
 from redesignate.model.names import to_wire
+from redesignate.model.pool import Nameserver, Pool
 from redesignate.threads.loop import Precedence
 from redesignate.wire import message
 from redesignate.wire.message import SOA, A
 from tests.mdns.conftest import Serve
-from tests.mdns.zones import StoredZones
+from tests.mdns.zones import POOL, StoredZones
 
 ZONE = "example.org."
 UNDER_WAY = 600
@@ -88,6 +91,25 @@ def test_a_flood_of_names_that_do_not_exist_does_not_hold_up_publication(stored:
         enough.set()
         flooding.join()
     assert median(found["publication"]) < median(found["other"]) / 4, found
+
+
+@pytest.mark.parametrize(("workers", "apart"), [(1, {"127.0.0.2"}), (2, set())])
+def test_the_pools_servers_have_queues_of_the_systems_where_no_other_process_shares_the_port(
+    stored: StoredZones, serve: Serve, workers: int, apart: set[str]
+) -> None:
+    stored.add_zone(ZONE)
+    server = Nameserver(id="n1", host="127.0.0.2", port=53)
+    stored.store.transact(
+        lambda work: work.pools.add(Pool(id=POOL, name="default", version=1, created_at=1, nameservers=(server,)))
+    )
+    service = serve(workers=workers)
+    for host in ("127.0.0.1", "127.0.0.2", "127.0.0.2"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.bind((host, 0))
+            client.settimeout(20)
+            client.sendto(query(7, ZONE, SOA), service.addresses[0])
+            assert client.recvfrom(4096)[1] == service.addresses[0]
+    assert service._datagrams[0]._apart.keys() == apart
 
 
 def test_others_pause_while_anything_that_goes_first_is_under_way() -> None:

@@ -162,3 +162,73 @@ def test_udp_and_tcp_are_bound_to_one_port_and_to_a_given_one() -> None:
     assert udp.getsockname() == tcp.getsockname()
     with udp, tcp, pytest.raises(OSError, match="in use"):
         bind("127.0.0.1", udp.getsockname()[1], shared=False)
+
+
+def from_host(host: str, port: int) -> socket.socket:
+    """A peer's socket on an address of loopback."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((host, 0))
+    made.connect(("127.0.0.1", port))
+    made.setblocking(False)
+    return made
+
+
+def test_a_flood_takes_no_datagram_of_a_host_along_that_is_kept_apart() -> None:
+    """More comes at once than the system queues for the port."""
+
+    async def do(datagrams: Datagrams, desk: Desk, peer: socket.socket) -> None:
+        desk.gate.set()
+        datagrams.keep_apart({"127.0.0.2", "192.0.2.1", "::1"})
+        with from_host("127.0.0.2", peer.getpeername()[1]) as server:
+            for _ in range(5000):
+                peer.send(bytes(500))
+            server.send(b"soa")
+            assert await received(server) == b"soa"
+
+    serving(do)
+
+
+def test_hosts_are_answered_whether_they_are_kept_apart_or_not() -> None:
+    async def do(datagrams: Datagrams, desk: Desk, peer: socket.socket) -> None:
+        desk.gate.set()
+        with from_host("127.0.0.2", peer.getpeername()[1]) as server:
+            for hosts in ((), ("127.0.0.2",), ("127.0.0.3", "127.0.0.2"), ("127.0.0.3",), ()):
+                datagrams.keep_apart(hosts)
+                for host in (server, peer):
+                    host.send(b"what")
+                    assert await received(host) == b"what"
+
+    serving(do)
+
+
+def test_a_port_that_is_not_shared_stays_so_when_hosts_are_kept_apart() -> None:
+    async def run() -> None:
+        udp, tcp = bind("127.0.0.1", 0, shared=False)
+        tcp.close()
+        port = udp.getsockname()[1]
+        desk = Desk()
+        datagrams = Datagrams(udp, desk.answer, first=lambda packet, _: packet.startswith(b"soa"))
+        datagrams.start()
+        try:
+            datagrams.keep_apart({"127.0.0.2"})
+            with from_host("127.0.0.2", port) as server:
+                server.send(b"soa")
+                assert await received(server) == b"soa"
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+                other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                with pytest.raises(OSError, match="in use"):
+                    other.bind(("127.0.0.1", port))
+        finally:
+            datagrams.close()
+
+    asyncio.run(run())
+
+
+def test_so_many_hosts_are_kept_apart_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MOST_APART", 3)
+
+    async def do(datagrams: Datagrams, _desk: Desk, _peer: socket.socket) -> None:
+        datagrams.keep_apart({f"127.0.1.{n}" for n in range(1, 9)})
+        assert len(datagrams._apart) == 3
+
+    serving(do)
