@@ -198,12 +198,12 @@ class Access:
             signed = self._signed = {}  # the addresses that ask are remembered again
         signed[peer] = self._clock() + SIGNED_S
 
-    def follows(self, peer: str) -> bool:
-        """Whether an address is one of a secondary: it is trusted, or has lately signed a question. No query.
+    def signs(self, peer: str) -> bool:
+        """Whether an address has lately signed a question. No query.
 
         A server of a pool that the pool does not name by this address, behind NAT for one, is known by its key.
         """
-        return self.trusts(peer) or self._signed.get(peer, 0.0) > self._clock()
+        return self._signed.get(peer, 0.0) > self._clock()
 
     def trusts(self, peer: str) -> bool:
         """Whether an address may transfer zones of some pool: no limit of rate or connections concerns it. No query.

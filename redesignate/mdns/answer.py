@@ -7,7 +7,6 @@ Everything here is synchronous over one view of the database; a zone transfer is
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from redesignate.config.settings import MdnsSettings, transfer_list
@@ -47,7 +46,7 @@ from redesignate.wire.message import (
 log = events(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Transfer:
     """A zone transfer that may begin.
 
@@ -57,20 +56,18 @@ class Transfer:
     client: Client
     zone: ServedZone
     rendered: Rendered | None = None
+    _signer: tsig.Signer | None = None
 
-    def maker(self, clock: Clock) -> Callable[[Chunk], bytes]:
-        """What makes messages of the transfer's chunks, in their order: signed as a stream where the query was signed
-        (RFC 8945 §5.3.1)."""
+    def message(self, chunk: Chunk, clock: Clock) -> bytes:
+        """The message that holds the next chunk, signed as one of a stream where the query was signed (RFC 8945
+        §5.3.1)."""
         client, query = self.client, self.client.query
-        signer = tsig.Signer(client.key, client.mac) if client.key else None
         assert query.question is not None
-        question, flags = query.question.wire, QR | AA | query.flags & (OPCODE_BITS | RD)
-
-        def make(chunk: Chunk) -> bytes:
-            packet = message.build(query.id, flags, question, (chunk,))
-            return signer.sign(packet, clock() // SECOND) if signer else packet
-
-        return make
+        packet = message.build(query.id, QR | AA | query.flags & (OPCODE_BITS | RD), query.question.wire, (chunk,))
+        if client.key is None:
+            return packet
+        self._signer = self._signer or tsig.Signer(client.key, client.mac)
+        return self._signer.sign(packet, clock() // SECOND)
 
 
 class Answerer:
@@ -203,7 +200,7 @@ class Answerer:
             return Transfer(client=client, zone=zone, rendered=found)
         if found is None or len(found.chunks) != 1:
             return _soa_alone(client, zone)
-        packet = Transfer(client=client, zone=zone).maker(self.clock)(found.chunks[0])
+        packet = Transfer(client=client, zone=zone).message(found.chunks[0], self.clock)
         return packet if len(packet) <= message.udp_room(query.edns) else _soa_alone(client, zone)
 
 

@@ -46,9 +46,9 @@ class Incomplete(ConnectionError):
     """A transfer cannot be ended: its connection is cut, so that the client does not take what it has for the zone."""
 
 
-def publication(follows: Callable[[str], bool]) -> Callable[[bytes, str], bool]:
+def publication(access: Access) -> Callable[[bytes, str], bool]:
     """What says of a packet and its sender whether it goes first: a secondary follows a zone with it. No query."""
-    return lambda packet, peer: asked_type(packet) in _PUBLICATION and follows(peer)
+    return lambda packet, peer: asked_type(packet) in _PUBLICATION and (access.trusts(peer) or access.signs(peer))
 
 
 class DNSService:
@@ -71,7 +71,7 @@ class DNSService:
         self._servers = Servers()
         self._access = Access(transfer_list(settings.allow_transfer), self._servers)
         self._apart = self._servers.known
-        self._publishes = publication(self._access.follows)
+        self._publishes = publication(self._access)
         memory = Memory(settings.answer_cache_bytes)
         self._answerer = Answerer(settings, clock, forward, self._access, memory)
         self._batches = Batches(self._answerer, self._access, memory)
@@ -190,12 +190,13 @@ class DNSService:
 
     async def _stream(self, transfer: Transfer, packet: bytes) -> AsyncIterator[bytes]:
         """A transfer's messages. Raises Incomplete where it has begun and cannot be ended."""
-        began, make, at, records = time.monotonic(), transfer.maker(self._clock), 0, 0
-        rendering = Rendering.of(transfer.rendered) if transfer.rendered else self._rendering(transfer.zone)
+        began, at, rendered = time.monotonic(), 0, transfer.rendered
+        making = None if rendered else self._rendering(transfer.zone)
+        ready = iter(rendered.chunks if rendered else ())
         try:
-            while (chunk := await rendering.chunk(at)) is not None:
-                yield make(chunk)
-                at, records = at + 1, records + chunk[0]
+            while chunk := next(ready, None) if making is None else await making.chunk(at):
+                yield transfer.message(chunk, self._clock)
+                at += 1
                 await asyncio.sleep(0)  # a peer that reads as fast as we write must not keep the loop from the others
         except (Unavailable, ZoneGone, ValueError) as fault:
             zone = transfer.zone
@@ -209,14 +210,16 @@ class DNSService:
             return
         if (others := self._logged["sent"].turn()) is None:
             return
+        whole = rendered or (making and await making.whole())
+        assert whole
         log.info(
             "zone sent",
             zone=transfer.zone.id,
             name=transfer.zone.name,
-            serial=(await rendering.whole()).serial,
+            serial=whole.serial,
             peer=transfer.client.peer,
-            kind="differences" if transfer.rendered else "whole",
-            records=records,
+            kind="differences" if rendered else "whole",
+            records=whole.records,
             ms=round(1000 * (time.monotonic() - began), 1),
             **others,
         )

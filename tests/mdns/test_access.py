@@ -273,13 +273,13 @@ def test_questions_by_which_trusted_peers_follow_a_zone_go_first_and_nobody_else
     server.listen("pool", "198.51.100.0/24")
     server.axfr("192.0.2.1")
     question = dns.message.make_query(ZONE, rrtype).to_wire()
-    assert publication(server.access.follows)(question, peer) is first
+    assert publication(server.access)(question, peer) is first
 
 
 def test_the_questions_of_who_signed_one_go_first_for_a_while(server: Socketless) -> None:
     """A pool's server that comes from another address than the pool names; limits concern it still."""
     server.stored.add_key("key1", Scope.POOL, POOL)
-    first, packet = publication(server.access.follows), signed(ring(), ZONE, "SOA")
+    first, packet = publication(server.access), signed(ring(), ZONE, "SOA")
     assert not first(packet, "203.0.113.1"), "anybody can write a key's name"
     assert server.ask(signed(ring("key1", CATALOG_SECRET), ZONE, "SOA"), "203.0.113.1") == Rcode.NOTAUTH
     assert not first(packet, "203.0.113.1")
@@ -295,9 +295,9 @@ def test_of_few_addresses_is_remembered_that_they_sign(server: Socketless, monke
     monkeypatch.setattr("redesignate.mdns.access.MOST_SIGNED", 3)
     for n in range(10):
         server.access.signed(f"203.0.113.{n}")
-    assert sum(server.access.follows(f"203.0.113.{n}") for n in range(10)) <= 3
-    assert server.access.follows("203.0.113.9")
+    assert sum(server.access.signs(f"203.0.113.{n}") for n in range(10)) <= 3
+    assert server.access.signs("203.0.113.9")
 
 
 def test_a_packet_without_a_question_does_not_go_first(server: Socketless) -> None:
-    assert not publication(server.access.follows)(b"\0" * 12, "127.0.0.1")
+    assert not publication(server.access)(b"\0" * 12, "127.0.0.1")

@@ -278,7 +278,7 @@ def test_transfer_messages_are_what_rendering_gives(stored: StoredZones, ask: As
         served = view.zone(written.zone.id)
         assert served is not None
         (chunk,) = render(view, served, room_of(65535)).chunks
-    packet = transfer.maker(lambda: NOW * 1_000_000)(chunk)
+    packet = transfer.message(chunk, lambda: NOW * 1_000_000)
     assert [record.type for record in message.read(packet).answer] == [6, 2, 6]
 
 
