@@ -79,7 +79,8 @@ def _tasks(work: Work, found: Sequence[Progress]) -> tuple[Task, ...]:
 def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
     """Record outcomes; the answer holds the zones that changed meanwhile, still leased to this worker.
 
-    Cost   four statements for all (three on SQLite), one more for each zone whose row changes
+    Cost   five messages for all (four on SQLite), with a statement for each zone or row that changes, which PyMySQL
+           sends as a message of its own
     """
     worker, outcomes = command.worker, command.outcomes
     ids = {outcome.zone_id for outcome in outcomes}
@@ -91,7 +92,7 @@ def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
     foreign = _foreign(work, found, outcomes) if ahead else set()
     for outcome in outcomes:
         _hear(rules, worker, found[outcome.zone_id], _without(outcome, foreign) if foreign else outcome)
-    due = {zone_id: _settle(rules, work, one) for zone_id, one in found.items()}
+    due = _settle(rules, work, found)
     for zone_id in {zone_id for zone_id, _ in foreign if found[zone_id].holder == worker}:
         moved = jump(work, found[zone_id].zone, [serial for each, serial in foreign if each == zone_id])
         found[zone_id].zone = moved or found[zone_id].zone
@@ -143,17 +144,21 @@ def _hear(rules: Rules, worker: str, one: Progress, outcome: Outcome) -> None:
                 states[peer_id] = replace(state, present=False, revision=0)
 
 
-def _settle(rules: Rules, work: Work, one: Progress) -> int | None:
-    """Write the zone's status as its peers' states make it. Return when (µs) a peer is due; None: all agree."""
-    zone, verdict = one.zone, judge(one.zone, one.pool, one.states, rules.settings, one.now)
-    if verdict.zone != zone:
-        work.zones.settle(zone, verdict.zone)
-        if verdict.zone.deleted_at is not None and zone.deleted_at is None:
-            work.zones.disown(zone)
-            if zone.project_id is not None:  # after all zones' rows, as a creation does
-                work.quotas.release_zone(zone.project_id)
-        one.zone = verdict.zone
-    return None if verdict.agreed else verdict.next_try
+def _settle(rules: Rules, work: Work, found: Mapping[str, Progress]) -> dict[str, int | None]:
+    """Write each zone's status as its peers' states make it. Return when (µs) a peer is due; None: all agree."""
+    verdicts = {
+        zone_id: judge(one.zone, one.pool, one.states, rules.settings, one.now) for zone_id, one in found.items()
+    }
+    changed = [(one.zone, verdicts[zone_id].zone) for zone_id, one in found.items()]
+    changed = [(before, after) for before, after in changed if before != after]
+    work.zones.settle_all(changed)
+    for before, after in changed:
+        found[after.id].zone = after
+        if after.deleted_at is not None and before.deleted_at is None:
+            work.zones.disown(before)
+            if before.project_id is not None:  # after all zones' rows, as a creation does
+                work.quotas.release_zone(before.project_id)
+    return {zone_id: None if verdict.agreed else verdict.next_try for zone_id, verdict in verdicts.items()}
 
 
 def _next(work: Work, command: Report, found: Mapping[str, Progress], due: Mapping[str, int | None]) -> list[str]:

@@ -119,7 +119,7 @@ def engine(url: str | URL, *, writes: bool, options: EngineOptions = EngineOptio
     level = WRITE if writes else READ
     pool |= {"pool_recycle": options.pool_recycle, "pool_reset_on_return": None}  # `_reset` does it
     if parsed.get_backend_name() == "mysql":
-        pool["connect_args"] = arguments(parsed, options.statement_s)
+        pool["connect_args"] = arguments(parsed, options.statement_s, writes=writes)
     made = _made(parsed, isolation_level=level, **pool)
     event.listen(made, "handle_error", disconnected)
     event.listen(made, "reset", _reset)

@@ -97,8 +97,8 @@ def _prepare(statement: Executable, dialect: Dialect) -> _Prepared:
 def run(conn: Connection, statement: Executable, parameters: Parameters) -> Rows:
     """Execute a statement that its module keeps, with every bind given by name. Raises as SQLAlchemy would.
 
-    Several sets of parameters are for a write that returns no rows. Cost: one statement, and for several updates or
-    deletes one each on MariaDB.
+    Several sets of parameters are for a write that returns no rows. Cost: one statement; for several updates or
+    deletes one each, in one message, through PyMySQL one message each.
     """
     dialect = conn.dialect
     known = (statement, dialect.name, dialect.server_version_info)

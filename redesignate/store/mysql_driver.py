@@ -51,18 +51,21 @@ def driven(url: URL) -> URL:
     return plain.set(drivername=MYSQLCLIENT)
 
 
-def arguments(url: URL, statement_s: int) -> dict[str, Any]:
-    """What the driver of such a URL is given besides it. `statement_s` as of `EngineOptions`."""
+def arguments(url: URL, statement_s: int, *, writes: bool) -> dict[str, Any]:
+    """What the driver of such a URL is given besides it. `statement_s` as of `EngineOptions`.
+
+    Where it `writes`, mysqlclient sends one UPDATE or DELETE for several rows as one message of as many statements.
+    """
     given: dict[str, Any] = {"connect_timeout": CONNECT_S}
     if statement_s:
         given |= dict.fromkeys(("read_timeout", "write_timeout"), statement_s + GRACE_S)
     given = {name: value for name, value in given.items() if name not in url.query}
-    return given if url.drivername == PYMYSQL else given | _as_pymysql(url)
+    return given if url.drivername == PYMYSQL else given | _as_pymysql(url) | {"multi_statements": writes}
 
 
 def _as_pymysql(url: URL) -> dict[str, Any]:
     """What makes mysqlclient behave as PyMySQL does by itself."""
-    given = {"cursorclass": _cursor(), "binary_prefix": True, "multi_statements": False, "local_infile": 0}
+    given = {"cursorclass": _cursor(), "binary_prefix": True, "local_infile": 0}
     if _AUTHORITY & url.query.keys():
         return given | {"ssl_mode": "VERIFY_IDENTITY"}
     # Connector/C takes this for a wish, which a server without TLS need not grant
@@ -71,10 +74,10 @@ def _as_pymysql(url: URL) -> dict[str, Any]:
 
 @functools.cache
 def _cursor() -> type[Any]:
-    """mysqlclient's cursor, with `_STATEMENT`."""
+    """mysqlclient's cursor, with `_STATEMENT`, and one message for many statements where the connection allows it."""
     from MySQLdb.cursors import Cursor
 
-    return type("Cursor", (Cursor,), {"max_stmt_length": _STATEMENT})
+    return type("Cursor", (Cursor,), {"max_stmt_length": _STATEMENT, "executemany_fallback": "multi"})
 
 
 def why_not_mysqlclient(url: URL) -> str:

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, Row, and_, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Integer, Row, Update, and_, bindparam, func, literal_column, select
 
 from redesignate.model.clock import shard_of
 from redesignate.model.names import reverse_key
@@ -158,14 +158,22 @@ class Zones(Module):
     def settle(self, before: Zone, after: Zone) -> None:
         """Write what a report changes: confirmed, status and action, and of a zone that is gone `deleted_at` and
         `version`. One statement. Raises Stale if the revision has changed."""
-        given = {"z": before.id, "r": before.revision, "v_confirmed": after.confirmed}
-        given |= {"v_status": after.status.value, "v_action": after.action.value}
-        statement = _SETTLE
-        if after.deleted_at is not None:
-            statement = _DEPART
-            given |= {"v_deleted_at": after.deleted_at, "v_version": after.version}
-        if run(self._conn, statement, given).rowcount != 1:
-            raise Stale
+        self.settle_all([(before, after)])
+
+    def settle_all(self, changes: Iterable[tuple[Zone, Zone]]) -> None:
+        """As `settle`, of several zones, each as it was and is. A statement each, in one message where the driver can,
+        since all of them are locked meanwhile. Raises Stale if the revision of one has changed."""
+        rows: dict[Update, list[dict[str, Any]]] = {_SETTLE: [], _DEPART: []}
+        for before, after in changes:
+            given = {"z": before.id, "r": before.revision, "v_confirmed": after.confirmed}
+            given |= {"v_status": after.status.value, "v_action": after.action.value}
+            if after.deleted_at is None:
+                rows[_SETTLE].append(given)
+            else:
+                rows[_DEPART].append(given | {"v_deleted_at": after.deleted_at, "v_version": after.version})
+        for statement, some in rows.items():
+            if some and run(self._conn, statement, some).rowcount != len(some):
+                raise Stale
 
     def named(self, names: Sequence[str]) -> list[Zone]:
         """Live zones of these names, of every pool. One query on the name's index."""

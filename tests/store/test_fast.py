@@ -10,6 +10,7 @@ import sqlalchemy
 from sqlalchemy import bindparam, event, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from redesignate.store.engine import EngineOptions
 from redesignate.store.fast import run, stream
 from redesignate.store.schema import quotas
 from redesignate.store.unit import Store, Work
@@ -23,6 +24,11 @@ TWICE = ALL.where(
 ADD = quotas.insert()
 RETURNING = ADD.returning(quotas.c.resource.label("of"), (quotas.c.hard_limit * 2).label("double"))
 RAISE = quotas.update().where(quotas.c.project_id == bindparam("p")).values(hard_limit=bindparam("v"))
+RENAME = (
+    quotas.update()
+    .where(quotas.c.project_id == bindparam("p"), quotas.c.resource == bindparam("n"))
+    .values(resource=bindparam("v"))
+)
 DROP = quotas.delete().where(quotas.c.project_id == bindparam("p"))
 
 
@@ -79,6 +85,22 @@ def test_a_write_says_how_many_rows_it_matched(work: Work) -> None:
     assert run(work.conn, RAISE, {"p": project, "v": 7}).rowcount == 2
     assert run(work.conn, RAISE, [{"p": project, "v": 8}, {"p": "none", "v": 8}]).rowcount == 2
     assert run(work.conn, DROP, {"p": "none"}).rowcount == 0
+
+
+def test_of_several_writes_the_one_that_fails_undoes_all_and_the_connection_is_of_use_afterwards(
+    shared_url: str,
+) -> None:
+    """With mysqlclient they are statements of one message."""
+    project, store = new_id(), Store(shared_url, options=EngineOptions(pool_size=1, max_overflow=0))
+    store.transact(lambda work: run(work.conn, ADD, rows(project, a=1, b=2, c=3)))
+    renamed = [{"p": project, "n": name, "v": new} for name, new in (("a", "d"), ("b", "c"), ("c", "e"))]
+    for _ in range(2):
+        with pytest.raises(IntegrityError):
+            store.transact(lambda work: run(work.conn, RENAME, renamed))
+    assert store.transact(lambda work: run(work.conn, RENAME, renamed[::-1])).rowcount == 3
+    with store.read() as work:
+        assert sorted(run(work.conn, ALL, {"p": project}).scalars()) == ["c", "d", "e"]
+    store.close()
 
 
 def test_errors_are_sqlalchemys(work: Work) -> None:

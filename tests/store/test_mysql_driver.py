@@ -83,12 +83,14 @@ def test_a_driver_that_is_not_known_is_refused() -> None:
 def test_an_answer_is_waited_for_as_long_as_the_server_may_take_and_a_little_longer() -> None:
     for name in DRIVERS:
         url = normalised(f"mysql://u:p@db/d?driver={name}")
-        given = arguments(url, 60)
+        given = arguments(url, 60, writes=True)
         assert (given["connect_timeout"], given["read_timeout"], given["write_timeout"]) == (10, 70, 70)
-        assert not {"read_timeout", "write_timeout"} & arguments(url, 0).keys(), "an upgrade takes any time"
+        assert not {"read_timeout", "write_timeout"} & arguments(url, 0, writes=False).keys(), (
+            "an upgrade takes any time"
+        )
         own = normalised(f"mysql://u:p@db/d?driver={name}&read_timeout=7&connect_timeout=3")
-        assert arguments(own, 60).keys() - given.keys() == set()
-        assert not {"read_timeout", "connect_timeout"} & arguments(own, 60).keys()
+        assert arguments(own, 60, writes=True).keys() - given.keys() == set()
+        assert not {"read_timeout", "connect_timeout"} & arguments(own, 60, writes=True).keys()
 
 
 # -- at real servers
@@ -189,10 +191,31 @@ def test_a_unix_socket_is_used_where_it_is_named_and_localhost_is_a_host(driver:
 
 
 @pytest.mark.external
-def test_neither_a_second_statement_nor_a_file_of_ours_is_to_be_had(driver: str, own_server: MariaDB) -> None:
+def test_who_reads_sends_one_statement_at_a_time_and_nobody_a_file_of_ours(driver: str, own_server: MariaDB) -> None:
     for question in ("SELECT 1; SELECT 2", "LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE mysql.func"):
         with pytest.raises(DBAPIError):
             ask(url_of(own_server, driver), question)
+
+
+@pytest.mark.external
+def test_several_rows_are_updated_in_one_message(own_server: MariaDB) -> None:
+    made = engine(url_of(own_server, "mysqlclient"), writes=True)
+    with made.connect() as connection:
+        connection.execute(text("CREATE TEMPORARY TABLE test.numbers (k INT PRIMARY KEY, v INT)"))
+        connection.execute(text("INSERT INTO test.numbers VALUES (1, 1), (2, 2), (3, 3)"))
+        driver_connection: Any = connection.connection.dbapi_connection
+        sent: list[bytes] = []
+        cursor = driver_connection.cursor()
+        send = cursor._query
+
+        def noted(query: bytes) -> Any:
+            sent.append(query)
+            return send(query)
+
+        cursor._query = noted
+        cursor.executemany("UPDATE test.numbers SET v = v + %s WHERE k = %s", [(1, 1), (1, 3), (1, 4)])
+        assert (len(sent), cursor.rowcount) == (1, 2)
+    made.dispose()
 
 
 @pytest.mark.external
