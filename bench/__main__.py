@@ -60,11 +60,12 @@ def _measure(arguments: argparse.Namespace) -> int:
     for name in arguments.groups or (name for name in GROUPS if name != "hops"):
         figures += _measured(name, GROUPS[name], options)
         _write(arguments.json, figures, of)  # now: what was measured is kept even if a later group fails
-    theirs = _measured(OTHER, partial(_of_other, arguments.other), options) if arguments.other else []
-    _write(arguments.json, [*figures, *theirs], of)
-    print(f"\n{of}\n\n{tables([*figures, *theirs])}")
-    if theirs:
-        print(f"\n### beside {arguments.compare}\n\n{compare.beside(figures, theirs)}")
+    print(f"\n{of}\n\n{tables(figures)}", flush=True)
+    theirs: list[Figure] = []
+    if arguments.other:
+        theirs = _measured(OTHER, partial(_of_other, arguments.other), options)
+        _write(arguments.json, [*figures, *theirs], of)
+        print(f"\n{tables(theirs)}\n\n### beside {arguments.compare}\n\n{compare.beside(figures, theirs)}")
     return 0 if all(one.met for one in figures) and not list(compare.missed(figures, theirs)) else 1
 
 
@@ -122,6 +123,8 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
         parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
     try:
         given.other = remote.parsed(given)
+        if given.other is not None:
+            remote.check(given.other)
     except ValueError as error:
         parser.error(str(error))
     return given

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from bench.client import Address, run
@@ -43,8 +43,20 @@ def other(of: Other) -> Iterator[Running]:
     try:
         yield where
     finally:
-        _remove(where)
+        with suppress(OSError):  # it is down, and that has been said
+            _remove(where)
         api.close()
+
+
+def check(of: Other) -> None:
+    """Whether it answers. Raises ValueError with the reason."""
+    address = Address.of(of.url, of.headers)
+    try:
+        status, body = _Api(address).ask("GET", "/v2/zones?limit=1")
+    except OSError as error:
+        raise ValueError(f"{of.url} cannot be reached: {error}") from None
+    if status != 200:
+        raise ValueError(f"{of.url} answers {status} to a list of zones: {str(body)[:300]}")
 
 
 class _Api(Api):

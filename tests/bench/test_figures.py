@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import compare
@@ -47,6 +47,7 @@ def test_a_figure_moves_beyond_noise_or_not_at_all(before: Figure, after: Figure
     assert verdict(before, after) is expected
 
 
+@settings(deadline=None)
 @given(RUNS, RUNS, st.booleans())
 def test_what_is_better_one_way_is_worse_the_other_way(one: list[float], two: list[float], least: bool) -> None:
     first, second = of_runs("x", one, "", least=least), of_runs("x", two, "", least=least)
@@ -54,6 +55,7 @@ def test_what_is_better_one_way_is_worse_the_other_way(one: list[float], two: li
     assert verdict(second, first) is back[verdict(first, second)]
 
 
+@settings(deadline=None)
 @given(RUNS)
 def test_nothing_is_better_than_itself(runs: list[float]) -> None:
     assert verdict(rate(*runs), rate(*runs)) is Verdict.SAME

@@ -7,7 +7,7 @@ import socket
 from statistics import fmean
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.capture import Hop, Packet, captured, hops, may_capture, ports_of
@@ -38,6 +38,7 @@ def test_each_part_of_a_change_is_put_down_to_whom_was_waited_for() -> None:
     assert third == {"worker": 6}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(ORDER), st.sampled_from(ORDER)), max_size=30))
 def test_no_time_is_counted_twice_or_lost(packets: list[tuple[float, str, str]]) -> None:
     chain = [Hop(*one) for one in sorted(packets)]

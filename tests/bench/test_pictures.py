@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import pictures
@@ -19,6 +19,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 VALUES = st.floats(1e-3, 1e7)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text("abc", min_size=1), st.floats(0, 300), max_size=20), st.just(0.0), st.just(300.0))
 def test_names_stand_a_line_apart_in_their_order(wanted: dict[str, float], low: float, high: float) -> None:
     places = apart(wanted, low, high)
@@ -29,6 +30,7 @@ def test_names_stand_a_line_apart_in_their_order(wanted: dict[str, float], low: 
     assert [wanted[name] for name in sorted(places, key=lambda one: places[one])] == sorted(wanted.values())
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, min_size=1, max_size=9), st.booleans())
 def test_every_value_stands_on_its_scale_and_larger_ones_further(values: list[float], logarithmic: bool) -> None:
     made = scale(values, 10, 200, logarithmic=logarithmic)
