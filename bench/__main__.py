@@ -61,6 +61,8 @@ def _measure(arguments: argparse.Namespace) -> int:
         figures += _measured(name, GROUPS[name], options)
         _write(arguments.json, figures, of)  # now: what was measured is kept even if a later group fails
     print(f"\n{of}\n\n{tables(figures)}", flush=True)
+    if any(one.group == "hops" for one in figures):
+        print(f"\n{hops.matrix(figures)}", flush=True)
     theirs: list[Figure] = []
     if arguments.other:
         theirs = _measured(OTHER, partial(_of_other, arguments.other), options)

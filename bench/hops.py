@@ -17,7 +17,7 @@ from statistics import median
 from bench import running, work
 from bench.capture import Hop, captured, hops, may_capture, ports_of
 from bench.dns import Asker, wait_served
-from bench.figures import Figure, of_runs, say
+from bench.figures import Figure, aligned, of_runs, say
 from bench.options import Options
 from bench.requests import Creates, Zone
 from bench.running import Running
@@ -80,7 +80,26 @@ def _waits(where: Running, zone: Zone, count: int) -> Iterator[Figure]:
         for hop in ORDER:
             times = [shares[phase].get(hop, 0.0) for shares in each]
             if median(times) >= 0.005:
-                yield of_runs(f"… {hop}, {PHASES[phase]}", [median(times)], "ms", least=False)
+                yield of_runs(_name(hop, PHASES[phase]), [median(times)], "ms", least=False)
+
+
+def matrix(figures: Sequence[Figure]) -> str:
+    """A table of the hops: processor time of one change at 1 and 8 connections, and wall time in each phase."""
+    by_name = {one.what: one for one in figures if one.group == "hops"}
+    spent = [one.cpu for name, one in by_name.items() if name.startswith("record set creates")]
+    rows = [("", "CPU, 1 connection", "CPU, 8 connections", *(f"wall {phase}" for phase in PHASES))]
+    for hop in ORDER:
+        cpu = [f"{one[hop]:.2f}" if hop in one else "" for one in spent]
+        walls = [by_name.get(_name(hop, phase)) for phase in PHASES]
+        rows.append((hop, *cpu, *(f"{one.value:.2f}" if one else "" for one in walls)))
+    sums = [by_name.get(f"wall time {phase}, median") for phase in PHASES]
+    whole = [f"{sum(one.values()):.2f}" for one in spent]
+    rows.append(("all", *whole, *(f"{one.value:.2f}" if one else "" for one in sums)))
+    return "Milliseconds of one change:\n\n" + aligned(rows)
+
+
+def _name(hop: str, phase: str) -> str:
+    return f"… {hop}, {phase}"
 
 
 def _change(where: Running, zone: Zone, asker: Asker, label: str) -> Moments:
