@@ -27,12 +27,16 @@ AnswerBatch = Callable[[Sequence[Datagram], bool], Awaitable[Sequence[bytes | No
 _QUEUE = 4096
 _READ = 64
 _LONGEST = 65535
-_BATCH = 16
+_BATCH, _LARGE_BATCH = 16, 64
+_QUICK_S = 0.001
+"""A batch that takes half of it is followed by one twice as large, and after one that takes more they are small: what
+is answered from memory costs a third less in large ones, and what is looked up would hold the others up for long."""
 _BATCHES_AT_ONCE = 2
 _SLOW_S = 0.005
 """A batch that takes longer gets no more to wait behind it than there is another thread for."""
 _RECEIVE_BUFFER = 1 << 20
 MOST_APART = 64
+"""For how many addresses there are sockets of their own."""
 
 
 def bind(host: str, port: int, *, shared: bool = True) -> tuple[socket.socket, socket.socket]:
@@ -173,8 +177,14 @@ class Datagrams:
     async def _work(self, lane: _Lane, first: bool) -> None:
         try:
             while lane.queue:
-                lane.taken = time.monotonic()
-                await self._work_on([lane.queue.popleft() for _ in range(min(_BATCH, len(lane.queue)))], first)
+                batch = [lane.queue.popleft() for _ in range(min(lane.size, len(lane.queue)))]
+                lane.taken = began = time.monotonic()
+                await self._work_on(batch, first)
+                took_s = time.monotonic() - began
+                if took_s > _QUICK_S:
+                    lane.size = _BATCH
+                elif len(batch) == lane.size and took_s < _QUICK_S / 2:
+                    lane.size = min(2 * lane.size, _LARGE_BATCH)
         finally:  # at once: what is read before the task's own end is noticed would wait for a worker that has ended
             if (ended := asyncio.current_task()) is not None:
                 lane.working.discard(ended)
@@ -197,12 +207,13 @@ class Datagrams:
 
 @dataclass(slots=True)
 class _Lane:
-    """taken: when a worker took a batch the last time."""
+    """taken: when a worker took a batch the last time; size: how many datagrams one has at most."""
 
     queue: deque[tuple[bytes, tuple[Any, ...]]] = field(default_factory=deque)
     working: set[asyncio.Task[Any]] = field(default_factory=set)
     taken: float = 0.0
+    size: int = _BATCH
 
     def behind(self) -> bool:
         """Whether one worker more is worth its thread: there is none, they have enough to do, or they are slow."""
-        return len(self.queue) > len(self.working) * _BATCH or time.monotonic() - self.taken > _SLOW_S
+        return len(self.queue) > len(self.working) * self.size or time.monotonic() - self.taken > _SLOW_S

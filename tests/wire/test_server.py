@@ -232,3 +232,35 @@ def test_so_many_hosts_are_kept_apart_at_most(monkeypatch: pytest.MonkeyPatch) -
         assert len(datagrams._apart) == 3
 
     serving(do)
+
+
+@pytest.mark.parametrize(("quick_s", "largest"), [(60.0, 64), (-1.0, 16)])
+def test_batches_grow_while_they_are_quick(monkeypatch: pytest.MonkeyPatch, quick_s: float, largest: int) -> None:
+    monkeypatch.setattr(server, "_QUICK_S", quick_s)
+
+    async def do(_datagrams: Datagrams, desk: Desk, peer: socket.socket) -> None:
+        for n in range(500):
+            peer.send(b"what%d" % n)
+        desk.gate.set()
+        await until(lambda: sum(len(batch) for batch, _ in desk.batches) == 500)
+        sizes = [len(batch) for batch, _ in desk.batches]
+        assert (sizes[0], max(sizes)) == (16, largest)
+
+    serving(do)
+
+
+def test_batches_are_small_again_after_a_slow_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_QUICK_S", 60.0)
+
+    async def do(_datagrams: Datagrams, desk: Desk, peer: socket.socket) -> None:
+        desk.gate.set()
+        for quick_s, sent in ((60.0, 500), (-1.0, 800)):
+            monkeypatch.setattr(server, "_QUICK_S", quick_s)
+            for n in range(300 if quick_s < 0 else 500):
+                peer.send(b"what%d" % n)
+            await until(lambda: sum(len(batch) for batch, _ in desk.batches) == sent)  # noqa: B023  # before the next
+        sizes = [len(batch) for batch, _ in desk.batches]
+        assert 64 in sizes
+        assert set(sizes[-5:]) <= set(range(17))
+
+    serving(do)
