@@ -148,7 +148,7 @@ class Snapshot:
 
     def whole_zone(self, zone: ServedZone) -> Iterator[Blobs]:
         """All RRsets of a zone in batches, in a fixed order; those without records have an empty blob. One query."""
-        query = (statements.WHOLE_ZONE_OF_SQLITE if self._sqlite else statements.WHOLE_ZONE)[zone.kept]
+        query = statements.WHOLE_ZONE[self._database][zone.kept]
         with _translating():
             for batch in stream(self._conn, query, {"z": zone.id}, _BATCH):
                 yield batch if self._sqlite else [(ttl, bytes(wire)) for ttl, wire in batch]

@@ -73,9 +73,21 @@ OCTETS = {
 _WHOLE = {
     kept: select(table.c.ttl, table.c.wire).where(table.c.zone_id == bindparam("z")) for kept, table in _TABLE.items()
 }
-WHOLE_ZONE = {kept: whole.order_by(_TABLE[kept].c.name, _TABLE[kept].c.type) for kept, whole in _WHOLE.items()}
-# In the order of ix_rrsets_revision and so nearly of the table itself: three times as fast as by name, and as settled.
-WHOLE_ZONE_OF_SQLITE = WHOLE_ZONE | {False: _WHOLE[False].order_by(rrsets.c.revision, literal_column("rowid"))}
+_BY_NAME = {kept: whole.order_by(_TABLE[kept].c.name, _TABLE[kept].c.type) for kept, whole in _WHOLE.items()}
+# In the order of ix_rrsets_revision, nearly that of the table itself. On SQLite that is three times as fast as by name,
+# and as settled; MariaDB would sort all of them before it gives the first.
+_BY_REVISION = (
+    _WHOLE[False]
+    .with_hint(rrsets, "FORCE INDEX (ix_rrsets_revision)", "mysql")
+    .with_hint(rrsets, "FORCE INDEX (ix_rrsets_revision)", "mariadb")
+    .order_by(rrsets.c.revision, rrsets.c.id)
+)
+WHOLE_ZONE = {
+    "postgresql": _BY_NAME,
+    "mysql": _BY_NAME | {False: _BY_REVISION},
+    "mariadb": _BY_NAME | {False: _BY_REVISION},
+    "sqlite": _BY_NAME | {False: _WHOLE[False].order_by(rrsets.c.revision, literal_column("rowid"))},
+}
 _LENGTH = func.length(journal.c.removed) + func.length(journal.c.added)
 _OF_JOURNAL = journal.c.zone_id == bindparam("z")
 MARKS = (
