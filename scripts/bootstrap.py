@@ -38,7 +38,8 @@ RANGE = f"{'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
 class Profile:
     """One environment: where it is, what is locked for it, and whose stamps hold for it as well.
 
-    compiled  the Debian packages with which its only package is compiled, in an environment that another profile made
+    compiled  the Debian packages with which its only package is compiled, in an environment that another profile made;
+              {} stands for the environment's Python
     """
 
     venv: str
@@ -59,7 +60,7 @@ PROFILES = {
         "requirements-mysqlclient.lock",
         ("requirements-mysqlclient.lock",),
         False,
-        compiled="gcc pkg-config libmariadb-dev python3-dev",
+        compiled="gcc pkg-config libmariadb-dev python{}-dev",
     ),
     "openstack": Profile(".venv-openstack", "requirements-openstack.lock", ("requirements-openstack.lock",), False),
 }
@@ -202,9 +203,14 @@ def as_chosen(venv: Path) -> bool:
     wanted = chosen()
     if wanted is None:
         return True
+    return version_of(venv) == wanted[1]
+
+
+def version_of(venv: Path) -> str:
+    """The version of the environment's Python, as 3.11; "" if there is none."""
     lines = (venv / "pyvenv.cfg").read_text().splitlines() if (venv / "pyvenv.cfg").exists() else []
     settings = dict(line.split(" = ", 1) for line in lines if " = " in line)
-    return settings.get("version", "").split(".")[:2] == wanted[1].split(".")
+    return ".".join(settings.get("version", "").split(".")[:2])
 
 
 def pythons() -> Iterator[tuple[str, str, bool]]:
@@ -273,7 +279,8 @@ def install(python: str, venv: Path, profile: Profile) -> None:
     start = time.monotonic()
     say(f"installing the {count} packages of {lock} into {venv.name}: once, for a minute or so")
     options += ["--require-hashes", "--requirement", str(ROOT / lock)]
-    pip(python, venv, options, what=lock, count=count, needs=profile.compiled)
+    needs = profile.compiled.format(version_of(venv)) if profile.compiled else ""
+    pip(python, venv, options, what=lock, count=count, needs=needs)
     say(f"{lock}: installed in {time.monotonic() - start:.0f} s")
 
 

@@ -25,13 +25,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without --long the long ones are not part of the run."""
-    if config.getoption("--long"):
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in set(long)]
+    """Without --long the long ones are not part of the run, nor without mysqlclient those through it."""
+    out = [name for name, no in (("long", not config.getoption("--long")), ("mysqlclient", no_mysqlclient())) if no]
+    left = {item for item in items if any(item.get_closest_marker(name) for name in out)}
+    if left:
+        config.hook.pytest_deselected(items=list(left))
+        items[:] = [item for item in items if item not in left]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line, so that they are not missed silently."""
+    if why := no_mysqlclient():
+        terminalreporter.write_line(f"MariaDB was reached through PyMySQL alone, not through mysqlclient: {why}")
+
+
+def no_mysqlclient() -> str:
+    """Why mysqlclient is not used here; "" if it is."""
+    from sqlalchemy import make_url
+
+    from redesignate.store.mysql_driver import why_not_mysqlclient
+
+    return why_not_mysqlclient(make_url("mysql://"))
 
 
 @pytest.fixture(scope="session")

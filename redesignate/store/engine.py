@@ -26,7 +26,7 @@ from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
 from redesignate.store.errors import disconnected
 from redesignate.store.fast import as_sqlalchemy
-from redesignate.store.mysql_driver import arguments, driven
+from redesignate.store.mysql_driver import arguments, at_work, driven
 from redesignate.store.poolguard import GALERA
 
 log = events(__name__)
@@ -175,6 +175,7 @@ def _mysql(made: Engine, options: EngineOptions) -> None:
             cursor.execute("SET " + ", ".join(f"SESSION {name} = %s" for name in chosen), tuple(chosen.values()))
             cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'")
             record.info[GALERA] = ("wsrep_on", "ON") in cursor.fetchall()
+        at_work(connection, made.url, options.statement_s)
 
 
 def _sqlite(made: Engine, *, writes: bool, synchronous: str) -> None:

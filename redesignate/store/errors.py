@@ -52,6 +52,7 @@ _STOPPING = (Meaning.NOT_NOW, "it is starting or stopping")
 _STORAGE = (Meaning.NOT_NOW, "its storage failed")
 _LOCKED = (Meaning.AGAIN, "it is locked by another process")
 _UNREACHABLE = (Meaning.NOT_NOW, "it cannot be reached")
+_NO_TLS = (Meaning.NOT_NOW, "TLS failed")
 _UNNAMED = (Meaning.NOT_NOW, "it has no database of this name")
 
 MYSQL: Mapping[int, Said] = {
@@ -102,7 +103,7 @@ MYSQL: Mapping[int, Said] = {
     2006: _LOST,  # CR_SERVER_GONE_ERROR
     2013: _LOST,  # CR_SERVER_LOST
     2014: _LOST,  # CR_COMMANDS_OUT_OF_SYNC
-    2026: (Meaning.NOT_NOW, "TLS failed"),  # CR_SSL_CONNECTION_ERROR
+    2026: _NO_TLS,  # CR_SSL_CONNECTION_ERROR: no TLS; mysqlclient's for a connection over TLS that is lost, too
     2055: _LOST,  # CR_SERVER_LOST_EXTENDED
     3024: _SLOW,  # ER_QUERY_TIMEOUT (MySQL: max_execution_time)
     3100: (Meaning.NOT_NOW, "its replication refused the change"),  # ER_RUN_HOOK_ERROR (group replication)
@@ -165,10 +166,10 @@ _OURS: Said = (Meaning.OURS, "")
 def said(error: DBAPIError) -> Said:
     """The meaning of an error, and the problem in words."""
     found = _named(error.orig)
+    if error.connection_invalidated and (found is None or found is _NO_TLS):
+        return _LOST
     if found is not None:
         return found
-    if error.connection_invalidated:
-        return _LOST
     connecting = error.statement is None and isinstance(error, (OperationalError, InterfaceError))
     return _UNREACHABLE if connecting and not isinstance(error.orig, sqlite3.Error) else _OURS
 
@@ -186,9 +187,10 @@ def _named(original: BaseException | None) -> Said | None:
 
 
 def reconnects(original: BaseException) -> bool:
-    """Whether a new connection may reach a server that accepts work: Galera's next node, the new primary."""
+    """Whether only a new connection may reach a server that accepts work: this one is lost, or another node is meant
+    (Galera's next, the new primary)."""
     found = _named(original)
-    return found is not None and (found[0] is Meaning.BROKEN or found is _READ_ONLY)
+    return found is not None and (found[0] is Meaning.BROKEN or found is _READ_ONLY or found is _NO_TLS)
 
 
 def unsure(error: DBAPIError) -> bool:

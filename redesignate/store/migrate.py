@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from sqlalchemy import URL, Connection, inspect, text
+from sqlalchemy import URL, Connection, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from redesignate.model.errors import Misconfigured, Unavailable
-from redesignate.store.engine import EngineOptions, engine
+from redesignate.store.engine import EngineOptions, engine, normalised
 from redesignate.store.errors import is_of_file, problem
 from redesignate.store.schema import metadata
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LOCK_KEY = 0x7265646573696700
 _PATIENT = EngineOptions(lock_wait_s=300, idle_s=300, statement_s=0)
 """An upgrade waits for another that is running, and may take long on a large table."""
+_CHECKING = EngineOptions(lock_wait_s=300, idle_s=300)
+"""What reads the revision waits for an upgrade that is running, as long as a statement may take."""
 _HERE = Path(__file__).parent / "migrations"
 
 
@@ -36,7 +38,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     from alembic import command
     from alembic.util import CommandError
 
-    with _connected(url) as connection:
+    with _connected(_interruptible(url), _PATIENT) as connection:
         _queue(connection)
         _ours(connection)
         configured = _config()
@@ -50,7 +52,7 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 def current(url: str) -> str | None:
     """The revision that the database is at; None if it has no tables of ours. Raises Misconfigured, Unavailable."""
-    with _connected(url) as connection:
+    with _connected(url, _CHECKING) as connection:
         return _ours(connection)
 
 
@@ -136,10 +138,20 @@ def _queue(connection: Connection) -> None:
                 raise Unavailable("Another process is upgrading this database; try again when it is done.")
 
 
+def _interruptible(url: str) -> str | URL:
+    """The URL for a wait without limit: Ctrl-C ends one of PyMySQL, but none in mysqlclient's library.
+
+    Raises Misconfigured.
+    """
+    if normalised(url).get_backend_name() == "mysql":
+        return make_url(url).update_query_dict({"driver": "pymysql"})
+    return url
+
+
 @contextmanager
-def _connected(url: str) -> Iterator[Connection]:
+def _connected(url: str | URL, options: EngineOptions) -> Iterator[Connection]:
     """A connection of an engine of its own, closed with the block. Raises Misconfigured, Unavailable."""
-    made = engine(url, writes=True, options=_PATIENT)
+    made = engine(url, writes=True, options=options)
     try:
         with made.connect() as connection:
             yield connection

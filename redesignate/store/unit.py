@@ -123,7 +123,8 @@ class Store:
         self._kept_pools: dict[str, Pool] = {}
         self._retries = retries
         self._writer = engine(url, writes=True, options=options)
-        self._readers = [engine(one, writes=False, options=options) for one in (url, *read_urls)]
+        self._read_urls = (url, *read_urls)
+        self._readers = [engine(one, writes=False, options=options) for one in self._read_urls]
         # SQLite has one writer at a time. Our own lock wakes at once (its busy handler sleeps) and lets them share.
         self._group = GroupCommit(self._writer) if self._writer.dialect.name == "sqlite" else None
 
@@ -139,12 +140,14 @@ class Store:
 
     @property
     def driver(self) -> dict[str, str]:
-        """For the log: the driver of MariaDB, MySQL or PostgreSQL, and why it is not mysqlclient. Empty for SQLite."""
+        """For the log: the drivers of MariaDB, MySQL or PostgreSQL, replicas' too, and why they are not mysqlclient.
+        Empty for SQLite."""
         if self._group is not None:
             return {}
-        used = {"used": self._writer.dialect.driver}
-        why = why_not_mysqlclient(make_url(self.url)) if used["used"] == "pymysql" else ""
-        return used | {"not_mysqlclient": why} if why else used
+        used = {"used": ", ".join(sorted({reader.dialect.driver for reader in self._readers}))}
+        pairs = zip(self._read_urls, self._readers, strict=True)
+        why = {why_not_mysqlclient(make_url(url)): None for url, reader in pairs if reader.dialect.driver == "pymysql"}
+        return used | {"not_mysqlclient": "; ".join(why)} if why else used
 
     def writers_waiting(self) -> int:
         """Return how many writers wait for their turn, on SQLite; elsewhere the database knows."""
@@ -206,11 +209,13 @@ class Store:
         return Work(connection, self.clock, self._secrets, self._kept_pools)
 
     def look(self, ask: Callable[[Work], T], *, deadline: float = math.inf) -> tuple[Work, T]:
-        """Read in a snapshot; retried once if the connection was lost, or a standby gave up. Raises Unavailable.
+        """Read in a snapshot; retried once if the connection was lost or a standby gave up, within `patience_s`.
 
         deadline   as of `transact`: nothing is read after it
+
+        Raises Unavailable.
         """
-        again = True
+        again, last_start = True, self._retries.ticks() + self._retries.patience_s
         while True:
             self._in_time(deadline, _LATE_ANSWER)
             try:
@@ -221,7 +226,7 @@ class Store:
             except PoolTimeout as error:
                 refuse(error)
             except DBAPIError as error:
-                if not again or said(error)[0] not in AGAIN:
+                if not again or self._retries.ticks() >= last_start or said(error)[0] not in AGAIN:
                     refuse(error)
                 again = False
 

@@ -56,6 +56,34 @@ def test_any_name_that_a_python_has_will_do(checkout: Path, tmp_path: Path, name
     assert done.stderr == "bootstrap: say which environments: serve test mysqlclient openstack\n"
 
 
+@pytest.mark.parametrize(
+    ("missing", "code", "says"),
+    [
+        ("", 0, ""),
+        ("libmariadb-dev python3.99-dev", 0, "(without libmariadb-dev python3.99-dev mysqlclient is left out)"),
+        ("postgresql", 1, "Debian packages are missing; as root: apt-get install postgresql"),
+        ("postgresql gcc", 1, "as root: apt-get install postgresql gcc"),
+    ],
+)
+def test_only_what_the_servers_need_is_needed_by_the_tests(tmp_path: Path, missing: str, code: int, says: str) -> None:
+    """And the headers are those of the Python that was named."""
+    stubs = {
+        "dpkg-query": f'for last; do :; done; case " {missing} " in *" $last "*) ;; *) echo installed ;; esac',
+        "id": "echo 1000",
+        "python3.99": "echo python3.99-dev",
+    }
+    for name, text in stubs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    for name in ("sh", "tr", "cat"):
+        (tmp_path / name).symlink_to(shutil.which(name) or "")
+    environment = {"PATH": str(tmp_path), "PYTHON": "python3.99"}
+    script = str(SCRIPT.parent / "install-test-needs")
+    done = subprocess.run(["/bin/sh", script], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, says in done.stderr) == (code, True), done.stderr
+    assert done.stdout == ""
+
+
 def test_a_machine_without_python_is_told_what_to_install(checkout: Path) -> None:
     shutil.copy(SCRIPT.with_suffix(""), checkout / "scripts")
     command = [str(checkout / "scripts/bootstrap"), "serve"]

@@ -14,7 +14,7 @@ from tests.support.postgres import Postgres
 
 EXTERNAL = tuple(pytest.param(name, marks=pytest.mark.external) for name in ("postgres", "mariadb"))
 PYMYSQL = "mariadb-pymysql"
-"""MariaDB through PyMySQL; "mariadb" alone is through mysqlclient (`test_mysql_driver.py` says so where it is not)."""
+"""MariaDB through PyMySQL; "mariadb" alone is through mysqlclient (the end of the run says so where it is not)."""
 EACH_DRIVER = (*EXTERNAL, pytest.param(PYMYSQL, marks=pytest.mark.external))
 
 

@@ -101,6 +101,9 @@ def test_a_refused_connection_is_not_now_and_a_lost_one_is_run_again() -> None:
     assert said(wrapped(unknown, statement=None))[0] is NOT_NOW
     assert said(wrapped(unknown, lost=True))[0] is BROKEN
     assert said(wrapped(unknown))[0] is OURS
+    tls = pymysql.err.OperationalError(2026, "TLS/SSL error: unexpected eof")  # mysqlclient says no more
+    assert said(wrapped(tls, statement=None))[0] is NOT_NOW
+    assert said(wrapped(tls, lost=True))[0] is BROKEN
 
 
 def test_a_commit_is_run_again_only_where_it_is_certain_that_nothing_was_saved() -> None:

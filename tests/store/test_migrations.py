@@ -180,7 +180,6 @@ def test_signatures_and_hashed_owners_stand_apart_from_names_after_the_upgrade(
         ("nonsense", "is not a database URL"),
         ("postgresql://u:hidden@db:port/x", "is not a database URL"),
         ("oracle://u:hidden@db/x", "oracle is not supported"),
-        ("mysql+oursql://u:hidden@db/x", r"no driver for mysql\+oursql"),
         ("sqlite:////nowhere/at/all.db", "/nowhere/at/all.db cannot be used: unable to open"),
     ],
 )
@@ -195,7 +194,7 @@ def test_a_url_that_cannot_work_is_a_line_without_its_password(url: str, words: 
 @pytest.mark.parametrize("scheme", ["mysql+pymysql", "postgresql"])
 def test_a_server_that_cannot_be_reached_is_named_with_its_address(scheme: str) -> None:
     port = free_port()
-    with pytest.raises(Unavailable, match=f"127.0.0.1:{port}/x.* cannot be used:.*refused") as raised:
+    with pytest.raises(Unavailable, match=f"127.0.0.1:{port}/x.* cannot be used:.*(refused|Can't connect)") as raised:
         migrate.require_head(f"{scheme}://u:hidden@127.0.0.1:{port}/x")
     assert "hidden" not in raised.value.message
 
