@@ -40,7 +40,7 @@ def _of_pool(where: Running, options: Options) -> Iterator[Figure]:
     rated = work.rated(
         where,
         lambda number: Creates([zone], f"r{number}n"),
-        lambda: where.api.active(zone[0], timeout=120),
+        lambda: where.active(zone),
         connections=8,
         seconds=options.seconds,
     )

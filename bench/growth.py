@@ -73,7 +73,7 @@ def _beside(folder: Path, database: str, kind: str, size: int, words: str) -> It
 def _operations(where: Running, zone: Zone) -> Iterator[Figure]:
     """Each operation, three rounds of some, one at a time; the median of the rounds' medians."""
     todo = _Todo(where, zone)
-    where.api.active(zone[0], timeout=60)
+    where.active(zone)
     for what, prepare, operation in todo.table():
         rounds: list[float] = []
         spent: list[Used] = []
@@ -138,4 +138,4 @@ class _Todo:
     def _followed(self, name: str) -> None:
         self._made(name)
         wait_served([self.asker], f"{name}.{self._zone[1]}")
-        self._where.api.active(self._zone[0])
+        self._where.active(self._zone, pause=0.002)

@@ -48,7 +48,7 @@ def figures(folder: Path, options: Options) -> Iterator[Figure]:
             rated = work.rated(
                 where,
                 lambda number, count=connections: Creates([zone], f"c{count}r{number}n"),  # type: ignore[misc]
-                lambda: where.api.active(zone[0], timeout=120),
+                lambda: where.active(zone),
                 connections=connections,
                 seconds=options.seconds,
             )

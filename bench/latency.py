@@ -60,7 +60,7 @@ def latency(
     for share in loads:
         words = WORDS.get(share, f"at {100 * share:.0f} % of the load")
         say(f"changes, one at a time, {words}")
-        where.api.active(busy[0], timeout=120)
+        where.active(busy)
         load = beside(
             where.address,
             Creates([busy], f"b{round(100 * share)}n"),

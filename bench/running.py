@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.client import Address, until
 from bench.dns import Asker
 from bench.meter import Meter, Roots
+from bench.requests import Zone
 from tests.support.api import Api
 from tests.support.bind import RealBind
 from tests.support.mariadb import MariaDB
@@ -53,15 +54,21 @@ class Running:
         """A client for each of its nameservers."""
         return [Asker(host, port) for host, port in self.nameservers]
 
-    def zone(self, name: str) -> tuple[str, str]:
+    def zone(self, name: str) -> Zone:
         """A new zone that is ACTIVE: its id and full name."""
         made = self.api.zone(f"{name}-{self.label}.example.")
-        self.api.active(made["id"], timeout=120)
-        return str(made["id"]), str(made["name"])
+        zone = str(made["id"]), str(made["name"])
+        self.active(zone)
+        return zone
 
-    def all_active(self, *, timeout: float = 300, pause: float = 0.05) -> float:
+    def all_active(self) -> float:
         """Wait until no zone is PENDING; seconds that took."""
-        return until(self.pending_none, timeout=timeout, pause=pause)
+        return until(self.pending_none, timeout=300, pause=0.02, most=0.3)
+
+    def active(self, zone: Zone, *, pause: float = 0.01) -> float:
+        """Wait until this zone is ACTIVE; seconds that took. The first pauses are this short."""
+        path = f"/v2/zones/{zone[0]}"
+        return until(lambda: bool(self.api.get(path)["status"] == "ACTIVE"), pause=pause, most=0.3)
 
     def pending_none(self) -> bool:
         """Whether no zone is PENDING."""

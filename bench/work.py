@@ -90,7 +90,7 @@ def rrsets(where: Running, *, connections: Sequence[int] = (1, 8, 32), seconds: 
     zone = where.zone("creates")
 
     def settle() -> None:
-        where.api.active(zone[0], timeout=120)
+        where.active(zone)
 
     for count in connections:
         say(f"record set creates, {_connections(count)}")
