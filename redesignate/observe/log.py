@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logs as events: a fixed lower-case message and fields, `log.info("zone confirmed", zone=zone.id, serial=5)`.
 
-The fields of `bound(request_id=…)` are added to every event inside it. `observe/setup.py` says where events go.
+The fields of `bound(request_id=…)` are added to every event inside it. `observe/setup.py` says where events go. Where
+that is a stream in our own format, an event is written past `logging`, whose record costs more than all the rest.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import os
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TextIO
 
 _AROUND: ContextVar[Mapping[str, object]] = ContextVar("redesignate.log.fields", default={})  # noqa: B039  # never changed
 _CALLER = 3
 """The stack level of the caller of `info()`, so that file and line are its own."""
+_ROOT = logging.getLogger()
 
 
 BLOT = "***"
@@ -79,9 +83,14 @@ class EventLog:
         self._emit(logging.ERROR, event, fields, exc_info=True)
 
     def _emit(self, level: int, event: str, fields: dict[str, object], *, exc_info: bool = False) -> None:
-        if self._log.isEnabledFor(level):
-            extra = {"fields": {**_AROUND.get(), **fields}}
-            self._log.log(level, "%s", event, exc_info=exc_info, extra=extra, stacklevel=_CALLER)
+        if not self._log.isEnabledFor(level):
+            return
+        outer, handlers = _AROUND.get(), _ROOT.handlers
+        shown = {**outer, **fields} if outer else fields
+        if len(handlers) == 1 and isinstance(handlers[0], Lines) and not exc_info:
+            handlers[0].event(level, event, shown)
+        else:
+            self._log.log(level, "%s", event, exc_info=exc_info, extra={"fields": shown}, stacklevel=_CALLER)
 
 
 class Seldom:
@@ -200,23 +209,24 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the traceback below it if there is one."""
-        if int(record.created) != self._second:  # strftime costs as much as all the rest
-            self._second = int(record.created)
-            self._text = time.strftime(self._date, time.localtime(record.created))
-        clock = f"{self._text}.{int(record.msecs):03d}"
-        fields = rendered(getattr(record, "fields", {}))
         message = record.getMessage()
-        source = f"{self._service}[{record.process}]"
         if not record.name.startswith("redesignate"):  # our events are constants
             message = f"{record.name}: {without_secrets(message)}"
-        level = f"{record.levelname.lower():<7}"
-        if self._colour:
-            level = f"{_COLOURS.get(record.levelno, '')}{level}{_PLAIN_AGAIN}"
-            clock, source = f"{_DIM}{clock}{_PLAIN_AGAIN}", f"{_DIM}{source}{_PLAIN_AGAIN}"
-            fields = f"{_DIM}{fields}{_PLAIN_AGAIN}" if fields else ""
-        line = f"{clock} {level} {source} {message}"
-        line = f"{line} {fields}" if fields else line
+        line = self.line(record.created, record.levelno, record.process, message, getattr(record, "fields", {}))
         return line + self._trace(record) if record.exc_info or record.stack_info else line
+
+    def line(self, at: float, levelno: int, process: int | None, message: str, fields: Mapping[str, object]) -> str:
+        """One line. `at`: seconds since the epoch."""
+        second = int(at)
+        if second != self._second:  # strftime costs as much as all the rest
+            self._second, self._text = second, time.strftime(self._date, time.localtime(at))
+        clock, shown = f"{self._text}.{int((at - second) * 1000):03d}", rendered(fields)
+        source, level = f"{self._service}[{process}]", f"{logging.getLevelName(levelno).lower():<7}"
+        if self._colour:
+            level = f"{_COLOURS.get(levelno, '')}{level}{_PLAIN_AGAIN}"
+            clock, source = f"{_DIM}{clock}{_PLAIN_AGAIN}", f"{_DIM}{source}{_PLAIN_AGAIN}"
+            shown = f"{_DIM}{shown}{_PLAIN_AGAIN}" if shown else ""
+        return f"{clock} {level} {source} {message} {shown}" if shown else f"{clock} {level} {source} {message}"
 
     def _trace(self, record: logging.LogRecord) -> str:
         parts = []
@@ -225,3 +235,23 @@ class TextFormatter(logging.Formatter):
         if record.stack_info:
             parts.append(self.formatStack(record.stack_info))
         return "".join("\n" + without_secrets(part) for part in parts)
+
+
+class Lines(logging.StreamHandler[TextIO]):
+    """The lines of a stream, each one write: of our events, as they happen, and of the records of libraries."""
+
+    def __init__(self, stream: TextIO, lines: TextFormatter) -> None:
+        super().__init__(stream)
+        self.setFormatter(lines)
+        self._lines = lines
+
+    def event(self, level: int, event: str, fields: Mapping[str, object]) -> None:
+        """Write one event. Never raises: as with all of `logging`, a log that cannot be written stops nothing."""
+        self.acquire()
+        try:
+            self.stream.write(self._lines.line(time.time(), level, os.getpid(), event, fields) + "\n")
+            self.stream.flush()
+        except Exception:  # noqa: BLE001  # `handleError` says it, and goes on, as for the records of libraries
+            self.handleError(logging.LogRecord(__name__, level, __file__, 0, event, None, None))
+        finally:
+            self.release()

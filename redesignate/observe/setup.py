@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 from redesignate.model.errors import Misconfigured
-from redesignate.observe.log import TextFormatter, rendered, safe_fields, without_logins, without_secrets
+from redesignate.observe.log import Lines, TextFormatter, rendered, safe_fields, without_logins, without_secrets
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -52,10 +52,9 @@ def setup_logging(
         _by_oslo(conf, service)
         return
     out = sys.stderr if stream is None else stream
-    handler = logging.StreamHandler(out)
     date = conf.log_date_format if conf is not None else None
-    handler.setFormatter(TextFormatter(colour=coloured(out), service=service.rpartition("-")[2], date=date))
-    logging.getLogger().addHandler(handler)
+    lines = TextFormatter(colour=coloured(out), service=service.rpartition("-")[2], date=date)
+    logging.getLogger().addHandler(Lines(out, lines))
     _levels(conf, debug=debug or bool(conf is not None and conf.debug))
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from oslo_config import cfg
 
 from redesignate.model.errors import Misconfigured
-from redesignate.observe.log import TextFormatter, around, bound, events, rendered, safe_fields
+from redesignate.observe.log import Lines, TextFormatter, around, bound, events, rendered, safe_fields
 from redesignate.observe.setup import FieldsFormatter, register_log_options, setup_logging
 
 log = events("redesignate.observe.tested")
@@ -122,6 +122,48 @@ def test_a_record_knows_the_line_that_logged_it(caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.INFO):
         log.info("here")
     assert caplog.records[-1].funcName == "test_a_record_knows_the_line_that_logged_it"
+
+
+def alone() -> io.StringIO:
+    """Where events go from here on as in a process of ours: pytest's handlers are not beside."""
+    setup_logging(stream=(out := io.StringIO()))
+    root = logging.getLogger()
+    root.handlers[:] = [handler for handler in root.handlers if isinstance(handler, Lines)]
+    return out
+
+
+def test_an_event_in_our_own_format_costs_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = alone()
+    made: list[object] = []
+    monkeypatch.setattr(logging.getLogger("redesignate.observe.tested"), "makeRecord", made.append)
+    log.info("request", status=202)
+    assert out.getvalue().endswith(" request status=202\n")
+    assert made == []
+
+
+def test_an_event_reaches_every_other_handler_too(caplog: pytest.LogCaptureFixture) -> None:
+    setup_logging(stream=(out := io.StringIO()))
+    logging.getLogger().addHandler(caplog.handler)
+    log.info("heard twice", zone="z1")
+    assert out.getvalue().endswith("heard twice zone=z1\n")
+    assert [record.getMessage() for record in caplog.records] == ["heard twice"]
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    alone().close()
+    log.info("unheard")
+    assert "closed file" in capsys.readouterr().err
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.text() | st.integers(), max_size=4))
+def test_an_event_is_the_line_that_its_record_would_be(fields: dict[str, object]) -> None:
+    at = datetime(2026, 11, 22, 8, 0, 1, 234567).timestamp()
+    record = logging.LogRecord("redesignate.x", logging.WARNING, "p", 1, "event", None, None)
+    record.created, record.fields = at, fields
+    lines = TextFormatter(colour=True, service="api")
+    assert lines.line(at, logging.WARNING, record.process, "event", fields) == lines.format(record)
+    assert ":01.234" in lines.format(record)
 
 
 def test_a_traceback_stands_below_its_event() -> None:
