@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import math
 import os
 import socket
@@ -31,6 +32,8 @@ from redesignate.threads.deadline import ASKING, uptime
 
 log = events(__name__)
 
+CONNECTION = "redesignate.connection"
+"""Key of the WSGI environment: the client's socket, from our own server (`run/threaded.py`)."""
 Headers = list[tuple[str, str]]
 JSON = "application/json"
 _LOGGED = 500
@@ -92,7 +95,19 @@ class Door:
         except Exception as error:  # noqa: BLE001  # the last place where it can be logged with its request
             method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
             found = answer.fail(errors.unforeseen(error, request_id, method, path))
-        self._note(environ, answer.status, began)
+        # a client that polls for ACTIVE would drown the rest
+        level = logging.DEBUG if environ["REQUEST_METHOD"] == "GET" and answer.status < 400 else logging.INFO
+        theirs = environ.get("HTTP_X_OPENSTACK_REQUEST_ID")
+        more = {"global_request_id": theirs[:_LOGGED]} if theirs else {}
+        fields = {
+            "method": environ["REQUEST_METHOD"],
+            "path": environ["PATH_INFO"][:_LOGGED],
+            "status": answer.status,
+            "ms": round((time.perf_counter() - began) * 1000),
+            "project": environ.get(PROJECT),
+            "request_id": request_id,
+        }
+        log.at(level, "request", fields | more)
         return found
 
     def _route(self, environ: WSGIEnvironment, answer: Answer) -> Iterable[bytes]:
@@ -111,11 +126,16 @@ class Door:
         if not self._settings.enable_api_v2:
             return answer.send(404)
         try:
-            content = environ[BODY] = _body(environ, self._settings.max_request_body_size)
+            content: bytes | None = environ.get(BODY)  # our own server has read and measured it
+            if content is None:
+                content = environ[BODY] = _body(environ, self._settings.max_request_body_size)
         except _TooLarge:
             return answer.send(413, b"Request is too large.")
         environ["wsgi.input"] = io.BytesIO(content)
-        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") and _abandoned(environ):
+        # nobody waits for the answer, and another may have been asked: a process that was stopped finds such requests
+        # in its sockets when it goes on. Known of our own servers alone, and not over TLS
+        connection = environ.get(CONNECTION) or environ.get("gunicorn.socket")
+        if connection is not None and environ["REQUEST_METHOD"] not in ("GET", "HEAD") and closed(connection):
             raise Unavailable("The client closed the connection; nothing was changed.")
         ASKING.at = uptime() + self._patience_s
         try:
@@ -138,24 +158,6 @@ class Door:
             return answer.fail(MethodNotAllowed(), Allow="GET, OPTIONS")
         base = link_base(environ) if self._settings.enable_host_header else self._settings.api_base_uri.rstrip("/")
         return answer.send(200, document(base, v2=self._settings.enable_api_v2), JSON)
-
-    @staticmethod
-    def _note(environ: WSGIEnvironment, status: int, began: float) -> None:
-        method = environ["REQUEST_METHOD"]
-        # a client that polls for ACTIVE would drown the rest
-        note = log.debug if method == "GET" and status < 400 else log.info
-        theirs = environ.get("HTTP_X_OPENSTACK_REQUEST_ID")
-        more = {"global_request_id": theirs[:_LOGGED]} if theirs else {}
-        note(
-            "request",
-            method=method,
-            path=environ["PATH_INFO"][:_LOGGED],
-            status=status,
-            ms=round((time.perf_counter() - began) * 1000),
-            project=environ.get(PROJECT),
-            request_id=environ[REQUEST_ID],
-            **more,
-        )
 
 
 # -- the body, and the connection it comes over
@@ -208,19 +210,6 @@ def _discard(environ: WSGIEnvironment, rest: int) -> None:
     with contextlib.suppress(OSError):  # what does not come need not be discarded
         while rest > 0 and (part := environ["wsgi.input"].read(min(rest, 2**16))):
             rest -= len(part)
-
-
-def _abandoned(environ: WSGIEnvironment) -> bool:
-    """Whether the client has closed its connection: nobody waits for the answer, and another may have been asked.
-
-    A process that was stopped finds such requests in its sockets when it goes on. Known of our own servers alone, and
-    not over TLS.
-    """
-    asks = environ.get("waitress.client_disconnected")
-    if asks is not None:
-        return bool(asks())
-    connection = environ.get("gunicorn.socket")
-    return connection is not None and closed(connection)
 
 
 def closed(connection: Any) -> bool:

@@ -17,8 +17,7 @@ from functools import partial
 from typing import Any
 
 from redesignate.bus import codec
-from redesignate.bus.bulkheads import Bulkheads, Shares
-from redesignate.bus.inproc import InprocCentral
+from redesignate.bus.inproc import Bulkheads, InprocCentral, Shares
 from redesignate.bus.port import Asked
 from redesignate.central.service import CentralService
 from redesignate.commands.base import Command

@@ -64,25 +64,26 @@ class EventLog:
 
     def debug(self, event: str, **fields: object) -> None:
         """Log for developers."""
-        self._emit(logging.DEBUG, event, fields)
+        self.at(logging.DEBUG, event, fields)
 
     def info(self, event: str, **fields: object) -> None:
         """Log for operators."""
-        self._emit(logging.INFO, event, fields)
+        self.at(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
         """Log a problem that does not stop the work."""
-        self._emit(logging.WARNING, event, fields)
+        self.at(logging.WARNING, event, fields)
 
     def error(self, event: str, **fields: object) -> None:
         """Log a failure that an operator should look into."""
-        self._emit(logging.ERROR, event, fields)
+        self.at(logging.ERROR, event, fields)
 
     def exception(self, event: str, **fields: object) -> None:
         """Log as `error`, with the traceback of the exception being handled."""
-        self._emit(logging.ERROR, event, fields, exc_info=True)
+        self.at(logging.ERROR, event, fields, exc_info=True)
 
-    def _emit(self, level: int, event: str, fields: dict[str, object], *, exc_info: bool = False) -> None:
+    def at(self, level: int, event: str, fields: dict[str, object], *, exc_info: bool = False) -> None:
+        """Log at a level."""
         if not self._log.isEnabledFor(level):
             return
         outer, handlers = _AROUND.get(), _ROOT.handlers

@@ -53,13 +53,24 @@ def check_free(what: str, listen: Sequence[tuple[str, int]], fix: str) -> None:
             held.enter_context(_bound(*place, socket.SOCK_STREAM))
 
 
-@contextmanager
-def _bound(host: str, port: int, kind: socket.SocketKind) -> Iterator[socket.socket]:
+def listener(host: str, port: int, backlog: int) -> socket.socket:
+    """A TCP socket that listens, and never waits. Raises OSError."""
+    made = _bound(host, port, socket.SOCK_STREAM)
+    made.listen(backlog)
+    made.setblocking(False)
+    return made
+
+
+def _bound(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
     family, _, _, _, address = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)[0]
-    with socket.socket(family, kind) as made:
+    made = socket.socket(family, kind)
+    try:
         if kind == socket.SOCK_STREAM:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)
-        yield made
+    except OSError:
+        made.close()
+        raise
+    return made

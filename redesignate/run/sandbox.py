@@ -21,8 +21,7 @@ from shutil import which
 
 from redesignate.api.app import build
 from redesignate.auth.choose import authenticator, check_listeners, check_login
-from redesignate.bus.bulkheads import Bulkheads, Shares
-from redesignate.bus.inproc import InprocCentral, InprocWorkSource, Pending
+from redesignate.bus.inproc import Bulkheads, InprocCentral, InprocWorkSource, Pending, Shares
 from redesignate.bus.port import Central
 from redesignate.commands.pools import ApplyPool, ListPools
 from redesignate.commands.tokens import ListTokens
@@ -49,9 +48,11 @@ from redesignate.worker.service import Worker
 
 LOOPBACK = "127.0.0.1"
 _OTHER_PORT = "choose another port with --port (make serve PORT=…)"
+CROWDED = 3
+"""Requests at once that keep Python's one running thread busy."""
 BUSY, IDLE = 1, 8
-"""Zones that the worker handles at once while the API is crowded, and otherwise. It shares Python's one
-running thread with the API: answers have priority, and more at once would make both slower."""
+"""Zones that the worker handles at once while more are in hand, and otherwise. It shares Python's one running thread
+with the API: answers have priority, and more at once would make both slower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,7 @@ def _hosts(listen: tuple[str, ...]) -> tuple[str, ...]:
 
 def _start(configuration: Configuration, end: ExitStack) -> Central:
     """Start the services, each after those that it calls; returns the central that they call."""
-    from redesignate.run.threaded import THREADS, Threaded  # only here: no other process needs waitress
+    from redesignate.run.threaded import THREADS, Threaded  # only here: no other process needs it
 
     settings, hints = configuration.settings, Pending()
     store = make_store(settings, end)
@@ -164,7 +165,7 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
         central=central,
         source=InprocWorkSource(hints),
         settings=settings.worker,
-        pace=lambda: BUSY if http.crowded() else IDLE,
+        pace=lambda: BUSY if http.turns.in_hand > CROWDED else IDLE,
     )
     worker.start()
     at_end(end, worker.stop)

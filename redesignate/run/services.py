@@ -11,8 +11,7 @@ from wsgiref.types import WSGIApplication
 
 from redesignate.api.app import PATIENCE_S, build
 from redesignate.auth.choose import authenticator, check_listeners, check_login
-from redesignate.bus.bulkheads import Bulkheads, Shares
-from redesignate.bus.inproc import InprocCentral
+from redesignate.bus.inproc import Bulkheads, InprocCentral, Shares
 from redesignate.bus.port import Central
 from redesignate.central.questions import Questions
 from redesignate.config.load import Configuration

@@ -1,143 +1,331 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTTP server of `redesignate serve`: waitress, on threads of the process that holds everything else."""
+"""The HTTP server of `redesignate serve`, on threads of the process that holds everything else.
+
+The thread that has the turn waits for connections on which something arrives, reads from them, has the application
+answer, and sends the answer: a request that waits for nothing is done by one thread. A client that is slow to send or
+to read holds a connection, and no thread.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import logging
+import selectors
+import socket
+import sys
+import threading
 import time
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-import waitress
-from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
-from waitress.server import BaseWSGIServer
-from waitress.task import ThreadedTaskDispatcher
-
-from redesignate.api.door import closed
+from redesignate.api.door import CONNECTION
+from redesignate.api.request import BODY
 from redesignate.config.settings import ApiSettings
-from redesignate.observe.log import events
+from redesignate.observe.log import Seldom, events
+from redesignate.run.http1 import CONTINUE, Incoming, Malformed, Request, answer
+from redesignate.run.listening import listener
 from redesignate.threads.bulkhead import MINE, Turns
 from redesignate.threads.call import OneCall
 
 log = events(__name__)
+_full, _refused = Seldom(), Seldom()
+HEALTH = "/healthcheck"
 
 THREADS = 24
 """Requests that are in hand at a time. One of them runs, as they take turns: the others are there for reads while
 changes wait for the database's one writer, and a zone's third of them for changes that share a commit
-(`Shares.of_one_writer`)."""
+(`Shares.of_one_writer`). One thread more reads, and answers health checks, even if all of them hang."""
 CONNECTIONS = 1000
-CROWDED = 3
-"""Requests at once that keep Python's one running thread busy."""
+READ = 65536
+ARRIVAL_S = 60.0
+"""Seconds from a request's first octet until it must be complete; as many until its answer must be read; and as many
+until the next one begins, where the connection is kept."""
+FAREWELL_S = 2.0
+"""Seconds for which is read what a client still sends that was refused: a reset might reach it before the answer."""
+LOOK_S = 1.0
+"""Seconds between two looks for connections that take too long."""
+FAILED_S = 0.1
+"""The pause after one that failed."""
+STOP_S = 5.0
+"""Seconds that requests in progress may take to end."""
 
 
-class _Dispatcher:
-    """What waitress passes requests to: threads that take turns, and one for health checks alone, which are answered
-    even if all others hang."""
+@dataclass(slots=True, eq=False)
+class Connection:
+    """A client's connection. One thread uses it at a time: the one that made it `busy`.
 
-    def __init__(self, threads: int) -> None:
-        self.turns: Turns[HTTPChannel] = Turns()
-        self._express = ThreadedTaskDispatcher()
-        self._express.set_thread_count(1)
-        self._threads = [OneCall(f"http-{n}", self._work).go() for n in range(threads)]
-
-    def add_task(self, task: HTTPChannel) -> None:
-        """Queue the request of a connection."""
-        # waitress itself notices only if it reads ahead (channel_request_lookahead): then its main loop runs all
-        # through every answer, and takes Python's one running thread from it
-        task.check_client_disconnected = partial(closed, task.socket)
-        requests = getattr(task, "requests", ())
-        for request in requests:
-            if not hasattr(request, "path"):  # it cannot be parsed: waitress answers with 400, and logs the path
-                request.path = ""
-        if requests and requests[0].path == "/healthcheck":
-            self._express.add_task(task)
-        else:
-            self.turns.add(task)
-
-    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """End the threads, each after its request; cancel those that none has begun. Whether there were any."""
-        self._express.shutdown(cancel_pending, timeout)
-        left = self.turns.close()
-        end = time.monotonic() + timeout
-        for thread in self._threads:
-            thread.wait(max(0.0, end - time.monotonic()))
-        for task in left if cancel_pending else ():
-            task.cancel()
-        return bool(left)
-
-    def _work(self) -> None:
-        MINE.turns = self.turns
-        task = self.turns.next(finished=False)
-        while task is not None:
-            try:
-                task.service()
-            except Exception:  # the loop of a service
-                log.exception("a request could not be answered")
-            task = self.turns.next(finished=True)
-
-
-class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no types
-    """A request, of which waitress answers those that it cannot parse with 400, and closes the connection."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Read the request line and the header fields. Raises ParsingError.
-
-        waitress reads past bodies of two lengths, as a proxy before it might do otherwise: what follows such a body may
-        have been smuggled (RFC 9112 §6.1). It does not count Host fields either (§3.2).
-        """
-        try:
-            super().parse_header(header_plus)
-        except (ParsingError, TransferEncodingNotImplemented):
-            self.expect_continue = False  # nothing more is read
-            raise
-        except ValueError as error:  # urllib's for a URL, int's for a length of thousands of digits
-            self.expect_continue = False
-            raise ParsingError(str(error)) from None
-        headers = self.headers
-        host = headers.get("HOST")
-        if "TRANSFER_ENCODING" in headers or (self.chunked and "CONTENT_LENGTH" in headers):
-            wrong = "Transfer-Encoding is for version 1.1 alone, and is not allowed beside Content-Length"
-        elif (host is None and self.version == "1.1") or (host is not None and ", " in host):
-            wrong = "Exactly one Host header is required"
-        else:
-            return
-        self.expect_continue, headers["CONNECTION"] = False, "close"
-        raise ParsingError(wrong)
-
-
-class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
-    """A connection whose thread sends its answer undisturbed.
-
-    waitress's main loop waits until it can send what is left of an answer. While a thread is sending one that is
-    always so: the loop would run all through it, and take Python's one running thread from it.
-
-    One address may hold half of all connections; those beyond are closed, so that it shuts out nobody else.
+    out      what the client has yet to take of an answer
+    since    when began what it does now: to wait for a request, to receive one, to send an answer, to take leave
+    leaving  whether nothing more is answered: it is only read until the client has closed it
+    parked   whether it is not looked at until it is no longer busy, for more has arrived meanwhile
+    request  one that has arrived, and waits for a thread
     """
 
-    parser_class = Parser
-    _sending = False
+    socket: socket.socket
+    address: str
+    incoming: Incoming
+    since: float
+    out: memoryview | None = None
+    request: Request | None = None
+    watched: int = 0
+    busy: bool = False
+    parked: bool = False
+    leaving: bool = False
+    ended: bool = False
+    _closing: bool = False
 
-    def __init__(self, server: Any, *given: Any, **named: Any) -> None:
-        super().__init__(server, *given, **named)
-        others = list(server.active_channels.values())
-        if sum(one.addr[:1] == self.addr[:1] for one in others) > self.adj.connection_limit // 2:
-            self.will_close = True
+    def late(self, now: float) -> bool:
+        """Whether the client has taken longer than it may; then nothing is left to do but `abandon` it."""
+        return now - self.since >= (FAREWELL_S if self.leaving else ARRIVAL_S)
 
-    def writable(self) -> bool:
-        """Whether the main loop is to send."""
-        return not self._sending and bool(super().writable())
+    def arrived(self) -> Request | None:
+        """Go on where the client left off: send what it has yet to take, read what it has sent.
 
-    def _flush_some(self, do_close: bool = True) -> bool:
-        # what it leaves unsent, its caller wakes the loop for (`write_soon`, `service`), after this has returned
-        self._sending = True
+        Returns the next request that has arrived whole, to be answered. Raises OSError: it has closed the connection.
+        """
+        request, incoming = None, self.incoming
+        goes_on = self.leaving or self.out is not None or incoming.partial
         try:
-            return bool(super()._flush_some(do_close=do_close))
-        finally:
-            self._sending = False
+            if self.out is not None:
+                self._send(self.out)
+            if self.leaving:
+                self.ended = not self.socket.recv(READ)
+            elif self.out is None:
+                octets = b"" if incoming.more else self.socket.recv(READ)
+                self.ended = not (octets or incoming.more)
+                self.since = self.since if goes_on else time.monotonic()
+                request = incoming.whole(octets)
+                if incoming.awaited:
+                    self.socket.send(CONTINUE)
+        except BlockingIOError:  # nothing has arrived after all
+            goes_on = True
+        except Malformed as refused:
+            self._refuse(refused.status, refused.why)
+        if request is None and goes_on and not self.ended and self.late(time.monotonic()):
+            self.abandon()
+        return request
+
+    def answer(self, app: WSGIApplication, request: Request, *, last: Callable[[], bool]) -> None:
+        """Have the application answer a request (PEP 3333), and send the answer as far as the client takes it at once.
+
+        last   asked after that: whether the connection is closed, whatever the client wishes. Raises OSError
+        """
+        told: list[tuple[str, list[tuple[str, str]]]] = []
+        parts: list[bytes] = []
+        if request.size <= self.incoming.most:
+            request.environ[BODY] = bytes(request.body)
+        try:
+            found = app(request.environ, lambda *said: (told.__iadd__([said[:2]]), parts.append)[1])
+            try:
+                parts.extend(found)
+            finally:
+                getattr(found, "close", bool)()
+            self._closing = last() or not request.keeps
+            octets = answer(*told[-1], b"".join(parts), to=request, keeps=not self._closing)
+        except Exception:  # the loop of a service: the next request is answered
+            log.exception("a request could not be answered", path=request.environ["PATH_INFO"])
+            self._refuse(500, "The request could not be answered", logged=True)
+        else:
+            self._send(memoryview(octets))
+
+    def abandon(self) -> None:
+        """Take leave of a client that was too slow. Raises OSError."""
+        if self.incoming.partial and self.out is None and not self.leaving:
+            self._refuse(408, f"The request was not complete within {ARRIVAL_S:.0f} seconds")
+        else:
+            self.ended = True
+
+    def _refuse(self, status: int, why: str, *, logged: bool = False) -> None:
+        if not logged and (more := _refused.turn()) is not None:
+            log.info("request refused", client=self.address, why=why, **more)
+        self._closing = True
+        content = f"{why}\n".encode()
+        line, headers = f"{status} {HTTPStatus(status).phrase}", [("Content-Type", "text/plain")]
+        self._send(memoryview(answer(line, headers, content, to=None, keeps=False)))
+
+    def _send(self, octets: memoryview) -> None:
+        """Send an answer, or what is left of it, as far as the client takes it."""
+        if self.out is None:
+            self.since, self.out = time.monotonic(), octets
+        try:
+            sent = self.socket.send(octets)
+        except BlockingIOError:
+            return
+        if sent < len(octets):
+            self.out = octets[sent:]
+            return
+        self.since, self.out = time.monotonic(), None
+        if self._closing:
+            self.leaving = True
+            self.socket.shutdown(socket.SHUT_WR)
+
+
+class Arrivals:
+    """The connections, and which of them have something to do.
+
+    most   connections at once; one address may hold half of them, so that it shuts out nobody else
+    """
+
+    def __init__(self, listeners: Sequence[socket.socket], settings: ApiSettings, *, most: int) -> None:
+        self._most, self._most_body = most, settings.max_request_body_size
+        self._selector = selectors.DefaultSelector()
+        self._lock = threading.Lock()
+        self._connections: set[Connection] = set()
+        self._of: Counter[str] = Counter()
+        self._listeners: list[socket.socket] = []
+        self._next_look = time.monotonic() + LOOK_S
+        self._woken, self._waker = socket.socketpair()
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._name = settings.listen[0][0]  # for links, if a client sends no Host
+        self._given: Sequence[socket.socket] = tuple(listeners)
+        self._listen()
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def wait(self) -> Sequence[Connection]:
+        """Wait for connections on which something has arrived, or which can take more of an answer."""
+        found: list[Connection] = []
+        try:
+            quiet = not self._connections and len(self._listeners) == len(self._given)
+            ready = [key for key, _ in self._selector.select(None if quiet else LOOK_S)]
+            connections = [key.data for key in ready if key.data is not None]
+            for key in ready:
+                if key.data is None:
+                    self._accept(key.fileobj)
+            now = time.monotonic()
+            if now >= self._next_look:
+                self._next_look = now + LOOK_S
+                connections += self._late(now)
+            with self._lock:
+                for connection in connections:
+                    if connection.ended or connection.parked:
+                        continue
+                    if connection.busy:  # it has a thread, and is not looked at until that one has released it
+                        connection.parked = True
+                        self._selector.unregister(connection.socket)
+                    else:
+                        connection.busy = True
+                        found.append(connection)
+        except Exception:  # the loop of a service
+            log.exception("what arrives could not be looked at")
+            time.sleep(FAILED_S)
+        return found
+
+    def wake(self) -> None:
+        """Make `wait` return."""
+        with contextlib.suppress(OSError):  # it is full of earlier calls, or closed
+            self._waker.send(b"\0")
+
+    def release(self, connection: Connection) -> bool:
+        """Look at a connection again, which a thread has done with; close it where it has ended.
+
+        Returns whether it is not released: another request has arrived on it already.
+        """
+        if connection.ended:
+            with self._lock:
+                if connection not in self._connections:
+                    return False
+                if not connection.parked:
+                    self._selector.unregister(connection.socket)
+                self._connections.discard(connection)
+                self._of[connection.address] -= 1
+                if not self._of[connection.address]:
+                    del self._of[connection.address]
+            connection.socket.close()
+            return False
+        sends = connection.out is not None
+        if connection.incoming.more and not (sends or connection.leaving):
+            return True
+        wanted = selectors.EVENT_WRITE if sends else selectors.EVENT_READ
+        with self._lock:
+            if connection.parked:
+                self._selector.register(connection.socket, wanted, connection)
+            elif connection.watched != wanted:
+                self._selector.modify(connection.socket, wanted, connection)
+            connection.watched = wanted
+            connection.busy = connection.parked = False
+        return False
+
+    def stop(self) -> None:
+        """Accept no more connections."""
+        listeners, self._given = self._given, ()
+        self._unlisten()
+        for one in listeners:
+            one.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in list(self._connections):
+            connection.ended = True
+            self.release(connection)
+        self._selector.close()
+        self._woken.close()
+        self._waker.close()
+
+    def _accept(self, listening: Any) -> None:
+        if listening is self._woken:
+            with contextlib.suppress(BlockingIOError):
+                self._woken.recv(4096)
+            return
+        try:
+            made, place = listening.accept()
+        except (BlockingIOError, ConnectionError):  # it has gone again
+            return
+        except OSError as error:  # no more files, as a rule
+            if not self._given:  # it was closed just now
+                return
+            if (more := _full.turn()) is not None:
+                log.warning("a connection could not be accepted", why=error.strerror, **more)
+            if not self._make_room():
+                self._unlisten()  # until the next look
+            return
+        address = str(place[0])
+        if self._of[address] >= self._most // 2 or (len(self._connections) >= self._most and not self._make_room()):
+            made.close()
+            return
+        made.setblocking(False)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        own = {"SERVER_NAME": self._name, "SERVER_PORT": str(listening.getsockname()[1]), "REMOTE_ADDR": address}
+        incoming = Incoming({**_COMMON, **own, CONNECTION: made}, self._most_body)
+        connection = Connection(made, address, incoming, time.monotonic(), watched=selectors.EVENT_READ)
+        self._connections.add(connection)
+        self._of[address] += 1
+        self._selector.register(made, selectors.EVENT_READ, connection)
+
+    def _make_room(self) -> bool:
+        """Close the connection that has waited longest for its client; whether there was one."""
+        with self._lock:
+            oldest = min((one for one in self._connections if not one.busy), key=lambda one: one.since, default=None)
+            if oldest is None:
+                return False
+            oldest.busy = oldest.ended = True
+        self.release(oldest)
+        return True
+
+    def _late(self, now: float) -> list[Connection]:
+        """The connections whose clients take too long. Listen again where files had run out."""
+        if len(self._listeners) < len(self._given):
+            self._listen()
+        return [one for one in list(self._connections) if not one.busy and one.late(now)]
+
+    def _listen(self) -> None:
+        with self._lock:
+            for one in self._given:
+                if one not in self._listeners:
+                    self._listeners.append(one)
+                    self._selector.register(one, selectors.EVENT_READ)
+
+    def _unlisten(self) -> None:
+        with self._lock:
+            while self._listeners:
+                self._selector.unregister(self._listeners.pop())
 
 
 class Threaded:
@@ -147,45 +335,61 @@ class Threaded:
         self, app: WSGIApplication, settings: ApiSettings, *, threads: int = THREADS, connections: int = CONNECTIONS
     ) -> None:
         """Bind the addresses; raises OSError if one is in use."""
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-        places = [(f"[{host}]" if ":" in host else host, port) for host, port in settings.listen]
-        self._dispatcher = _Dispatcher(threads)
-        self._sockets: dict[int, Any] = {}
-        self._server = waitress.create_server(
-            app,
-            map=self._sockets,
-            listen=" ".join(f"{host}:{port}" for host, port in places),
-            server_name=places[0][0],  # for links, if a client sends no Host
-            threads=threads,
-            _dispatcher=self._dispatcher,
-            backlog=settings.backlog,
-            channel_timeout=60,
-            connection_limit=connections,
-            asyncore_use_poll=True,  # select() fails for good at file 1024
-            max_request_body_size=max(settings.max_request_body_size * 2, 2**20),
-            max_request_header_size=65536,
-            clear_untrusted_proxy_headers=False,
-            ident=None,
-        )
-        for one in self._sockets.values():
-            if isinstance(one, BaseWSGIServer):
-                one.channel_class = Channel
-        self._loop = OneCall("http", self._run)
+        self._app = app
+        with ExitStack() as undone:
+            made = [undone.enter_context(listener(*place, settings.backlog)) for place in settings.listen]
+            undone.pop_all()
+        self.arrivals = Arrivals(made, settings, most=connections)
+        self.turns: Turns[Connection] = Turns(self.arrivals)
+        self._threads = [OneCall(f"http-{n}", self._work) for n in range(threads + 1)]
+        self._stopping = threading.Event()
 
     def start(self) -> None:
         """Answer requests, on threads."""
-        self._loop.go()
-
-    def crowded(self) -> bool:
-        """Whether more requests are in hand than Python can work on at once."""
-        return self._dispatcher.turns.in_hand > CROWDED
+        for thread in self._threads:
+            thread.go()
 
     def stop(self) -> None:
         """Finish the requests in progress and close."""
-        self._server.close()
-        self._dispatcher.shutdown(cancel_pending=True, timeout=5)
-        wasyncore.close_all(self._sockets, ignore_all=True)
+        self._stopping.set()
+        self.arrivals.stop()
+        self.turns.close()
+        end = time.monotonic() + STOP_S
+        for thread in self._threads:
+            thread.wait(max(0.0, end - time.monotonic()))
+        self.turns.drop()
+        self.arrivals.close()
 
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):  # its sockets were closed while it used them: that is how it is stopped
-            self._server.run()
+    def _work(self) -> None:
+        MINE.turns = self.turns
+        connection = self.turns.next(finished=False)
+        while connection is not None:
+            deferred = False
+            try:
+                request, connection.request = connection.request or connection.arrived(), None
+                if request is not None:
+                    deferred = MINE.last and request.environ["PATH_INFO"] != HEALTH
+                    if deferred:
+                        connection.request = request
+                        self.turns.defer(connection)
+                    else:
+                        connection.answer(self._app, request, last=self._stopping.is_set)
+            except OSError:  # the client has closed it
+                connection.ended = True
+            except Exception:  # the loop of a service
+                log.exception("a connection is closed")
+                connection.ended = True
+            if not deferred and self.arrivals.release(connection):
+                self.turns.add(connection)
+            connection = self.turns.next(finished=True)
+
+
+_COMMON = {
+    "SCRIPT_NAME": "",
+    "wsgi.version": (1, 0),
+    "wsgi.url_scheme": "http",
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+    "wsgi.errors": sys.stderr,
+}

@@ -5,26 +5,33 @@ Work for a key holds a place in the key's lane. A caller that finds no place wai
 once none has for `patience_s`, the lane hangs: its waiters are refused, and later callers at once. So a busy lane
 queues as usual, and a hanging one costs only its places.
 
-`Turns` divides the work that is not refused: threads that do it one at a time, as far as they do not wait.
+`Turns` divides the work that is not refused, among threads that run one at a time, as far as they do not wait, and
+fetch their work themselves. Python runs one thread at a time anyway; threads that run together wake each other whenever
+one of them lets go of its lock, at each statement of SQLite. So one thread has the turn. It goes on with the next work
+when its own is done, and where there is none it waits for some to arrive: no thread hands work to another, unless that
+other waits for it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from redesignate.model.errors import Unavailable
 from redesignate.threads.deadline import Deadline, Monotonic, uptime
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 PATIENCE_S = 0.5
 TURN_S = 0.005
 """How long a turn lasts at most while others wait for theirs. A thread that takes longer is likely to wait for a disk,
 a database or the identity service. As long as Python itself lets a thread run (`sys.getswitchinterval`)."""
+QUIET_S = 0.25
+"""How long after the last turn a thread still watches: to wake it for each turn would cost more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -124,36 +131,54 @@ class Bulkhead:
         return Unavailable(f"Too many requests wait for {self._what}; retry.")
 
 
+class Arrivals(Protocol[T_co]):
+    """Where work comes from."""
+
+    def wait(self) -> Sequence[T_co]:
+        """Wait for work, on one thread at a time; may return none. Never raises."""
+
+    def wake(self) -> None:
+        """Make `wait` return, or the next one. Safe from any thread."""
+
+
 class Turns(Generic[T]):
     """A queue of work whose threads run one at a time, in the order of arrival.
 
-    Python runs one thread at a time anyway; threads that run together wake each other whenever one of them lets go of
-    its lock, at each statement of SQLite. A thread gives its turn up where it knows that it waits (`aside`), and loses
-    it after `turn_s` where it does not know: a thread that hangs delays the others once. Safe from any thread.
+    A thread gives its turn up where it knows that it waits (`aside`), and loses it after `turn_s` where it does not
+    know: a thread that hangs delays the others once. Safe from any thread.
     """
 
-    def __init__(self, *, turn_s: float = TURN_S, clock: Callable[[], float] = uptime) -> None:
+    def __init__(self, arrivals: Arrivals[T], *, turn_s: float = TURN_S, clock: Callable[[], float] = uptime) -> None:
+        self._arrivals = arrivals
         self._turn_s = turn_s
         self._clock: Monotonic = clock
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.Lock())
         self._ready: deque[T | _Waiter] = deque()
+        self._deferred: deque[T] = deque()
         self._holder: int | None = None
-        self._began = 0.0
+        self._began = float("-inf")
         self._idle = 0
-        self._watched = self._closed = False
+        self._polls = self._watched = self._closed = False
         self.in_hand = 0
-        """Work that was added and is not finished."""
+        """Work that has arrived or was added, and is not finished."""
 
     def add(self, work: T) -> None:
         """Queue work for a thread that calls `next`."""
         with self._changed:
             self._ready.append(work)
             self.in_hand += 1
-            if self._holder is None or not self._watched:
-                self._changed.notify()
+            if self._holder is None:
+                self._call()
+
+    def defer(self, work: T) -> None:
+        """Queue work, at the head, until two threads are idle."""
+        with self._changed:
+            self._deferred.append(work)
+            self.in_hand += 1
 
     def next(self, *, finished: bool) -> T | None:
-        """End this thread's turn; return the next work in a turn of its own, or None once `close` was called.
+        """End this thread's turn; return the next work in a turn of its own, or None once `close` was called and all is
+        done. `MINE.last` says whether no other thread is idle: where this one hung too, nothing would be fetched.
 
         finished   whether this thread has done what the call before returned
         """
@@ -163,21 +188,38 @@ class Turns(Generic[T]):
             if self._holder == me:
                 self._holder = None
             self._idle += 1
-            while not self._closed:
-                if self._ready and (self._holder is None or self._clock() - self._began >= self._turn_s):
+            if self._deferred and self._idle > 1:
+                self._ready.appendleft(self._deferred.popleft())
+            while self._ready or not self._closed:
+                rested = self._clock() - self._began
+                if self._ready and (self._holder is None or rested >= self._turn_s):
                     first = self._ready.popleft()
+                    if isinstance(first, _Waiter):
+                        self._admit(first)
+                        continue
+                    self._idle -= 1
+                    MINE.last = not self._idle
                     self._holder, self._began = me, self._clock()
-                    if not isinstance(first, _Waiter):
-                        self._idle -= 1
-                        if self._ready and not self._watched:
-                            self._changed.notify()
-                        return first
-                    self._admit(first)
-                # one of the idle threads looks whether the turn that others wait for lasts too long
-                watches = bool(self._ready) and self._holder is not None and not self._watched
+                    if not self._watched and self._idle > self._polls:
+                        self._changed.notify()  # somebody is to watch how long it takes
+                    return first
+                if not self._polls and (self._holder is None or rested >= self._turn_s):
+                    self._holder, self._polls = None, True
+                    self._changed.release()
+                    try:
+                        arrived = self._arrivals.wait()
+                    finally:
+                        self._changed.acquire()
+                        self._polls = False
+                    self._ready += arrived
+                    self.in_hand += len(arrived)
+                    continue
+                # one of the idle threads looks whether a turn lasts too long
+                watches = not self._watched and (self._holder is not None or rested < QUIET_S)
                 self._watched = self._watched or watches
                 self._changed.wait(self._turn_s if watches else None)
                 self._watched = self._watched and not watches
+            self._idle -= 1
         return None
 
     def give(self) -> None:
@@ -201,17 +243,30 @@ class Turns(Generic[T]):
                     self._ready.remove(waiter)
                     self._admit(waiter)
 
-    def close(self) -> list[T]:
-        """Let `next` return None; return the work that nobody began."""
+    def close(self) -> None:
+        """Fetch no more work; `next` returns None once what is ready is done."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            return [one for one in self._ready if not isinstance(one, _Waiter)]
+        self._arrivals.wake()
+
+    def drop(self) -> list[T]:
+        """Forget the work that nobody has begun; return it."""
+        with self._changed:
+            left = [*self._deferred, *(one for one in self._ready if not isinstance(one, _Waiter))]
+            self._ready = deque(one for one in self._ready if isinstance(one, _Waiter))
+            self._deferred.clear()
+            self.in_hand -= len(left)
+        return left
+
+    # -- all under the lock
 
     def _admit(self, waiter: _Waiter) -> None:
         self._holder, self._began = waiter.thread, self._clock()
         waiter.admitted = True
         waiter.call.release()
+        if not self._watched and self._idle > self._polls:
+            self._changed.notify()
 
     def _pass_on(self) -> None:
         """Nobody has the turn: the first that is ready gets it, work only if a thread is idle."""
@@ -221,14 +276,23 @@ class Turns(Generic[T]):
                 self._admit(one)
                 return
             if self._idle:
-                self._changed.notify()
-                return
+                break
+        if self._ready or not self._polls:
+            self._call()
+
+    def _call(self) -> None:
+        """Have an idle thread look at what is to be done."""
+        if self._idle > self._polls:
+            self._changed.notify()
+        elif self._polls:
+            self._arrivals.wake()
 
 
 class _Mine(threading.local):
-    """The turns that this thread takes; None where it runs whenever it can."""
+    """The turns that this thread takes; None where it runs whenever it can. `last`: as `Turns.next` says."""
 
     turns: Turns[Any] | None = None
+    last: bool = False
 
 
 MINE = _Mine()

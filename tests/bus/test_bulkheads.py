@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from redesignate.bus.bulkheads import Bulkheads, Shares
+from redesignate.bus.inproc import Bulkheads, Shares
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.commands.rrsets import DeleteRRset
 from redesignate.commands.zones import GetZone, UpdateZone

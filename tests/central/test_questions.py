@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event
 
 from redesignate.bus import codec
 from redesignate.bus.amqp import COMMIT_S
-from redesignate.bus.bulkheads import Shares
+from redesignate.bus.inproc import Shares
 from redesignate.bus.port import Asked
 from redesignate.central.questions import Questions
 from redesignate.central.rules import Rules

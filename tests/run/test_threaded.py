@@ -17,17 +17,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from waitress.adjustments import Adjustments
 
 from redesignate.api.app import build
 from redesignate.auth.noauth import NoAuth
 from redesignate.commands.base import Command
 from redesignate.config.settings import ApiSettings
-from redesignate.run.threaded import THREADS, Channel, Threaded
+from redesignate.run.threaded import THREADS, Threaded
 from tests.support.bind import free_port
 from tests.support.servers import until
 from tests.support.system import Sandbox
@@ -209,47 +207,3 @@ def test_a_database_locked_by_somebody_else_holds_up_changes_and_nothing_else(tm
             database.execute("ROLLBACK")
         answers = [one.result(WAIT_S)[0] for one in changes]
         assert set(answers) == {202, 503}
-
-
-class Watched(socket.socket):
-    """A socket that notes, while it sends, whether the main loop would send as well."""
-
-    channel: Channel
-    noted: list[bool]
-
-    def send(self, data: Any, flags: int = 0, /) -> int:
-        """Send as usual."""
-        self.noted.append(bool(self.channel.writable()))
-        return super().send(data, flags)
-
-
-@contextlib.contextmanager
-def connected() -> Iterator[tuple[Channel, Watched, socket.socket]]:
-    """waitress's side of a connection on which a request is in hand, its socket, and the client's."""
-    here, client = socket.socketpair()
-    watched = Watched(fileno=here.detach())
-    server = SimpleNamespace(active_channels={}, pull_trigger=lambda: None)
-    channel = Channel(server, watched, "", Adjustments(), map={})
-    channel.requests = [object()]
-    watched.channel, watched.noted = channel, []
-    with watched, client:
-        yield channel, watched, client
-
-
-def test_the_main_loop_sleeps_while_a_thread_sends_an_answer() -> None:
-    with connected() as (channel, watched, client):
-        channel.write_soon(b"answer")
-        assert client.recv(100) == b"answer"
-        assert watched.noted == [False]
-        assert not channel.writable()
-
-
-def test_the_main_loop_sends_what_a_full_socket_did_not_take() -> None:
-    with connected() as (channel, _, client):
-        channel.write_soon(b"x" * 2**19)
-        assert channel.writable()
-        received = 0
-        while received < 2**19:
-            received += len(client.recv(2**19))
-            channel.handle_write()
-        assert not channel.writable()

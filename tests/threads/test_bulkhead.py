@@ -23,7 +23,7 @@ WAIT_S = 10
 
 @contextlib.contextmanager
 def held(bulkhead: Bulkhead, key: object, deadline: Deadline | None = None) -> Iterator[None]:
-    """A place, as `bus/bulkheads.py` takes one."""
+    """A place, as `bus/inproc.py` takes one."""
     bulkhead.enter(key, lambda: deadline)
     moved = True
     try:

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from redesignate.threads.batch import Batches
-from redesignate.threads.bulkhead import MINE, Turns, aside
+from redesignate.threads.bulkhead import MINE, QUIET_S, Turns, aside
 from tests.support.servers import until
 
 WAIT_S = 20
@@ -19,11 +19,40 @@ NEVER_S = 600.0
 Work = Callable[[], object]
 
 
+class Inbox:
+    """Work that arrives from outside, as over connections."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._work: list[Work] = []
+        self._woken = False
+
+    def put(self, *work: Work) -> None:
+        """Let it arrive."""
+        with self._changed:
+            self._work += work
+            self._changed.notify()
+
+    def wait(self) -> list[Work]:
+        """Wait for work."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._work or self._woken)
+            arrived, self._work, self._woken = self._work, [], False
+        return arrived
+
+    def wake(self) -> None:
+        """Make `wait` return."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify()
+
+
 class Crew:
     """Threads that do what is added, as the HTTP server's do."""
 
     def __init__(self, threads: int, *, turn_s: float = NEVER_S) -> None:
-        self.turns: Turns[Work] = Turns(turn_s=turn_s)
+        self.inbox = Inbox()
+        self.turns: Turns[Work] = Turns(self.inbox, turn_s=turn_s)
         self.threads = [threading.Thread(target=self._work) for _ in range(threads)]
         for thread in self.threads:
             thread.start()
@@ -121,22 +150,93 @@ def test_a_thread_that_hangs_delays_the_others_once_and_keeps_no_turn(crew: Make
     one.done()
 
 
-def test_closed_it_returns_what_nobody_began(crew: Make) -> None:
+def test_what_arrives_is_done_by_the_thread_that_waited_for_it(crew: Make) -> None:
+    one = crew(6)
+    by: list[int] = []
+    for number in range(20):
+        one.inbox.put(lambda: by.append(threading.get_ident()))
+        until(lambda number=number: len(by) == number + 1, deadline_s=WAIT_S)  # type: ignore[misc]
+        one.done()
+    assert len(set(by)) == 1
+
+
+def test_somebody_fetches_work_while_a_thread_waits_aside(crew: Make) -> None:
+    one = crew(2)
+    go = threading.Event()
+    heard = []
+
+    def waits() -> None:
+        with aside():
+            heard.append(go.wait(WAIT_S))
+
+    one.inbox.put(waits)
+    until(lambda: one.turns.in_hand == 1, deadline_s=WAIT_S)
+    one.inbox.put(go.set)
+    one.done()
+    assert heard == [True]
+
+
+def test_somebody_fetches_work_while_a_thread_hangs(crew: Make) -> None:
+    one = crew(2, turn_s=0.01)
+    go = threading.Event()
+    one.inbox.put(lambda: go.wait(WAIT_S))
+    until(lambda: one.turns.in_hand == 1, deadline_s=WAIT_S)
+    one.inbox.put(go.set)
+    one.done()
+
+
+def test_after_a_quiet_time_a_thread_that_hangs_is_noticed_as_well(crew: Make) -> None:
+    one = crew(3, turn_s=0.01)
+    threading.Event().wait(3 * QUIET_S)
+    go = threading.Event()
+    one.inbox.put(lambda: go.wait(WAIT_S))
+    until(lambda: one.turns.in_hand == 1, deadline_s=WAIT_S)
+    one.inbox.put(go.set)
+    one.done()
+
+
+def test_the_last_idle_thread_is_known_and_what_it_defers_is_done_once_another_is_idle(crew: Make) -> None:
+    one = crew(2, turn_s=0.01)
+    go, done = threading.Event(), threading.Event()
+    spares: list[bool] = []
+
+    def careful() -> None:
+        spares.append(not MINE.last)
+        if spares[-1]:
+            done.set()
+        else:
+            one.turns.defer(careful)
+
+    one.inbox.put(lambda: go.wait(WAIT_S))
+    until(lambda: one.turns.in_hand == 1, deadline_s=WAIT_S)
+    one.inbox.put(careful)
+    until(lambda: spares == [False], deadline_s=WAIT_S)
+    assert not done.wait(0.1)
+    go.set()
+    assert done.wait(WAIT_S)
+    one.done()
+    assert spares == [False, True]
+
+
+def test_closed_it_does_what_has_arrived_and_drops_what_it_is_told_to(crew: Make) -> None:
     one = crew(1)
-    go, began = threading.Event(), threading.Event()
+    go, began, done = threading.Event(), threading.Event(), threading.Event()
 
     def first() -> None:
         began.set()
         assert go.wait(WAIT_S)
 
-    def second() -> None:
+    def never() -> None:
         raise AssertionError
 
     one.turns.add(first)
     assert began.wait(WAIT_S)
-    one.turns.add(second)
-    assert one.turns.close() == [second]
+    one.turns.add(never)
+    assert one.turns.drop() == [never]
+    one.turns.add(done.set)
+    one.turns.close()
     go.set()
+    assert done.wait(WAIT_S)
 
 
 @pytest.mark.parametrize("turn_s", [NEVER_S, 0.0005])
