@@ -22,7 +22,7 @@ from redesignate.model.errors import Misconfigured
 from redesignate.model.pool import Endpoint, Target
 
 DEFAULT_TIMEOUT_S = 5.0
-BEGAN = re.compile(r"^(?:boot time|last configured): .*", re.MULTILINE)
+BEGAN = re.compile(r"^boot time: .*", re.MULTILINE)
 LOADING = "reload/reconfig in progress"
 VIEW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -61,10 +61,11 @@ class Bind9:
             raise Misconfigured(f"option 'rndc_key_file': {error}") from None
         self._channel = RndcChannel(server, key, options.rndc_timeout or DEFAULT_TIMEOUT_S, clock=clock)
 
-    async def create(self, zone: BackendZone) -> None:
+    async def create(self, zone: BackendZone) -> bool:
         """Send addzone; or modzone, if named has the zone with other primaries. One command; up to three if it exists.
 
-        Raises NotOurs, BackendError.
+        named fetches a zone that it has added by itself. A NOTIFY that comes meanwhile costs it another question for
+        the SOA. Raises NotOurs, BackendError.
         """
         try:
             await self._channel.command(f"addzone {self._operands(zone)} {self._clause(zone)}")
@@ -72,6 +73,8 @@ class Bind9:
             if "already exists" not in refused.reason:
                 raise
             await self._agree(zone)
+            return False
+        return True
 
     async def update(self, zone: BackendZone) -> None:
         """Does nothing: the NOTIFY is enough. A named that lost the zone shows that in its answer; `create` follows."""
@@ -88,9 +91,13 @@ class Bind9:
                 raise
 
     async def ping(self) -> str | None:
-        """Send `status`: when named was started, and when it last read its configuration; None while it does."""
+        """Send `status`: when named was started; None while it reads its configuration.
+
+        Not when it was last configured: `addzone`, `modzone` and `delzone` of any worker set that time too.
+        """
         said = await self._channel.command("status")
-        return None if LOADING in said else " ".join(BEGAN.findall(said)) or None
+        began = BEGAN.search(said)
+        return None if began is None or LOADING in said else began[0]
 
     async def close(self) -> None:
         """Close the control connection."""

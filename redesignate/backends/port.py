@@ -63,11 +63,12 @@ class TargetOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Backend(Protocol):
     """One target, for as long as its pool does not change."""
 
-    async def create(self, zone: BackendZone) -> None:
+    async def create(self, zone: BackendZone) -> bool | None:
         """Make the target hold the zone as a secondary of the target's primaries.
 
         A zone that we created earlier is corrected, also one of another id (the name was deleted and made again). Any
-        other zone of this name stays unchanged. Raises NotOurs, BackendError.
+        other zone of this name stays unchanged. Return whether the target is fetching the zone by itself now, so that
+        a NOTIFY is sent only where it does not serve the zone soon. Raises NotOurs, BackendError.
         """
         ...
 
@@ -85,7 +86,7 @@ class Backend(Protocol):
     async def ping(self) -> str | None:
         """Check that the target accepts commands, without any change. Raises BackendError.
 
-        Return a text that stays the same until the server is restarted or reads its configuration again, such as the
+        Return a text that stays the same until the server is restarted, whatever is done with its zones, such as the
         time of its start; None if the server does not say, or is not ready yet.
         """
         ...

@@ -50,9 +50,6 @@ LOOPBACK = "127.0.0.1"
 _OTHER_PORT = "choose another port with --port (make serve PORT=…)"
 CROWDED = 3
 """Requests at once that keep Python's one running thread busy."""
-BUSY, IDLE = 1, 8
-"""Zones that the worker handles at once while more are in hand, and otherwise. It shares Python's one running thread
-with the API: answers have priority, and more at once would make both slower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +162,7 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
         central=central,
         source=InprocWorkSource(hints),
         settings=settings.worker,
-        pace=lambda: BUSY if http.turns.in_hand > CROWDED else IDLE,
+        crowded=lambda: http.turns.in_hand > CROWDED,
     )
     worker.start()
     at_end(end, worker.stop)

@@ -157,11 +157,11 @@ class Snapshot:
         """The total length of the zone's blobs. One query that reads them all."""
         return int(self._run(statements.OCTETS[zone.kept], {"z": zone.id}).scalar_one())
 
-    def latest(self, zone: ServedZone, since: int) -> list[Change] | None:
-        """The way from serial `since` to the zone's, oldest first, if it is at most LATEST revisions of at most SHORT
+    def latest(self, zone: ServedZone, since: int, most: int = LATEST) -> list[Change] | None:
+        """The way from serial `since` to the zone's, oldest first, if it is at most `most` revisions of at most SHORT
         octets each; otherwise, and after a serial that has wrapped round, None. One query."""
         changes, at = [], since
-        of = {"z": zone.id, "after": zone.revision - LATEST, "last": zone.revision, "since": since, "short": SHORT}
+        of = {"z": zone.id, "after": zone.revision - most, "last": zone.revision, "since": since, "short": SHORT}
         rows = self._run(statements.LATEST, of)
         for serial_from, serial_to, *blobs in rows:
             if serial_from != at:

@@ -38,6 +38,7 @@ from redesignate.wire.message import (
 from redesignate.wire.rrset import APEX
 
 _NOTIFIED_SOA = struct.Struct("!HHLHBBLLLLL")
+_IDS = struct.Struct("256H")
 _ASKS_SOA = question(b"", SOA)
 """What follows the name in a question for an SOA."""
 Address = tuple[str, int]
@@ -63,11 +64,14 @@ class Exchanger:
         self._waiting: dict[_Slot, asyncio.Future[bytes]] = {}
         self._transports: dict[int, asyncio.DatagramTransport] = {}
         self._opening = asyncio.Lock()
+        self._ids: list[int] = []
         self._resolved: dict[str, tuple[float, str]] = {}
 
     def new_id(self) -> int:
-        """A random message id."""
-        return self._rng.getrandbits(16)
+        """A random message id. Drawn by the hundred: each drawing may cost the loop its turn among the threads."""
+        if not self._ids:
+            self._ids = list(_IDS.unpack(self._rng.randbytes(_IDS.size)))
+        return self._ids.pop()
 
     async def exchange(self, host: str, port: int, packet: bytes, timeout: float, tcp: bool = False) -> bytes:
         """The answer to one packet. A truncated answer is asked for again over TCP.

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from redesignate.backends.port import Backend, BackendError, BackendRefused, BackendZone, NotOurs
 from redesignate.model.pool import Endpoint
@@ -27,6 +27,7 @@ from redesignate.worker.pools import TargetConnection, Unusable
 NOTIFY_TIMEOUT_S = 2.0
 LAST_ANSWER_S = 1.0
 """How long a target's answer to the NOTIFY is still waited for when the outcome of every nameserver is known."""
+R = TypeVar("R")
 _About = tuple[str, int]
 """The name and serial of the zone that a NOTIFY is about."""
 _unsigned = Seldom(300.0)
@@ -117,10 +118,11 @@ class _TargetWork:
         signals, served = attempt.signals, attempt.signals.served[at]
         self.doing = self.target.silence
         may_create = Step.UPDATE in steps
+        heard = attempt.context.health.of(attempt.task.pool_id, NOTIFY_HEALTH + self.target.target.id)
         while True:
             wanted: list[asyncio.Future[Any]] = [answer, served]
             await asyncio.wait([*wanted, signals.polls_over], return_when=asyncio.FIRST_COMPLETED)
-            if not attempt.context.health.of(attempt.task.pool_id, NOTIFY_HEALTH + self.target.target.id).down:
+            if not (answer.done() or served.done() or heard.down):
                 await asyncio.wait(wanted, timeout=LAST_ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
             rcode = answer.result() if answer.done() else None
             if rcode not in UNKNOWN_ZONE or not may_create:
@@ -137,12 +139,12 @@ class _TargetWork:
 
     async def _take(self, steps: tuple[Step, ...]) -> asyncio.Future[int] | None:
         """Take the steps in order; the future of the rcode that answers the NOTIFY. Raises as `_call`, and Unusable."""
-        task, key_id, answer = self.attempt.task, self.target.target.tsigkey_id, None
+        task, key_id, answer, fetching = self.attempt.task, self.target.target.tsigkey_id, None, False
         for step in steps:
             match step:
                 case Step.CREATE:
                     self._refuse_down()
-                    await self._call(lambda backend, zone: backend.create(zone))
+                    fetching = bool(await self._call(lambda backend, zone: backend.create(zone)))
                     self.present = True
                 case Step.UPDATE:
                     await self._call(lambda backend, zone: backend.update(zone))
@@ -158,7 +160,9 @@ class _TargetWork:
                     answer = asyncio.get_running_loop().create_future()
                     if self.notifier is not None:
                         self.notifier.cancel()
-                    self.notifier = asyncio.create_task(_notify(self.attempt, self.target, about, key, answer))
+                    self.notifier = asyncio.create_task(
+                        _notify(self.attempt, self.target, about, key, answer, wait=fetching)
+                    )
                     self.attempt.signals.mark_notified(self.target.notify)
                     if step is Step.NOTIFY_CATALOG:
                         self.present = task.present
@@ -170,8 +174,8 @@ class _TargetWork:
         if health.down:
             raise BackendError(health.why or f"{self.target.target.type}: no answer")
 
-    async def _call(self, call: Callable[[Backend, BackendZone], Coroutine[Any, Any, None]]) -> None:
-        """One backend call, when there is a free slot. Raises BackendError, _LeaseLost."""
+    async def _call(self, call: Callable[[Backend, BackendZone], Coroutine[Any, Any, R]]) -> R:
+        """One backend call, when there is a free slot; its answer. Raises BackendError, _LeaseLost."""
         attempt, target = self.attempt, self.target
         assert target.backend is not None
         loop, context, health = asyncio.get_running_loop(), attempt.context, attempt.health[target.target.id]
@@ -184,7 +188,7 @@ class _TargetWork:
             self.doing = f"{target.target.type}: no answer within {context.window:g} s"
             try:
                 async with asyncio.timeout(context.call_timeout):
-                    await call(target.backend, BackendZone(attempt.task.zone_id, attempt.task.name))
+                    found = await call(target.backend, BackendZone(attempt.task.zone_id, attempt.task.name))
             except BackendRefused:
                 health.answered(sent, loop.time())
                 raise
@@ -200,6 +204,7 @@ class _TargetWork:
                     health.silent(sent, loop.time(), self.doing)
                 raise
         health.answered(sent, loop.time())
+        return found
 
 
 async def _notify(
@@ -208,14 +213,26 @@ async def _notify(
     about: _About,
     key: TSIGKey | None,
     answer: asyncio.Future[int] | None,
+    *,
+    wait: bool = False,
 ) -> None:
-    """Send, and again at the measured moments, until the zone is served there or this is cancelled."""
+    """Send, and again at the measured moments, until the zone is served there or this is cancelled.
+
+    wait   leave out the first: the target is fetching the zone already
+    """
     at = target.notify
     assert at is not None
     loop = asyncio.get_running_loop()
     health = attempt.context.health.of(attempt.task.pool_id, NOTIFY_HEALTH + target.target.id)
     served = attempt.signals.served[at]
-    started, moments = loop.time(), plan.notify_moments()
+    takes = [
+        attempt.health[server.id].usual.get((known := attempt.known.get(server.id)) is not None and known.present, 0.0)
+        for server in attempt.pool.pool.nameservers
+        if server.port == at.port and server.host == at.host
+    ]
+    started, moments = loop.time(), plan.notify_moments(max(takes, default=0.0))
+    if wait:
+        await asyncio.sleep(next(moments))
     while not served.done():
         sent, again = loop.time(), started + next(moments)
         try:

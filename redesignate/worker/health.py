@@ -40,6 +40,8 @@ class PeerHealth:
     last_answer  when it came
     slow         its last answer took long: silence of a few seconds need not be the end
     returned     when its return was last reported to central
+    usual        seconds after a NOTIFY at which a nameserver is usually found to serve a change, by whether it had the
+                 zone before
     """
 
     key: PeerKey
@@ -54,6 +56,7 @@ class PeerHealth:
     slow: bool = False
     why: str | None = None
     returned: float | None = None
+    usual: dict[bool, float] = field(default_factory=dict)
 
     def answered(self, sent: float, now: float) -> None:
         """A try sent at `sent` was answered, whatever the answer said."""

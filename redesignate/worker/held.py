@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 
 from redesignate.commands.work import BeginWork, Report
@@ -22,10 +23,17 @@ BATCH = 50
 """Zones in one question: enough to share its cost, few enough that its transaction is short."""
 REPORT_MOMENT_S = 0.004
 """How long outcomes are gathered; a few milliseconds of a status are worth less than a transaction for each zone."""
-PACE_S, PACE_LOOK_S, PACE_BATCH = 0.1, 0.002, 4
-"""Where the worker is to keep a pace: the longest that zones on their way delay others, how often it looks, and how
-many zones it begins at once."""
-Pace = Callable[[], int]
+BUSY, IDLE, IDLE_SERVERS = 1, 8, 32
+"""Zones on their way at once while requests wait, and otherwise, where the worker shares its process with the API; and
+how many nameservers they may have together. They share Python's one running thread: answers have priority, and more at
+once would make both slower."""
+PACE_S, LONGEST_PACE_S, PACE_LOOK_S, PACE_BATCH = 0.1, 1.0, 0.002, 4
+"""There: the longest that zones on their way delay others, for each nameserver of their pool and in all; how often it
+looks, and how many zones it begins at once. Servers that are given more than they can do answer nothing any more."""
+SHARE, REST_S, REST_LOOK_S = 0.12, 0.5, 0.01
+"""There, while requests wait: the share of the time that this loop may take (mdns and central take about twice as much
+for the same zones), the longest that it rests for that, and how often it looks."""
+Crowded = Callable[[], bool]
 log = events(__name__)
 
 
@@ -40,22 +48,23 @@ class HeldZones:
         link: Link,
         pools: PoolCache,
         context: WorkerContext,
-        pace: Pace | None = None,
+        crowded: Crowded | None = None,
     ) -> None:
-        """`pace`: how many zones may be on their way at once; None: as many as come."""
+        """`crowded`: whether requests wait for the thread that runs; None: this process answers none."""
         self._name = name
         self._lease_s = lease_s
         self._link = link
         self._pools = pools
         self._context = context
-        self._pace = pace
+        self._crowded = crowded
+        self._rested = (asyncio.get_running_loop().time(), time.thread_time())
         self._zones: dict[str, ZoneWork] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._begin: Gather[str] = (
             Gather(self._send_begin, most=BATCH)
-            if pace is None
+            if crowded is None
             else Gather(self._send_paced, most=PACE_BATCH, at_once=1, patience_s=PACE_S)
         )
         self._begin_found: Gather[str] = Gather(self._send_begin, most=BATCH, at_once=1)
@@ -65,10 +74,16 @@ class HeldZones:
 
     @property
     def room(self) -> int:
-        """How many more zones may be taken up from the outbox; of a pace, zones with a first report take no part."""
-        if self._pace is None:
+        """How many more zones may be taken up from the outbox; beside the API, zones with a first report do not
+        count."""
+        if self._crowded is None:
             return max(MOST_ZONES - len(self._zones), 0)
-        return max(self._pace() - sum(work.state is not State.REPORTED for work in self._zones.values()), 0)
+        most = BUSY if self._crowded() else min(IDLE, max(1, IDLE_SERVERS // self._servers()))
+        return max(most - sum(work.state is not State.REPORTED for work in self._zones.values()), 0)
+
+    def _servers(self) -> int:
+        """How many nameservers a zone has, of the pools at hand the most."""
+        return max([len(each.pool.nameservers) for each in self._pools.every()], default=0) or 1
 
     def hint(self, zone_id: str, *, urgent: bool = True, reported: asyncio.Future[None] | None = None) -> None:
         """There may be work for a zone. Hints for a held zone become one question, after its first interim report.
@@ -111,12 +126,19 @@ class HeldZones:
                 reported.set_result(None)
 
     async def _send_paced(self, zone_ids: list[str]) -> None:
-        """Begin, and delay the next ones while too many are on their way, for a moment at the longest."""
+        """Begin, and delay the next ones while too many are on their way, for a moment at the longest; and while
+        requests wait, until this loop has had no more than its share of the time: many nameservers, or slow ones, then
+        get fewer changes, each with more in it."""
         await self._send_begin(zone_ids)
         loop = asyncio.get_running_loop()
-        end = loop.time() + PACE_S
+        end = loop.time() + min(PACE_S * self._servers(), LONGEST_PACE_S)
         while not self.room and loop.time() < end:
             await asyncio.sleep(PACE_LOOK_S)
+        since, used = self._rested
+        end = min(loop.time() + REST_S, since + (time.thread_time() - used) / SHARE)
+        while loop.time() < end and self._crowded is not None and self._crowded():
+            await asyncio.sleep(min(REST_LOOK_S, end - loop.time()))
+        self._rested = loop.time(), time.thread_time()
 
     async def _send_begin(self, zone_ids: list[str]) -> None:
         """Lease these zones and start the work on those that central hands out."""
@@ -169,13 +191,18 @@ class HeldZones:
                 self._begin.add(zone_id)
 
     async def _report(self, outcome: Outcome) -> Leased | None:
-        """Report with others of this moment; the zone's newer task, if there is one."""
+        """Report with others of this moment; the zone's newer task, if there is one. While requests wait it is begun
+        in its turn instead, as another zone's is."""
         work = self._zones.get(outcome.zone_id)
         if work is not None:
             work.hinted = False  # the answer will say what the hint meant
         answer: asyncio.Future[Leased | None] = asyncio.get_running_loop().create_future()
         self._reports.add((outcome, answer))
-        return await answer
+        newer = await answer
+        if newer is None or work is None or not outcome.final or self._crowded is None or not self._crowded():
+            return newer
+        work.hinted = True
+        return None
 
     async def _send_reports(self, batch: list[tuple[Outcome, asyncio.Future[Leased | None]]]) -> None:
         until = asyncio.get_running_loop().time() + self._lease_s

@@ -16,7 +16,7 @@ from redesignate.wire.client import SOAAnswer
 from redesignate.wire.message import Rcode
 from redesignate.wire.served import GONE, foreign_text, rcode_text
 
-FIRST_POLL_S = 0.010
+FIRST_POLL_S, LATEST_FIRST_POLL_S, LONGEST_USUAL_S = 0.010, 0.15, 2.0
 POLL_GROWTH = 1.5
 LONGEST_POLL_PAUSE_S = 1.0
 NOTIFY_AGAIN_S = (0.2, 0.5, 1.0, 2.0)
@@ -181,10 +181,24 @@ def ahead(task: Task, at: Endpoint, answer: SOAAnswer) -> str | None:
 
 
 def longer(pause: float) -> float:
-    """The pause (seconds) before the next poll: longer by half, at most a second. The first is FIRST_POLL_S."""
+    """The pause (seconds) before the next poll: longer by half, at most a second."""
     return min(pause * POLL_GROWTH, LONGEST_POLL_PAUSE_S)
 
 
-def notify_moments() -> Iterator[float]:
-    """Seconds after the first NOTIFY at which an unserved one is sent again: four times, then every 2 s."""
-    return chain(NOTIFY_AGAIN_S, count(NOTIFY_AGAIN_S[-1] + 2.0, 2.0))
+def learned(usual: float, took: float, *, at_once: bool) -> float:
+    """How long (seconds) a nameserver usually takes, where one more change was found served after `took`.
+
+    at_once   the first poll found it, perhaps long since: the next one is sooner. Otherwise the next is nearer to
+              `took`, at most twice as late, so that a large zone now and then delays the status of no other
+    """
+    found = took * 0.7 if at_once else min((usual + took) / 2, usual * 2)
+    return min(max(found, FIRST_POLL_S), LONGEST_USUAL_S)
+
+
+def notify_moments(usual: float = 0.0) -> Iterator[float]:
+    """Seconds after the first NOTIFY at which an unserved one is sent again: four times, then every 2 s.
+
+    Up to five times as late to a server that usually takes long: it has enough to do already.
+    """
+    slow = min(max(2 * usual / NOTIFY_AGAIN_S[0], 1.0), 5.0)
+    return chain([after * slow for after in NOTIFY_AGAIN_S], count(NOTIFY_AGAIN_S[-1] * slow + 2.0, 2.0))

@@ -38,7 +38,8 @@ async def poll(attempt: Attempt, server: Nameserver) -> PeerOutcome:
             outcome = _failed(server, health.why or f"no answer from {at}", known)
         else:
             key = attempt.pool.key(server.tsigkey_id) if server.tsigkey_id else None
-            asking = _Asking(attempt, at, health, key, attempt.deadlines[server.id])
+            there = known is not None and known.present
+            asking = _Asking(attempt, at, health, key, attempt.deadlines[server.id], there)
             outcome = await asking.outcome(server, loop)
     except Unusable as wrong:
         outcome = _failed(server, str(wrong), known)
@@ -65,6 +66,7 @@ def _failed(server: Nameserver, why: str, known: PeerState | None, *, tried: boo
 class _Asking:
     """The questions to one nameserver in one attempt.
 
+    there   whether the server had the zone before
     last    what came back last, or why nothing usable did
     right   whether that is what the task wants
     sent    the questions without an answer, and when each was sent
@@ -75,6 +77,7 @@ class _Asking:
     health: PeerHealth
     key: TSIGKey | None
     deadline: float
+    there: bool
     asked: bool = False
     last: client.SOAAnswer | str | None = None
     right: bool = False
@@ -110,8 +113,9 @@ class _Asking:
 
     async def _until_right(self, loop: asyncio.AbstractEventLoop) -> None:
         """Return at the first right answer. Raises TimeoutError where the server went down meanwhile."""
-        pause, patience = plan.FIRST_POLL_S, PATIENCE_S
-        due = loop.time() + pause
+        began, usual = loop.time(), self.health.usual.get(self.there, plan.FIRST_POLL_S)
+        pause, patience, wrong = max(plan.FIRST_POLL_S, usual / 4), PATIENCE_S, False  # what takes long varies by more
+        due = began + min(usual, plan.LATEST_FIRST_POLL_S)
         while not self.right:
             now = loop.time()
             if now >= due:
@@ -132,8 +136,9 @@ class _Asking:
                 del self.sent[task]
                 task.result()
             if done and not self.right:
-                pause, patience = plan.longer(pause), PATIENCE_S
+                pause, patience, wrong = plan.longer(pause), PATIENCE_S, True
                 due = min(due, loop.time() + pause)
+        self.health.usual[self.there] = plan.learned(usual, loop.time() - began, at_once=not wrong)
 
     async def _query(self, loop: asyncio.AbstractEventLoop, sent: float) -> None:
         """Ask once, and keep the answer; one that comes after the right answer counts for nothing."""

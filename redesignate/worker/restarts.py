@@ -65,5 +65,5 @@ class Restarts:
         before = self._began.get(key)
         self._began[key] = began
         if before not in (None, began):
-            log.info("a server was restarted or read its configuration again", target=key[1], began=began)
+            log.info("a server was restarted", target=key[1], began=began)
             self._restarted(*key)

@@ -26,7 +26,7 @@ from redesignate.wire.client import Exchanger
 from redesignate.worker.attempt import WorkerContext
 from redesignate.worker.audit import Audit
 from redesignate.worker.health import NOTIFY_HEALTH, HealthTable, PeerHealth
-from redesignate.worker.held import HeldZones, Pace
+from redesignate.worker.held import Crowded, HeldZones
 from redesignate.worker.inbound import Refresher
 from redesignate.worker.link import Link
 from redesignate.worker.pools import Build, PoolCache, PoolConnections
@@ -74,16 +74,16 @@ class Worker:
         name: str | None = None,
         build: Build = registry.build,
         clock: Clock = now,
-        pace: Pace | None = None,
+        crowded: Crowded | None = None,
     ) -> None:
-        """`pace`: how many zones may be on their way at once, for a worker that shares its process with the API."""
+        """`crowded`: whether the API's requests wait, for a worker that shares its process."""
         self.name = name or f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._central = central
         self._source = source
         self._settings = settings
         self._build = build
         self._clock = clock
-        self._pace = pace
+        self._crowded = crowded
         self._loop = LoopThread("worker", begin=self._begin, end=self._end)
         self._parts: _Parts | None = None
         self._finder: asyncio.Task[None] | None = None
@@ -186,7 +186,12 @@ class Worker:
             rate=float(settings.audit_rate),
         )
         held = HeldZones(
-            name=self.name, lease_s=settings.lease, link=link, pools=pools, context=context, pace=self._pace
+            name=self.name,
+            lease_s=settings.lease,
+            link=link,
+            pools=pools,
+            context=context,
+            crowded=self._crowded,
         )
         inbound = Refresher(
             name=self.name,

@@ -22,6 +22,8 @@ early, in interim reports, and all outcomes in the final report. A newer task in
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from enum import Enum
 from typing import Any
@@ -33,11 +35,12 @@ from redesignate.worker.attempt import Attempt, WorkerContext, prepare
 from redesignate.worker.poll import poll
 from redesignate.worker.pools import PoolCache
 
-REPORT_AFTER_S = 0.020
-"""How long a success waits for others before it is reported alone."""
-REPORT_AGAIN_S = (0.1, 0.2, 0.4)
-"""Pauses between interim reports while slow peers hold the zone. Their answers say whether the zone has changed, for
-central sends no hints for a zone that is held."""
+REPORT_AFTER_S, REPORT_LATEST_S = 0.020, 0.1
+"""How long a success waits for the next one before it is reported without it, and in all: the nameservers of a pool
+follow each other closely, and what they serve alike is one report."""
+REPORT_AGAIN_S = (0.5, 1.0, 2.0)
+"""Pauses between interim reports without news while slow peers hold the zone. The first report makes central hint at
+once when the zone changes; their answers say so too, should a hint be lost."""
 
 Leased = tuple[Task, float]
 """A task, and until when (loop seconds) it is leased to this worker."""
@@ -210,11 +213,17 @@ class ZoneWork:
         reported: set[asyncio.Task[PeerOutcome]] = set()
         pauses = iter(REPORT_AGAIN_S)
         next_report: float | None = None
+        latest, served = 0.0, 0
+        news = asyncio.Event()
+        watched: list[asyncio.Future[Any]] = [*peers, self._interrupt]
+        for each in watched:  # to wait for all of them anew after each would grow with their square
+            each.add_done_callback(lambda _: news.set())
         try:
-            while pending := {peer for peer in peers if not peer.done()}:
-                waits: list[asyncio.Future[Any]] = [*pending, self._interrupt]
-                wait_s = None if next_report is None else max(next_report - loop.time(), 0)
-                await asyncio.wait(waits, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+            while not all(peer.done() for peer in peers):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(next_report):
+                        await news.wait()
+                news.clear()
                 if self.state in STOPPING:
                     return
                 good = {peer for peer in peers if peer.done() and peer not in reported and peer.result().ok}
@@ -223,9 +232,10 @@ class ZoneWork:
                     # failures are counted, so each is reported once, in the final report
                     fine = tuple(peer.result() for peer in peers if peer.done() and peer.result().ok)
                     reports.add(asyncio.create_task(self._report_interim(fine)))
-                    next_report = loop.time() + next(pauses, REPORT_AGAIN_S[-1])
-                elif any(peer.result().role is Role.NAMESERVER for peer in good):
-                    next_report = min(next_report or loop.time() + REPORT_AFTER_S, loop.time() + REPORT_AFTER_S)
+                    next_report, served = loop.time() + next(pauses, REPORT_AGAIN_S[-1]), 0
+                elif (count := sum(peer.result().role is Role.NAMESERVER for peer in good)) > served:
+                    latest = latest if served else min(next_report or math.inf, loop.time() + REPORT_LATEST_S)
+                    next_report, served = min(latest, loop.time() + REPORT_AFTER_S), count
         finally:
             if reports:
                 await asyncio.wait(reports)  # a final report must not overtake an interim one

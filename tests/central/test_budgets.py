@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -124,6 +125,23 @@ def test_a_report_costs_four_messages_for_any_number_of_zones(central: CentralDr
     statements = cost(central, lambda: central.call(Report(worker="w1", outcomes=tuple(outcomes))))
     assert len(statements) <= (4 if ok else 3)
     assert len(central.rows("outbox")) == (0 if ok else 100)
+
+
+def test_the_way_back_costs_as_much_with_eight_nameservers_as_with_one(build: Callable[..., CentralDriver]) -> None:
+    counts = []
+    for servers in (1, 8):
+        central = build(pool=False)
+        central.pool(servers=servers, targets=servers)
+        tasks, begun = work(central, 20)
+        outcomes = tuple(
+            Outcome(zone_id=task.zone_id, revision=task.revision, present=True, peers=tuple(central.as_wanted(task)))
+            for task in tasks
+        )
+        assert {len(outcome.peers) for outcome in outcomes} == {2 * servers}
+        reported = cost(central, partial(central.call, Report(worker="w1", outcomes=outcomes)))
+        counts.append((begun, len(reported)))
+        assert central.rows("outbox") == []
+    assert counts[0] == counts[1]
 
 
 def test_a_report_of_deletions_costs_a_few_a_zone(central: CentralDriver) -> None:

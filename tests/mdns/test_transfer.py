@@ -10,6 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import dns.message
 import dns.query
@@ -222,6 +223,31 @@ def test_a_long_chain_of_changes_is_followed(stored: StoredZones) -> None:
         assert served is not None
         assert render.differences(view, served, 1000, 60000) is not None
         assert render.differences(view, served, 999, 60000) is None
+
+
+@pytest.mark.parametrize(("count", "statements"), [(1, 1), (100, 2), (200, 4)])
+def test_a_hundred_changes_that_a_server_lacks_are_read_at_once(
+    stored: StoredZones, monkeypatch: pytest.MonkeyPatch, count: int, statements: int
+) -> None:
+    run: list[object] = []
+    one = Snapshot._run
+
+    def counted(view: Snapshot, *given: Any) -> Any:
+        run.append(given)
+        return one(view, *given)
+
+    monkeypatch.setattr(Snapshot, "_run", counted)
+    written = stored.add_zone(ZONE, MANY)
+    for i in range(count):
+        stored.edit(written, {("counter.example.org.", "A"): (None, (f"192.0.2.{i % 250}",))})
+    with stored.source.read() as view:
+        served = view.zone(written.zone.id)
+        assert served is not None
+        run.clear()
+        found = render.differences(view, served, 1000, 60000)
+        assert found is not None
+        assert found.records == 4 * count + 1
+        assert len(run) == statements
 
 
 NAMES = st.sampled_from([f"{label}.example.org." for label in "abcdef"])

@@ -142,18 +142,21 @@ class SmallServer:
 @dataclass
 class SmallBackend:
     """A backend that tells a SmallServer. `failing`: why each call fails; `hangs`: each call never returns; `takes`:
-    seconds for each call; `began`: what its server says of its start."""
+    seconds for each call; `began`: what its server says of its start; `fetching`: the serial that its server fetches
+    by itself where a zone is created, 0: it says that it does, and fails; None: it waits for a NOTIFY."""
 
     server: SmallServer
     failing: str | None = None
     takes: float = 0.0
     began: str | None = None
+    fetching: int | None = None
     hangs: threading.Event = field(default_factory=threading.Event)
     calls: list[tuple[str, str]] = field(default_factory=list)
 
-    async def create(self, zone: BackendZone) -> None:
+    async def create(self, zone: BackendZone) -> bool:
         await self._note("create", zone.name)
-        self.server.zones.setdefault(zone.name, None)
+        self.server.zones.setdefault(zone.name, self.fetching or None)
+        return self.fetching is not None
 
     async def update(self, zone: BackendZone) -> None:
         await self._note("update", zone.name)

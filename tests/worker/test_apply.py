@@ -18,6 +18,7 @@ from redesignate.wire import message, tsig
 from redesignate.worker import apply as applying
 from redesignate.worker.apply import apply, notify_once, notify_only
 from redesignate.worker.attempt import Attempt
+from redesignate.worker.poll import poll
 from redesignate.worker.pools import PoolConnections
 from tests.support.nameservers import SmallBackend, SmallServer
 from tests.worker.attempts import SERVED, TASK, try_with
@@ -40,6 +41,28 @@ def test_a_new_zone_is_created_and_notified() -> None:
         assert (outcome.ok, outcome.present, outcome.role) == (True, True, Role.TARGET)
         assert backend.calls == [("create", TASK.name)]
         assert server.zones == {TASK.name: TASK.serial}
+
+
+async def target_and_server(attempt: Attempt) -> PeerOutcome:
+    polled = asyncio.create_task(poll(attempt, attempt.pool.pool.nameservers[0]))
+    outcome = await first_target(attempt)
+    assert (await polled).ok
+    return outcome
+
+
+def test_a_target_that_fetches_what_is_created_is_not_notified() -> None:
+    with SmallServer() as server:
+        backend = SmallBackend(server, fetching=TASK.serial)
+        outcome = try_with(target_and_server, server, backends=[backend])
+        assert (outcome.ok, outcome.present) == (True, True)
+        assert server.questions("NOTIFY") == []
+
+
+def test_a_target_whose_own_fetch_fails_is_notified_after_all() -> None:
+    with SmallServer() as server:
+        backend = SmallBackend(server, fetching=0)
+        assert try_with(target_and_server, server, backends=[backend]).ok
+        assert len(server.questions("NOTIFY")) == 1
 
 
 def test_a_target_that_has_lost_the_zone_is_given_it_back() -> None:

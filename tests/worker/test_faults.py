@@ -350,7 +350,7 @@ def test_a_backend_may_raise_anything(plane: Plane, servers: Servers) -> None:
     good, odd, _ = servers
 
     class Odd(SmallBackend):
-        async def create(self, zone: BackendZone) -> None:
+        async def create(self, zone: BackendZone) -> bool:
             raise ZeroDivisionError("three of two")
 
     def build(pool: Pool, target: Target) -> Backend:

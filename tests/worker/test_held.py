@@ -5,17 +5,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from redesignate.commands.base import Command
 from redesignate.commands.work import BeginWork, PoolForWork, Report, WorkPool
 from redesignate.model.clock import now
+from redesignate.model.work import Task
 from redesignate.wire.client import Exchanger
+from redesignate.worker import held as held_zones
 from redesignate.worker.attempt import WorkerContext
 from redesignate.worker.health import HealthTable
-from redesignate.worker.held import HeldZones, Pace
+from redesignate.worker.held import BUSY, IDLE, Crowded, HeldZones
 from redesignate.worker.link import Link
 from redesignate.worker.pools import PoolCache
 from tests.support.nameservers import SmallBackend, SmallServer
@@ -23,13 +28,15 @@ from tests.worker.attempts import TASK, pool_of
 
 
 class Central:
-    """Hands out a task for each zone of `free`, and remembers what it was asked. Safe from many threads."""
+    """Hands out a task for each zone of `free`, and remembers what it was asked; each report is answered with one of
+    `newer`, while there are any. Safe from many threads."""
 
     def __init__(self, *servers: SmallServer) -> None:
         self.servers = servers
         self.free: set[str] = set()
         self.begun: list[tuple[str, ...]] = []
         self.reports: list[Report] = []
+        self.newer: list[Task] = []
         self._changed = threading.Condition()
 
     def call(self, command: Command[Any]) -> Any:
@@ -43,8 +50,11 @@ class Central:
                     return tuple(replace(TASK, zone_id=each) for each in zone_ids if each in self.free)
                 case Report():
                     self.reports.append(command)
-                    return ()
+                    return (self.newer.pop(),) if self.newer else ()
         raise AssertionError(command)
+
+    def wait_begun(self, count: int) -> None:
+        self.wait(lambda: len(self.begun) == count)
 
     def wait(self, holds: Callable[[], bool]) -> None:
         with self._changed:
@@ -52,7 +62,7 @@ class Central:
 
 
 def with_zones(
-    central: Central, test: Callable[[HeldZones], Awaitable[None]], *, pace: Pace | None = None, stop: bool = True
+    central: Central, test: Callable[[HeldZones], Awaitable[None]], *, crowded: Crowded | None = None, stop: bool = True
 ) -> None:
     async def run() -> None:
         link, exchanger = Link(central), Exchanger()
@@ -63,7 +73,7 @@ def with_zones(
             window=2.0,
         )
         pools = PoolCache(link.ask, build=lambda _pool, target: SmallBackend(central.servers[int(target.id[1:])]))
-        held = HeldZones(name="w", lease_s=10.0, link=link, pools=pools, context=context, pace=pace)
+        held = HeldZones(name="w", lease_s=10.0, link=link, pools=pools, context=context, crowded=crowded)
         try:
             await asyncio.wait_for(test(held), 10)
             if stop:
@@ -148,14 +158,70 @@ def test_what_is_unfinished_at_the_end_is_returned() -> None:
         assert [(each.zone_id, each.peers, each.final) for each in central.reports[-1].outcomes] == [("z", (), True)]
 
 
-def test_a_pace_leaves_room_for_as_many_zones_as_it_says() -> None:
+def test_beside_the_api_fewer_zones_are_on_their_way_while_requests_wait() -> None:
+    waiting = threading.Event()
+
     async def test(held: HeldZones) -> None:
-        assert held.room == 3
+        assert held.room == IDLE
         held.hint("z")
         await asyncio.to_thread(server.wait_asked, "SOA", 1)
-        assert held.room == 2
+        assert held.room == IDLE - 1
+        waiting.set()
+        assert held.room == BUSY - 1
 
     with SmallServer(silent=True) as server:
         central = Central(server)
         central.free = {"z"}
-        with_zones(central, test, pace=lambda: 3)
+        with_zones(central, test, crowded=waiting.is_set)
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+def test_while_requests_wait_a_zone_that_was_changed_meanwhile_waits_for_its_turn(*, crowded: bool) -> None:
+    async def test(held: HeldZones) -> None:
+        held.hint("z")
+        await asyncio.to_thread(central.wait, lambda: len(central.begun) == 1 + crowded)
+        await asyncio.to_thread(central.wait, lambda: len(central.reports) > 1)
+
+    with SmallServer(zones={TASK.name: TASK.serial}) as server:
+        central = Central(server)
+        central.free = {"z"}
+        central.newer = [replace(TASK, zone_id="z")]
+        with_zones(central, test, crowded=lambda: crowded)
+        assert list(central.begun) == [("z",)] * (1 + crowded)
+
+
+def test_while_requests_wait_the_loop_keeps_to_its_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held_zones, "SHARE", 0.0001)
+    monkeypatch.setattr(held_zones, "REST_S", 30.0)
+    waiting = threading.Event()
+
+    async def test(held: HeldZones) -> None:
+        held.hint("first")
+        await asyncio.to_thread(central.wait, lambda: len(central.begun) == 1)
+        used = time.thread_time()
+        while time.thread_time() < used + 0.04:
+            pass
+        held.hint("second")
+        second = asyncio.create_task(asyncio.to_thread(central.wait, lambda: len(central.begun) == 2))
+        assert not (await asyncio.wait([second], timeout=0.3))[0]
+        waiting.clear()
+        await second
+
+    central = Central()
+    waiting.set()
+    with_zones(central, test, crowded=waiting.is_set)
+
+
+def test_a_loop_that_has_used_more_than_its_share_rests_for_a_moment_at_the_longest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(held_zones, "SHARE", 0.0001)
+    monkeypatch.setattr(held_zones, "REST_S", 0.2)
+
+    async def test(held: HeldZones) -> None:
+        for count, zone_id in enumerate(("first", "second", "third"), 1):
+            held.hint(zone_id)
+            await asyncio.to_thread(central.wait_begun, count)
+
+    central = Central()
+    with_zones(central, test, crowded=lambda: True)

@@ -122,8 +122,40 @@ def test_polls_begin_after_ten_milliseconds_and_grow_to_a_second() -> None:
     assert max(pauses) == 1.0
 
 
+@given(st.floats(0.001, 0.15), st.floats(0.001, 0.5))
+def test_a_server_that_takes_as_long_each_time_is_soon_asked_twice_at_most(takes: float, usual: float) -> None:
+    polls, waited = [], []
+    for _ in range(30):
+        at, pause, asked = min(usual, plan.LATEST_FIRST_POLL_S), max(plan.FIRST_POLL_S, usual / 4), 1
+        while at < takes:
+            pause = plan.longer(pause)
+            at, asked = at + pause, asked + 1
+        usual = plan.learned(usual, at, at_once=asked == 1)
+        assert plan.FIRST_POLL_S <= usual <= plan.LONGEST_USUAL_S
+        polls.append(asked)
+        waited.append(at)
+    assert sum(polls[10:]) <= 2.2 * 20
+    assert sum(waited[10:]) / 20 <= max(1.6 * takes, 0.03)
+
+
+def test_one_large_zone_among_ten_delays_no_other() -> None:
+    usual = plan.FIRST_POLL_S
+    for n in range(100):
+        slow = n % 10 == 0
+        assert slow or usual <= 0.02
+        usual = plan.learned(usual, 8.0 if slow else usual, at_once=not slow)
+
+
 def test_an_unserved_notify_is_sent_again_at_the_measured_moments() -> None:
     assert list(islice(plan.notify_moments(), 6)) == [0.2, 0.5, 1.0, 2.0, 4.0, 6.0]
+    assert list(islice(plan.notify_moments(0.1), 4)) == [0.2, 0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("usual", [0.4, 2.0])
+def test_a_server_that_usually_takes_long_is_notified_again_later(usual: float) -> None:
+    moments = list(islice(plan.notify_moments(usual), 6))
+    assert moments[0] >= usual / 2
+    assert moments[3:] == [10.0 if usual > 0.5 else 8.0, moments[3] + 2, moments[3] + 4]
 
 
 TARGETS = {"t1": Endpoint("192.0.2.1", 53), "t2": Endpoint("192.0.2.2", 53)}

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -38,6 +40,27 @@ def test_a_server_that_lags_is_asked_until_it_is_right() -> None:
         outcome = try_with(catching_up, server, window=0.5)
         assert outcome.why == f"127.0.0.1:{server.port} still serves serial 106"
         assert len(server.questions("SOA")) > 3
+
+
+def test_a_server_is_first_asked_when_it_usually_serves_a_change() -> None:
+    """Of zones that it had; a zone that is new to it takes another time."""
+
+    def served_after(seconds: float) -> Callable[[Attempt], Awaitable[PeerOutcome]]:
+        async def ask(attempt: Attempt) -> PeerOutcome:
+            attempt.health["n0"].usual[True] = 0.4
+            server.zones[TASK.name] = 106
+            threading.Timer(seconds, server.zones.__setitem__, (TASK.name, TASK.serial)).start()
+            return await first_server(attempt)
+
+        return ask
+
+    known = PeerState(peer_id="n0", role=Role.NAMESERVER, present=True, revision=6, serial=106)
+    with SmallServer() as server:
+        assert try_with(served_after(0.05), server, task=replace(TASK, peers=(known,))).ok
+        assert len(server.questions("SOA")) == 1
+        server.asked.clear()
+        assert try_with(served_after(0.4), server).ok
+        assert len(server.questions("SOA")) > 2
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+
+import pytest
 
 from redesignate.commands.work import PoolForWork, WorkPool
 from redesignate.model.clock import now
 from redesignate.model.work import Outcome, Task
 from redesignate.wire.client import Exchanger
+from redesignate.worker import zonework
 from redesignate.worker.attempt import WorkerContext
 from redesignate.worker.health import HealthTable
 from redesignate.worker.pools import PoolCache
@@ -127,6 +132,34 @@ def test_a_slow_peer_is_reported_after_the_good_ones() -> None:
             ]
 
         run(test, good, behind)
+
+
+def test_nameservers_that_follow_each_other_closely_are_one_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zonework, "REPORT_AFTER_S", 0.5)
+    monkeypatch.setattr(zonework, "REPORT_LATEST_S", 5.0)
+
+    async def test(central: Central) -> None:
+        for n, server in enumerate(central.servers):
+            threading.Timer(0.3 * n, server.zones.__setitem__, (TASK.name, TASK.serial)).start()
+        await central.begin().run()
+        assert [outcome.final for outcome in central.reports] == [True]
+
+    with ExitStack() as end:
+        run(test, *(end.enter_context(SmallServer(zones={TASK.name: 1}, frozen=True)) for _ in range(3)))
+
+
+def test_a_stream_of_successes_does_not_delay_the_first_report_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zonework, "REPORT_AFTER_S", 0.5)
+    monkeypatch.setattr(zonework, "REPORT_LATEST_S", 0.4)
+
+    async def test(central: Central) -> None:
+        for n, server in enumerate(central.servers):
+            threading.Timer(0.3 * n, server.zones.__setitem__, (TASK.name, TASK.serial)).start()
+        await central.begin().run()
+        assert [outcome.final for outcome in central.reports][:1] == [False]
+
+    with ExitStack() as end:
+        run(test, *(end.enter_context(SmallServer(zones={TASK.name: 1}, frozen=True)) for _ in range(4)))
 
 
 def test_a_newer_task_stops_the_attempt_and_the_next_begins() -> None:
