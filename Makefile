@@ -55,14 +55,9 @@ faults: ## every fault drill, the long ones too: processes, broker, databases an
 
 bench: ## how fast: tables of figures with the machine they are of; GROUP="split lists" for the long form of some
 	@scripts/install-test-needs
-<<<<<<< HEAD
-	@scripts/bootstrap test mysqlclient
-	@exec $(PYTHON_BIN)/python -m bench $(GROUP)
-=======
 	@scripts/bootstrap test
 	@$(MYSQLCLIENT)
-	@exec $(PYTHON_BIN)/python -m bench
->>>>>>> ee29b59 (wip2)
+	@exec $(PYTHON_BIN)/python -m bench $(GROUP)
 
 format: ## put the code into the house's form
 	@scripts/bootstrap test
