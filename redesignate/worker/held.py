@@ -78,12 +78,8 @@ class HeldZones:
         count."""
         if self._crowded is None:
             return max(MOST_ZONES - len(self._zones), 0)
-        most = BUSY if self._crowded() else min(IDLE, max(1, IDLE_SERVERS // self._servers()))
+        most = BUSY if self._crowded() else min(IDLE, max(1, IDLE_SERVERS // self._pools.servers()))
         return max(most - sum(work.state is not State.REPORTED for work in self._zones.values()), 0)
-
-    def _servers(self) -> int:
-        """How many nameservers a zone has, of the pools at hand the most."""
-        return max([len(each.pool.nameservers) for each in self._pools.every()], default=0) or 1
 
     def hint(self, zone_id: str, *, urgent: bool = True, reported: asyncio.Future[None] | None = None) -> None:
         """There may be work for a zone. Hints for a held zone become one question, after its first interim report.
@@ -131,7 +127,7 @@ class HeldZones:
         get fewer changes, each with more in it."""
         await self._send_begin(zone_ids)
         loop = asyncio.get_running_loop()
-        end = loop.time() + min(PACE_S * self._servers(), LONGEST_PACE_S)
+        end = loop.time() + min(PACE_S * self._pools.servers(), LONGEST_PACE_S)
         while not self.room and loop.time() < end:
             await asyncio.sleep(PACE_LOOK_S)
         since, used = self._rested

@@ -153,6 +153,10 @@ class PoolCache:
         """Every copy at hand."""
         return tuple(self._pools.values())
 
+    def servers(self) -> int:
+        """How many nameservers a zone has, of the pools at hand the most; at least one."""
+        return max((len(each.pool.nameservers) for each in self._pools.values()), default=0) or 1
+
     async def refresh(self) -> None:
         """Read every copy at hand anew, and forget the pools that are deleted. Raises what `ask` raises, else.
 

@@ -31,7 +31,7 @@ import redesignate
 from redesignate.run.main import main
 
 PACKAGE = str(Path(redesignate.__file__).parent) + "/"
-CREATES = 10
+CREATES = 20
 CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
 _connect = sqlite3.connect
 
@@ -81,12 +81,16 @@ class Recorder:
 
 
 def ask(port: int, method: str, path: str, body: object) -> tuple[int, Any]:
-    """One request to the API; the answer's status and JSON."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    with contextlib.closing(connection):
-        connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+    """One request to the API, over a connection of its own; the answer's status and JSON."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        return ask_over(connection, method, path, body)
+
+
+def ask_over(connection: http.client.HTTPConnection, method: str, path: str, body: object) -> tuple[int, Any]:
+    """One request over a connection that is kept, as a client keeps it; the answer's status and JSON."""
+    connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())
 
 
 def until(holds: Any, what: str) -> None:
@@ -111,10 +115,11 @@ def drive(recorder: Recorder, folder: Path, port: int, secondary: int, dns_port:
 
     _, zone = ask(port, "POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"})
     until(settled, "the zone was never served")
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for number in range(CREATES + 2):
         body = {"name": f"www{number}.example.org.", "type": "A", "records": ["192.0.2.1"]}
         with recorder.recording():
-            status, said = ask(port, "POST", f"/v2/zones/{zone['id']}/recordsets", body)
+            status, said = ask_over(connection, "POST", f"/v2/zones/{zone['id']}/recordsets", body)
             until(settled, "the record set was never served")
         assert status == 202, said
         if number >= 2:
