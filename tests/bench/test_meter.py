@@ -10,7 +10,10 @@ import time
 
 from bench.meter import Meter, family, memory
 
-SPIN = "import time\nwhile time.process_time() < {}: pass\nprint('spun', flush=True); input()"
+SPIN = (
+    "import time\nprint('ready', flush=True); input(); end = time.process_time() + {}\n"
+    "while time.process_time() < end: pass\nprint('spun', flush=True); input()"
+)
 
 
 def test_a_childs_time_belongs_to_its_kind_and_not_to_the_bench() -> None:
@@ -18,7 +21,10 @@ def test_a_childs_time_belongs_to_its_kind_and_not_to_the_bench() -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdin is not None
+        process.stdout.readline()
         with Meter(lambda: {"spinner": [process.pid]}) as meter:
+            process.stdin.write(b"\n")
+            process.stdin.flush()
             process.stdout.readline()
         assert len(family(process.pid)) == 2
         assert memory([process.pid]) > 1
