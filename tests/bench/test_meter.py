@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from bench.meter import Meter, family, memory
 
 SPIN = (
@@ -31,7 +33,7 @@ def test_a_childs_time_belongs_to_its_kind_and_not_to_the_bench() -> None:
         process.stdin.close()
     assert 0.2 < meter.used.cpu["spinner"] < 0.6
     assert meter.used.client < 0.2
-    assert meter.used.per(100)["spinner"] == 10 * meter.used.cpu["spinner"]
+    assert meter.used.per(100)["spinner"] == pytest.approx(10 * meter.used.cpu["spinner"])
 
 
 def test_our_own_time_is_the_clients() -> None:
