@@ -7,6 +7,7 @@ the connection was refused or lost. Texts are for API users: they state the prob
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Mapping
 from enum import Enum
@@ -163,6 +164,11 @@ _OF_FILE = frozenset(
 _OURS: Said = (Meaning.OURS, "")
 
 
+_CONNECTION_ERROR = 2002
+_REFUSED_BEFORE_TLS = re.compile(r"cannot be verified: (\d{4}) - ")
+"""The server's own number, in the text of Connector/C: the server had no connection to spare for its TLS, for one."""
+
+
 def said(error: DBAPIError) -> Said:
     """The meaning of an error, and the problem in words."""
     found = _named(error.orig)
@@ -181,7 +187,8 @@ def _named(original: BaseException | None) -> Said | None:
         return SQLITE.get(code) or SQLITE.get(code & 0xFF)
     number = original.args[0] if original is not None and original.args else None
     if isinstance(number, int):  # PyMySQL; its newer versions know SQLSTATEs too, but 1205's is that of any error
-        return MYSQL.get(number)
+        within = _REFUSED_BEFORE_TLS.search(str(original)) if number == _CONNECTION_ERROR else None
+        return MYSQL.get(int(within[1]) if within else number)
     state = getattr(original, "sqlstate", None)
     return None if state is None else POSTGRES.get(state) or POSTGRES.get(state[:2])
 

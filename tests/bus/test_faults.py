@@ -218,7 +218,7 @@ def test_a_question_over_which_central_fell_silent_is_put_to_another(
 
         amqp(url).serve_asked(carry)
         assert answer.result(9) == ({"zones": 1} if question is GetQuotas else None)  # before it is due
-    assert [asked.again for asked in seen] == [True]
+    assert {asked.again for asked in seen} == {True}  # it may wait there several times, once for each silence
 
 
 def test_a_change_that_nobody_answers_is_unsure_at_its_deadline_and_not_sooner(

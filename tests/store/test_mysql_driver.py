@@ -375,10 +375,12 @@ def test_a_connection_that_the_server_closes_is_a_lost_one(driver: str, at_commi
 
 
 WAITING = """
+import signal
 import sys
 from sqlalchemy import text
 from redesignate.store import migrate
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins with it ignored
 with migrate._connected(migrate._interruptible(sys.argv[1]), migrate._PATIENT) as connection:
     print("waiting", flush=True)
     connection.execute(text("SELECT SLEEP(30)"))

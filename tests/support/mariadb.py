@@ -84,7 +84,8 @@ class MariaDB(Server):
     def _settings(self) -> list[str]:
         fast = ["--innodb-flush-log-at-trx-commit=2", "--innodb-flush-method=nosync", "--innodb-doublewrite=0"]
         small = ["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", "--performance-schema=OFF"]
-        return [f"--datadir={self.folder}/data", *fast, *small]
+        # a server that starts deletes the temporary tables of others that share its folder for them
+        return [f"--datadir={self.folder}/data", f"--tmpdir={self.folder}", *fast, *small]
 
     def _admin(self) -> pymysql.Connection:
         return pymysql.connect(host=LOOPBACK, port=self.port, user="root", autocommit=True, connect_timeout=5)
