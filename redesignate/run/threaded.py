@@ -118,8 +118,13 @@ class Connection:
         parts: list[bytes] = []
         if request.size <= self.incoming.most:
             request.environ[BODY] = bytes(request.body)
+
+        def start(status: str, headers: list[tuple[str, str]], _error: object = None, /) -> Callable[[bytes], object]:
+            told.append((status, headers))
+            return parts.append
+
         try:
-            found = app(request.environ, lambda *said: (told.__iadd__([said[:2]]), parts.append)[1])
+            found = app(request.environ, start)
             try:
                 parts.extend(found)
             finally:

@@ -19,7 +19,7 @@ assert code == 0, code
 print("IMPORTED", *sorted({".".join(name.split(".")[: 1 + name.startswith("redesignate.")]) for name in sys.modules}))
 """
 DATABASE = {"sqlalchemy", "alembic", "mako", "pymysql", "MySQLdb", "psycopg", "oslo_policy"}
-NETWORK = {"amqp", "keystoneauth1", "keystonemiddleware", "falcon", "waitress", "gunicorn", "tooz"}
+NETWORK = {"amqp", "keystoneauth1", "keystonemiddleware", "falcon", "gunicorn", "tooz"}
 
 
 ROOMS = {f"redesignate.{room}" for room in ("store", "central", "wire", "backends", "auth", "mdns", "worker")}

@@ -35,7 +35,7 @@ def test_what_does_not_stop_keeps_nothing_else_from_stopping() -> None:
     assert stopped == ["last", "first"]
 
 
-HEAVY = ("amqp", "keystonemiddleware", "gunicorn", "waitress", "pymysql", "MySQLdb", "psycopg", "tooz")
+HEAVY = ("amqp", "keystonemiddleware", "gunicorn", "pymysql", "MySQLdb", "psycopg", "tooz")
 
 
 def test_what_a_process_may_need_is_imported_only_when_it_does() -> None:
