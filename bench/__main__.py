@@ -5,7 +5,7 @@
     python -m bench compare A.json B.json     two files that --json wrote
     python -m bench pictures A.json … FOLDER  pictures of growth and of latency by load
 
-Groups: embedded, split, transfer, questions, fan-out, lists, growth, mixed, hops (docs/performance.md).
+Groups: embedded, split, transfer, questions, fan-out, lists, growth, mixed, floors, hops (docs/performance.md).
 With --compare, the work of embedded and split is done by another deployment too, and the ratios are printed.
 """
 
@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bench import compare, fanout, growth, hops, lists, mixed, pictures, questions, remote, system, transfer
+from bench import compare, fanout, floors, growth, hops, lists, mixed, pictures, questions, remote, system, transfer
 from bench.figures import Figure, as_json, machine, number, say, tables
 from bench.guard import guarded
 from bench.options import DATABASES, Options
@@ -34,6 +34,7 @@ GROUPS: dict[str, Group] = {
     "lists": lists.figures,
     "growth": growth.figures,
     "mixed": mixed.figures,
+    "floors": floors.figures,
     "hops": hops.figures,
 }
 OTHER = "the other"

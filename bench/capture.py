@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.beside import SPAWN, leash
+from bench.beside import companion
 from bench.meter import Roots, family
 
 ETH_P_IP = 0x0800
@@ -64,19 +64,11 @@ def may_capture() -> bool:
 def captured() -> Iterator[Captured]:
     """Record in another process until the block ends. Raises PermissionError."""
     _socket().close()
-    ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=_record, args=(theirs,), daemon=True)
-    process.start()
-    theirs.close()
-    result = Captured()
-    try:
-        ours.recv()
+    with companion(_record) as other:
+        other.hear()
+        result = Captured()
         yield result
-        ours.send("stop")
-        result.packets = [Packet(*one) for one in ours.recv()]
-    finally:
-        process.kill()
-        process.join()
+        result.packets = [Packet(*one) for one in other.ask("stop")]
 
 
 def _socket() -> socket.socket:
@@ -88,7 +80,6 @@ def _socket() -> socket.socket:
 
 
 def _record(pipe: Connection) -> None:
-    leash()
     found: list[tuple[float, int, int]] = []
     with _socket() as packets:
         pipe.send("begun")

@@ -52,7 +52,7 @@ def figures(folder: Path, options: Options) -> Iterator[Figure]:
                 connections=connections,
                 seconds=options.seconds,
             )
-            words = "1 connection" if connections == 1 else f"{connections} connections"
+            words = work.in_words(connections)
             yield rated.figure(f"record set creates on one zone, {words}")
             yield rated.spent(f"CPU of one, {words}")
             accepted = [load.percentile(0.5) for load in rated.loads]

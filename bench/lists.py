@@ -18,6 +18,7 @@ from bench.running import Running
 
 ROUNDS, EACH = 3, 30
 LARGE, ZONES = 100_000, 10_000
+SMALL_LARGE, SMALL_ZONES = 10_000, 1_000
 LIMIT = "limit=100"
 ONE, WITHIN_SPLIT, SUBSTRING = 15.0, 30.0, 60.0
 """Goals, ms at 95 %: any page embedded, any page split, a page with `*x*`."""
@@ -25,7 +26,7 @@ ONE, WITHIN_SPLIT, SUBSTRING = 15.0, 30.0, 60.0
 
 def figures(folder: Path, options: Options) -> Iterator[Figure]:
     """What `python -m bench lists` prints."""
-    size = (options.sizes or (LARGE,))[0]
+    size = (options.sizes or (SMALL_LARGE if options.small else LARGE,))[0]
     for database in options.databases:
         place = folder / database
         if options.split:
@@ -38,10 +39,11 @@ def figures(folder: Path, options: Options) -> Iterator[Figure]:
 
 def _of(where: Running, size: int, words: str, goal: float, options: Options) -> Iterator[Figure]:
     zone, model = where.zone("listed"), where.zone("model.beside")
-    say(f"{words}: {size:,} record sets and {ZONES:,} zones")
+    zones = SMALL_ZONES if options.small else ZONES
+    say(f"{words}: {size:,} record sets and {zones:,} zones")
     with opened(where.database) as store:
         fill_rrsets(store, zone[0], size)
-        fill_zones(store, model[0], ZONES)
+        fill_zones(store, model[0], zones)
     for what, paths in _pages(where, zone, size).items():
         yield replace(
             _page(where, paths, EACH // 3 if options.small else EACH),

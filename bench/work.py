@@ -93,7 +93,7 @@ def rrsets(where: Running, *, connections: Sequence[int] = (1, 8, 32), seconds: 
         where.active(zone)
 
     for count in connections:
-        say(f"record set creates, {_connections(count)}")
+        say(f"record set creates, {in_words(count)}")
         work = rated(
             where,
             lambda number, count=count: Creates([zone], f"c{count}r{number}n"),  # type: ignore[misc]
@@ -102,8 +102,8 @@ def rrsets(where: Running, *, connections: Sequence[int] = (1, 8, 32), seconds: 
             seconds=seconds,
             keep=True,
         )
-        words = f"record set creates on one zone, {_connections(count)}"
-        figures += [work.figure(words), *_spent(where, work, f"CPU of one, {_connections(count)}")]
+        words = f"record set creates on one zone, {in_words(count)}"
+        figures += [work.figure(words), *_spent(where, work, f"CPU of one, {in_words(count)}")]
         held += [(zone[0], json.loads(body)["id"]) for load in work.loads for body in load.bodies]
     say("record set updates")
     work = rated(where, lambda number: Updates(held, 10_000 * number), settle, connections=8, seconds=seconds)
@@ -193,5 +193,6 @@ def _spent(where: Running, work: Rated, what: str) -> list[Figure]:
     return [work.spent(what)] if where.roots() else []
 
 
-def _connections(count: int) -> str:
+def in_words(count: int) -> str:
+    """So many connections, as the figures' names have it."""
     return "1 connection" if count == 1 else f"{count} connections"
