@@ -7,6 +7,7 @@ import atexit
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from wsgiref.types import WSGIApplication
 
 from redesignate.api.app import PATIENCE_S, build
@@ -229,8 +230,7 @@ def _run(
     def serve() -> None:
         with ExitStack() as end:
             _start_heart(start(end), settings, service, end, stats=stats)
-            log.info("ready", service=service, host=settings.host)
-            until_stopped()
+            until_stopped(partial(log.info, "ready", service=service, host=settings.host))
             log.info("stopping", service=service)
 
     return run(serve, workers)
