@@ -234,15 +234,23 @@ def _answer(data: bytes) -> tuple[int, bytes, bool] | None:
     return status, data[end + 4 :], b"\r\nconnection: close\r\n" in head
 
 
-def until(ready: Callable[[], bool], *, timeout: float = 120.0, pause: float = 0.01, most: float = 0.0) -> float:
-    """Ask until it is so; seconds that took. The pause grows up to `most`, because asking costs too.
+def until(
+    ready: Callable[[], bool],
+    *,
+    timeout: float = 120.0,
+    pause: float = 0.01,
+    most: float = 0.0,
+    share: float = 0.25,
+) -> float:
+    """Ask until it is so; seconds that took. The pause between two questions becomes a share of what has passed, up to
+    `most`, because asking costs too.
 
     Raises TimeoutError.
     """
     began = time.perf_counter()
     while not ready():
-        if time.perf_counter() - began > timeout:
-            raise TimeoutError("not ready in time")
-        time.sleep(pause)
-        pause = max(pause, min(most, 1.3 * pause))
+        passed = time.perf_counter() - began
+        if passed > timeout:
+            raise TimeoutError(f"not ready after {timeout:.0f} s")
+        time.sleep(max(pause, min(most, share * passed)))
     return time.perf_counter() - began

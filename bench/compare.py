@@ -64,26 +64,30 @@ def table(before: Sequence[Figure], after: Sequence[Figure]) -> str:
 
 
 def beside(ours: Sequence[Figure], theirs: Sequence[Figure]) -> str:
-    """Our figures beside those of another deployment, and how many times as good they are."""
+    """Our figures beside those of another deployment, and how many times as good they are; then processor time."""
     rows = [("group", "figure", "Redesignate", "the other", "times as good", "goal", "", "others")]
-    other = {one.what: one for one in theirs}
-    for one in ours:
-        if one.what not in other:
-            continue
-        times = _times(one, other[one.what])
+    spent = [("group", "processor time of one, ms", "Redesignate", "the other", "times as good", "others")]
+    for one, two in _pairs(ours, theirs):
+        times, others = _times(one, two), " ".join(filter(None, (_others(one), _others(two))))
         goal = f"≥ {number(one.times)}" if one.times else ""
         mark = ("✓" if times >= one.times else "✗") if one.times else ""
-        others = " ".join(filter(None, (_others(one), _others(other[one.what]))))
-        rows.append((one.group, one.what, _value(one), _value(other[one.what]), number(times), goal, mark, others))
-    return aligned(rows)
+        rows.append((one.group, one.what, _value(one), _value(two), number(times), goal, mark, others))
+        if one.cpu and two.cpu:
+            mine, other = sum(one.cpu.values()), sum(two.cpu.values())
+            ratio = number(other / mine) if mine else ""
+            spent.append((one.group, one.what, f"{mine:.2f}", f"{other:.2f}", ratio, others))
+    return f"{aligned(rows)}\n\n{aligned(spent)}" if len(spent) > 1 else aligned(rows)
+
+
+def _pairs(ours: Sequence[Figure], theirs: Sequence[Figure]) -> Iterator[tuple[Figure, Figure]]:
+    """The figures that both have."""
+    other = {one.what: one for one in theirs}
+    return ((one, other[one.what]) for one in ours if one.what in other)
 
 
 def missed(ours: Sequence[Figure], theirs: Sequence[Figure]) -> Iterator[Figure]:
     """Our figures that are not as many times as good as their goal says."""
-    other = {one.what: one for one in theirs}
-    for one in ours:
-        if one.times and one.what in other and _times(one, other[one.what]) < one.times:
-            yield one
+    return (one for one, two in _pairs(ours, theirs) if one.times and _times(one, two) < one.times)
 
 
 def _times(ours: Figure, theirs: Figure) -> float:

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from bench.beside import beside
-from bench.client import percentile, run, until
+from bench.client import percentile, run
 from bench.dns import Asker, wait_served
 from bench.figures import Figure, of_runs, say
 from bench.meter import Used
@@ -18,6 +18,9 @@ from bench.running import Running
 
 ROUNDS = 3
 PROBES = 30
+ROUND_S = 8.0
+"""A round ends after so long, and `LEAST` changes: a slow deployment is not asked as often."""
+LEAST = 3
 WORDS = {0.0: "idle", 0.5: "at half load", 1.0: "at full load"}
 
 
@@ -32,8 +35,10 @@ class Times:
 
 def probe(where: Running, zone: Zone, askers: Sequence[Asker], label: str, count: int) -> Times:
     """Change a zone so often, one change at a time, at any moment of whatever clock ticks."""
-    found = Times()
+    found, ends = Times(), time.perf_counter() + ROUND_S
     for number in range(count):
+        if number >= LEAST and time.perf_counter() > ends:
+            break
         time.sleep(0.02 + 0.007 * (number % 10))
         name = f"{label}{number}.{zone[1]}"
         began = time.perf_counter()
@@ -41,7 +46,7 @@ def probe(where: Running, zone: Zone, askers: Sequence[Asker], label: str, count
         accepted = time.perf_counter()
         wait_served(askers, name)
         served = time.perf_counter()
-        until(lambda: bool(where.api.get(f"/v2/zones/{zone[0]}")["status"] == "ACTIVE"), pause=0.002)
+        where.active(zone, pause=0.002, share=0.05)
         found.accepted.append(1000 * (accepted - began))
         found.served.append(1000 * (served - accepted))
         found.active.append(1000 * (time.perf_counter() - accepted))

@@ -17,6 +17,9 @@ from bench.meter import Roots
 from bench.running import Running
 from tests.support.api import Answer, Api
 
+SHARED = {"database", "broker", "named"}
+"""Kinds of processes that are not a deployment's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Other:
@@ -39,7 +42,8 @@ def other(of: Other) -> Iterator[Running]:
     """The other deployment; what was made in it is deleted afterwards. Raises ValueError, OSError."""
     address = Address.of(of.url, of.headers)
     api = _Api(address)
-    where = Running(address, api, of.dns, None, lambda: of.processes or {}, frozenset(of.processes or {}))
+    processes = of.processes or {}
+    where = Running(address, api, of.dns, None, lambda: processes, frozenset(processes) - SHARED)
     try:
         yield where
     finally:

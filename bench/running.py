@@ -65,10 +65,10 @@ class Running:
         """Wait until no zone is PENDING; seconds that took."""
         return until(self.pending_none, timeout=300, pause=0.02, most=0.3)
 
-    def active(self, zone: Zone, *, pause: float = 0.01) -> float:
-        """Wait until this zone is ACTIVE; seconds that took. The first pauses are this short."""
+    def active(self, zone: Zone, *, pause: float = 0.01, share: float = 0.25) -> float:
+        """Wait until this zone is ACTIVE; seconds that took. `pause` and `share` as of `until`."""
         path = f"/v2/zones/{zone[0]}"
-        return until(lambda: bool(self.api.get(path)["status"] == "ACTIVE"), pause=pause, most=0.3)
+        return until(lambda: bool(self.api.get(path)["status"] == "ACTIVE"), pause=pause, share=share, most=0.3)
 
     def pending_none(self) -> bool:
         """Whether no zone is PENDING."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import repeat
 
 import pytest
 
-from bench.client import Address, Request, percentile, run
+from bench.client import Address, Request, percentile, run, until
 
 GET: Request = ("GET", "/v2/x", None)
 
@@ -98,6 +99,13 @@ def test_a_run_ends_when_it_is_told_to(address: Address) -> None:
         threading.Timer(0.2, os.write, (theirs, b"x")).start()
         assert run(address, repeat(GET), connections=2, stop=stop).each
     os.close(theirs)
+
+
+def test_the_longer_something_takes_the_less_often_it_is_asked_for() -> None:
+    began, asked = time.perf_counter(), iter(range(1000))
+    took = until(lambda: next(asked) < 0 or time.perf_counter() - began > 0.3, pause=0.001, most=0.1, share=0.5)
+    assert took >= 0.3
+    assert next(asked) < 40
 
 
 def test_a_percentile_is_one_of_the_values() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import compare
+from bench import compare, remote
 from bench.compare import Verdict, verdict
 from bench.figures import Figure, as_json, at_least, at_most, from_json, of_runs, tables, with_goals
 from bench.meter import Used
@@ -85,6 +85,21 @@ def test_beside_another_deployment_a_goal_is_a_number_of_times() -> None:
     assert not list(compare.missed([ours], [rate(20)]))
     faster = at_most("served", 5, "ms", times=10.0)
     assert not list(compare.missed([faster], [at_most("served", 100, "ms")]))
+
+
+def test_beside_another_deployment_stands_the_processor_time_of_both() -> None:
+    ours = replace(rate(100), cpu={"api": 1.0, "central": 1.0})
+    lines = compare.beside([ours], [replace(rate(10), cpu={"api": 5.0, "database": 4.0})]).splitlines()
+    (found,) = [line for line in lines if "2.00" in line]
+    assert [cell.strip() for cell in found.split("|")[2:6]] == ["creates", "2.00", "9.00", "4.5"]
+    assert "processor time" not in compare.beside([ours], [rate(10)])
+
+
+def test_the_database_of_another_deployment_is_not_its_own_memory() -> None:
+    processes = {"api": [1], "named": [2], "database": [3], "broker": [4]}
+    with remote.other(remote.Other("http://127.0.0.1:1", processes=processes)) as where:
+        assert where.services == {"api"}
+        assert where.roots() == processes
 
 
 def test_a_goal_of_no_figure_is_a_mistake() -> None:
