@@ -48,6 +48,9 @@ from redesignate.worker.service import Worker
 
 LOOPBACK = "127.0.0.1"
 _OTHER_PORT = "choose another port with --port (make serve PORT=…)"
+SWITCH_S = 0.0005
+"""How long Python lets a thread run while another waits. On the way of one change its own 5 ms would be waited for some
+twenty times, at each step from one thread to the next and after each call of the database."""
 CROWDED = 3
 """Requests at once that keep Python's one running thread busy."""
 
@@ -69,6 +72,7 @@ class Options:
 
 def serve(configuration: Configuration, options: Options) -> int:
     """Start everything, print one line, run until Ctrl-C or SIGTERM. Raises Misconfigured."""
+    sys.setswitchinterval(SWITCH_S)
     configuration = replace(configuration, settings=_settings(configuration, options))
     settings = configuration.settings
     check_listeners(settings.api)

@@ -29,7 +29,7 @@ T_co = TypeVar("T_co", covariant=True)
 PATIENCE_S = 0.5
 TURN_S = 0.005
 """How long a turn lasts at most while others wait for theirs. A thread that takes longer is likely to wait for a disk,
-a database or the identity service. As long as Python itself lets a thread run (`sys.getswitchinterval`)."""
+a database or the identity service."""
 QUIET_S = 0.25
 """How long after the last turn a thread still watches: to wake it for each turn would cost more."""
 

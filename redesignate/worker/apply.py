@@ -22,7 +22,7 @@ from redesignate.worker import plan
 from redesignate.worker.attempt import Attempt
 from redesignate.worker.health import NOTIFY_HEALTH
 from redesignate.worker.plan import Step
-from redesignate.worker.pools import TargetConnection, Unusable
+from redesignate.worker.pools import MAKING_S, TargetConnection, Unusable
 
 NOTIFY_TIMEOUT_S = 2.0
 LAST_ANSWER_S = 1.0
@@ -60,6 +60,8 @@ async def apply(attempt: Attempt, target: TargetConnection) -> PeerOutcome:
         why, tried = "the lease ran out", False
     finally:
         attempt.signals.mark_notified(target.notify, ok=why is None)
+        if work.leaving is not None:
+            work.leave()
         if work.notifier is not None:
             work.notifier.cancel()
     if why is None and known is not None and known.attempts:
@@ -96,6 +98,7 @@ class _TargetWork:
     present    whether the target has the zone
     doing      why it failed, if time is up
     had_turn   False while it queues behind other zones of the target: no failure, however long it takes
+    leaving    releases the zone's place among those that the target is making, where it holds one
     """
 
     attempt: Attempt
@@ -104,6 +107,7 @@ class _TargetWork:
     doing: str
     had_turn: bool = True
     notifier: asyncio.Task[None] | None = None
+    leaving: asyncio.TimerHandle | None = None
 
     async def run(self, steps: tuple[Step, ...]) -> str | None:
         """Take the steps, and wait until the target answers the NOTIFY, or serves the zone without having answered.
@@ -143,9 +147,7 @@ class _TargetWork:
         for step in steps:
             match step:
                 case Step.CREATE:
-                    self._refuse_down()
-                    fetching = bool(await self._call(lambda backend, zone: backend.create(zone)))
-                    self.present = True
+                    fetching = await self._make()
                 case Step.UPDATE:
                     await self._call(lambda backend, zone: backend.update(zone))
                 case Step.DELETE:
@@ -167,6 +169,27 @@ class _TargetWork:
                     if step is Step.NOTIFY_CATALOG:
                         self.present = task.present
         return answer
+
+    def leave(self) -> None:
+        """Let the target make another zone, if it is making this one."""
+        if self.leaving is not None:
+            self.leaving.cancel()
+            self.leaving = None
+            self.target.making.release()
+
+    async def _make(self) -> bool:
+        """Create the zone; whether the target fetches it by itself. It then keeps its place for a while, until it is
+        served, so that a target is not given more new zones than it fetches. Raises as `_call`."""
+        self._refuse_down()
+        self.leave()
+        self.had_turn = False
+        await self.target.making.acquire()
+        self.leaving = asyncio.get_running_loop().call_later(MAKING_S, self.leave)
+        fetching = bool(await self._call(lambda backend, zone: backend.create(zone)))
+        self.present = True
+        if not fetching:
+            self.leave()
+        return fetching
 
     def _refuse_down(self) -> None:
         """A backend that is down is not asked for each zone; its probe asks."""

@@ -23,13 +23,16 @@ BATCH = 50
 """Zones in one question: enough to share its cost, few enough that its transaction is short."""
 REPORT_MOMENT_S = 0.004
 """How long outcomes are gathered; a few milliseconds of a status are worth less than a transaction for each zone."""
-BUSY, IDLE, IDLE_SERVERS = 1, 8, 32
-"""Zones on their way at once while requests wait, and otherwise, where the worker shares its process with the API; and
-how many nameservers they may have together. They share Python's one running thread: answers have priority, and more at
-once would make both slower."""
-PACE_S, LONGEST_PACE_S, PACE_LOOK_S, PACE_BATCH = 0.1, 1.0, 0.002, 4
-"""There: the longest that zones on their way delay others, for each nameserver of their pool and in all; how often it
-looks, and how many zones it begins at once. Servers that are given more than they can do answer nothing any more."""
+ON_WAY, ON_WAY_SERVERS, LEAST_ON_WAY = 16, 32, 2
+"""Zones on their way at once where the worker shares its process with the API, how many nameservers they may have
+together, and how many they may be in any case. They share Python's one running thread: a zone that waits for its turn
+brings all that is changed meanwhile, more at once would each be slower, and fewer than are changed in the time that one
+takes would be a queue."""
+PACE_S, LONGEST_PACE_S, PACE_BATCH = 0.1, 1.0, 8
+"""There: the longest that zones on their way delay others, for each nameserver of their pool and in all; and how many
+zones it begins at once. Servers that are given more than they can do answer nothing any more."""
+MOST_QUEUED = 20_000
+"""Zones that wait for their turn. Further hints are dropped: the outbox has those zones too."""
 SHARE, REST_S, REST_LOOK_S = 0.12, 0.5, 0.01
 """There, while requests wait: the share of the time that this loop may take (mdns and central take about twice as much
 for the same zones), the longest that it rests for that, and how often it looks."""
@@ -62,6 +65,8 @@ class HeldZones:
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._queued: dict[str, bool] = {}
+        self._moved = asyncio.Event()
         self._begin: Gather[str] = (
             Gather(self._send_begin, most=BATCH)
             if crowded is None
@@ -78,11 +83,13 @@ class HeldZones:
         count."""
         if self._crowded is None:
             return max(MOST_ZONES - len(self._zones), 0)
-        most = BUSY if self._crowded() else min(IDLE, max(1, IDLE_SERVERS // self._pools.servers()))
+        most = min(ON_WAY, max(LEAST_ON_WAY, ON_WAY_SERVERS // self._pools.servers()))
         return max(most - sum(work.state is not State.REPORTED for work in self._zones.values()), 0)
 
     def hint(self, zone_id: str, *, urgent: bool = True, reported: asyncio.Future[None] | None = None) -> None:
         """There may be work for a zone. Hints for a held zone become one question, after its first interim report.
+
+        A zone that waits for its turn already keeps it, unless it has become urgent.
 
         urgent    False: found in the outbox; a thousand such zones must not delay a user's change
         reported  set once central has a first report of the zone, or there was nothing to do
@@ -91,6 +98,13 @@ class HeldZones:
             self._waiting.setdefault(zone_id, []).append(reported)
         work = self._zones.get(zone_id)
         if work is None:
+            waits = self._queued.get(zone_id)
+            if waits or (waits is False and not urgent):
+                return
+            if len(self._queued) >= MOST_QUEUED:
+                self._release(zone_id)
+                return
+            self._queued[zone_id] = urgent
             (self._begin if urgent else self._begin_found).add(zone_id)
         elif not work.hinted:
             work.hinted = True
@@ -127,18 +141,27 @@ class HeldZones:
         get fewer changes, each with more in it."""
         await self._send_begin(zone_ids)
         loop = asyncio.get_running_loop()
-        end = loop.time() + min(PACE_S * self._pools.servers(), LONGEST_PACE_S)
-        while not self.room and loop.time() < end:
-            await asyncio.sleep(PACE_LOOK_S)
+        if len(self._zones) >= LEAST_ON_WAY and not self.room:
+            await self._some_reported(min(PACE_S * self._pools.servers(), LONGEST_PACE_S))
         since, used = self._rested
         end = min(loop.time() + REST_S, since + (time.thread_time() - used) / SHARE)
         while loop.time() < end and self._crowded is not None and self._crowded():
             await asyncio.sleep(min(REST_LOOK_S, end - loop.time()))
         self._rested = loop.time(), time.thread_time()
 
+    async def _some_reported(self, most_s: float) -> None:
+        """Wait until there is room for another zone, for so long at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                while not self.room:
+                    self._moved.clear()
+                    await self._moved.wait()
+
     async def _send_begin(self, zone_ids: list[str]) -> None:
         """Lease these zones and start the work on those that central hands out."""
-        wanted = tuple(dict.fromkeys(zone_ids))
+        wanted = tuple(zone_ids)
+        for zone_id in wanted:
+            self._queued.pop(zone_id, None)
         until = asyncio.get_running_loop().time() + self._lease_s / 2
         tasks: dict[str, Leased] = {}
         answered = False
@@ -163,6 +186,7 @@ class HeldZones:
 
         def answered() -> None:
             self._release(zone_id)
+            self._moved.set()
             if work.hinted and work.state is State.REPORTED:
                 self._ask_again(zone_id, work)
 
@@ -182,9 +206,11 @@ class HeldZones:
             log.exception("a zone could not be worked on", zone=zone_id)
         finally:
             del self._zones[zone_id]
-            self._release(zone_id)
+            if zone_id in self._waiting:
+                self._release(zone_id)
+            self._moved.set()
             if work.hinted:
-                self._begin.add(zone_id)
+                self.hint(zone_id)
 
     async def _report(self, outcome: Outcome) -> Leased | None:
         """Report with others of this moment; the zone's newer task, if there is one. While requests wait it is begun

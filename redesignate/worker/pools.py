@@ -19,6 +19,9 @@ from redesignate.wire import tsig
 
 BACKEND_CALLS = 2
 """How many zones may use the backend of one target at a time; the rest queue and hold nothing."""
+MAKING, MAKING_S = 8, 0.5
+"""How many zones a target may be making at a time that fetches each by itself, and the longest that one counts. named
+stops all its threads for each new zone: given all at once, it makes them all before it fetches, and answers no more."""
 CLOSE_AFTER_S = 30.0
 REBUILD_AFTER_S = 5.0
 """How often a target that could not be used is set up again: a missing key file may exist by then."""
@@ -43,6 +46,7 @@ class TargetConnection:
     backend: Backend | None = None
     wrong: str | None = None
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BACKEND_CALLS))
+    making: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAKING))
     silence: str = field(init=False)
 
     def __post_init__(self) -> None:

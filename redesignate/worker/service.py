@@ -128,6 +128,8 @@ class Worker:
             match hint.kind:
                 case Kind.INBOUND:
                     parts.inbound.hint(hint.zone_id)
+                case Kind.OUTBOUND if self._crowded is not None:  # a hint of this process is lost with it, held or not
+                    parts.held.hint(hint.zone_id)
                 case Kind.OUTBOUND:
                     reports.append(asyncio.get_running_loop().create_future())
                     parts.held.hint(hint.zone_id, reported=reports[-1])

@@ -18,7 +18,7 @@ from redesignate.config.settings import HeartbeatSettings, StoreSettings
 from redesignate.model.errors import Misconfigured
 from redesignate.run import state
 from redesignate.run.heartbeat import Heart
-from redesignate.run.sandbox import Options, serve
+from redesignate.run.sandbox import SWITCH_S, Options, serve
 from redesignate.run.wiring import at_end
 
 
@@ -92,3 +92,14 @@ def test_a_state_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Misconfigured, match="--state-dir"):
         serve(read(files=[]), Options(port=0, dns_port=0, state=tmp_path / "file"))
+
+
+def test_serve_lets_no_thread_run_for_long_while_another_waits(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    before = sys.getswitchinterval()
+    try:
+        with pytest.raises(Misconfigured):
+            serve(read(files=[]), Options(port=0, dns_port=0, state=tmp_path / "file"))
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+    finally:
+        sys.setswitchinterval(before)

@@ -214,3 +214,50 @@ def test_reminders_of_a_catalog_whose_key_cannot_be_opened_are_not_sent_and_one_
         assert server.packets == []
     (line,) = [each for each in caplog.records if each.levelname == "WARNING"]
     assert "catalog.example" in str(line.__dict__["fields"])
+
+
+def test_a_target_that_fetches_by_itself_makes_a_new_zone_until_it_serves_it() -> None:
+    async def test(attempt: Attempt) -> PeerOutcome:
+        target = attempt.pool.targets[0]
+        target.making = asyncio.Semaphore(1)
+        made = asyncio.create_task(apply(attempt, target))
+        while not backend.calls:
+            await asyncio.sleep(0)
+        assert target.making.locked()
+        assert (await poll(attempt, attempt.pool.pool.nameservers[0])).ok
+        outcome = await made
+        assert not target.making.locked()
+        return outcome
+
+    with SmallServer() as server:
+        backend = SmallBackend(server, fetching=TASK.serial)
+        assert try_with(test, server, backends=[backend]).ok
+
+
+def test_a_target_that_is_making_enough_zones_is_given_no_other_and_nobody_is_blamed() -> None:
+    async def test(attempt: Attempt) -> PeerOutcome:
+        attempt.pool.targets[0].making = asyncio.Semaphore(0)
+        return await first_target(attempt)
+
+    with SmallServer() as server:
+        backend = SmallBackend(server, fetching=TASK.serial)
+        outcome = try_with(test, server, backends=[backend], window=0.2)
+        assert (outcome.ok, outcome.tried, backend.calls) == (False, False, [])
+
+
+def test_a_new_zone_that_is_not_served_counts_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applying, "MAKING_S", 0.05)
+
+    async def test(attempt: Attempt) -> PeerOutcome:
+        target = attempt.pool.targets[0]
+        target.making = asyncio.Semaphore(1)
+        made = asyncio.create_task(apply(attempt, target))
+        while not backend.calls:
+            await asyncio.sleep(0)
+        async with asyncio.timeout(1):
+            await target.making.acquire()
+        return await made
+
+    with SmallServer(silent=True) as server:
+        backend = SmallBackend(server, fetching=0)
+        assert not try_with(test, server, backends=[backend], window=2.0).ok

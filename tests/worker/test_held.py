@@ -20,7 +20,7 @@ from redesignate.wire.client import Exchanger
 from redesignate.worker import held as held_zones
 from redesignate.worker.attempt import WorkerContext
 from redesignate.worker.health import HealthTable
-from redesignate.worker.held import BUSY, IDLE, Crowded, HeldZones
+from redesignate.worker.held import BATCH, ON_WAY, Crowded, HeldZones
 from redesignate.worker.link import Link
 from redesignate.worker.pools import PoolCache
 from tests.support.nameservers import SmallBackend, SmallServer
@@ -158,21 +158,97 @@ def test_what_is_unfinished_at_the_end_is_returned() -> None:
         assert [(each.zone_id, each.peers, each.final) for each in central.reports[-1].outcomes] == [("z", (), True)]
 
 
-def test_beside_the_api_fewer_zones_are_on_their_way_while_requests_wait() -> None:
-    waiting = threading.Event()
-
+def test_beside_the_api_few_zones_are_on_their_way() -> None:
     async def test(held: HeldZones) -> None:
-        assert held.room == IDLE
+        assert held.room == ON_WAY
         held.hint("z")
         await asyncio.to_thread(server.wait_asked, "SOA", 1)
-        assert held.room == IDLE - 1
-        waiting.set()
-        assert held.room == BUSY - 1
+        assert held.room == ON_WAY - 1
 
     with SmallServer(silent=True) as server:
         central = Central(server)
         central.free = {"z"}
-        with_zones(central, test, crowded=waiting.is_set)
+        with_zones(central, test, crowded=lambda: False)
+
+
+def test_while_requests_wait_zones_are_begun_that_are_changed_while_others_are_on_their_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(held_zones, "PACE_S", 60.0)
+    monkeypatch.setattr(held_zones, "LONGEST_PACE_S", 60.0)
+    monkeypatch.setattr(held_zones, "SHARE", 1000.0)
+
+    async def test(held: HeldZones) -> None:
+        for count, zone_id in enumerate(("first", "second", "third"), 1):
+            held.hint(zone_id)
+            await asyncio.to_thread(central.wait_begun, count)
+
+    with SmallServer(silent=True) as server:
+        central = Central(server)
+        central.free = {"first", "second", "third"}
+        with_zones(central, test, crowded=lambda: True)
+
+
+def test_zones_wait_while_enough_are_on_their_way_until_one_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held_zones, "PACE_S", 60.0)
+    monkeypatch.setattr(held_zones, "LONGEST_PACE_S", 60.0)
+    monkeypatch.setattr(held_zones, "ON_WAY", 1)
+    monkeypatch.setattr(held_zones, "LEAST_ON_WAY", 1)
+
+    async def test(held: HeldZones) -> None:
+        held.hint("first")
+        await asyncio.to_thread(server.wait_asked, "SOA", 1)
+        held.hint("second")
+        second = asyncio.create_task(asyncio.to_thread(central.wait_begun, 2))
+        assert not (await asyncio.wait([second], timeout=0.3))[0]
+        server.zones[TASK.name] = TASK.serial
+        await second
+
+    with SmallServer(zones={TASK.name: TASK.serial - 1}, frozen=True) as server:
+        central = Central(server)
+        central.free = {"first", "second"}
+        with_zones(central, test, crowded=lambda: False)
+
+
+def test_a_zone_that_waits_for_its_turn_is_begun_once_however_often_it_is_hinted_at() -> None:
+    async def test(held: HeldZones) -> None:
+        for _ in range(5):
+            held.hint("z")
+        held.hint("y")
+        await asyncio.to_thread(central.wait_begun, 1)
+
+    central = Central()
+    with_zones(central, test)
+    assert central.begun == [("z", "y")]
+
+
+def test_a_change_overtakes_the_zones_that_were_found_in_the_outbox_even_if_its_zone_is_among_them() -> None:
+    async def test(held: HeldZones) -> None:
+        for number in range(2 * BATCH):
+            held.hint(f"found{number}", urgent=False)
+        held.hint("z", urgent=False)
+        held.hint("z")
+        await asyncio.to_thread(central.wait_begun, 4)
+
+    central = Central()
+    with_zones(central, test)
+    assert ("z",) in central.begun[:2]
+
+
+def test_hints_beyond_the_most_that_may_wait_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held_zones, "MOST_QUEUED", 2)
+
+    async def test(held: HeldZones) -> None:
+        dropped = pending()
+        for zone_id in ("a", "b"):
+            held.hint(zone_id)
+        held.hint("c", reported=dropped)
+        await dropped
+        await asyncio.to_thread(central.wait_begun, 1)
+
+    central = Central()
+    with_zones(central, test)
+    assert central.begun == [("a", "b")]
 
 
 @pytest.mark.parametrize("crowded", [False, True])

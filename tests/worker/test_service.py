@@ -11,6 +11,7 @@ import pytest
 from redesignate.commands.hint import Hint, Kind
 from redesignate.config.settings import WorkerSettings
 from redesignate.worker import service
+from tests.support.nameservers import SmallServer
 from tests.worker.conftest import Plane
 
 
@@ -35,3 +36,13 @@ def test_a_hint_that_a_stuck_worker_does_not_take_goes_back(plane: Plane, monkey
             worker._hinted((Hint(Kind.OUTBOUND, "zone"),))
     finally:
         free.set()
+
+
+@pytest.mark.timeout(10)
+def test_hints_of_this_process_do_not_wait_for_a_nameserver(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "HOLD_S", 60.0)
+    with SmallServer(silent=True) as silent:
+        plane.pool(silent)
+        worker = plane.start(source=None, crowded=lambda: False)
+        worker._hinted((Hint(Kind.OUTBOUND, plane.zone().id),))
+        silent.wait_asked("SOA", 1)
