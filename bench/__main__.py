@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures Redesignate on this machine, and prints tables of the figures.
 
-    python -m bench [GROUP …]                 all groups in a small form, or these in their long one
+    python -m bench [GROUP …]                 all groups but direct and hops in a small form, or these in their long one
     python -m bench compare A.json B.json     two files that --json wrote
     python -m bench pictures A.json … FOLDER  pictures of growth and of latency by load
 
-Groups: embedded, split, transfer, questions, fan-out, lists, growth, mixed, floors, hops (docs/performance.md).
+Groups: embedded, split, direct, transfer, questions, fan-out, lists, growth, mixed, floors, hops
+(docs/performance.md).
 With --compare, the work of embedded and split is done by another deployment too, and the ratios are printed.
 """
 
@@ -28,6 +29,7 @@ Group = Callable[[Path, Options], Iterator[Figure]]
 GROUPS: dict[str, Group] = {
     "embedded": system.embedded,
     "split": system.split,
+    "direct": system.direct,
     "transfer": transfer.figures,
     "questions": questions.figures,
     "fan-out": fanout.figures,
@@ -37,6 +39,8 @@ GROUPS: dict[str, Group] = {
     "floors": floors.figures,
     "hops": hops.figures,
 }
+BY_NAME_ALONE = ("direct", "hops")
+"""Groups that are measured only where they are named."""
 OTHER = "the other"
 SMALL = Options(small=True, seconds=1.0, minutes=0.5)
 """All groups within about eight minutes."""
@@ -58,7 +62,7 @@ def main(words: Sequence[str]) -> int:
 def _measure(arguments: argparse.Namespace) -> int:
     options, of = _options(arguments), machine()
     figures: list[Figure] = []
-    for name in arguments.groups or (name for name in GROUPS if name != "hops"):
+    for name in arguments.groups or (name for name in GROUPS if name not in BY_NAME_ALONE):
         figures += _measured(name, GROUPS[name], options)
         _write(arguments.json, figures, of)  # now: what was measured is kept even if a later group fails
     print(f"\n{of}\n\n{tables(figures)}", flush=True)

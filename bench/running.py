@@ -111,8 +111,13 @@ def embedded(
 
 
 @contextmanager
-def split(folder: Path, *, database: str = "mariadb", binds: int = 1) -> Iterator[tuple[Running, Split]]:
-    """Each service in a process of its own, over RabbitMQ and this kind of database, with so many BINDs as its pool."""
+def split(
+    folder: Path, *, database: str = "mariadb", binds: int = 1, direct: Sequence[str] = ()
+) -> Iterator[tuple[Running, Split]]:
+    """Each service in a process of its own, over RabbitMQ and this kind of database, with so many BINDs as its pool.
+
+    direct  services that hold central in their own processes
+    """
     with ExitStack() as end:
         server = end.enter_context(_database(database))
         broker = RabbitMQ.create()
@@ -125,6 +130,7 @@ def split(folder: Path, *, database: str = "mariadb", binds: int = 1) -> Iterato
                 transport_url=broker.transport_url(),
                 counts=ONE_OF_EACH,
                 options=OPTIONS,
+                direct=direct,
             )
         )
         servers = [end.enter_context(RealBind(folder / f"bind{n}")) for n in range(binds)]

@@ -67,6 +67,13 @@ def split(folder: Path, options: Options) -> Iterator[Figure]:
         yield from with_goals(everything(where, options), SPLIT, TIMES, all_of=_all(options))
 
 
+def direct(folder: Path, options: Options) -> Iterator[Figure]:
+    """The same, with central in the API's process; worker and producer reach a central over RabbitMQ."""
+    with running.split(folder, direct=["api"]) as (where, _):
+        time.sleep(3)
+        yield from with_goals(everything(where, options), {}, TIMES, all_of=_all(options))
+
+
 def everything(where: Running, options: Options) -> Iterator[Figure]:
     """All that is measured of any deployment, an idle one first."""
     seconds = options.seconds

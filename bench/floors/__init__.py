@@ -19,4 +19,4 @@ PARTS = (http.figures, broker.figures, database.figures, bind.figures)
 def figures(folder: Path, options: Options) -> Iterator[Figure]:
     """What `python -m bench floors` prints."""
     for part in PARTS:
-        yield from part(folder, min(1.0, options.seconds) if options.small else options.seconds)
+        yield from part(folder, options.seconds / 2)

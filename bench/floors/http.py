@@ -12,8 +12,8 @@ from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from bench.beside import companion
-from bench.client import Address
-from bench.figures import Figure
+from bench.client import Address, Request
+from bench.figures import Figure, say
 from bench.requests import Creates, Gets
 from bench.running import Running
 from bench.work import in_words, rated
@@ -33,10 +33,10 @@ _HEAD = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Len
 
 def figures(_: Path, seconds: float) -> Iterator[Figure]:
     """Requests answered with nothing done for them."""
-    for name, server, loads in (
-        ("octets back at once", octets_back, (8,)),
-        ("gunicorn", gunicorn, (1, 8)),
-        ("the HTTP server of serve", own, (1, 8)),
+    for name, server, gets, loads in (
+        ("octets back at once", octets_back, False, (8,)),
+        ("gunicorn", gunicorn, True, (1, 8)),
+        ("the HTTP server of serve", own, True, (1, 8)),
     ):
         port = free_port()
         with companion(server, port) as other:
@@ -44,13 +44,15 @@ def figures(_: Path, seconds: float) -> Iterator[Figure]:
             until(lambda port=port: accepts(port), what=f"the start of {name}")  # type: ignore[misc]
             where = _running(port, other.pid)
             for count in loads:
-                words = f"record set create, {name}, {in_words(count)}"
-                yield rated(where, lambda _: Creates([ZONE], "c"), None, connections=count, seconds=seconds).figure(
-                    words
-                )
-            yield rated(where, lambda _: Gets(["/v2/zones/x"]), None, connections=8, seconds=seconds).figure(
-                f"GET, {name}, {in_words(8)}"
-            )
+                yield _rated(where, f"a record set create, {name}", Creates([ZONE], "c"), count, seconds)
+            if gets:
+                yield _rated(where, f"GET, {name}", Gets([f"/v2/zones/{ZONE[0]}"]), 8, seconds)
+
+
+def _rated(where: Running, what: str, requests: Iterable[Request], count: int, seconds: float) -> Figure:
+    words = f"{what}, {in_words(count)}"
+    say(words)
+    return rated(where, lambda _: requests, None, connections=count, seconds=seconds).figure(words)
 
 
 def _running(port: int, pid: int) -> Running:

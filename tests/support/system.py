@@ -210,8 +210,11 @@ class Split(_System):
         options: str = "",
         headers: Mapping[str, str] | None = None,
         unready: Sequence[int] = (),
+        direct: Sequence[str] = (),
     ) -> None:
-        """`counts`: how many processes of each service. `unready`: further statuses of an API that is ready."""
+        """`counts`: how many processes of each service. `unready`: further statuses of an API that is ready. `direct`:
+        services that reach the database too, and so hold central in their own processes."""
+        self._with_database = {"central", "mdns", *direct}
         self._ready = {200, *unready}
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -288,7 +291,7 @@ class Split(_System):
             time.sleep(0.05)
 
     def _process(self, service: str, number: int) -> Process:
-        config = self.config if service in ("central", "mdns") else self._bare
+        config = self.config if service in self._with_database else self._bare
         files = ["--config-file", str(config)]
         if service == "api":
             listen = self.folder / f"api{number}.conf"
