@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from redesignate.api.blacklists import Blacklists
 from redesignate.api.pools import Pools
 from redesignate.api.quotas import Limits, Quotas
 from redesignate.api.request import Resource
 from redesignate.api.rrsets import Recordsets
 from redesignate.api.services import Services
+from redesignate.api.tlds import TLDs
 from redesignate.api.zones import Zones
 
 _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -42,6 +44,10 @@ ROUTES = (
     Route("/v2/quotas", Quotas),
     Route("/v2/quotas/{project_id}", Quotas, "one"),
     Route("/v2/limits", Limits),
+    Route("/v2/tlds", TLDs),
+    Route("/v2/tlds/{tld_id}", TLDs, "one"),
+    Route("/v2/blacklists", Blacklists),
+    Route("/v2/blacklists/{blacklist_id}", Blacklists, "one"),
     Route("/v2/pools", Pools),
     Route("/v2/pools/{pool_id}", Pools, "one"),
     Route("/v2/service_statuses", Services),

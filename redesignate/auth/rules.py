@@ -124,7 +124,7 @@ PLACES = (
     _admin("get_pool", "GET /v2/pools/{pool}"),
     _admin("update_pool", "PATCH /v2/pools/{pool}, redesignate manage pool update"),
     _admin("delete_pool", "DELETE /v2/pools/{pool}, redesignate manage pool update --delete"),
-    _admin("create_tld", "POST /v2/tlds"),
+    _admin("create_tld", "POST /v2/tlds, redesignate manage tlds import"),
     _admin("find_tlds", "GET /v2/tlds"),
     _admin("get_tld", "GET /v2/tlds/{tld}"),
     _admin("update_tld", "PATCH /v2/tlds/{tld}"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from redesignate.central import quotas, rrsets, zones
+from redesignate.central import blacklists, quotas, rrsets, tlds, zones
 from redesignate.central.rules import Answers, Rules, own, visible
 from redesignate.commands.access import CheckAccess
 from redesignate.store.unit import Work
@@ -42,12 +42,32 @@ def _set_quota(rules: Rules, _work: Work, command: CheckAccess) -> None:
     quotas.settable(rules, command.caller, command.project_id)
 
 
+def _create_tld(rules: Rules, _work: Work, command: CheckAccess) -> None:
+    rules.policy.may("create_tld", command.caller, {})
+
+
+def _update_tld(rules: Rules, work: Work, command: CheckAccess) -> None:
+    tlds.changeable(rules, work, command.caller, command.resource_id or "")
+
+
+def _create_blacklist(rules: Rules, _work: Work, command: CheckAccess) -> None:
+    rules.policy.may("create_blacklist", command.caller, {})
+
+
+def _update_blacklist(rules: Rules, work: Work, command: CheckAccess) -> None:
+    blacklists.changeable(rules, work, command.caller, command.resource_id or "")
+
+
 _CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
     "create_zone": _create_zone,
     "update_zone": _update_zone,
     "create_recordset": _create_recordset,
     "update_recordset": _update_recordset,
     "set_quota": _set_quota,
+    "create_tld": _create_tld,
+    "update_tld": _update_tld,
+    "create_blacklist": _create_blacklist,
+    "update_blacklist": _update_blacklist,
 }
 """The checks by the name of the policy rule."""
 

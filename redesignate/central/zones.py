@@ -14,6 +14,7 @@ from redesignate.central import apex, catalogs, inbound, quotas
 from redesignate.central.change import apply, queue
 from redesignate.central.edit import Edit
 from redesignate.central.rules import Answers, Rules, fields, locked, own, target_of, visible
+from redesignate.central.rules.allowed import check_allowed
 from redesignate.central.rules.ownership import check_length, check_ownership, family, parent_in
 from redesignate.central.rules.scheduler import schedule
 from redesignate.commands.zones import CreateZone, DeleteZone, GetZone, ListZones, UpdateZone, ZoneNameservers
@@ -44,7 +45,7 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
 
     Raises BadInput, InvalidObject, InvalidZoneName, InvalidTTL, Forbidden, MissingProject, OverQuota, DuplicateZone,
     IllegalChild, IllegalParent, NoValidPool, MultiplePoolsFound, NoServersConfigured.
-    Cost   one transaction of at most 16 statements (23 with a catalog zone), whatever the number of zones.
+    Cost   one transaction of at most 17 statements (24 with a catalog zone), whatever the number of zones.
     """
     caller, new = command.caller, _checked(rules, command.new)
     rules.policy.may("create_zone", caller, dict(own(caller), zone_name=new.name))
@@ -55,6 +56,7 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
     work.quotas.queue_on(family(new.name))
     quotas.check_zone(rules, work, caller.project_id, rrsets=apex.size(new.type))
     check_length(new.name, rules.settings.max_zone_name_len)
+    check_allowed(rules, work, caller, new.name)
     ttl = rules.settings.default_ttl if new.ttl is None else fields.ttl(rules, caller, new.ttl)
     parents = check_ownership(work, new.name, caller.project_id)
     pool, apex_version = _held(work, schedule(rules, caller, new, work.pools.all()).id)

@@ -7,7 +7,8 @@ from redesignate.commands.base import CallerCommand
 
 
 class CheckAccess(CallerCommand[None], tag="access.check", frozen=True):
-    """Check whether the caller may do what a policy rule names to the zone, RRset or project that the path names.
+    """Check whether the caller may do what a policy rule names to the zone, RRset, project or other
+    resource that the path names.
 
     Raises what the operation itself would raise before it reads its body.
     """
@@ -16,3 +17,4 @@ class CheckAccess(CallerCommand[None], tag="access.check", frozen=True):
     zone_id: str | None = None
     rrset_id: str | None = None
     project_id: str | None = None
+    resource_id: str | None = None

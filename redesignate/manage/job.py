@@ -14,6 +14,7 @@ from typing import TextIO, TypeVar
 from redesignate.bus.port import Central
 from redesignate.commands.base import Command
 from redesignate.commands.pools import ListPools
+from redesignate.commands.tlds import ListTLDs
 from redesignate.commands.zones import ListZones
 from redesignate.config.settings import Settings
 from redesignate.manage.screen import Screen
@@ -22,6 +23,7 @@ from redesignate.model.clock import SECOND, Clock
 from redesignate.model.errors import Misconfigured
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.pool import Pool
+from redesignate.model.tld import TLD
 from redesignate.model.zone import Zone
 
 T = TypeVar("T")
@@ -85,6 +87,10 @@ class Job:
         """The zones of this name, one a pool at most."""
         wanted = (Condition("name", Op.EQ, name),)
         return list(self._pages(lambda query: ListZones(caller=self.caller, query=query), wanted))
+
+    def tlds(self) -> list[TLD]:
+        """Every TLD, oldest first."""
+        return list(self._pages(lambda query: ListTLDs(caller=self.caller, query=query)))
 
     def _pages(
         self, ask: Callable[[ListQuery], Command[Page[T]]], conditions: tuple[Condition, ...] = ()

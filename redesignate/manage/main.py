@@ -89,7 +89,7 @@ Actions: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def parser(words: Container[str] | None = None) -> argparse.ArgumentParser:
     """Every command, with its help. `words`: those of one command; what only the others need is not imported."""
     top = argparse.ArgumentParser(
-        prog="redesignate manage", description="Manage pools, zones, keys, tokens, services and the database."
+        prog="redesignate manage", description="Manage pools, zones, keys, TLDs, tokens, services and the database."
     )
     top.add_argument("--version", action="version", version=f"redesignate {__version__}")
     add_arguments(top)
@@ -98,6 +98,7 @@ def parser(words: Container[str] | None = None) -> argparse.ArgumentParser:
         ("pool", "Pools and pools.yaml.", _pool),
         ("database", "The database's schema.", _database),
         ("tsigkey", "TSIG keys.", _tsigkey),
+        ("tlds", "Top-level domains: the names below which zones may be created.", _tlds),
         ("token", "The API's own tokens, for [service:api] auth_strategy = token.", _token),
         ("service", "Services and their heartbeats.", _service),
         ("zone", "Zones on their servers.", _zone),
@@ -181,6 +182,17 @@ def _tsigkey(group: Actions) -> None:
     show = _action(group, "list", tsigkeys.show, "Print every key.")
     show.add_argument("--show-secrets", action="store_true")
     _action(group, "delete", tsigkeys.delete, "Remove a key.").add_argument("key", metavar="NAME|ID")
+
+
+def _tlds(group: Actions) -> None:
+    from redesignate.manage import tlds
+
+    load = _action(group, "import", tlds.load, "Add the TLDs of a CSV file to the list; those that are there stay.")
+    load.add_argument("file", nargs="?", metavar="FILE", help="lines of name[,description]; - reads standard input")
+    load.add_argument("--input-file", "--input_file", metavar="FILE", help="the same, as Designate spells it")
+    load.add_argument("--delimiter", default=",", metavar="CHARACTER", help="between name and description (default: ,)")
+    load.epilog = "Exit status: 0 if every line is in the list, 1 if any was left out."
+    _action(group, "list", tlds.show, "Print every TLD.")
 
 
 def _token(group: Actions) -> None:

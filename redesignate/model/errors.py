@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# Long because it is one table: every kind of failure that is published.
 """The failures that the API publishes.
 
 Problem 500, and directly below it, by status:
@@ -8,9 +9,9 @@ Problem 500, and directly below it, by status:
     401   Unauthorized · MissingProject
     403   Forbidden · IllegalChild · IllegalParent · InvalidTokenScope
     404   NotFound · ZoneNotFound · RRsetNotFound · PoolNotFound · NoValidPool · ServiceNotFound · TSIGKeyNotFound
-          TokenNotFound
+          TokenNotFound · TLDNotFound · BlacklistNotFound
     405   MethodNotAllowed
-    409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateTSIGKey
+    409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateTSIGKey · DuplicateTLD · DuplicateBlacklist
     413   OverQuota
     415   UnsupportedContentType
     500   NoServersConfigured · MultiplePoolsFound · Misconfigured
@@ -112,7 +113,7 @@ class InvalidOperation(Problem):
 
 
 class InvalidZoneName(Problem):
-    """This cloud does not accept the zone name: it is too long, a TLD, or blacklisted."""
+    """This cloud does not accept the zone name: it is too long, a TLD, below none of those listed, or blacklisted."""
 
     status, kind = 400, "invalid_zone_name"
 
@@ -243,6 +244,18 @@ class TokenNotFound(Problem):
     status, kind = 404, "token_not_found"
 
 
+class TLDNotFound(Problem):
+    """The TLD is not in the list."""
+
+    status, kind = 404, "tld_not_found"
+
+
+class BlacklistNotFound(Problem):
+    """The pattern is not in the blacklist."""
+
+    status, kind = 404, "blacklist_not_found"
+
+
 class MethodNotAllowed(Problem):
     """The path exists, but does not support this method."""
 
@@ -271,6 +284,18 @@ class DuplicateTSIGKey(Problem):
     """A key of this name exists already."""
 
     status, kind = 409, "duplicate_tsigkey"
+
+
+class DuplicateTLD(Problem):
+    """The list has this TLD already."""
+
+    status, kind = 409, "duplicate_tld"
+
+
+class DuplicateBlacklist(Problem):
+    """The blacklist has this pattern already."""
+
+    status, kind = 409, "duplicate_blacklist"
 
 
 class OverQuota(Problem):
@@ -356,11 +381,15 @@ PROBLEMS: tuple[type[Problem], ...] = (
     ServiceNotFound,
     TSIGKeyNotFound,
     TokenNotFound,
+    TLDNotFound,
+    BlacklistNotFound,
     MethodNotAllowed,
     DuplicateZone,
     DuplicateRRset,
     DuplicatePool,
     DuplicateTSIGKey,
+    DuplicateTLD,
+    DuplicateBlacklist,
     OverQuota,
     UnsupportedContentType,
     NoServersConfigured,

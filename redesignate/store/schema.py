@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# Long because it is one table: every table.
 """The tables. Portable over SQLite, PostgreSQL, MariaDB and MySQL; a record type needs no migration.
 
 Times are microseconds since 1970 (BIGINT), ids are UUIDs as text, serials and revisions are BIGINT because a DNS
@@ -370,6 +371,48 @@ tokens = Table(
     Column("expires_at", BigInteger),
     Column("last_used_at", BigInteger),
     UniqueConstraint("digest", name="uq_tokens_digest"),
+    **_MYSQL,
+)
+
+# The names below which zones may be created; without any, all names may be.
+tlds = Table(
+    "tlds",
+    metadata,
+    Column("id", _name(36), primary_key=True),
+    Column("name", _name(), nullable=False),
+    Column("description", _name(160)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger),
+    UniqueConstraint("name", name="uq_tlds_name"),
+    Index("ix_tlds_created_at", "created_at", "id"),
+    Index("ix_tlds_updated_at", "updated_at", "id"),
+    **_MYSQL,
+)
+
+# Patterns of names that no zone may have.
+blacklists = Table(
+    "blacklists",
+    metadata,
+    Column("id", _name(36), primary_key=True),
+    Column("pattern", _name(), nullable=False),
+    Column("description", _name(160)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger),
+    UniqueConstraint("pattern", name="uq_blacklists_pattern"),
+    Index("ix_blacklists_created_at", "created_at", "id"),
+    Index("ix_blacklists_updated_at", "updated_at", "id"),
+    **_MYSQL,
+)
+
+# Texts of which a name holds one if the pattern matches it, and three characters of each, by which a name finds it.
+blacklist_needles = Table(
+    "blacklist_needles",
+    metadata,
+    Column("blacklist_id", _name(36), primary_key=True),
+    Column("position", SmallInteger, primary_key=True, autoincrement=False),
+    Column("gram", _name(3), nullable=False),
+    Column("needle", _name(), nullable=False),
+    Index("ix_blacklist_needles_gram", "gram", "blacklist_id"),
     **_MYSQL,
 )
 

@@ -71,6 +71,8 @@ def test_a_reader_with_a_bad_body_is_refused_for_his_role(
 ) -> None:
     reader = system.client(roles="reader")
     paths = (*writes(recordset["zone_id"], recordset["id"]), ("POST", "/v2/zones"), ("PATCH", "/v2/quotas/p1"))
+    for noun in ("tlds", "blacklists"):
+        paths += (("POST", f"/v2/{noun}"), ("PATCH", f"/v2/{noun}/{NOWHERE}"))
     for verb, path in paths:
         assert is_fault(reader.ask(verb, path, body, headers), 403, "forbidden"), path
 
@@ -134,6 +136,8 @@ def test_what_is_not_there_is_named_without_its_id(system: System, zone: dict[st
         f"recordsets/{NOWHERE}": "Could not find RecordSet",
         f"pools/{NOWHERE}": "Could not find Pool",
         f"service_statuses/{NOWHERE}": "Could not find ServiceStatus",
+        f"tlds/{NOWHERE}": "Could not find Tld",
+        f"blacklists/{NOWHERE}": "Could not find Blacklist",
     }.items():
         assert client.ask("GET", f"/v2/{path}").json["message"] == text
 

@@ -37,6 +37,10 @@ ROUTES: list[Row] = [
     ("/v2/quotas", {"GET": (200, None)}),
     ("/v2/quotas/p1", {"GET": (200, None), "PATCH": (200, {"zones": 5}), "DELETE": (204, None)}),
     ("/v2/limits", {"GET": (200, None)}),
+    ("/v2/tlds", {"GET": (200, None), "POST": (201, {"name": "net"})}),
+    ("/v2/tlds/{tld}", {"GET": (200, None), "PATCH": (200, {"description": "x"}), "DELETE": (204, None)}),
+    ("/v2/blacklists", {"GET": (200, None), "POST": (201, {"pattern": "other"})}),
+    ("/v2/blacklists/{blacklist}", {"GET": (200, None), "PATCH": (200, {"description": "x"}), "DELETE": (204, None)}),
     ("/v2/pools", {"GET": (200, None)}),
     ("/v2/pools/{pool}", {"GET": (200, None)}),
     ("/v2/service_statuses", {"GET": (200, None)}),
@@ -47,13 +51,16 @@ ROUTES: list[Row] = [
 
 
 def _furnished(system: System) -> tuple[Client, dict[str, str]]:
-    """An admin of p1, and the ids of a zone, an RRset, a pool and a service."""
+    """An admin of p1, and the ids of a zone, an RRset, a TLD, a pattern, a pool and a service."""
     admin = system.client(roles="admin,member,reader")
     zone = admin.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json["id"]
     rrset = admin.ask("POST", f"/v2/zones/{zone}/recordsets", {**RRSET, "name": "www.example.org."}).json["id"]
+    tld = admin.ask("POST", "/v2/tlds", {"name": "example"}).json["id"]
+    blacklist = admin.ask("POST", "/v2/blacklists", {"pattern": "acme"}).json["id"]
     system.central.call(Heartbeat(service_name="worker", hostname="h1", status=ServiceState.UP))
     found = system.central.call(ListServices(caller=operator("req-x"), query=ListQuery()))
-    return admin, {"zone": zone, "rrset": rrset, "pool": system.pool.id, "service": found.items[0].id}
+    ids = {"zone": zone, "rrset": rrset, "tld": tld, "blacklist": blacklist}
+    return admin, {**ids, "pool": system.pool.id, "service": found.items[0].id}
 
 
 @pytest.mark.parametrize(("path", "answers"), ROUTES, ids=[path for path, _ in ROUTES])

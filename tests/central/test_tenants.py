@@ -12,19 +12,29 @@ import msgspec
 import pytest
 
 from redesignate.commands.base import Command
+from redesignate.commands.blacklists import (
+    CreateBlacklist,
+    DeleteBlacklist,
+    GetBlacklist,
+    ListBlacklists,
+    UpdateBlacklist,
+)
 from redesignate.commands.inbound import TransferZone
 from redesignate.commands.pools import ApplyPool, DeletePool, GetPool, ListPools
 from redesignate.commands.quotas import ResetQuotas, SetQuotas
 from redesignate.commands.rrsets import GetRRset, ListRRsets, UpdateRRset
 from redesignate.commands.services import GetService, ListServices
 from redesignate.commands.table import ALL
+from redesignate.commands.tlds import CreateTLD, DeleteTLD, GetTLD, ImportTLDs, ListTLDs, UpdateTLD
 from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, ListTSIGKeys
 from redesignate.commands.zones import CreateZone, DeleteZone, GetZone, ZoneNameservers, ZonePeers
 from redesignate.model import errors
+from redesignate.model.blacklist import BlacklistChange, NewBlacklist
 from redesignate.model.caller import Caller
 from redesignate.model.paging import ListQuery
 from redesignate.model.pool import CatalogSpec, PoolSpec
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
+from redesignate.model.tld import NewTLD, TLDChange
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import NewZone, Zone, ZoneChange
 from tests.central.conftest import Build
@@ -37,6 +47,7 @@ BODIES: dict[str, Any] = {
     "query": ListQuery(),
     "rule": "update_recordset",
     "project_id": "p1",
+    "resource_id": None,
 }
 AIMED = tuple(
     command
@@ -167,6 +178,17 @@ ADMINS: tuple[Any, ...] = (
         caller=c, name="k", algorithm="hmac-sha256", secret="", scope=Scope.POOL, resource_id=NOWHERE
     ),
     lambda c: DeleteTSIGKey(caller=c, key_id=NOWHERE),
+    lambda c: ListTLDs(caller=c, query=ListQuery()),
+    lambda c: GetTLD(caller=c, tld_id=NOWHERE),
+    lambda c: CreateTLD(caller=c, new=NewTLD(name="org.")),
+    lambda c: UpdateTLD(caller=c, tld_id=NOWHERE, change=TLDChange()),
+    lambda c: DeleteTLD(caller=c, tld_id=NOWHERE),
+    lambda c: ImportTLDs(caller=c, entries=()),
+    lambda c: ListBlacklists(caller=c, query=ListQuery()),
+    lambda c: GetBlacklist(caller=c, blacklist_id=NOWHERE),
+    lambda c: CreateBlacklist(caller=c, new=NewBlacklist(pattern="(")),
+    lambda c: UpdateBlacklist(caller=c, blacklist_id=NOWHERE, change=BlacklistChange()),
+    lambda c: DeleteBlacklist(caller=c, blacklist_id=NOWHERE),
     lambda c: ListServices(caller=c, query=ListQuery()),
     lambda c: GetService(caller=c, service_id=NOWHERE),
     lambda c: SetQuotas(caller=c, project_id="p1", limits={"zones": 1}),

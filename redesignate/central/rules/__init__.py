@@ -5,6 +5,7 @@ The rules themselves have one file for each subject:
 
 fields     single values that users send        ownership  which names a project may take
 scheduler  which pool gets a zone               agreement  a zone's status, as it follows from its servers' answers
+allowed    which names are accepted: TLDs, the blacklist
 """
 
 from __future__ import annotations
