@@ -109,8 +109,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, help="of each run; three are made of each (2; small: 1)")
     parser.add_argument("--minutes", type=float, help="of mixed load (5; small: 0.5)")
     parser.add_argument("--loads", type=_numbers, help="shares of full load for latencies (0,0.5,1)")
-    parser.add_argument("--sizes", type=_numbers, help="growth: zones and record sets; lists, transfer, questions: one")
-    parser.add_argument("--databases", type=_databases, help=f"growth, lists: {','.join(DATABASES)} (sqlite)")
+    parser.add_argument("--sizes", type=_numbers, help="growth, questions: zones, record sets; lists, transfer: one")
+    parser.add_argument(
+        "--databases", type=_databases, help=f"growth, lists, questions: {','.join(DATABASES)} (sqlite)"
+    )
     parser.add_argument("--split", action="store_true", help="lists over a process a service, with RabbitMQ")
     return parser
 

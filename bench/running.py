@@ -81,7 +81,7 @@ def embedded(
 ) -> Iterator[tuple[Running, Sandbox]]:
     """`redesignate serve` over this kind of database, with so many BINDs as its pool; 0: the built-in nameserver."""
     with ExitStack() as end:
-        server = end.enter_context(_database(database)) if database != "sqlite" else None
+        server = end.enter_context(database_server(database)) if database != "sqlite" else None
         url = server.database() if server is not None else f"sqlite:///{folder / 'system' / 'state' / 'redesignate.db'}"
         words = ("--database", url) if server is not None else ()
         system = end.enter_context(Sandbox(folder / "system", options=OPTIONS, words=words))
@@ -119,7 +119,7 @@ def split(
     direct  services that hold central in their own processes
     """
     with ExitStack() as end:
-        server = end.enter_context(_database(database))
+        server = end.enter_context(database_server(database))
         broker = RabbitMQ.create()
         end.callback(broker.close)
         url = server.database()
@@ -156,7 +156,8 @@ def split(
 
 
 @contextmanager
-def _database(kind: str) -> Iterator[MariaDB | Postgres]:
+def database_server(kind: str) -> Iterator[MariaDB | Postgres]:
+    """A server of this kind, as a user of an empty machine would start it."""
     server: MariaDB | Postgres = MariaDB.create() if kind == "mariadb" else Postgres.create()
     try:
         yield server

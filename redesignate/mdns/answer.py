@@ -14,7 +14,7 @@ from redesignate.mdns import notify
 from redesignate.mdns.access import Access, Servers
 from redesignate.mdns.lookup import Found, look_up
 from redesignate.mdns.memory import Memory
-from redesignate.mdns.render import Chunk, Rendered, differences, room_of
+from redesignate.mdns.render import SMALL, Chunk, Rendered, differences, room_of
 from redesignate.mdns.reply import OPCODE_BITS, Client, error, respond
 from redesignate.mdns.source import View
 from redesignate.model import names
@@ -44,6 +44,10 @@ from redesignate.wire.message import (
 )
 
 log = events(__name__)
+
+_MOST_WAYS = 64
+"""How many small differences are kept, by the zone's row and the serial that they begin at: the servers of a pool ask
+for the same ones at nearly the same time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,6 +94,7 @@ class Answerer:
         self.clock = clock
         self._forward = forward
         self._room = room_of(settings.max_message_size)
+        self._ways: dict[tuple[ServedZone, int], Rendered] = {}
 
     def answer(
         self, view: View, packet: bytes, *, tcp: bool, peer: str, client: Client | None = None
@@ -195,7 +200,13 @@ class Answerer:
         since = int.from_bytes(query.packet[end - 20 : end - 16], "big")
         if since == zone.serial or newer(since, zone.serial):
             return _soa_alone(client, zone)
-        found = differences(view, zone, since, self._room)
+        found = self._ways.get((zone, since))
+        if found is None:
+            found = differences(view, zone, since, self._room)
+            if found is not None and found.octets <= SMALL:
+                if len(self._ways) >= _MOST_WAYS:
+                    self._ways.clear()
+                self._ways[zone, since] = found
         if client.tcp:
             return Transfer(client=client, zone=zone, rendered=found)
         if found is None or len(found.chunks) != 1:

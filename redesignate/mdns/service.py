@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hidden primary at its sockets: asyncio for the peers, a few threads for the database."""
+"""The hidden primary at its sockets: asyncio for the peers, a few threads for the database.
+
+It may be two processes, so that no flood takes the interpreter from publication: one follows the pools' servers, and
+what anybody else sends, or what they send that is no publication, the other answers (`begin_handed`).
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from redesignate.config.settings import MdnsSettings, transfer_list
-from redesignate.mdns.access import Access, Servers
+from redesignate.mdns.access import REFRESH_S, Access, Servers
 from redesignate.mdns.answer import Answerer, Transfer
 from redesignate.mdns.batch import Batches
 from redesignate.mdns.limits import RateLimiter, RateLimits
@@ -25,8 +30,9 @@ from redesignate.model.errors import Unavailable
 from redesignate.observe.log import Seldom, events
 from redesignate.store.served_zone import ServedZone
 from redesignate.threads.loop import PAUSE_S, LoopThread, Precedence
+from redesignate.wire.handover import Handover, Kind, datagram, datagram_of, notified_of
 from redesignate.wire.message import AXFR, IXFR, SOA, Rcode, asked_type
-from redesignate.wire.server import Datagram, Datagrams, bind
+from redesignate.wire.server import Datagram, Datagrams, Sender, bind
 from redesignate.wire.streams import StreamLimits, Streams
 
 log = events(__name__)
@@ -62,11 +68,16 @@ class DNSService:
         clock: Clock = now,
         shared: bool = True,
         forward: Forward = drop,
+        beside: Handover | None = None,
     ) -> None:
-        """`shared`: further processes may listen on the same port. `forward`: called with NOTIFYs from primaries."""
+        """`shared`: further processes may listen on the same port. `forward`: called with NOTIFYs from primaries.
+        `beside`: to the process that answers for this one what does not go first (`begin_handed`)."""
         self._source = source
         self._settings = settings
         self._shared = shared
+        self._forward = forward
+        self._beside = self._channel = beside
+        self._alone = settings.workers == 1
         self._clock = clock
         self._servers = Servers()
         self._access = Access(transfer_list(settings.allow_transfer), self._servers)
@@ -90,6 +101,8 @@ class DNSService:
         self._logged = {"limited": Seldom(), "sent": Seldom(), "failed": Seldom(), "broken": Seldom()}
         self._datagrams: list[Datagrams] = []
         self._streams: list[Streams] = []
+        self._looking: asyncio.Task[None] | None = None
+        self._taken: set[asyncio.Task[None]] = set()
         self._thread: LoopThread | None = None
         self.addresses: list[tuple[str, int]] = []
 
@@ -109,13 +122,27 @@ class DNSService:
             for made in (made for pair in sockets for made in pair):
                 made.close()
             raise
+        if self._beside is not None:
+            self._beside.start(self._take, self._take_over)
+            self._looking = asyncio.ensure_future(self._look_again())
         log.info("listening", addresses=self.addresses)
 
     async def _listen(self, udp: socket.socket, tcp: socket.socket) -> None:
+        beside = self._beside
+        datagrams = self._datagrams_of(udp, None if beside is None else partial(self._pass_on, len(self._datagrams)))
+        if beside is None or not beside.give(Kind.LISTEN, given=udp):
+            datagrams.start()
+        await self._new_streams().start(tcp, self._settings.tcp_backlog)
+        self.addresses.append(udp.getsockname()[:2])
+
+    def _datagrams_of(self, udp: socket.socket, elsewhere: Callable[[bytes, Sender], bool] | None) -> Datagrams:
+        admits = self._limiter.admits
+        made = Datagrams(udp, self._answer_datagrams, first=self._publishes, admits=admits, elsewhere=elsewhere)
+        self._datagrams.append(made)
+        return made
+
+    def _new_streams(self) -> Streams:
         settings = self._settings
-        datagrams = Datagrams(udp, self._answer_datagrams, first=self._publishes, admits=self._limiter.admits)
-        datagrams.start()
-        self._datagrams.append(datagrams)
         limits = StreamLimits(
             most=max(1, settings.threads),
             each=settings.tcp_per_address,
@@ -123,13 +150,66 @@ class DNSService:
             slowest=settings.tcp_min_rate,
             keepidle=settings.tcp_keepidle,
         )
-        streams = Streams(self._answer_stream, limits, trusts=self._access.trusts)
-        self._streams.append(streams)
-        await streams.start(tcp, settings.tcp_backlog)
-        self.addresses.append(udp.getsockname()[:2])
+        made = Streams(self._answer_stream, limits, trusts=self._access.trusts, beside=self._beside)
+        self._streams.append(made)
+        return made
+
+    def _pass_on(self, at: int, packet: bytes, sender: Sender) -> bool:
+        """Have the other process answer a datagram. Where it cannot take more it is lost, as in any flood."""
+        return self._beside is not None and (self._beside.give(Kind.DATAGRAM, datagram(at, sender, packet)) or True)
+
+    def _take(self, kind: Kind, words: bytes, given: socket.socket | None) -> None:
+        """What the other process handed over."""
+        if kind is Kind.LISTEN and given is not None:
+            self._datagrams_of(given, None).start()
+        elif kind is Kind.STREAM and given is not None:
+            task = asyncio.ensure_future(self._streams[0].take(given))
+            self._taken.add(task)
+            task.add_done_callback(self._taken.discard)
+        elif kind is Kind.DATAGRAM:
+            at, sender, packet = datagram_of(words)
+            self._datagrams[at].take([(packet, sender)])
+        elif kind is Kind.NOTIFIED:
+            self._forward(*notified_of(words))
+
+    def _take_over(self) -> None:
+        """The other process has ended: all is answered here from now on."""
+        log.error("the process that answers others than the pools' servers has ended; they are answered here")
+        self._beside = None
+        for datagrams in self._datagrams:
+            datagrams.start()
+
+    async def _look_again(self) -> None:
+        """Keep knowing the pools' servers, though little is asked here."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                await loop.run_in_executor(self._queries[True], self._look)
+            except Unavailable as fault:  # who is known stays known
+                log.debug("pools not looked at", why=fault.message)
+            except Exception:  # a loop of the service
+                if (others := self._logged["broken"].turn()) is not None:
+                    log.exception("pools not looked at", **others)
+            if self._servers.known is not self._apart:
+                self._keep_apart()
+            await asyncio.sleep(REFRESH_S)
+
+    def _look(self) -> None:
+        with self._source.read() as view:
+            self._servers.refresh(view)
+
+    async def begin_handed(self, beside: Handover, ended: Callable[[], None] = lambda: None) -> None:
+        """Answer from now on what another process of this nameserver hands over; call `ended` when that one ends."""
+        self._alone, self._channel = False, beside
+        self._new_streams()
+        beside.start(self._take, ended)
 
     async def close(self) -> None:
         """Stop listening, cut connections, wait for the threads."""
+        if self._looking is not None:
+            self._looking.cancel()
+        if self._channel is not None:
+            self._channel.close()
         for datagrams in self._datagrams:
             datagrams.close()
         await asyncio.gather(*(streams.close() for streams in self._streams))
@@ -170,7 +250,7 @@ class DNSService:
         """Give the pools' servers queues of their own where no other process shares the port: the system would give all
         of a server's datagrams to one of them, even to one that stands still."""
         self._apart = self._servers.known
-        if self._settings.workers == 1:
+        if self._alone:
             for datagrams in self._datagrams:
                 datagrams.keep_apart(self._apart.every)
 

@@ -13,6 +13,9 @@ from typing import Any
 
 from redesignate.mdns.render import Chunk, Rendered, Tell
 
+_TOLD = 512 * 1024
+"""Octets of chunks that are told of together."""
+
 
 class Rendering:
     """A version of a zone, whose first chunks may be sent while the others are made. For one event loop."""
@@ -22,6 +25,7 @@ class Rendering:
         self._chunks: list[Chunk] = []
         self._whole: asyncio.Future[Rendered] = self._loop.create_future()
         self._grown = asyncio.Event()
+        self._untold = _TOLD
 
     @classmethod
     def of(cls, rendered: Rendered) -> Rendering:
@@ -37,9 +41,13 @@ class Rendering:
         self._whole.add_done_callback(self._end)
 
     def add(self, chunk: Chunk) -> None:
-        """Append a chunk, from any thread."""
+        """Append a chunk, from one thread, any. Who waits hears of the first at once, then of some together: the loop
+        takes the interpreter from the thread that makes them, each time for as long as some hundred RRsets."""
         self._chunks.append(chunk)
-        self._loop.call_soon_threadsafe(self._wake)
+        self._untold += len(chunk[1])
+        if self._untold >= _TOLD:
+            self._untold = 0
+            self._loop.call_soon_threadsafe(self._wake)
 
     async def chunk(self, at: int) -> Chunk | None:
         """The chunk at a place, as soon as it is made; None after the last. Raises what its making raised."""

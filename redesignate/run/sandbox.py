@@ -39,6 +39,7 @@ from redesignate.run.heartbeat import Heart
 from redesignate.run.listening import check_free, explained, free_port
 from redesignate.run.processes import until_stopped
 from redesignate.run.producing import OneMember, start_producer
+from redesignate.run.questions import fork_questions
 from redesignate.run.state import CONFIG, make_state, write_config
 from redesignate.run.stopping import FAREWELL_S, within
 from redesignate.run.wiring import at_end, make_forwarder, make_service, make_store, report_database
@@ -148,10 +149,12 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
     from redesignate.run.threaded import THREADS, Threaded  # only here: no other process needs it
 
     settings, hints = configuration.settings, Pending()
+    beside = fork_questions(settings, end)  # first: a fork takes no threads along
     store = make_store(settings, end)
     report_database(store)
     central = InprocCentral(make_service(configuration, store, hints).dispatch)
-    dns = DNSService(Serving(store), settings.mdns, shared=False, forward=make_forwarder(central, end).add)
+    forward = make_forwarder(central, end).add
+    dns = DNSService(Serving(store), settings.mdns, shared=False, forward=forward, beside=beside)
     with explained(
         "The nameserver", settings.mdns.listen, "choose another port with --dns-port (make serve DNS_PORT=…)"
     ):

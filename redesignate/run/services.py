@@ -25,6 +25,7 @@ from redesignate.run.heartbeat import NO_STATS, Heart
 from redesignate.run.http import run_gunicorn
 from redesignate.run.listening import check_free, explained
 from redesignate.run.processes import run, until_stopped
+from redesignate.run.questions import fork_questions
 from redesignate.run.stopping import FAREWELL_S, within
 from redesignate.run.wiring import (
     NO_DATABASE,
@@ -132,10 +133,11 @@ def mdns(configuration: Configuration) -> int:
     _check_database(configuration)
 
     def start(end: ExitStack) -> Central:
+        beside = fork_questions(settings, end)  # first: a fork takes no threads along
         store, broker = make_store(settings, end), make_broker(settings)
         direct = InprocCentral(make_service(configuration, store, make_wake(settings, broker, end)).dispatch)
         forwarder = make_forwarder(direct if broker is None else make_central_over_bus(settings, broker, end), end)
-        server = DNSService(Serving(store), settings.mdns, forward=forwarder.add)
+        server = DNSService(Serving(store), settings.mdns, forward=forwarder.add, beside=beside)
         with explained("mdns", settings.mdns.listen, "set [service:mdns] listen to a free one"):
             server.run_in_thread()
         at_end(end, server.stop_thread)

@@ -10,7 +10,7 @@ import asyncio
 import socket
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,9 @@ from typing import Any
 from redesignate.observe.log import events
 
 log = events(__name__)
+
+Sender = tuple[Any, ...]
+"""A socket's address as Python has it: host, port, and of IPv6 two numbers more."""
 
 Datagram = tuple[bytes, str]
 """A packet and its sender's address."""
@@ -107,6 +110,7 @@ class Datagrams:
     answer   answers a batch; its second argument says whether these go first
     first    which packets of which peers do not wait behind others: they have a queue and places of their own
     admits   whether a peer's packet is looked at
+    elsewhere   hands what does not go first to another process, which answers it; False where it does not take it
 
     The socket is read and written here: by way of asyncio's transport a datagram takes four times as long.
     """
@@ -118,11 +122,13 @@ class Datagrams:
         *,
         first: Callable[[bytes, str], bool] = lambda _packet, _peer: False,
         admits: Callable[[str], bool] = lambda _: True,
+        elsewhere: Callable[[bytes, Sender], bool] | None = None,
     ) -> None:
         self._socket = sock
         self._answer = answer
         self._first = first
         self._admits = admits
+        self._elsewhere = elsewhere
         self._lanes = {True: _Lane(), False: _Lane()}
         self._apart: dict[str, socket.socket] = {}
         self.dropped = 0
@@ -155,16 +161,25 @@ class Datagrams:
             loop.add_reader(made, self._read, made)
 
     def _read(self, sock: socket.socket) -> None:
-        """Queue what has come, some at a time, and start a worker where there is room for one more."""
+        """Take what has come, some at a time."""
+        come = []
         for _ in range(_READ):
             try:
-                data, address = sock.recvfrom(_LONGEST)
+                come.append(sock.recvfrom(_LONGEST))
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:  # an ICMP error about an answer: the peer is gone, and nothing is to be done
                 continue
-            lane = self._lanes[self._first(data, address[0])]
-            if len(lane.queue) >= _QUEUE or not self._admits(address[0]):
+        self.take(come)
+
+    def take(self, come: Iterable[tuple[bytes, Sender]]) -> None:
+        """Queue datagrams of this socket, and start a worker where there is room for one more."""
+        for data, address in come:
+            host = address[0]
+            if not (first := self._first(data, host)) and self._elsewhere and self._elsewhere(data, address):
+                continue
+            lane = self._lanes[first]
+            if len(lane.queue) >= _QUEUE or not self._admits(host):
                 self.dropped += 1
             else:
                 lane.queue.append((data, address))
@@ -179,7 +194,11 @@ class Datagrams:
             while lane.queue:
                 batch = [lane.queue.popleft() for _ in range(min(lane.size, len(lane.queue)))]
                 lane.taken = began = time.monotonic()
-                await self._work_on(batch, first)
+                answers = await self._answer([(data, address[0]) for data, address in batch], first)
+                for answer, (_, address) in zip(answers, batch, strict=True):
+                    if answer:
+                        with suppress(OSError):  # the network takes no more, or not to there: lost, as datagrams may be
+                            self._socket.sendto(answer, address)
                 took_s = time.monotonic() - began
                 if took_s > _QUICK_S:
                     lane.size = _BATCH
@@ -188,13 +207,6 @@ class Datagrams:
         finally:  # at once: what is read before the task's own end is noticed would wait for a worker that has ended
             if (ended := asyncio.current_task()) is not None:
                 lane.working.discard(ended)
-
-    async def _work_on(self, batch: Sequence[tuple[bytes, tuple[Any, ...]]], first: bool) -> None:
-        answers = await self._answer([(data, address[0]) for data, address in batch], first)
-        for answer, (_, address) in zip(answers, batch, strict=True):
-            if answer:
-                with suppress(OSError):  # the network takes no more, or not to there: lost, as datagrams may be
-                    self._socket.sendto(answer, address)
 
     def close(self) -> None:
         """Stop listening."""
@@ -209,7 +221,7 @@ class Datagrams:
 class _Lane:
     """taken: when a worker took a batch the last time; size: how many datagrams one has at most."""
 
-    queue: deque[tuple[bytes, tuple[Any, ...]]] = field(default_factory=deque)
+    queue: deque[tuple[bytes, Sender]] = field(default_factory=deque)
     working: set[asyncio.Task[Any]] = field(default_factory=set)
     taken: float = 0.0
     size: int = _BATCH

@@ -12,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from redesignate.model.addresses import network
 from redesignate.observe.log import Seldom, events
+from redesignate.wire.handover import Handover, Kind
 from redesignate.wire.rrset import MAX_MESSAGE
 
 log = events(__name__)
@@ -29,6 +31,7 @@ Holder = str | tuple[int, int]
 """With whom connections are counted: an IPv4 address, or an IPv6 /56."""
 
 _HIGH_WATER = 256 * 1024
+_BUFFER = 16 * 1024
 _NOTICED_S = 1.0
 """How long a peer has to be waited for before it may be called slow."""
 
@@ -93,15 +96,22 @@ class _TooSlow(OSError):
 class Streams:
     """Answers the queries of TCP connections, each connection's in order. For one event loop.
 
-    trusts   whether an address may hold more connections than others
+    trusts      whether an address may hold more connections than others
+    beside      to another process, which answers the connections of addresses that are not trusted
     """
 
     def __init__(
-        self, answer: AnswerStream, limits: StreamLimits, *, trusts: Callable[[str], bool] = lambda _: False
+        self,
+        answer: AnswerStream,
+        limits: StreamLimits,
+        *,
+        trusts: Callable[[str], bool] = lambda _: False,
+        beside: Handover | None = None,
     ) -> None:
         self._answer = answer
         self._limits = limits
         self._trusts = trusts
+        self._beside = beside
         self._server: asyncio.Server | None = None
         self._open: set[_Connection] = set()
         self._held: Counter[Holder] = Counter()
@@ -114,7 +124,7 @@ class Streams:
 
     async def start(self, listening: socket.socket, backlog: int = 100) -> None:
         """Listen on a bound socket."""
-        self._server = await asyncio.start_server(self.accept, sock=listening, backlog=backlog, limit=16 * 1024)
+        self._server = await asyncio.start_server(self._begin, sock=listening, backlog=backlog, limit=_BUFFER)
 
     async def close(self) -> None:
         """Stop listening and cut every connection."""
@@ -126,6 +136,19 @@ class Streams:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Coroutine[Any, Any, None] | None:
+        """What answers a new connection, of which nothing is read yet; None where another process does."""
+        address, connection = writer.get_extra_info("peername"), writer.get_extra_info("socket")
+        away = self._beside if address and not self._trusts(address[0]) else None
+        if away is not None and away.give(Kind.STREAM, given=connection):
+            writer.transport.abort()  # closes it here, and the other process has it still
+            return None
+        return self.accept(reader, writer)
+
+    async def take(self, connection: socket.socket) -> None:
+        """Answer a connection that another process has accepted until it ends."""
+        await self.accept(*await asyncio.open_connection(sock=connection, limit=_BUFFER))
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection until it ends; `start` does it with each that comes."""

@@ -208,6 +208,29 @@ def test_ixfr_over_udp_is_the_difference_or_the_soa(stored: StoredZones, serve: 
     assert zone == written.as_dnspython()
 
 
+def test_equal_ixfrs_of_several_servers_are_read_once(
+    stored: StoredZones, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the zone changes: then there is another way to it."""
+    read: list[int] = []
+    latest = Snapshot.latest
+
+    def counted(view: Snapshot, zone: Any, since: int, *given: int) -> Any:
+        read.append(since)
+        return latest(view, zone, since, *given)
+
+    monkeypatch.setattr(Snapshot, "latest", counted)
+    written = stored.add_zone(ZONE, MANY)
+    service = serve()
+    servers = [axfr(service) for _ in range(3)]
+    for texts in ("192.0.2.9",), ("192.0.2.10",):
+        stored.edit(written, {("new.example.org.", "A"): (None, texts)})
+        for zone in servers:
+            refresh(service, zone)
+            assert zone == written.as_dnspython()
+    assert read == [1000, 1001]
+
+
 def test_an_ixfr_without_a_soa_is_malformed(stored: StoredZones, serve: Serve) -> None:
     stored.add_zone(ZONE)
     (packet,) = raw(serve(), dns.message.make_query(ZONE, "IXFR"))

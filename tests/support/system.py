@@ -104,14 +104,15 @@ class Process:
     def kill(self) -> None:
         """kill -9, with its children."""
         if self._popen is not None:
-            for child in _children(self._popen.pid):
+            for child in children(self._popen.pid):
                 os.kill(child, signal.SIGKILL)
             self._popen.kill()
             self._popen.wait()
             self._popen = None
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """The ids of the processes that a process has started."""
     try:
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     except FileNotFoundError:
