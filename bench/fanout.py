@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pools of one, two and eight nameservers, every one a BIND on this machine: what each further one costs a change."""
+"""Pools of one, two and eight nameservers, every one a BIND on this machine: what each further one costs a change; and
+what a new zone costs if they find it in the pool's catalog zone."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from bench.requests import Creates
 from bench.running import Running
 
 POOLS = (1, 2, 8)
+CATALOG, WITH_CATALOG = "catalog.bench.example.", (1, 8)
 RATIO = "record set creates with 1 nameserver, times those with 8"
 
 
@@ -33,6 +35,12 @@ def figures(folder: Path, options: Options) -> Iterator[Figure]:
     if {1, 8} <= set(rates):
         times = statistics.median(rates[1]) / statistics.median(rates[8])
         yield at_most(RATIO, times, "", 1.5)
+    for count in options.sizes or WITH_CATALOG:
+        say(f"{count} nameservers that consume a catalog zone")
+        with running.embedded(folder / f"catalog{count}", binds=count, catalog=CATALOG) as (where, _):
+            where.zone("fan")
+            for figure in _zones(where, options):
+                yield replace(figure, what=f"{count} nameservers, catalog zone: {figure.what}")
 
 
 def _of_pool(where: Running, options: Options) -> Iterator[Figure]:
@@ -61,6 +69,10 @@ def _of_pool(where: Running, options: Options) -> Iterator[Figure]:
             yield of_runs(f"{what}, {title}", runs, "ms", least=False, used=used)
     for asker in askers:
         asker.close()
+    yield from _zones(where, options)
+
+
+def _zones(where: Running, options: Options) -> Iterator[Figure]:
     created, settled, *_ = work.zones(where, seconds=options.seconds)
     yield created
     yield replace(settled, what="zones, until all are ACTIVE", goal=100.0)

@@ -14,7 +14,7 @@ from bench.dns import Asker
 from bench.meter import Meter, Roots
 from bench.requests import Zone
 from tests.support.api import Api
-from tests.support.bind import RealBind
+from tests.support.bind import ConsumedCatalog, RealBind
 from tests.support.mariadb import MariaDB
 from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
@@ -79,13 +79,17 @@ class Running:
 def embedded(
     folder: Path, *, database: str = "sqlite", binds: int = 1, catalog: str | None = None
 ) -> Iterator[tuple[Running, Sandbox]]:
-    """`redesignate serve` over this kind of database, with so many BINDs as its pool; 0: the built-in nameserver."""
+    """`redesignate serve` over this kind of database, with so many BINDs as its pool; 0: the built-in nameserver.
+
+    catalog   of the pool, which the BINDs consume
+    """
     with ExitStack() as end:
         server = end.enter_context(database_server(database)) if database != "sqlite" else None
         url = server.database() if server is not None else f"sqlite:///{folder / 'system' / 'state' / 'redesignate.db'}"
         words = ("--database", url) if server is not None else ()
         system = end.enter_context(Sandbox(folder / "system", options=OPTIONS, words=words))
-        servers = [end.enter_context(RealBind(folder / f"bind{n}")) for n in range(binds)]
+        consumed = ConsumedCatalog(catalog, system.dns_port) if catalog else None
+        servers = [end.enter_context(RealBind(folder / f"bind{n}", catalog=consumed)) for n in range(binds)]
         if servers:
             system.use_binds(*servers, catalog=catalog)
 

@@ -19,7 +19,7 @@ from redesignate.wire import tsig
 
 BACKEND_CALLS = 2
 """How many zones may use the backend of one target at a time; the rest queue and hold nothing."""
-MAKING, MAKING_S = 8, 0.5
+MAKING, MAKING_S = 16, 0.5
 """How many zones a target may be making at a time that fetches each by itself, and the longest that one counts. named
 stops all its threads for each new zone: given all at once, it makes them all before it fetches, and answers no more."""
 CLOSE_AFTER_S = 30.0
