@@ -20,12 +20,12 @@ from redesignate.model import names
 from redesignate.model.limits import INT32_MAX, NAME_LENGTH
 from redesignate.model.rdata import BESIDE_CNAME, NEVER_IN_ZONES, key, mnemonic, received
 from redesignate.model.rrset import NSEC3, RRSIG, SINGLETONS, Held, new_rrset
+from redesignate.model.soa import SOAData, read_soa
 from redesignate.model.zone import Zone
 from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
 from redesignate.wire import rrset
 from redesignate.wire.message import SOA
-from redesignate.wire.rrset import SOAData
 
 Pair = tuple[Held | None, "tuple[Key, Given] | None"]
 """A stored RRset, and the one that replaces it."""
@@ -237,7 +237,7 @@ def _check_places(zone: str, found: Mapping[Key, Given]) -> None:
 def _soa(rdata: bytes) -> SOAData:
     """Parse the SOA. Raises Unacceptable for times beyond 2**31-1 and names that do not fit in a row."""
     try:
-        soa = rrset.read_soa(rdata)
+        soa = read_soa(rdata)
     except ValueError as error:
         raise Unacceptable(f"the SOA: {error}") from error
     if max(soa.refresh, soa.retry, soa.expire, soa.minimum) > INT32_MAX or len(soa.mname) > NAME_LENGTH:

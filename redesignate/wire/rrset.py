@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from redesignate.model import names
@@ -79,54 +78,6 @@ def _server_and_mailbox(mname: str, email: str) -> bytes:
     if not 0 < len(mailbox) <= names.MAX_LABEL:
         raise ValueError(f"the mail address {email!r} does not fit in an SOA")
     return b"".join((names.to_wire(mname), bytes((len(mailbox),)), mailbox, names.to_wire(domain.rstrip(".") + ".")))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SOAData:
-    """The fields of an SOA record's rdata, names in it with their case. Times in seconds.
-
-    email   None where RNAME is not the mailbox of a mail address: `soa` could not make it again
-    """
-
-    mname: str
-    email: str | None
-    serial: int
-    refresh: int
-    retry: int
-    expire: int
-    minimum: int
-
-
-def read_soa(rdata: bytes) -> SOAData:
-    """Parse an SOA's uncompressed rdata (RFC 1035 §3.3.13), the reverse of `soa`. Raises Malformed (a ValueError)."""
-    try:
-        mname, at = names.from_wire(rdata)
-        _, end = names.from_wire(rdata, at)
-    except ValueError as error:
-        raise Malformed(str(error)) from error
-    if len(rdata) - end != _TIMES.size:
-        raise Malformed(f"{len(rdata) - end} octets after the names of an SOA, where {_TIMES.size} are expected")
-    serial, refresh, retry, expire, minimum = _TIMES.unpack_from(rdata, end)
-    return SOAData(
-        mname=mname,
-        email=_email(rdata[at:end]),
-        serial=serial,
-        refresh=refresh,
-        retry=retry,
-        expire=expire,
-        minimum=minimum,
-    )
-
-
-def _email(mailbox: bytes) -> str | None:
-    """The mailbox as the mail address of which `soa` makes these octets; None where there is none."""
-    size = mailbox[0]
-    local, domain = mailbox[1 : 1 + size], mailbox[1 + size :]
-    if not local or not domain or domain == b"\0" or b"@" in mailbox or not local.isascii():
-        return None
-    text = local.decode("ascii")
-    host = names.from_wire(domain)[0].rstrip(".")
-    return f"{text}@{host}" if text.isprintable() and "\\" not in host else None
 
 
 def _marks(blob: bytes) -> Iterator[tuple[int, int, int]]:

@@ -61,6 +61,17 @@ def _is_checked(number: int) -> bool:
     return kind is not dns.rdata.GenericRdata
 
 
+def octets(text: str) -> bytes:
+    r"""What `\# length octets` stands for (RFC 3597 §5). Raises ValueError."""
+    found = _SHAPE.fullmatch(text)
+    if found is None:
+        raise ValueError(r"write \# length and that many octets in hexadecimal, such as \# 4 0a000001")
+    wire = hexadecimal(found[2].split(), "the data") if found[2] else b""
+    if integer(found[1], 65535, "length") != len(wire):
+        raise ValueError(f"the data has {len(wire)} octets, not {found[1]}")
+    return wire
+
+
 @lru_cache(maxsize=256)
 def describe(number: int) -> RecordType:
     """The description of TYPE`number`. Raises ValueError for a number that no user's record may have."""
@@ -68,12 +79,7 @@ def describe(number: int) -> RecordType:
     checked = _is_checked(number)
 
     def encode(text: str) -> Rdata:
-        found = _SHAPE.fullmatch(text)
-        if found is None:
-            raise ValueError(r"write \# length and that many octets in hexadecimal, such as \# 4 0a000001")
-        wire = hexadecimal(found[2].split(), "the data") if found[2] else b""
-        if integer(found[1], 65535, "length") != len(wire):
-            raise ValueError(f"the data has {len(wire)} octets, not {found[1]}")
+        wire = octets(text)
         if checked:
             if not wire:
                 raise ValueError(f"{dns.rdatatype.to_text(dns.rdatatype.RdataType.make(number))} needs data")
