@@ -73,7 +73,7 @@ class Content:
         """All RRsets but the SOA, in canonical order of names (RFC 4034 §6.1), and by type.
 
         Raises ZoneFileError at the first that cannot be in the zone: nothing of the zone may be kept then.
-        Cost  4 µs for an RRset of one record; memory for `ROOM`, and one RRset
+        Cost  7 µs for an RRset of one record; memory for `ROOM`, and one RRset
         """
         name: str | None = None
         alias: int | None = None
@@ -111,9 +111,9 @@ def gather(
     """Read a whole zone file, in pieces of any size; the result is to be closed.
 
     most    records that the file may have beside the SOA, those of $GENERATE too, of which a short file makes many
-    room    octets of memory for records, about; further ones wait in the file that `spool` opens, 90 octets each
+    room    octets of memory for records, about; further ones wait in the file that `spool` opens, 50 octets each
     Raises ZoneFileError, and OSError where the temporary file cannot be written; then nothing is left.
-    Cost    7 µs for a record; records are parsed once
+    Cost    9 µs for a record; records are parsed once
     """
     runs = Runs(room, spool)
     try:

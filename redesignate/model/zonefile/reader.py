@@ -40,7 +40,7 @@ def read(chunks: Iterable[bytes | str], *, origin: str | None = None) -> Iterato
 
     origin   absolute; without it the file has to name one before its first record
     Raises ZoneFileError for the first statement that is not right; what was yielded before is then part of nothing.
-    Cost  4 µs for an A record on one line; memory for two blocks of 64 KiB and one statement
+    Cost  6 µs for an A record on one line; memory for two blocks of 64 KiB and one statement
     """
     return Reader(origin).records(chunks)
 
