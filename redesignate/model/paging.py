@@ -39,7 +39,7 @@ class Condition:
 class ListQuery:
     """A page: at most `limit` items after the item `marker` (an id), in the order of `sort_key`, then id.
 
-    count   whether the total is wanted as well (a COUNT over the whole selection)
+    count   whether the total is wanted as well; where no counter has it, it is counted, as far as `store/few.MANY`
     """
 
     limit: int = 20

@@ -11,18 +11,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, CompoundSelect, Connection, Select, func
+from sqlalchemy import Column, CompoundSelect, Connection, Select, func, select
 
 from redesignate.model.paging import ListQuery
 
 FEW = 1000
 """Matches that are sorted here."""
+MANY = 10_000
+"""Matches that are counted: the total of a list without a counter is at most this."""
 
 
 def found(conn: Connection, matching: Select[Any] | CompoundSelect[Any]) -> list[str] | None:
-    """The ids that match; None: more than FEW. One query, of ids alone: the filter's index holds all that it reads."""
+    """The ids that match, each once; None: the query has more than FEW rows. One query, of ids alone: the filter's
+    index holds all that it reads."""
     ids = [row[0] for row in conn.execute(matching.limit(FEW + 1))]
-    return None if len(ids) > FEW else ids
+    return None if len(ids) > FEW else list(dict.fromkeys(ids))
+
+
+def counted(conn: Connection, matching: Select[Any], *, without: int = 0) -> int:
+    """How many rows match, at most MANY, besides so many that are not shown. One query, which reads no more than that
+    many matches."""
+    found = select(func.count()).select_from(matching.limit(MANY + without).subquery())
+    return int(conn.execute(found).scalar_one()) - without
 
 
 def in_order(

@@ -36,6 +36,8 @@ from redesignate.store import few
 T = TypeVar("T")
 _LONGEST = 1000
 """Characters; no column that is searched by a pattern holds as many."""
+FAR = 3000
+"""Rows of an order that are walked for a page of what a filter selects, before all that it selects is sorted."""
 _WIDEST = 2**63 - 1
 """A value that every database can compare with; no column holds it."""
 
@@ -143,6 +145,7 @@ def listed(
     *,
     seen: Sequence[ColumnElement[bool]] = (),
     hidden: ColumnElement[bool] | None = None,
+    sought: Sequence[ColumnElement[bool]] = (),
     means: Callable[[Condition, ColumnElement[Any]], ColumnElement[bool]] | None = None,
 ) -> Page[T]:
     """A page of a table's rows, each as `item` makes it. Raises MarkerNotFound. 1 to 4 queries.
@@ -150,6 +153,7 @@ def listed(
     seen    the rows that are in the list whatever it is filtered by
     hidden  the few of them that are not, after all: they are counted by themselves, so that the count of the others
             needs no more than an index
+    sought  as `seen`, in words that no index serves, so that the filter's own does; empty: as `seen`
     means   the meaning of a filter on a column, where it is more than a condition
     """
     meant = means or where
@@ -157,25 +161,32 @@ def listed(
     shown = seen if hidden is None else (*seen, ~hidden)
     # a marker that has left the selection since (its status changed) keeps its place in the order
     after = None if query.marker is None else marker(conn, query.marker, order, shown)
-    chosen = [*seen, *(meant(one, table.c[one.field]) for one in query.conditions)]
+    chosen = [*(sought or seen), *(meant(one, table.c[one.field]) for one in query.conditions)]
     ids = few.found(conn, select(table.c.id).where(*chosen)) if query.conditions else None
     if ids is not None:
         placed = select(*dict.fromkeys(order)).where(*shown)
         page_ids, total = few.in_order(conn, placed, order, ids, query=query, after=after)
-        rows = {row.id: row for row in conn.execute(select(table).where(table.c.id.in_(page_ids)))} if page_ids else {}
-        return Page(tuple([item(rows[ident]) for ident in page_ids]), total if query.count else None)
-    walked = (meant(one, few.walked(conn, table.c[one.field], order[0])) for one in query.conditions)
-    wanted = select(table).where(*shown, *walked)
-    wanted = page(conn, wanted, order, descending=query.descending, limit=query.limit, after=after)
-    items = tuple([item(row) for row in conn.execute(wanted)])
-    if not query.count:
-        return Page(items)
-    not_shown = 0 if hidden is None else _count(conn, table, [*chosen, hidden])
-    return Page(items, _count(conn, table, chosen) - not_shown)
+        return Page(tuple(map(item, _these(conn, table, page_ids))), total if query.count else None)
+    count = None
+    if query.count:
+        every = select(table.c.id).where(*chosen)
+        not_shown = 0 if hidden is None else few.counted(conn, every.where(hidden))
+        count = few.counted(conn, every, without=not_shown)
+    if walks(query, count):
+        end = walk_end(conn, select(*dict.fromkeys(order)).where(*seen), order, query, after)
+        walked = (meant(one, few.walked(conn, table.c[one.field], order[0])) for one in query.conditions)
+        found = conn.execute(page(conn, select(table).where(*shown, *walked), order, query, after, before=end)).all()
+        if end is None or len(found) == query.limit:
+            return Page(tuple(map(item, found)), count)
+    chosen_ids = select(table.c.id).where(*chosen, *([] if hidden is None else [~hidden]))
+    ids = list(conn.execute(page(conn, chosen_ids, order, query, after, sorts=True)).scalars())
+    return Page(tuple(map(item, _these(conn, table, ids))), count)
 
 
-def _count(conn: Connection, table: Table, chosen: Sequence[ColumnElement[bool]]) -> int:
-    return int(conn.execute(select(func.count()).select_from(table).where(*chosen)).scalar_one())
+def _these(conn: Connection, table: Table, ids: Sequence[str]) -> list[Row[Any]]:
+    """The rows of these ids, in their order. One query, none without ids."""
+    rows = {row.id: row for row in conn.execute(select(table).where(table.c.id.in_(ids)))} if ids else {}
+    return [rows[ident] for ident in ids]
 
 
 def marker(
@@ -188,28 +199,60 @@ def marker(
     return dict(found._mapping)
 
 
+def walks(query: ListQuery, total: int | None) -> bool:
+    """Whether a page of so many matches (None: not counted) is looked for in the order's index first."""
+    return not query.conditions or total is None or total > FAR
+
+
+def walk_end(
+    conn: Connection,
+    places: Select[Any],
+    order: Sequence[Column[Any]],
+    query: ListQuery,
+    after: Mapping[str, Any] | None,
+) -> Mapping[str, Any] | None:
+    """The place at which a walk for what a filter selects ends: FAR rows on from `after`; None: with the list.
+
+    places  selects the columns of the order, of the rows of the whole list. One query, of the order's index alone, if
+            there is a filter
+    """
+    if not query.conditions:
+        return None
+    found = conn.execute(page(conn, places, order, query, after, limit=1).offset(FAR)).first()
+    return None if found is None else dict(found._mapping)
+
+
 def page(
     conn: Connection,
-    query: Select[Any],
+    chosen: Select[Any],
     order: Sequence[Column[Any]],
-    *,
-    descending: bool,
-    limit: int,
+    query: ListQuery,
     after: Mapping[str, Any] | None,
+    *,
+    limit: int | None = None,
+    before: Mapping[str, Any] | None = None,
+    sorts: bool = False,
 ) -> Select[Any]:
-    """`query` in the order of `order` (column, id), from the row after `after`, at most `limit` rows."""
+    """`chosen` in the order of `order` (column, id), from the row after `after`, at most `limit` rows (None: a page).
+
+    before  no row at or behind this place
+    sorts   all that is chosen is read and sorted, rather than the order's index walked
+    """
     column, ident = order
-    if after is not None:
-        query = query.where(_behind(conn.dialect.name, column, ident, after, descending=descending))
-    if descending:
-        return query.order_by(column.desc(), ident.desc()).limit(limit)
-    return query.order_by(column, ident).limit(limit)
+    key = func.coalesce(column, column, type_=column.type) if sorts else column
+    for place, descending in ((after, query.descending), (before, not query.descending)):
+        if place is not None:
+            at = place[column.name], place[ident.name]
+            behind = _behind(conn.dialect.name, key, ident, at, nullable=bool(column.nullable), descending=descending)
+            chosen = chosen.where(behind)
+    by = (key.desc(), ident.desc()) if query.descending else (key, ident)
+    return chosen.order_by(*by).limit(query.limit if limit is None else limit)
 
 
 def _behind(
-    dialect: str, column: Column[Any], ident: Column[Any], after: Mapping[str, Any], *, descending: bool
+    dialect: str, column: Any, ident: Column[Any], at: tuple[Any, Any], *, nullable: bool, descending: bool
 ) -> Any:
-    value, marker = after[column.name], after[ident.name]
+    value, marker = at
     nulls_first = (dialect != "postgresql") is not descending
     past_id = ident < marker if descending else ident > marker
     if value is None:
@@ -219,9 +262,9 @@ def _behind(
         past = column < value if descending else column > value
         behind = or_(past, and_(column == value, past_id))
     else:
-        pair, at = tuple_(column, ident), tuple_(value, marker)
-        behind = pair < at if descending else pair > at
-    if column.nullable and not nulls_first:
+        pair, place = tuple_(column, ident), tuple_(value, marker)
+        behind = pair < place if descending else pair > place
+    if nullable and not nulls_first:
         return or_(behind, column.is_(None))
     return behind
 

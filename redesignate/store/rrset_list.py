@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists of RRsets as users see them: each with the status that its zone's confirmed revision gives it.
 
-A filter that few RRsets match is answered from the ids of those (`store/few.py`); any other walks the list's order. By
-status few match where few zones have changes that are not everywhere yet: those are the zones in the outbox.
+A filter that few RRsets match is answered from the ids of those (`store/few.py`); any other walks the list's order for
+some rows, and where they do not fill the page, what matches is sorted. By status few match where few zones have changes
+that are not everywhere yet: those are the zones in the outbox.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from redesignate.model.rrset import Held, RRset, seen
 from redesignate.model.zone import Status
 from redesignate.store import few
 from redesignate.store.fast import run
-from redesignate.store.listing import marker, matches, page, where
+from redesignate.store.listing import marker, matches, page, walk_end, walks, where
 from redesignate.store.schema import DATA_PREFIX, outbox, rrset_data, rrsets, zones
 
 AT_ONCE = 100
@@ -83,15 +84,17 @@ _A_DEPARTED_ZONE = select(zones.c.id).where(zones.c.deleted_at > 0).limit(1)
 def listed(conn: Connection, query: ListQuery, *, zone_id: str | None, project_id: str | None) -> Page[RRset]:
     """A page of one zone's RRsets, of one project's, or of all. Raises MarkerNotFound.
 
-    Cost   1 to 6 queries, one more for each AT_ONCE of the limit. With a filter that at most `few.FEW` RRsets match
-           they read what the filter's index holds of those, else what the order's index holds up to the page's end.
+    Cost   1 to 10 queries, one more for each AT_ONCE of the limit. With a filter that at most `few.FEW` RRsets match
+           they read what the filter's index holds of those, else what the order's index holds up to the page's end,
+           and where that is more than `listing.FAR` rows on, those that match.
     """
     scope: list[ColumnElement[bool]] = []
     if zone_id is not None:
         scope.append(rrsets.c.zone_id == zone_id)
     if project_id is not None:
         scope.append(rrsets.c.project_id == project_id)
-    order = (rrsets.c[query.sort_key], rrsets.c.id)
+    key = "id" if zone_id is not None and query.sort_key == "zone_id" else query.sort_key  # MariaDB would sort them all
+    order = (rrsets.c[key], rrsets.c.id)
     after = None if query.marker is None else marker(conn, query.marker, order, scope)
     return _Asked(conn, query, zone_id, project_id, tuple(scope), order, after).answer()
 
@@ -116,8 +119,8 @@ class _Asked:
         words = {word for word in _STATUSES if all(matches(one, word) for one in self._by_status())}
         ids = self._few(words) if self.query.conditions else None
         if ids is None:
-            items, cut = _filled(self._walked(words))
             total = self._counted(words) if self.query.count else None
+            items, cut = self._page_of_many(words, total)
         else:
             placed = select(*dict.fromkeys(self.order)).join_from(rrsets, zones, _ITS_ZONE)
             chosen, total = few.in_order(
@@ -137,14 +140,33 @@ class _Asked:
         if condition.field != "data":
             column = rrsets.c[condition.field]
             return where(condition, few.walked(self.conn, column, self.order[0]) if walked else column)
-        data = Condition("data", condition.op, condition.value[:DATA_PREFIX], condition.upper)
-        meant = where(data, rrset_data.c.data)
         if walked:
-            return exists().where(rrset_data.c.rrset_id == rrsets.c.id, meant)
-        having = select(rrset_data.c.rrset_id).where(meant)
-        if self.zone_id is not None:
-            having = having.where(rrset_data.c.zone_id == self.zone_id)
-        return rrsets.c.id.in_(having)
+            return exists().where(rrset_data.c.rrset_id == rrsets.c.id, _has_data(condition))
+        return rrsets.c.id.in_(self._having(condition))
+
+    def _having(self, data: Condition) -> Select[Any]:
+        """The ids of the RRsets with such data, one for each record that has it."""
+        having = select(rrset_data.c.rrset_id).where(_has_data(data))
+        return having if self.zone_id is None else having.where(rrset_data.c.zone_id == self.zone_id)
+
+    def _by_data_alone(self) -> Select[Any] | None:
+        """The ids of a zone's RRsets with the data asked for, where nothing else is: an index of data holds them."""
+        if self.zone_id is None or [one.field for one in self.query.conditions] != ["data"]:
+            return None
+        return self._having(self.query.conditions[0]).distinct()
+
+    def _data_first(self) -> Select[Any] | None:
+        """The ids that the filter selects in all zones, one for each record that has the data asked for: from the index
+        of data on MariaDB, which would read each RRset of the project. None: nothing to gain."""
+        data = [one for one in self.query.conditions if one.field == "data"]
+        if self.zone_id is not None or len(data) != 1 or self.conn.dialect.name not in ("mysql", "mariadb"):
+            return None
+        others = [
+            self._filter(one, walked=False) for one in self.query.conditions if one.field not in ("data", "status")
+        ]
+        with_data = rrset_data.join(rrsets, rrsets.c.id == rrset_data.c.rrset_id)
+        ids = select(rrset_data.c.rrset_id).select_from(with_data)
+        return ids.where(_has_data(data[0]), *self.scope, *others).prefix_with("STRAIGHT_JOIN")
 
     def _living(self, rows: Select[Any]) -> Select[Any]:
         return rows.where(_LIVING) if self.zone_id is None else rows
@@ -157,7 +179,9 @@ class _Asked:
         if not words:
             return []
         if len(words) == len(_STATUSES):
-            return few.found(self.conn, select(rrsets.c.id).where(*self.scope, *self._filters()))
+            by_data = self._by_data_alone() if self.zone_id is not None else self._data_first()
+            every = select(rrsets.c.id).where(*self.scope, *self._filters()) if by_data is None else by_data
+            return few.found(self.conn, every)
         changed = None if "ACTIVE" in words else self._changed_zones(words)
         if changed is None:
             return None
@@ -185,23 +209,82 @@ class _Asked:
         query = select(rrsets.c.id).where(*filters)
         return union_all(query.where(later, ~_SOA, rrsets.c.records != "[]"), query.where(apexes))
 
-    def _these(self, ids: Sequence[str]) -> Iterator[Batch]:
-        """The rows of RRsets, in this order. A query for each AT_ONCE of them."""
+    def _these(self, ids: Sequence[str], *meant: ColumnElement[bool]) -> Iterator[Batch]:
+        """The rows of RRsets, in this order; of those that meet these conditions. A query for each AT_ONCE of them."""
         for at in range(0, len(ids), AT_ONCE):
             some = ids[at : at + AT_ONCE]
-            rows = {row[0]: row for row in self.conn.execute(QUERY.where(rrsets.c.id.in_(some)))}
-            yield [rows[ident] for ident in some], at + AT_ONCE < len(ids)
+            rows = {row[0]: row for row in self.conn.execute(QUERY.where(rrsets.c.id.in_(some), *meant))}
+            yield [rows[ident] for ident in some if ident in rows], at + AT_ONCE < len(ids)
 
     # -- any other list
 
-    def _walked(self, words: Collection[str]) -> Iterator[Batch]:
-        """The rows of the page, by the index of its order. A query for each AT_ONCE of them."""
-        wanted = self._living(QUERY).where(*self.scope, *self._filters(walked=True), *self._meant(words))
-        after, left, more = self.after, self.query.limit, True
+    def _page_of_many(self, words: Collection[str], total: int | None) -> tuple[tuple[RRset, ...], bool]:
+        """The page of a list that is not known to be short. Where a filter selects little of the next rows of the
+        order, what it selects stands together elsewhere, and is sorted."""
+        if "ACTIVE" in words and len(self._by_status()) == len(self.query.conditions):  # nearly all of the list
+            return _filled(self._paged(words))
+        if walks(self.query, total):
+            places = select(*dict.fromkeys(self.order)).where(*self.scope)
+            end = walk_end(self.conn, places, self.order, self.query, self.after)
+            items, cut = _filled(self._paged(words, before=end))
+            if end is None or cut or len(items) == self.query.limit:
+                return items, cut
+        return _filled(self._paged(words, sorts=True))
+
+    def _paged(
+        self, words: Collection[str], *, before: Mapping[str, Any] | None = None, sorts: bool = False
+    ) -> Iterator[Batch]:
+        """The rows of the page, by the index of its order; `sorts`: of all that the filter selects.
+
+        In all zones of a project the ids come first, of RRsets alone: a database that may join the zones as it likes
+        reads every RRset for one page, where one zone is much larger than the others. What a row's zone says is looked
+        at afterwards; where that leaves the page short twice, the zones are joined.
+        """
+        meant = self._meant(words)
+        if self.zone_id is not None:
+            yield from self._joined(meant, self.after, self.query.limit, before, sorts=sorts)
+            return
+        after, left = self.after, self.query.limit
+        for most in (left, few.FEW) if "ACTIVE" in words else ():
+            chosen = select(*dict.fromkeys(self.order)).where(*self.scope, *self._filters(walked=not sorts))
+            chosen = page(self.conn, chosen, self.order, self.query, after, limit=most, before=before, sorts=sorts)
+            found = self.conn.execute(chosen).all()
+            for some, more in self._these([row.id for row in found], _LIVING, *meant):
+                rows = some[:left]
+                left -= len(rows)
+                yield rows, left > 0 and (more or len(found) == most)
+                if not left:
+                    return
+            if len(found) < most:
+                return
+            after = dict(found[-1]._mapping)
+        yield from self._joined(meant, after, left, before, sorts=sorts)
+
+    def _joined(
+        self,
+        meant: Sequence[ColumnElement[bool]],
+        after: Mapping[str, Any] | None,
+        left: int,
+        before: Mapping[str, Any] | None,
+        *,
+        sorts: bool,
+    ) -> Iterator[Batch]:
+        """So many rows behind a place. A query for each AT_ONCE of them; one more where they are sorted, by id then."""
+        by_data = self._by_data_alone() if sorts else None  # the zone's index of RRsets would be read, on SQLite
+        chosen = (*self.scope, *self._filters(walked=not sorts), *meant)
+        if by_data is not None:
+            chosen = (rrsets.c.id.in_(by_data),)
+        if sorts:
+            ids = self._living(select(rrsets.c.id).join_from(rrsets, zones, _ITS_ZONE)).where(*chosen)
+            ids = page(self.conn, ids, self.order, self.query, after, limit=left, sorts=True)
+            yield from self._these(list(self.conn.execute(ids).scalars()))
+            return
+        wanted, more = self._living(QUERY).where(*chosen), True
         while more:
             most = min(AT_ONCE, left)
-            chosen = page(self.conn, wanted, self.order, descending=self.query.descending, limit=most, after=after)
-            rows = self.conn.execute(chosen).all()
+            rows = self.conn.execute(
+                page(self.conn, wanted, self.order, self.query, after, limit=most, before=before)
+            ).all()
             left -= most
             more = len(rows) == most and left > 0
             yield rows, more
@@ -217,31 +300,50 @@ class _Asked:
         return [meant, rrsets.c.zone_id.in_(select(outbox.c.zone_id))]
 
     def _counted(self, words: Collection[str]) -> int:
-        """The number of RRsets in the list. Those with changes on their way are few, so that it is they who are
-        counted, and subtracted where the others are wanted."""
-        if "ACTIVE" not in words:
-            return self._number(self._meant(words))
+        """The number of RRsets in the list; at most few.MANY where no counter has it. Those with changes on their way
+        are few, so that it is they who are counted, and subtracted where the others are wanted."""
         others = _STATUSES - set(words)
+        if "ACTIVE" not in words or not others:
+            return self._number(self._meant(words)) if others else self._every(without=0)
         ids = self._few(others)
-        return self._every() - (self._number(self._meant(others)) if ids is None else len(ids))
+        if ids is not None:
+            return self._every(without=len(ids))
+        changed = self._number(self._meant(others)) if self._has_counter() else few.MANY
+        return self._every(without=changed) if changed < few.MANY else self._number(self._meant(words))
 
-    def _every(self) -> int:
-        """The number of RRsets whatever their status."""
-        if self.zone_id is not None and len(self._by_status()) == len(self.query.conditions):
-            return int(run(self.conn, _OF_ZONE, {"z": self.zone_id}).scalar() or 0)
-        return self._number(())
+    def _every(self, *, without: int) -> int:
+        """The number of RRsets whatever their status, besides so many of them."""
+        if self._has_counter():
+            return int(run(self.conn, _OF_ZONE, {"z": self.zone_id}).scalar() or 0) - without
+        by_data = self._by_data_alone()
+        if by_data is not None:
+            return few.counted(self.conn, by_data, without=without)
+        return self._number((), without=without)
 
-    def _number(self, meant: Sequence[ColumnElement[bool]]) -> int:
-        """The number of RRsets that the filter selects and of which this is true as well. Zones deleted and not yet
-        purged are few: theirs are counted and subtracted, so that the count of the rest needs an index of RRsets
-        alone."""
+    def _has_counter(self) -> bool:
+        return self.zone_id is not None and len(self._by_status()) == len(self.query.conditions)
+
+    def _number(self, meant: Sequence[ColumnElement[bool]], *, without: int = 0) -> int:
+        """The number of RRsets that the filter selects and of which this is true as well, at most few.MANY, besides
+        so many of them. Zones deleted and not yet purged are few: theirs are counted and subtracted, so that the count
+        of the rest needs an index of RRsets alone."""
         scope = (*self.scope, *self._filters(), *meant)
-        counting: Select[Any] = select(func.count()).select_from(rrsets)
-        with_zones = counting.join(zones, _ITS_ZONE)
-        every = int(self.conn.execute((with_zones if meant else counting).where(*scope)).scalar_one())
-        if self.zone_id is not None or run(self.conn, _A_DEPARTED_ZONE, {}).first() is None:
-            return every
-        return every - int(self.conn.execute(with_zones.where(*scope, zones.c.deleted_at > 0)).scalar_one())
+        ids: Select[Any] = select(rrsets.c.id)
+        with_zones = ids.join_from(rrsets, zones, _ITS_ZONE).where(*scope)
+        if self.zone_id is None and run(self.conn, _A_DEPARTED_ZONE, {}).first() is not None:
+            departed = few.counted(self.conn, with_zones.where(zones.c.deleted_at > 0))
+            if departed >= few.MANY:
+                return few.counted(self.conn, with_zones.where(_LIVING), without=without)
+            without += departed
+        by_data = None if meant else self._data_first()
+        chosen = (with_zones if meant else ids.where(*scope)) if by_data is None else by_data.distinct()
+        return few.counted(self.conn, chosen, without=without)
+
+
+def _has_data(condition: Condition) -> ColumnElement[bool]:
+    """A record's text meets the condition, as far as it is stored for filters."""
+    cut = Condition("data", condition.op, condition.value[:DATA_PREFIX], condition.upper)
+    return where(cut, rrset_data.c.data)
 
 
 def _filled(batches: Iterable[Batch]) -> tuple[tuple[RRset, ...], bool]:

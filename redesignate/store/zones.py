@@ -57,16 +57,12 @@ _ADVANCE = (
 )
 # Functions around columns that are equal for most zones: SQLite without statistics prefers their index to the range of
 # reversed names, and reads every zone.
-_UNDER = and_(
-    zones.c.reverse_key > bindparam("low"),
-    zones.c.reverse_key < bindparam("high"),
-    func.coalesce(zones.c.deleted, LIVE) == LIVE,
-)
-_A_CHILD = (
-    select(zones.c.id)
-    .where(zones.c.parent_id == bindparam("z"), func.coalesce(zones.c.deleted, LIVE) == LIVE)
-    .limit(literal_column("1"))
-)
+_IS_LIVE = func.coalesce(zones.c.deleted, LIVE) == LIVE
+_UNDER = and_(zones.c.reverse_key > bindparam("low"), zones.c.reverse_key < bindparam("high"), _IS_LIVE)
+# A range of one: where most zones have no parent, SQLite's statistics say that an index of parents finds nothing.
+_CHILD_OF = zones.c.parent_id.between(bindparam("z"), bindparam("z"))
+_A_CHILD = select(zones.c.id).where(_CHILD_OF, _IS_LIVE).limit(literal_column("1"))
+_DISOWN = zones.update().where(_CHILD_OF).values(parent_id=bindparam("v_parent_id"))
 _FOREIGN = select(zones.c.id).where(_UNDER, func.coalesce(zones.c.project_id, " ") != bindparam("p")).limit(1)
 _CHILDREN = select(zones.c.id).where(
     _UNDER,
@@ -203,7 +199,7 @@ class Zones(Module):
 
     def disown(self, zone: Zone) -> None:
         """Give the zone's children, if any are left, to its parent. One statement."""
-        self._conn.execute(zones.update().where(zones.c.parent_id == zone.id).values(parent_id=zone.parent_id))
+        run(self._conn, _DISOWN, {"z": zone.id, "v_parent_id": zone.parent_id})
 
     def catalog_of(self, pool_ids: Iterable[str], *, lock: bool = False) -> dict[str, Zone]:
         """The catalog zone of each pool that has one, by pool. One query; no other zone is read or locked."""
@@ -253,7 +249,12 @@ class Zones(Module):
         if project_id is not None:
             seen.append(zones.c.project_id == project_id)
         hidden = None if catalogs else zones.c.type == ZoneType.CATALOG.value
-        return listed(self._conn, zones, query, zone_of, seen=seen, hidden=hidden, means=_where)
+        sought: list[ColumnElement[bool]] = []
+        if any(_suffix(one) is not None for one in query.conditions):  # few zones are below a name
+            sought.append(_IS_LIVE)
+            if project_id is not None:
+                sought.append(func.coalesce(zones.c.project_id, "") == project_id)
+        return listed(self._conn, zones, query, zone_of, seen=seen, hidden=hidden, sought=sought, means=_where)
 
     def purgeable(self, before: int, first_shard: int, last_shard: int, limit: int) -> list[str]:
         """Zones deleted before a time (µs) whose deletion is pending on no peer. One query."""
@@ -294,11 +295,17 @@ def _range(name: str) -> dict[str, str]:
 
 def _where(condition: Condition, column: ColumnElement[Any]) -> ColumnElement[bool]:
     """The usual condition, but "*.example.org." is a range of the reversed names."""
+    suffix = _suffix(condition)
+    return where(condition, column) if suffix is None else _below(suffix)
+
+
+def _suffix(condition: Condition) -> str | None:
+    """The name below which a filter wants zones, if that is all that it says."""
     suffix = condition.value[2:]
     whole = condition.value.startswith("*.") and suffix.endswith(".") and not suffix.startswith(".")
     if condition.field == "name" and condition.op is Op.LIKE and whole and not {"*", "\\", "\0"} & set(suffix):
-        return _below(suffix)
-    return where(condition, column)
+        return suffix
+    return None
 
 
 _value = attrgetter("value")
