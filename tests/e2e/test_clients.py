@@ -77,6 +77,35 @@ print(json.dumps(dict(zone=zone.id, rrset=rrset.id, names=names, limits=len(limi
     sdk(at, f"dns.delete_recordset({told['rrset']!r}, {told['zone']!r}); dns.delete_zone({told['zone']!r})")
 
 
+def by_operator(at: Mapping[str, str]) -> None:
+    """The lists that say which zone names are accepted, as an administrator types them and by openstacksdk."""
+    tld = openstack(at, "tld", "create", "--name", "Example", "--description", "for tests")
+    assert (tld["name"], tld["description"]) == ("example", "for tests")
+    openstack(at, "tld", "set", "example", "--name", "test", "--no-description")
+    assert [one["name"] for one in openstack(at, "tld", "list")] == ["test"]
+    assert openstack(at, "tld", "show", tld["id"])["description"] is None
+    entry = openstack(at, "zone", "blacklist", "create", "--pattern", r"^acme[0-9]*\.test\.$")
+    openstack(at, "zone", "blacklist", "set", entry["id"], "--pattern", r"^acme\.test\.$", "--description", "ours")
+    assert openstack(at, "zone", "blacklist", "show", entry["id"])["description"] == "ours"
+    assert [one["pattern"] for one in openstack(at, "zone", "blacklist", "list")] == [r"^acme\.test\.$"]
+    with pytest.raises(ClientFailed, match="not below any TLD"):
+        openstack(at, "zone", "create", "--email", "a@example.org", "zone.example.")
+    told = sdk(at, """
+tld = dns.create_tld(name="invalid")
+tld = dns.update_tld(tld, description="by the SDK")
+entry = dns.create_blacklist(pattern="brand")
+found = dict(tlds=sorted(one.name for one in dns.tlds()), patterns=sorted(one.pattern for one in dns.blacklists()))
+found["description"] = dns.find_tld("invalid").description
+dns.delete_tld(tld)
+dns.delete_blacklist(entry)
+print(json.dumps(found))
+""")  # fmt: skip
+    assert told == {"tlds": ["invalid", "test"], "patterns": ["^acme\\.test\\.$", "brand"], "description": "by the SDK"}
+    openstack_plain(at, "tld", "delete", "test")
+    openstack_plain(at, "zone", "blacklist", "delete", entry["id"])
+    assert (openstack(at, "tld", "list"), openstack(at, "zone", "blacklist", "list")) == ([], [])
+
+
 def test_without_a_login(tmp_path: Path) -> None:
     with RealBind(tmp_path / "bind") as bind, Sandbox(tmp_path / "system") as system:
         system.use_binds(bind)
@@ -86,6 +115,7 @@ def test_without_a_login(tmp_path: Path) -> None:
         by_sdk(at, bind, "sdk.example.")
         assert {one["service_name"] for one in openstack(at, "dns", "service", "list")} >= {"api", "central", "worker"}
         assert openstack(at, "dns", "quota", "list")["zones"] == 10
+        by_operator(at)
 
 
 @pytest.fixture
@@ -145,3 +175,11 @@ def test_with_keystone_a_project_sees_its_own_alone(secured: tuple[Split, RealBi
     assert [zone["name"] for zone in openstack(reader, "zone", "list")] == ["mine.example."]
     with pytest.raises(ClientFailed):
         openstack(reader, "zone", "create", "--email", "r@example.org", "readers.example.")
+    administrator = with_keystone(keystone, keystone.admin, region)
+    openstack(administrator, "zone", "blacklist", "create", "--pattern", "acme")
+    for command in (("tld", "list"), ("zone", "blacklist", "list"), ("tld", "create", "--name", "example")):
+        with pytest.raises(ClientFailed):
+            openstack(alice, *command)
+    with pytest.raises(ClientFailed, match="Blacklisted zone name"):
+        openstack(alice, "zone", "create", "--email", "a@example.org", "acme.example.")
+    openstack(administrator, "zone", "create", "--email", "a@example.org", "acme.example.")
