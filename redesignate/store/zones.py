@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter
+from functools import partial
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -254,7 +255,7 @@ class Zones(Module):
             sought.append(_IS_LIVE)
             if project_id is not None:
                 sought.append(func.coalesce(zones.c.project_id, "") == project_id)
-        return listed(self._conn, zones, query, zone_of, seen=seen, hidden=hidden, sought=sought, means=_where)
+        return listed(self._conn, zones, query, _LISTED, seen=seen, hidden=hidden, sought=sought, means=_where)
 
     def purgeable(self, before: int, first_shard: int, last_shard: int, limit: int) -> list[str]:
         """Zones deleted before a time (µs) whose deletion is pending on no peer. One query."""
@@ -317,28 +318,38 @@ def _json(value: Any) -> str:
 
 _decode_pairs = msgspec.json.Decoder(dict[str, str]).decode
 _decode_texts = msgspec.json.Decoder(tuple[str, ...]).decode
-_CODED: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "type": (_value, ZoneType),
-    "action": (_value, Action),
-    "status": (_value, Status),
-    "attributes": (_json, _decode_pairs),
-    "primaries": (_json, _decode_texts),
+_ENCODE: Mapping[str, Callable[[Any], Any]] = {
+    "type": _value,
+    "action": _value,
+    "status": _value,
+    "attributes": _json,
+    "primaries": _json,
 }
-"""The members that are not stored as they are: how each becomes a column's value, and back."""
+"""The members that are not stored as they are: how each becomes a column's value."""
+_TYPES = {one.value: one for one in ZoneType}
+_ACTIONS = {one.value: one for one in Action}
+_STATUSES = {one.value: one for one in Status}
 _members = attrgetter(*_MEMBERS)
 
 
 def _row(zone: Zone) -> dict[str, Any]:
     """The columns of a zone's members."""
     row = dict(zip(_MEMBERS, _members(zone), strict=True))
-    for name, (encode, _) in _CODED.items():
+    for name, encode in _ENCODE.items():
         row[name] = encode(row[name])
     return row
 
 
-def zone_of(row: Row[Any]) -> Zone:
+def zone_of(row: Row[Any], members: Callable[[Any], tuple[Any, ...]] = _members) -> Zone:
     """The zone of a row that has the columns of its members."""
-    members = dict(zip(_MEMBERS, _members(row), strict=True))
-    for name, (_, decode) in _CODED.items():
-        members[name] = decode(members[name])
-    return Zone(**members)
+    found = dict(zip(_MEMBERS, members(row), strict=True))
+    found["type"] = _TYPES[found["type"]]
+    found["action"] = _ACTIONS[found["action"]]
+    found["status"] = _STATUSES[found["status"]]
+    found["attributes"] = _decode_pairs(found["attributes"])
+    found["primaries"] = _decode_texts(found["primaries"])
+    return Zone(**found)
+
+
+_LISTED = partial(zone_of, members=itemgetter(*[list(zones.c.keys()).index(name) for name in _MEMBERS]))
+"""The zone of a row of the whole table. SQLAlchemy's rows take four times as long to find their columns by name."""
