@@ -23,7 +23,7 @@ from redesignate.wire.handover import Handover, Kind, notified
 
 log = events(__name__)
 
-_NICE = int(os.environ.get("XNICE", "5"))
+_NICE = 5
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _END_S = 2.0
 
