@@ -12,10 +12,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import Any
 
 from redesignate.model.addresses import network
 from redesignate.observe.log import Seldom, events
@@ -124,7 +123,7 @@ class Streams:
 
     async def start(self, listening: socket.socket, backlog: int = 100) -> None:
         """Listen on a bound socket."""
-        self._server = await asyncio.start_server(self._begin, sock=listening, backlog=backlog, limit=_BUFFER)
+        self._server = await asyncio.start_server(self.accept, sock=listening, backlog=backlog, limit=_BUFFER)
 
     async def close(self) -> None:
         """Stop listening and cut every connection."""
@@ -137,24 +136,20 @@ class Streams:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Coroutine[Any, Any, None] | None:
-        """What answers a new connection, of which nothing is read yet; None where another process does."""
-        address, connection = writer.get_extra_info("peername"), writer.get_extra_info("socket")
-        away = self._beside if address and not self._trusts(address[0]) else None
-        if away is not None and away.give(Kind.STREAM, given=connection):
-            writer.transport.abort()  # closes it here, and the other process has it still
-            return None
-        return self.accept(reader, writer)
-
     async def take(self, connection: socket.socket) -> None:
         """Answer a connection that another process has accepted until it ends."""
         await self.accept(*await asyncio.open_connection(sock=connection, limit=_BUFFER))
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection until it ends; `start` does it with each that comes."""
-        address = writer.get_extra_info("peername")
+        """Answer one connection until it ends, or hand it over before anything is read of it; `start` does it with each
+        that comes."""
+        address, connection = writer.get_extra_info("peername"), writer.get_extra_info("socket")
         began = asyncio.get_running_loop().time()
         peer = address[0] if address else ""
+        away = self._beside if peer and not self._trusts(peer) else None
+        if away is not None and away.give(Kind.STREAM, given=connection):  # this task's first step comes before a read
+            writer.transport.abort()  # closes it here, and the other process has it still
+            return
         holder = network(peer, v4=32, v6=56) if ":" in peer else peer
         one = _Connection(peer, holder, reader, writer, asyncio.current_task(), began)
         if not self._admits(one):
@@ -165,7 +160,6 @@ class Streams:
         try:
             writer.transport.set_write_buffer_limits(high=_HIGH_WATER)
             if self._limits.keepidle:
-                connection = writer.get_extra_info("socket")
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, self._limits.keepidle)
             with suppress(asyncio.IncompleteReadError, TimeoutError):  # the peer has no more to ask, or is silent
