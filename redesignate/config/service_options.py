@@ -197,7 +197,7 @@ MDNS = [
         "UDP queries from one such network that are handled in a second; more are dropped. 0: no limit.",
         min=0,
     ),
-    setting(_mdns, "cache_bytes", "Maximum memory for rendered zones, in bytes.", min=0),
+    setting(_mdns, "cache_bytes", "Maximum memory for rendered zones, in bytes, in each process.", min=0),
     setting(
         _mdns,
         "answer_cache_bytes",

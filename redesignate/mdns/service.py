@@ -180,9 +180,13 @@ class DNSService:
             datagrams.start()
 
     async def _look_again(self) -> None:
-        """Keep knowing the pools' servers, though little is asked here."""
+        """Keep knowing the pools' servers, though little is asked here; and end the other process where it hangs, which
+        is then as if it had ended."""
         loop = asyncio.get_running_loop()
         while True:
+            if self._beside is not None and self._beside.hangs():
+                log.error("the process that answers others than the pools' servers hangs, and is killed")
+                self._beside.kill()
             try:
                 await loop.run_in_executor(self._queries[True], self._look)
             except Unavailable as fault:  # who is known stays known

@@ -70,6 +70,9 @@ def in_order(
 def walked(conn: Connection, column: Column[Any], order: Column[Any]) -> Any:
     """The column in a filter that many rows match: SQLite, which prefers any other index to that of the order, is to
     walk the order and not to sort all matches."""
-    if conn.dialect.name != "sqlite" or column is order:
-        return column
+    return column if conn.dialect.name != "sqlite" or column is order else aside(column)
+
+
+def aside(column: Column[Any]) -> Any:
+    """The column's value for a condition that no index of it is to serve; NULL meets none, as ever."""
     return func.coalesce(column, column, type_=column.type)

@@ -202,7 +202,7 @@ class _Asked:
 
     def _changed(self, zones_: Sequence[tuple[str, int]]) -> CompoundSelect[Any]:
         """The RRsets of these zones that were changed after a revision, in the index of revisions, and each SOA."""
-        project = func.coalesce(rrsets.c.project_id, "")  # not by the project's index, which would read all of it
+        project = few.aside(rrsets.c.project_id)  # its index would read all of it
         filters = self._filters() if self.project_id is None else [project == self.project_id, *self._filters()]
         later = or_(*(and_(rrsets.c.zone_id == ident, rrsets.c.revision > confirmed) for ident, confirmed in zones_))
         apexes = and_(rrsets.c.zone_id.in_([ident for ident, _ in zones_]), _SOA)

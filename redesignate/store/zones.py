@@ -15,6 +15,7 @@ from redesignate.model.clock import shard_of
 from redesignate.model.names import reverse_key
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.zone import Action, Status, Zone, ZoneType
+from redesignate.store import few
 from redesignate.store.fast import Module, run
 from redesignate.store.listing import following, listed, where
 from redesignate.store.schema import outbox, zones
@@ -254,7 +255,7 @@ class Zones(Module):
         if any(_suffix(one) is not None for one in query.conditions):  # few zones are below a name
             sought.append(_IS_LIVE)
             if project_id is not None:
-                sought.append(func.coalesce(zones.c.project_id, "") == project_id)
+                sought.append(few.aside(zones.c.project_id) == project_id)
         return listed(self._conn, zones, query, _LISTED, seen=seen, hidden=hidden, sought=sought, means=_where)
 
     def purgeable(self, before: int, first_shard: int, last_shard: int, limit: int) -> list[str]:

@@ -19,6 +19,7 @@ from redesignate.wire.server import Sender
 
 _AT_ONCE = 64
 _LONGEST = 1 << 17
+_SILENT = 5
 
 
 class Kind(bytes, Enum):
@@ -28,12 +29,14 @@ class Kind(bytes, Enum):
     STREAM    a TCP connection
     DATAGRAM  one that was read here: `datagram_of`
     NOTIFIED  a zone's id and a primary's address: `notified_of`
+    BEAT      nothing: the process that sends it runs
     """
 
     LISTEN = b"L"
     STREAM = b"S"
     DATAGRAM = b"D"
     NOTIFIED = b"N"
+    BEAT = b"B"
 
 
 Take = Callable[[Kind, bytes, socket.socket | None], None]
@@ -41,11 +44,16 @@ Take = Callable[[Kind, bytes, socket.socket | None], None]
 
 
 class Handover:
-    """One end. Hands over from any thread; takes on one event loop."""
+    """One end. Hands over from any thread; takes on one event loop.
+
+    kill   ends the other process, whatever it does
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._socket = sock
+        self._looks: int | None = None
+        self.kill: Callable[[], None] = lambda: None
 
     @classmethod
     def pair(cls) -> tuple[Self, Self]:
@@ -80,7 +88,16 @@ class Handover:
                 self.close()
                 ended()
                 return
+            self._looks = 0
             take(Kind(said[:1]), said[1:], socket.socket(fileno=handed[0]) if handed else None)
+
+    def hangs(self) -> bool:
+        """Whether nothing has come for the last few looks of this kind, though something had before. They are counted,
+        not timed: a process that was suspended itself has not looked meanwhile."""
+        if self._looks is None:
+            return False
+        self._looks += 1
+        return self._looks > _SILENT
 
     def close(self) -> None:
         """Close this end, which the other process sees."""

@@ -184,11 +184,13 @@ class _TargetWork:
         self.leave()
         self.had_turn = False
         await self.target.making.acquire()
-        self.leaving = asyncio.get_running_loop().call_later(MAKING_S, self.leave)
+        loop = asyncio.get_running_loop()
+        self.leaving = loop.call_at(self.attempt.deadlines[self.target.target.id], self.leave)
         fetching = bool(await self._call(lambda backend, zone: backend.create(zone)))
         self.present = True
-        if not fetching:
-            self.leave()
+        if self.leaving is not None:  # counted from now on: named may have been slow to make it
+            self.leaving.cancel()
+            self.leaving = loop.call_later(MAKING_S if fetching else 0, self.leave)
         return fetching
 
     def _refuse_down(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from redesignate.commands.work import BeginWork, Report
 from redesignate.model.errors import Problem
 from redesignate.model.work import Outcome, Task
-from redesignate.observe.log import events
+from redesignate.observe.log import Seldom, events
 from redesignate.threads.batch import Gather
 from redesignate.worker.attempt import WorkerContext
 from redesignate.worker.link import Link
@@ -65,6 +65,7 @@ class HeldZones:
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._beyond = Seldom()
         self._queued: dict[str, bool] = {}
         self._moved = asyncio.Event()
         self._begin: Gather[str] = (
@@ -102,6 +103,8 @@ class HeldZones:
             if waits or (waits is False and not urgent):
                 return
             if len(self._queued) >= MOST_QUEUED:
+                if (others := self._beyond.turn()) is not None:
+                    log.warning("hints are left out, the producer's sweep repeats them", queued=MOST_QUEUED, **others)
                 self._release(zone_id)
                 return
             self._queued[zone_id] = urgent

@@ -204,7 +204,6 @@ def test_a_question_over_which_central_fell_silent_is_put_to_another(
     assert _line(server) == "ready"
     central = amqp(url).ask()
     ours = operator(new_id())  # what earlier tests' servers have held comes again too
-    began = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(central.call, question(caller=ours, project_id="slow"))
         assert _line(server) == "asked"
@@ -219,8 +218,7 @@ def test_a_question_over_which_central_fell_silent_is_put_to_another(
 
         amqp(url).serve_asked(carry)
         assert answer.result(9) == ({"zones": 1} if question is GetQuotas else None)  # before it is due
-    assert [asked.again for asked in seen] == [True] * len(seen)
-    assert 1 <= len(seen) <= 1 + (time.monotonic() - began) // 2, "it is put once, and once for each silence"
+    assert {asked.again for asked in seen} == {True}  # once for each silence, and for each connection that was lost
 
 
 def test_a_change_that_nobody_answers_is_unsure_at_its_deadline_and_not_sooner(

@@ -31,7 +31,7 @@ from redesignate.commands.zones import CreateZone, DeleteZone, GetZone, ZoneName
 from redesignate.model import errors
 from redesignate.model.blacklist import BlacklistChange, NewBlacklist
 from redesignate.model.caller import Caller
-from redesignate.model.paging import ListQuery
+from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.pool import CatalogSpec, PoolSpec
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
 from redesignate.model.tld import NewTLD, TLDChange
@@ -133,8 +133,15 @@ def test_a_catalog_zone_is_nobodys(build: Build) -> None:
     for stranger in (*STRANGERS.values(), member(), admin()):
         with pytest.raises(errors.ZoneNotFound):
             central.get(row.id, stranger)
-    seer = admin(all_projects=True)
+    central.zone("a.example.")
+    seer, unscoped = admin(all_projects=True), replace(admin(), project_id=None)
     assert central.get(row.id, seer).name == "catalog.invalid."
+    pending = ListQuery(conditions=(Condition("status", Op.EQ, "PENDING"),))
+    assert central.call(ListRRsets(caller=unscoped, zone_id=None, query=pending)).items == ()
+    assert {one.zone_name for one in central.call(ListRRsets(caller=seer, zone_id=None, query=pending)).items} == {
+        "a.example.",
+        "catalog.invalid.",
+    }
     acts: tuple[Callable[[], object], ...] = (
         lambda: central.patch(central.get(row.id, seer), seer),
         lambda: central.delete(central.get(row.id, seer), seer),

@@ -58,18 +58,29 @@ def test_a_zone_is_answered_to_anybody_also_where_the_second_process_has_ended(s
     assert answered(system, STRANGER) == dns.rcode.NOERROR
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_second_process_ends_with_the_first_alone(system: Sandbox, number: signal.Signals) -> None:
     (second,) = children(system.process.pid)
-    os.kill(second, number)  # a terminal sends Ctrl-C to both
+    os.kill(second, number)  # a terminal sends Ctrl-C to both, and SIGHUP when it is closed
     system.api.zone("example.org.")
     assert answered(system, STRANGER) in {dns.rcode.NOERROR, dns.rcode.REFUSED}
     assert running(second)
-    assert system.process.stop(number) == 0
+    assert system.process.stop(signal.SIGTERM if number is signal.SIGHUP else number) == 0
     assert not running(second)
 
 
-def test_the_second_process_ends_where_the_first_is_killed(system: Sandbox) -> None:
+@pytest.mark.parametrize("suspended", [False, True])
+def test_the_second_process_ends_where_the_first_is_killed(system: Sandbox, suspended: bool) -> None:
     (second,) = children(system.process.pid)
+    if suspended:  # it reads nothing, so that only the kernel can end it
+        os.kill(second, signal.SIGSTOP)
     os.kill(system.process.pid, signal.SIGKILL)
     until(lambda: not running(second))
+
+
+def test_a_second_process_that_hangs_is_ended_and_anybody_is_answered(system: Sandbox) -> None:
+    (second,) = children(system.process.pid)
+    assert answered(system, STRANGER) == dns.rcode.REFUSED
+    os.kill(second, signal.SIGSTOP)
+    system.process.wait_for("has ended; they are answered here")
+    assert answered(system, STRANGER) == dns.rcode.REFUSED
