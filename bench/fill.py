@@ -22,7 +22,8 @@ from redesignate.central.edit import Change, Edit
 from redesignate.model.clock import new_id
 from redesignate.model.rrset import Held
 from redesignate.model.zone import Zone
-from redesignate.store.schema import peer_states, usage
+from redesignate.store.schema import peer_states
+from redesignate.store.settings_schema import usage
 from redesignate.store.unit import Store, Work
 from redesignate.wire.rrset import pack
 

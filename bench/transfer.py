@@ -33,8 +33,9 @@ from redesignate.mdns.service import DNSService
 from redesignate.model import names
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.journal import Entry
-from redesignate.store.schema import metadata, rrsets, zones
+from redesignate.store.schema import rrsets, zones
 from redesignate.store.serving import Serving
+from redesignate.store.tables import metadata
 from redesignate.store.unit import Store, Work
 from redesignate.wire import message, rrset
 from redesignate.wire.message import AXFR, IXFR, SOA

@@ -11,7 +11,7 @@ from sqlalchemy import String, bindparam, func, literal_column, null, select, un
 from redesignate.model.pattern import grams
 from redesignate.model.tld import suffixes
 from redesignate.store.fast import Module, run
-from redesignate.store.schema import blacklist_needles, blacklists, tlds
+from redesignate.store.settings_schema import blacklist_needles, blacklists, tlds
 
 _STEP = 16
 """Lists of binds are filled up to a multiple of it, so that a driver does not see a new text for each length."""

@@ -13,7 +13,7 @@ from redesignate.model.blacklist import Blacklist
 from redesignate.model.paging import ListQuery, Page
 from redesignate.store.fast import Module
 from redesignate.store.listing import listed
-from redesignate.store.schema import blacklist_needles, blacklists
+from redesignate.store.settings_schema import blacklist_needles, blacklists
 
 
 class Blacklists(Module):

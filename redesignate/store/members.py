@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from redesignate.store.fast import Module
 from redesignate.store.leasetime import NOW
-from redesignate.store.schema import members
+from redesignate.store.settings_schema import members
 from redesignate.store.zones import Stale
 
 

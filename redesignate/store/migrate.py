@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from redesignate.model.errors import Misconfigured, Unavailable
 from redesignate.store.engine import EngineOptions, engine, normalised
 from redesignate.store.errors import is_of_file, problem
-from redesignate.store.schema import metadata
+from redesignate.store.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -17,7 +17,8 @@ from redesignate.store.fast import Module, run
 from redesignate.store.leasetime import NOW
 from redesignate.store.outbox import Queued
 from redesignate.store.pools import Pools
-from redesignate.store.schema import outbox, peer_states, pools, zones
+from redesignate.store.schema import outbox, peer_states, zones
+from redesignate.store.settings_schema import pools
 from redesignate.store.zones import zone_of
 
 ERROR_LENGTH = 255

@@ -15,7 +15,8 @@ import msgspec
 from sqlalchemy import Row, func, select
 
 from redesignate.store.fast import Module
-from redesignate.store.schema import pool_changes, zones
+from redesignate.store.schema import zones
+from redesignate.store.settings_schema import pool_changes
 from redesignate.store.zones import LIVE, Stale
 
 FIRST = ""

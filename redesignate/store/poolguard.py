@@ -17,7 +17,7 @@ from sqlalchemy import bindparam
 
 from redesignate.model.clock import shard_of
 from redesignate.store.fast import Module, run
-from redesignate.store.schema import pool_guards
+from redesignate.store.settings_schema import pool_guards
 
 SLOTS = 16
 """As many rows as the migration makes."""

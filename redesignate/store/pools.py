@@ -14,8 +14,8 @@ from redesignate.model.paging import ListQuery, Page
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, Target
 from redesignate.store.fast import Module, run
 from redesignate.store.listing import listed
-from redesignate.store.schema import pools
 from redesignate.store.secrets import Secrets
+from redesignate.store.settings_schema import pools
 
 
 class _Body(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from redesignate.store.clock import database_now
 from redesignate.store.fast import Module, run
-from redesignate.store.schema import questions
+from redesignate.store.settings_schema import questions
 from redesignate.threads.deadline import TooLate
 
 _KEEP = questions.insert().values(id=bindparam("i"), answer=bindparam("a"), at=database_now())

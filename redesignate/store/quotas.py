@@ -10,7 +10,7 @@ from sqlalchemy import Insert, String, Table, bindparam, literal, literal_column
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from redesignate.store.fast import Module, run
-from redesignate.store.schema import families, quotas, usage
+from redesignate.store.settings_schema import families, quotas, usage
 
 # Built once, as in store.zones.
 _OVERRIDES = select(quotas.c.resource, quotas.c.hard_limit).where(quotas.c.project_id == bindparam("p"))

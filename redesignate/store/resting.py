@@ -8,7 +8,8 @@ from sqlalchemy import Connection, select
 from redesignate.model.audit import RestingZone
 from redesignate.model.zone import Action, Status
 from redesignate.store.outbox import WAITING
-from redesignate.store.schema import outbox, pools, zones
+from redesignate.store.schema import outbox, zones
+from redesignate.store.settings_schema import pools
 from redesignate.store.zones import LIVE
 
 

@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Connection, select
 
 from redesignate.model.errors import Misconfigured
-from redesignate.store.schema import pools, tsigkeys
+from redesignate.store.settings_schema import pools, tsigkeys
 
 SEALED = "sealed:"
 _SHOWN = 10

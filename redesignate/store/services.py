@@ -19,7 +19,7 @@ from redesignate.store.fast import Module
 from redesignate.store.leasetime import NOW
 from redesignate.store.listing import listed
 from redesignate.store.outbox import FAR
-from redesignate.store.schema import services
+from redesignate.store.settings_schema import services
 from redesignate.store.zones import Stale
 
 

@@ -31,8 +31,9 @@ from sqlalchemy.types import TypeEngine
 from redesignate.model.rrset import NSEC3
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Action, ZoneType
-from redesignate.store.schema import inbound, journal, kept_rrsets, pools, rrsets, zones
+from redesignate.store.schema import inbound, journal, kept_rrsets, rrsets, zones
 from redesignate.store.served_zone import ServedZone
+from redesignate.store.settings_schema import pools
 from redesignate.store.zones import LIVE
 
 # Constants that stand in the text: a bind that is the same each time costs as much as one that is not.

@@ -13,7 +13,7 @@ from redesignate.model.paging import ListQuery, Page
 from redesignate.model.tld import TLD
 from redesignate.store.fast import Module
 from redesignate.store.listing import listed
-from redesignate.store.schema import tlds
+from redesignate.store.settings_schema import tlds
 
 
 class TLDs(Module):

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, or_, select
 
 from redesignate.model.token import Token
-from redesignate.store.schema import tokens
+from redesignate.store.settings_schema import tokens
 
 
 class Tokens:

@@ -11,8 +11,8 @@ from sqlalchemy import Row, select
 
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.store.fast import Module
-from redesignate.store.schema import tsigkeys
 from redesignate.store.secrets import Secrets
+from redesignate.store.settings_schema import tsigkeys
 
 
 @dataclass

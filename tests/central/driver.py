@@ -30,7 +30,7 @@ from redesignate.model.rrset import NewRRset, RRset, RRsetChange
 from redesignate.model.tsigkey import Scope
 from redesignate.model.work import Outcome, PeerOutcome, Role, Task
 from redesignate.model.zone import NewZone, Zone, ZoneChange
-from redesignate.store import schema
+from redesignate.store import tables
 from redesignate.store.unit import Store
 from redesignate.wire.rrset import retime, split
 
@@ -187,7 +187,7 @@ class CentralDriver:
     # -- what the database holds
 
     def rows(self, table: str, **equal: Any) -> list[Any]:
-        chosen = schema.metadata.tables[table]
+        chosen = tables.metadata.tables[table]
         query = select(chosen).where(*(chosen.c[name] == value for name, value in equal.items()))
         with self.store.engine.connect() as connection:
             return list(connection.execute(query))

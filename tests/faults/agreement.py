@@ -14,7 +14,7 @@ import dns.zone
 from sqlalchemy import Engine, func, select
 
 from redesignate.model.serial import newer
-from redesignate.store import schema
+from redesignate.store import schema, settings_schema
 from tests.faults.ledger import Ledger
 from tests.support.api import Api
 
@@ -99,7 +99,7 @@ def _served(port: int, zone: Any, addresses: dict[str, str], kinds: set[tuple[st
 
 def _rows(engine: Engine) -> Iterator[str]:
     """What is wrong with the rows: journal chains, counters, a project's count of zones."""
-    zones, rrsets, journal, usage = schema.zones, schema.rrsets, schema.journal, schema.usage
+    zones, rrsets, journal, usage = schema.zones, schema.rrsets, schema.journal, settings_schema.usage
     with engine.connect() as conn:
         counts = dict(conn.execute(select(rrsets.c.zone_id, func.count()).group_by(rrsets.c.zone_id)).tuples().all())
         living = conn.execute(select(zones).where(zones.c.deleted_at.is_(None))).all()

@@ -27,7 +27,7 @@ from redesignate.coord.partitions import SHARDS
 from redesignate.model.clock import SECOND, new_id
 from redesignate.model.errors import Unavailable
 from redesignate.producer import tasks
-from redesignate.store import migrate, schema
+from redesignate.store import migrate, schema, settings_schema
 from redesignate.store.unit import Store
 from tests.manage.conftest import Nobody, Operator
 from tests.store.makers import add, zone
@@ -196,7 +196,7 @@ def run(words: Sequence[str], log: Path) -> None:
 def marker(store: Store) -> int | None:
     """How many zones the unfinished change has queued."""
     with store.engine.connect() as connection:
-        found: int | None = connection.execute(select(schema.pool_changes.c.queued)).scalar()
+        found: int | None = connection.execute(select(settings_schema.pool_changes.c.queued)).scalar()
     return found
 
 

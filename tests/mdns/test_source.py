@@ -14,9 +14,9 @@ from redesignate.model.errors import Unavailable
 from redesignate.model.names import from_order_key, order_key
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Action, ZoneType
-from redesignate.store.schema import metadata
 from redesignate.store.served_zone import Blobs, Mark, Reach
 from redesignate.store.serving import LATEST, Snapshot
+from redesignate.store.tables import metadata
 from redesignate.store.unit import Work
 from redesignate.wire import rrset
 from tests.mdns.test_lookup import RECORDS

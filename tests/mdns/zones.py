@@ -21,9 +21,10 @@ from redesignate.model.rrset import place
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.journal import Entry
-from redesignate.store.schema import metadata, rrsets, zones
+from redesignate.store.schema import rrsets, zones
 from redesignate.store.served_zone import ServedZone
 from redesignate.store.serving import Serving, Snapshot
+from redesignate.store.tables import metadata
 from redesignate.store.unit import Store, Work
 from redesignate.wire import rrset
 

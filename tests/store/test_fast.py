@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from redesignate.store.engine import EngineOptions
 from redesignate.store.fast import run, stream
-from redesignate.store.schema import quotas
+from redesignate.store.settings_schema import quotas
 from redesignate.store.unit import Store, Work
 from tests.store.makers import new_id
 

@@ -18,7 +18,7 @@ from redesignate.model.errors import Misconfigured, Unavailable
 from redesignate.model.inbound import Inbound
 from redesignate.model.rrset import place
 from redesignate.model.zone import Action, ZoneType
-from redesignate.store import migrate, schema
+from redesignate.store import migrate, tables
 from redesignate.store.engine import engine
 from redesignate.store.schema import rrsets
 from redesignate.store.unit import Store
@@ -59,9 +59,9 @@ def test_the_migrated_schema_is_the_codes(url: str) -> None:
     with made.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, schema.metadata) == []
+        assert compare_metadata(context, tables.metadata) == []
         there = inspect(connection)
-        for table in schema.metadata.sorted_tables:
+        for table in tables.metadata.sorted_tables:
             indexes = {index["name"]: index["column_names"] for index in there.get_indexes(table.name)}
             for index in table.indexes:
                 assert indexes[index.name] == [column.name for column in index.columns], index.name

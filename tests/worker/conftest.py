@@ -28,7 +28,7 @@ from redesignate.model.pool import NSRecord, Pool, PoolSpec, Target, TargetSpec
 from redesignate.model.rrset import NewRRset
 from redesignate.model.work import PeerView, Role
 from redesignate.model.zone import NewZone, Status, Zone
-from redesignate.store.schema import metadata
+from redesignate.store.tables import metadata
 from redesignate.store.unit import Store
 from redesignate.worker.service import Worker
 from tests.support.nameservers import SmallBackend, SmallServer

@@ -3,7 +3,7 @@
 
 from alembic import context
 
-from redesignate.store.schema import metadata
+from redesignate.store.tables import metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)

@@ -2,7 +2,7 @@
 """the first schema
 
 Written out and never changed: later changes of the schema are later versions. `tests/store/test_migrations.py` checks
-that all versions together create the schema of `store.schema`.
+that all versions together create the schema of `store.tables`.
 """
 
 from typing import Any
