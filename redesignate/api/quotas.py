@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/v2/quotas and /v2/limits."""
+"""/v2/quotas and /v2/limits; with `?usage=true`, how much of each limit is used."""
 
 from __future__ import annotations
 
 import falcon
 
-from redesignate.api.request import Request, Resource, send
+from redesignate.api.request import Request, Resource, parse_id, send, truth
 from redesignate.api.shapes.quotas import QUOTA, limits
 from redesignate.commands.access import CheckAccess
-from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQuotas
+from redesignate.commands.quotas import GetLimits, GetQuotas, GetUsage, ResetQuotas, SetQuotas
 from redesignate.model.errors import Problem
 
 
@@ -17,21 +17,31 @@ class Quotas(Resource):
 
     def on_get(self, req: Request, resp: falcon.Response) -> None:
         """The caller's own quotas."""
-        send(resp, self.central.call(GetQuotas(caller=req.caller, project_id=None)))
+        self._show(req, resp, None)
 
     def on_get_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """A project's quotas."""
-        send(resp, self.central.call(GetQuotas(caller=req.caller, project_id=project_id)))
+        self._show(req, resp, project_id)
+
+    def _show(self, req: Request, resp: falcon.Response, project_id: str | None) -> None:
+        limits = self.central.call(GetQuotas(caller=req.caller, project_id=project_id))
+        found: dict[str, object] = dict(limits)
+        asked = req.arguments()
+        if truth(asked.get("usage", "")):
+            zone_id = parse_id("zone_id", asked["zone_id"]) if "zone_id" in asked else None
+            found["usage"] = self.central.call(GetUsage(caller=req.caller, project_id=project_id, zone_id=zone_id))
+        send(resp, found)
 
     def on_patch_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """Set some of a project's quotas, of a project that exists where the operator wants that checked."""
-        if self.settings.quotas_verify_project_id:
-            self.authenticate.check_project(req.env, project_id)
+        asked = CheckAccess(caller=req.caller, rule="set_quota", project_id=project_id)
         try:
             wanted = QUOTA.changed(req.json(), dict)
         except Problem as fault:
-            asked = CheckAccess(caller=req.caller, rule="set_quota", project_id=project_id)
             raise self.bad_body(fault, asked) from None
+        if self.settings.quotas_verify_project_id:
+            self.central.call(asked)  # so that keystone is asked for those alone who may set quotas
+            self.authenticate.check_project(req.env, project_id)
         send(resp, self.central.call(SetQuotas(caller=req.caller, project_id=project_id, limits=wanted)))
 
     def on_delete_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:

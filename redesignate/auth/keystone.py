@@ -27,6 +27,8 @@ log = events(__name__)
 
 GROUP = "keystone"
 TOKEN_GROUP = "keystone_authtoken"
+TIMEOUT_S = 10
+"""How long keystone's answer about a project is waited for, where `[keystone] timeout` does not say."""
 UNAVAILABLE = "The identity service is unavailable; retry."
 _NEEDS = (
     "set auth_type = password, auth_url, username, password, project_name, user_domain_name and project_domain_name "
@@ -64,6 +66,7 @@ class Keystone:
         loading.register_adapter_conf_options(conf, GROUP)
         conf.set_default("service_type", "identity", GROUP)
         conf.set_default("valid_interfaces", ["internal", "public"], GROUP)
+        conf.set_default("timeout", TIMEOUT_S, GROUP)
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         """The application with token validation in front of it.
@@ -87,7 +90,7 @@ class Keystone:
     def check_project(self, environ: WSGIEnvironment, project_id: str) -> None:
         """Ask keystone, with the sender's token; a project that the sender may not see is assumed to exist.
 
-        Cost    one request to keystone
+        Cost    one request to keystone, which waits `[keystone] timeout` seconds at most
         Raises  InvalidProject, IdentityUnavailable
         """
         base = self._conf[GROUP].endpoint_override or self._endpoint(environ.get("HTTP_X_SERVICE_CATALOG", "[]"))

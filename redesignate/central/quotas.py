@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from msgspec import UNSET
 
 from redesignate.central.rules import Answers, Rules, visible
-from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQuotas
+from redesignate.commands.quotas import GetLimits, GetQuotas, GetUsage, ResetQuotas, SetQuotas
 from redesignate.commands.rrsets import CreateRRset, UpdateRRset
 from redesignate.model.caller import Caller
-from redesignate.model.errors import Forbidden, InvalidObject, InvalidProject, MissingProject, OverQuota
+from redesignate.model.errors import Forbidden, InvalidObject, InvalidProject, MissingProject, OverQuota, ZoneNotFound
 from redesignate.model.limits import INT32_MAX, PROJECT_LENGTH
 from redesignate.store.unit import Store, Work
 
@@ -89,6 +89,30 @@ def get_quotas(rules: Rules, work: Work, command: GetQuotas) -> dict[str, int]:
     return limits(rules, work, wanted)
 
 
+def get_usage(rules: Rules, work: Work, command: GetUsage) -> dict[str, int]:
+    """Return how much a project has of what is limited, and what one zone of it holds.
+
+    Raises ZoneNotFound, MissingProject, Forbidden.
+    Cost   at most two queries by key, whatever the project has: the counts are kept by the changes
+    """
+    caller = command.caller
+    held = work.zones.counted(command.zone_id) if command.zone_id is not None else None
+    if command.zone_id is not None:
+        visible(caller, held[0] if held else None)
+    wanted = _project(rules, caller, command.project_id, "get_quotas", {"all_tenants": caller.all_projects})
+    usage = {"zones": work.quotas.zones_of(wanted)}
+    if held is None:
+        return usage
+    zone, counts = held
+    if zone.project_id != wanted:
+        raise ZoneNotFound("Could not find Zone")
+    return usage | {
+        "zone_recordsets": counts.rrsets,
+        "zone_records": counts.records,
+        "api_export_size": counts.rrsets,
+    }
+
+
 def set_quotas(rules: Rules, work: Work, command: SetQuotas) -> dict[str, int]:
     """Set some of a project's limits; return all of them as they are now. Raises InvalidObject, Forbidden."""
     given = command.limits
@@ -158,6 +182,7 @@ def get_limits(rules: Rules, work: Work, command: GetLimits) -> dict[str, int]:
 
 ANSWERS: Answers = {
     GetQuotas: get_quotas,
+    GetUsage: get_usage,
     SetQuotas: set_quotas,
     ResetQuotas: reset_quotas,
     GetLimits: get_limits,

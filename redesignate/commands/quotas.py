@@ -12,6 +12,14 @@ class GetQuotas(CallerCommand[dict[str, int]], tag="quota.get", frozen=True):
     project_id: str | None
 
 
+class GetUsage(CallerCommand[dict[str, int]], tag="quota.usage", frozen=True):
+    """Count what a project (None: the caller's own) has of what is limited, by the names of the quotas: its zones, and
+    what the zone `zone_id` of it holds."""
+
+    project_id: str | None
+    zone_id: str | None = None
+
+
 class SetQuotas(CallerCommand[dict[str, int]], tag="quota.set", frozen=True):
     project_id: str
     limits: dict[str, int]

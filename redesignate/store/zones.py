@@ -97,6 +97,11 @@ class Zones(Module):
         row = run(self._conn, _LIVING, {"z": zone_id}).first()
         return zone_of(row) if row else None
 
+    def counted(self, zone_id: str) -> tuple[Zone, Counts] | None:
+        """A live zone with its counts. One query."""
+        row = run(self._conn, _LIVING, {"z": zone_id}).first()
+        return (zone_of(row), Counts(row.rrset_count, row.record_count)) if row else None
+
     def lock(self, zone_id: str) -> tuple[Zone, Counts] | None:
         """A live zone, its row locked until the transaction ends, so that writers of one zone queue. One query."""
         for row in run(self._conn, _LOCK, {"z": zone_id}):

@@ -11,18 +11,20 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 import pytest
 from oslo_config import cfg
 
+from redesignate.api.app import build
 from redesignate.auth.choose import authenticator
-from redesignate.auth.keystone import Keystone
+from redesignate.auth.keystone import TIMEOUT_S, Keystone
 from redesignate.auth.noauth import NoAuth
 from redesignate.bus.port import R
 from redesignate.commands.base import Command
 from redesignate.config.settings import ApiSettings
 from redesignate.model.caller import Caller
-from redesignate.model.errors import Misconfigured, MissingProject, NotFound
+from redesignate.model.errors import Forbidden, IdentityUnavailable, Misconfigured, MissingProject, NotFound
 from tests.api.client import Client, NeverAsked, api_client, is_fault
 
 ZONE = "/v2/zones/6ba7b810-9dad-11d1-80b4-00c04fd430c8"
@@ -118,11 +120,16 @@ delay_auth_decision = true
 """
 
 
-def _client(folder: Path, port: int, central: Recorder | None = None) -> Client:
+def _conf(folder: Path, port: int, more: str = "") -> cfg.ConfigOpts:
     file = folder / "designate.conf"
-    file.write_text(CONF.format(port=port))
+    file.write_text(CONF.format(port=port) + more)
     conf = cfg.ConfigOpts()
     conf([], default_config_files=[str(file)], default_config_dirs=[])
+    return conf
+
+
+def _client(folder: Path, port: int, central: Recorder | None = None) -> Client:
+    conf = _conf(folder, port)
     return api_client(central, auth=authenticator(ApiSettings(auth_strategy="keystone"), conf, NeverAsked()))
 
 
@@ -202,6 +209,42 @@ def test_an_identity_service_that_is_away_is_503_not_401(tmp_path: Path) -> None
         assert is_fault(answer, 503, "unavailable")
         assert "retry-after" in answer.headers
         assert client.ask("GET", "/healthcheck").status == 200
+
+
+def test_keystone_is_asked_about_a_project_for_those_alone_who_may_set_its_quotas(
+    identity: int, tmp_path: Path
+) -> None:
+    settings = ApiSettings(auth_strategy="keystone", quotas_verify_project_id=True)
+    asked: list[str] = []
+
+    class Refusing(Recorder):
+        def call(self, command: Command[R]) -> R:
+            raise Forbidden
+
+    class Watched(Keystone):
+        def check_project(self, environ: WSGIEnvironment, project_id: str) -> None:
+            asked.append(project_id)
+
+    login = Watched(_conf(tmp_path, identity))
+    app = build(Refusing(), settings, login)
+    answer = Client(app, **{"X-Auth-Token": "project"}).ask("PATCH", "/v2/quotas/p2", {"zones": 5})
+    assert is_fault(answer, 403, "forbidden")
+    assert not asked
+    app = build(Recorder(), settings, login)
+    assert is_fault(Client(app, **{"X-Auth-Token": "project"}).ask("PATCH", "/v2/quotas/p2", {}), 404, "not_found")
+
+
+def test_a_keystone_that_does_not_answer_about_a_project_is_not_waited_for(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        login = Keystone(
+            _conf(tmp_path, port, f"[keystone]\nendpoint_override = http://127.0.0.1:{port}\ntimeout = 1\n")
+        )
+        with pytest.raises(IdentityUnavailable):
+            login.check_project({"HTTP_X_AUTH_TOKEN": "t"}, "p1")
+    conf = _conf(tmp_path, port)
+    Keystone(conf)
+    assert conf.keystone.timeout == TIMEOUT_S
 
 
 def test_an_unconfirmed_request_is_no_ones() -> None:

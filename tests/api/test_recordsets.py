@@ -36,7 +36,8 @@ class Zone:
     def __init__(self, system: System) -> None:
         self.system, self.client = system, system.client()
         zone = self.client.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json
-        self.path = f"/v2/zones/{zone['id']}/recordsets"
+        self.id = zone["id"]
+        self.path = f"/v2/zones/{self.id}/recordsets"
 
     def add(self, name: str = "www.example.org.", rrtype: str = "A", *records: str, **more: Any) -> Answer:
         body = {"name": name, "type": rrtype, "records": list(records or ["192.0.2.1"]), **more}
@@ -258,6 +259,23 @@ def test_quotas_are_read_set_and_reset(strict: System) -> None:
     assert strict.client().ask("GET", "/v2/quotas/p1").json["zone_records"] == 7
     assert admin.ask("DELETE", "/v2/quotas/p1").status == 204
     assert strict.client().ask("GET", "/v2/quotas").json == defaults
+
+
+def test_quotas_show_what_is_used_beside_them_when_asked(strict: System) -> None:
+    zone = Zone(strict)
+    zone.add("www.example.org.", "A", "192.0.2.1", "192.0.2.2")
+    client = strict.client()
+    plain = client.ask("GET", "/v2/quotas").json
+    assert "usage" not in plain
+    assert client.ask("GET", "/v2/quotas?usage=true").json == plain | {"usage": {"zones": 1}}
+    held = {"zones": 1, "zone_recordsets": 3, "zone_records": 2, "api_export_size": 3}
+    assert client.ask("GET", f"/v2/quotas/p1?usage=true&zone_id={zone.id}").json == plain | {"usage": held}
+    seer = strict.client("p2", roles="admin", **{"X-Auth-All-Projects": "1"})
+    assert seer.ask("GET", f"/v2/quotas/p1?usage=true&zone_id={zone.id}").json["usage"] == held
+    other = strict.client("p2").ask("GET", f"/v2/quotas?usage=true&zone_id={zone.id}")
+    assert is_fault(other, 404, "zone_not_found")
+    assert is_fault(seer.ask("GET", f"/v2/quotas/p2?usage=true&zone_id={zone.id}"), 404, "zone_not_found")
+    assert is_fault(client.ask("GET", "/v2/quotas?usage=true&zone_id=x"), 400, "invalid_uuid")
 
 
 @pytest.mark.parametrize("verb", ["GET", "PATCH", "DELETE"])

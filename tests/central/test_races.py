@@ -13,6 +13,7 @@ import pytest
 from redesignate.central.rules import Rules
 from redesignate.central.work import report
 from redesignate.commands.pools import ApplyPool
+from redesignate.commands.quotas import GetUsage
 from redesignate.commands.services import Heartbeat, HoldPartition
 from redesignate.commands.work import ReleaseWork, Report
 from redesignate.config.settings import DEFAULT_POOL_ID, QUOTAS
@@ -61,6 +62,22 @@ def test_the_last_place_of_a_quota_is_taken_once(anywhere: Build) -> None:
     central.zone(name="b.org.")
     ends = at_once(*(lambda n=n: central.zone(name=f"c{n}.org.") for n in range(8)))
     assert ends == {"ok": 1, "OverQuota": 7}
+
+
+def test_the_last_places_of_records_are_taken_once_whichever_way_they_come(anywhere: Build) -> None:
+    central = anywhere(quotas=dict(QUOTAS, zone_records=10, zone_recordsets=100))
+    zone = central.zone()
+    grown = [central.rrset(zone, f"n{n}") for n in range(9)]
+    ends = at_once(
+        *(lambda n=n: central.rrset(zone, f"x{n}") for n in range(4)),
+        *(lambda one=one: central.put(one, records=("192.0.2.1", "192.0.2.2")) for one in grown[:4]),
+    )
+    assert ends == {"ok": 1, "OverQuota": 7}
+    held = sum(len(rrset.records) for (_, kind), rrset in central.rrsets(zone).items() if kind == "A")
+    assert held == 10
+    counted = central.call(GetUsage(caller=member(), project_id=None, zone_id=zone.id))
+    assert counted == {"zones": 1, "zone_recordsets": len(central.rrsets(zone)), "zone_records": 10,
+                       "api_export_size": len(central.rrsets(zone))}  # fmt: skip
 
 
 def test_a_cname_and_an_address_at_once_leave_one(anywhere: Build) -> None:

@@ -21,7 +21,7 @@ from redesignate.commands.blacklists import (
 )
 from redesignate.commands.inbound import TransferZone
 from redesignate.commands.pools import ApplyPool, DeletePool, GetPool, ListPools
-from redesignate.commands.quotas import ResetQuotas, SetQuotas
+from redesignate.commands.quotas import GetUsage, ResetQuotas, SetQuotas
 from redesignate.commands.rrsets import GetRRset, ListRRsets, UpdateRRset
 from redesignate.commands.services import GetService, ListServices
 from redesignate.commands.table import ALL
@@ -153,7 +153,7 @@ def test_a_catalog_zone_is_nobodys(build: Build) -> None:
 
 # -- roles
 
-READING = (GetZone, ZoneNameservers, ZonePeers, GetRRset, ListRRsets)
+READING = (GetZone, ZoneNameservers, ZonePeers, GetRRset, ListRRsets, GetUsage)
 
 
 @pytest.mark.parametrize("command", AIMED, ids=lambda command: command.__name__)
