@@ -35,7 +35,7 @@ from redesignate.central import (
 from redesignate.central.rules import Answers, Rules, check_switches
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.commands.inbound import ReportInbound
-from redesignate.commands.rrsets import CreateRRset, UpdateRRset
+from redesignate.commands.rrsets import CreateRRset, DeleteRRset, UpdateRRset
 from redesignate.commands.table import READS
 from redesignate.observe.log import events
 from redesignate.store.unit import Store, Work
@@ -73,6 +73,10 @@ BEFORE: Mapping[type[Command[Any]], Callable[[Rules, Store, Any], Any]] = {
 and `ANSWERS` has the use-case of the result: a `ReportInbound` is answered as the `Unpacked` that was made of it."""
 
 
+SHARING = frozenset({CreateRRset, UpdateRRset, DeleteRRset})
+"""Commands whose use-cases read nothing of journal, search texts and outbox, which `store/ending.py` writes last."""
+
+
 Keep = Callable[[Work, Sequence[Any]], None]
 """`keep(unit, answers)`: stores the answers in the transaction of their changes."""
 
@@ -95,7 +99,10 @@ class CentralService:
             self._send(reading)
             return answer
         answer = self._store.transact(
-            lambda unit: use_case(self._rules, unit, given), then=self._send, deadline=ASKING.at
+            lambda unit: use_case(self._rules, unit, given),
+            then=self._send,
+            deadline=ASKING.at,
+            shares=type(command) in SHARING,
         )
         return answer
 
@@ -131,5 +138,6 @@ class CentralService:
     def _send(self, unit: Work) -> None:
         for event, fields in unit.events:
             log.info(event, **fields)
-        if unit.hints:
-            self._wake.wake(tuple(dict.fromkeys(unit.hints)))
+        hints, unit.hints[:] = tuple(dict.fromkeys(unit.hints)), ()
+        if hints:
+            self._wake.wake(hints)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,18 @@ DISCARDED = 32 * 2**20
 """Octets of a body beyond the limit that are read and discarded, since a client that is still sending would see a
 reset instead of the answer. What is larger is answered at once."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+"""Methods whose requests soon wait for their commit, if they are small. A read may take as long as it has rows."""
+COMMON = {
+    "SCRIPT_NAME": "",
+    "wsgi.version": (1, 0),
+    "wsgi.url_scheme": "http",
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+    "wsgi.errors": sys.stderr,
+}
+"""What the WSGI environment of every request says of a server of threads (PEP 3333)."""
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _FIELDS = rf"((?:{_TOKEN}:[\t\x20-\x7e\x80-\xff]*\r\n)*)"

@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from wsgiref.types import WSGIApplication
@@ -26,10 +26,11 @@ from redesignate.api.door import CONNECTION
 from redesignate.api.request import BODY
 from redesignate.config.settings import ApiSettings
 from redesignate.observe.log import Seldom, events
-from redesignate.run.http1 import CONTINUE, Incoming, Malformed, Request, answer
+from redesignate.run.http1 import CHANGES, COMMON, CONTINUE, Incoming, Malformed, Request, answer
 from redesignate.run.listening import listener
 from redesignate.threads.bulkhead import MINE, Turns
 from redesignate.threads.call import OneCall
+from redesignate.threads.rounds import share, take_turns
 
 log = events(__name__)
 _full, _refused = Seldom(), Seldom()
@@ -39,6 +40,8 @@ THREADS = 24
 """Requests that are in hand at a time. One of them runs, as they take turns: the others are there for reads while
 changes wait for the database's one writer, and a zone's third of them for changes that share a commit
 (`Shares.of_one_writer`). One thread more reads, and answers health checks, even if all of them hang."""
+TOGETHER = 8
+"""Requests that share a thread and a commit, where they arrive at the same time: as many as may change one zone."""
 CONNECTIONS = 1000
 READ = 65536
 ARRIVAL_S = 60.0
@@ -298,7 +301,7 @@ class Arrivals:
         made.setblocking(False)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         own = {"SERVER_NAME": self._name, "SERVER_PORT": str(listening.getsockname()[1]), "REMOTE_ADDR": address}
-        incoming = Incoming({**_COMMON, **own, CONNECTION: made}, self._most_body)
+        incoming = Incoming({**COMMON, **own, CONNECTION: made}, self._most_body)
         connection = Connection(made, address, incoming, time.monotonic(), watched=selectors.EVENT_READ)
         self._connections.add(connection)
         self._of[address] += 1
@@ -346,7 +349,9 @@ class Threaded:
             undone.pop_all()
         self.arrivals = Arrivals(made, settings, most=connections)
         self.turns: Turns[Connection] = Turns(self.arrivals)
-        self._threads = [OneCall(f"http-{n}", self._work) for n in range(threads + 1)]
+        self._most = 1 if settings.auth_strategy == "keystone" else TOGETHER  # keystone may be slow to answer
+        work = partial(take_turns, self.turns, self._serve)
+        self._threads = [OneCall(f"http-{n}", work) for n in range(threads + 1)]
         self._stopping = threading.Event()
 
     def start(self) -> None:
@@ -365,36 +370,31 @@ class Threaded:
         self.turns.drop()
         self.arrivals.close()
 
-    def _work(self) -> None:
-        MINE.turns = self.turns
-        connection = self.turns.next(finished=False)
-        while connection is not None:
-            deferred = False
-            try:
-                request, connection.request = connection.request or connection.arrived(), None
-                if request is not None:
-                    deferred = MINE.last and request.environ["PATH_INFO"] != HEALTH
-                    if deferred:
-                        connection.request = request
-                        self.turns.defer(connection)
-                    else:
-                        connection.answer(self._app, request, last=self._stopping.is_set)
-            except OSError:  # the client has closed it
-                connection.ended = True
-            except Exception:  # the loop of a service
-                log.exception("a connection is closed")
-                connection.ended = True
-            if not deferred and self.arrivals.release(connection):
-                self.turns.add(connection)
-            connection = self.turns.next(finished=True)
+    def _serve(self, connection: Connection) -> None:
+        try:
+            connection.request = request = connection.request or connection.arrived()
+            if request is not None:
+                if self._later(connection, request):
+                    return
+                connection.request = None
+                connection.answer(self._app, request, last=self._stopping.is_set)
+        except OSError:  # the client has closed it
+            connection.ended = True
+        except Exception:  # the loop of a service
+            log.exception("a connection is closed")
+            connection.ended = True
+        if self.arrivals.release(connection):
+            self.turns.add(connection)
 
-
-_COMMON = {
-    "SCRIPT_NAME": "",
-    "wsgi.version": (1, 0),
-    "wsgi.url_scheme": "http",
-    "wsgi.multithread": True,
-    "wsgi.multiprocess": False,
-    "wsgi.run_once": False,
-    "wsgi.errors": sys.stderr,
-}
+    def _later(self, connection: Connection, request: Request) -> bool:
+        """Whether a request joined others, or was queued again: it would take the last thread, or hold up changes."""
+        if MINE.last and request.environ["PATH_INFO"] != HEALTH:
+            self.turns.defer(connection)
+            return True
+        soon = request.size <= READ and request.environ["REQUEST_METHOD"] in CHANGES
+        if soon and MINE.round is None and self._most > 1 and self.turns.ready:
+            share(self.turns, self._serve, connection, most=self._most)
+            return True
+        if later := not soon and MINE.round is not None and MINE.round.apart():
+            self.turns.add(connection, first=True)
+        return later

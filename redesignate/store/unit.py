@@ -44,6 +44,7 @@ from redesignate.store.secrets import Secrets
 from redesignate.store.services import Services
 from redesignate.store.tsigkeys import TSIGKeys
 from redesignate.store.zones import Stale, Zones
+from redesignate.threads.bulkhead import aside
 from redesignate.threads.deadline import Deadline, TooLate, uptime
 
 T = TypeVar("T")
@@ -75,7 +76,9 @@ class Retries:
     def pause(self, attempt: int, until: float) -> None:
         """Wait before the next run: longer each time, and not beyond `until`."""
         wait = min(0.4, 0.004 * 2**attempt) * self.uniform(0.5, 1)
-        self.sleep(max(0.0, min(wait, until - self.ticks())))
+        until = min(until, self.ticks() + wait)
+        with aside():  # others that share the thread may pause first
+            self.sleep(max(0.0, until - self.ticks()))
 
 
 class Work:
@@ -102,6 +105,12 @@ class Work:
         self.hints: list[Hint] = []
         self.events: list[tuple[str, dict[str, object]]] = []
 
+    def shared(self, clock: Clock) -> Work:
+        """The same transaction for another use-case, with its own time and events; the end of this one is its end."""
+        other = Work.__new__(Work)
+        other.__dict__ = self.__dict__ | {"now": clock(), "events": []}
+        return other  # the hints too are one list: the first to be sent are sent for all
+
 
 class Store:
     """A database. Safe for use from many threads; make it after forking."""
@@ -126,7 +135,14 @@ class Store:
         self._read_urls = (url, *read_urls)
         self._readers = [engine(one, writes=False, options=options) for one in self._read_urls]
         # SQLite has one writer at a time. Our own lock wakes at once (its busy handler sleeps) and lets them share.
-        self._group = GroupCommit(self._writer) if self._writer.dialect.name == "sqlite" else None
+        self._group: GroupCommit[Work] | None = None
+        if self._writer.dialect.name == "sqlite":
+            self._group = GroupCommit(
+                self._writer,
+                begin=lambda connection: Work(connection, self.clock, self._secrets, self._kept_pools),
+                share=lambda work: work.shared(self.clock),
+                end=lambda work: work.hints.extend(work.ending.write(work.now)),
+            )
 
     @property
     def engine(self) -> Engine:
@@ -154,12 +170,18 @@ class Store:
         return 0 if self._group is None else self._group.waiting()
 
     def transact(
-        self, do: Callable[[Work], T], *, then: Callable[[Work], None] | None = None, deadline: float = math.inf
+        self,
+        do: Callable[[Work], T],
+        *,
+        then: Callable[[Work], None] | None = None,
+        deadline: float = math.inf,
+        shares: bool = False,
     ) -> T:
         """Run `do` in a transaction and commit it; retried as the module says. `then` runs after the commit, once.
 
         deadline   on the clock of `Retries.ticks`: after it no run begins, nor goes on to its commit. On SQLite the
                    commit itself waits for those that share it, and the caller with it: nobody else can write meanwhile
+        shares     on SQLite: `do` reads nothing that others of its kind leave to the end of their transaction
 
         Raises the exceptions of `do`; Unavailable if the database is unavailable, the race was lost too often, or the
         deadline passes.
@@ -169,7 +191,7 @@ class Store:
         lost: DBAPIError | None = None
         for attempt in range(1, retries.attempts + 1):
             try:
-                work, result = self._once(do, deadline)
+                work, result = self._once(do, deadline, shares)
             except Stale:
                 lost = None
             except PoolTimeout as error:
@@ -252,22 +274,22 @@ class Store:
                 )
         return self._readers[-1].connect()
 
-    def _once(self, do: Callable[[Work], T], deadline: float) -> tuple[Work, T]:
-        def one(connection: Connection) -> tuple[Work, T]:
+    def _once(self, do: Callable[[Work], T], deadline: float, shares: bool) -> tuple[Work, T]:
+        def one(work: Work) -> tuple[Work, T]:
             self._in_time(deadline)
-            work = Work(connection, self.clock, self._secrets, self._kept_pools)
             result = do(work)
-            work.hints += work.ending.write(work.now)
             self._in_time(deadline)  # a process that was suspended for minutes must not undo changes made meanwhile
             return work, result
 
         if self._group is not None:
             limit = None if deadline == math.inf else Deadline(deadline, self._retries.ticks)
-            done: tuple[Work, T] = self._group.run(one, limit)
+            done: tuple[Work, T] = self._group.run(one, limit, shares=shares)
             return done
         with self._writer.connect() as connection:
             transaction = connection.begin()
-            done = one(connection)  # what it raises closes the connection, and that rolls back
+            work, result = one(self.over(connection))  # what it raises closes the connection, and that rolls back
+            work.hints += work.ending.write(work.now)
+            self._in_time(deadline)
             try:
                 transaction.commit()
             except DBAPIError as error:
@@ -275,7 +297,7 @@ class Store:
                     raise Unavailable(_UNSURE) from error
                 raise
             committed(connection)
-            return done
+            return work, result
 
     def _may_try_again(self, error: DBAPIError) -> None:
         """Raise the caller's Problem for an error that another run would meet too."""

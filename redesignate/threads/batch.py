@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 
 from redesignate.model.errors import Problem, TimedOut, Unavailable
 from redesignate.observe.log import events
-from redesignate.threads.bulkhead import aside
+from redesignate.threads.bulkhead import MINE, aside
 from redesignate.threads.deadline import Deadline
 
 T = TypeVar("T")
@@ -42,12 +42,14 @@ class _State(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Seat(Generic[T, R]):
-    """One item. `call` is held while it waits, and released when its caller is to lead, and when it is done."""
+    """One thread's items. `call` is held while it waits, and released when the thread is to lead, and when they are
+    done."""
 
-    item: T
+    items: Sequence[T]
+    weight: int
     state: _State = _State.WAITS
     call: threading.Lock = field(default_factory=threading.Lock)
-    answer: R | None = None
+    answers: Sequence[R] = ()
     error: BaseException | None = None
 
 
@@ -88,11 +90,17 @@ class Batches(Generic[T, R]):
         self._closed = False
 
     def ask(self, item: T, *, key: Hashable = None, deadline: Deadline | None = None) -> R:
-        """Work on one item, in a batch with others of its key, and return its answer.
+        """As `ask_all`, for one item; its answer."""
+        return self.ask_all((item,), key=key, deadline=deadline)[0]
 
-        Raises what `do` raised; at the deadline Unavailable (not worked on) or TimedOut (it may have been); Closed.
+    def ask_all(self, items: Sequence[T], *, key: Hashable = None, deadline: Deadline | None = None) -> Sequence[R]:
+        """Work on items, in one batch with others of their key, and return their answers.
+
+        Raises what `do` raised; at the deadline Unavailable (not worked on) or TimedOut (they may have been); Closed.
         """
-        seat: _Seat[T, R] = _Seat(item)
+        if MINE.round is not None and MINE.round.joined():
+            return MINE.round.ask(self, items, key, deadline)
+        seat: _Seat[T, R] = _Seat(items, len(items) if self._weight is None else sum(map(self._weight, items)))
         with self._lock:
             if self._closed:
                 raise Closed
@@ -110,7 +118,7 @@ class Batches(Generic[T, R]):
             self._lead(key, line, seat)
         if seat.error is not None:
             raise seat.error
-        return seat.answer  # type: ignore[return-value]  # DONE without an error: `do` answered
+        return seat.answers
 
     def waiting(self, key: Hashable = None) -> int:
         """Return how many callers of a key wait for a batch."""
@@ -146,11 +154,11 @@ class Batches(Generic[T, R]):
             # it was called just now: the lock is free
 
     def _lead(self, key: Hashable, line: _Line[T, R], seat: _Seat[T, R]) -> None:
-        """Work on the seat's item, with as many of those that wait as fit, in the order of arrival."""
-        going, weight = [seat], 1 if self._weight is None else self._weight(seat.item)
+        """Work on the seat's items, with as many of those that wait as fit, in the order of arrival."""
+        going, weight = [seat], seat.weight
         with self._lock:
             while line.waiting:
-                weight += 1 if self._weight is None else self._weight(line.waiting[0].item)
+                weight += line.waiting[0].weight
                 if weight > self._most:
                     break
                 going.append(line.waiting.popleft())
@@ -159,9 +167,9 @@ class Batches(Generic[T, R]):
         try:
             if self._closed:
                 raise Closed
-            answers = self._do([one.item for one in going])
-            for one, answer in zip(going, answers, strict=True):
-                one.answer = answer
+            answers = iter(self._do([item for one in going for item in one.items]))
+            for one in going:
+                one.answers = [next(answers) for _ in one.items]
         except BaseException as error:  # noqa: BLE001  # raised again on each thread that asked
             for one in going:
                 one.error = error

@@ -71,22 +71,22 @@ class Bulkhead:
     def enter(self, key: Hashable, deadline: Callable[[], Deadline | None]) -> None:
         """Take a place in this key's lane, which `leave` releases. Raises Unavailable if the lane hangs, or at the
         deadline, which is asked for only if there is no free place."""
-        waiter = None
+        waiter, began = None, self._clock()
         with self._lock:
             lane = self._lanes.get(key)
             if lane is None:
-                lane = self._lanes[key] = _Lane(self._clock())
+                lane = self._lanes[key] = _Lane(began)
             if lane.held < self._places:
                 lane.held += 1
-            elif self._clock() - lane.moved >= self._patience_s:
+            elif began - lane.moved >= self._patience_s:
                 raise self._full()
             else:
                 waiter = _Waiter()
                 waiter.call.acquire()
                 lane.waiting.append(waiter)
         if waiter is not None:
-            with aside():
-                self._wait(lane, waiter, deadline())
+            with aside(behind=True):
+                self._wait(lane, waiter, deadline(), began)
 
     def leave(self, key: Hashable, *, moved: bool = True) -> None:
         """Release a place. `moved` False: the work ended without an answer, which is no sign that the lane moves."""
@@ -113,8 +113,8 @@ class Bulkhead:
         """Return how many keys are in use."""
         return len(self._lanes)
 
-    def _wait(self, lane: _Lane, waiter: _Waiter, deadline: Deadline | None) -> None:
-        pause = self._patience_s
+    def _wait(self, lane: _Lane, waiter: _Waiter, deadline: Deadline | None, began: float) -> None:
+        pause = max(0.0, began + self._patience_s - self._clock())  # others that share the thread may have gone first
         while True:
             pause = pause if deadline is None else min(pause, deadline.left())
             if waiter.call.acquire(timeout=pause):
@@ -153,7 +153,8 @@ class Turns(Generic[T]):
         self._turn_s = turn_s
         self._clock: Monotonic = clock
         self._changed = threading.Condition(threading.Lock())
-        self._ready: deque[T | _Waiter] = deque()
+        self.ready: deque[T | _Waiter] = deque()
+        """Work, and threads, that wait for a turn: for others only whether there is any."""
         self._deferred: deque[T] = deque()
         self._holder: int | None = None
         self._began = float("-inf")
@@ -162,10 +163,13 @@ class Turns(Generic[T]):
         self.in_hand = 0
         """Work that has arrived or was added, and is not finished."""
 
-    def add(self, work: T) -> None:
-        """Queue work for a thread that calls `next`."""
+    def add(self, work: T, *, first: bool = False) -> None:
+        """Queue work for a thread that calls `next`; `first`: before all that is ready."""
         with self._changed:
-            self._ready.append(work)
+            if first:
+                self.ready.appendleft(work)
+            else:
+                self.ready.append(work)
             self.in_hand += 1
             if self._holder is None:
                 self._call()
@@ -189,11 +193,11 @@ class Turns(Generic[T]):
                 self._holder = None
             self._idle += 1
             if self._deferred and self._idle > 1:
-                self._ready.appendleft(self._deferred.popleft())
-            while self._ready or not self._closed:
+                self.ready.appendleft(self._deferred.popleft())
+            while self.ready or not self._closed:
                 rested = self._clock() - self._began
-                if self._ready and (self._holder is None or rested >= self._turn_s):
-                    first = self._ready.popleft()
+                if self.ready and (self._holder is None or rested >= self._turn_s):
+                    first = self.ready.popleft()
                     if isinstance(first, _Waiter):
                         self._admit(first)
                         continue
@@ -211,7 +215,7 @@ class Turns(Generic[T]):
                     finally:
                         self._changed.acquire()
                         self._polls = False
-                    self._ready += arrived
+                    self.ready += arrived
                     self.in_hand += len(arrived)
                     continue
                 # one of the idle threads looks whether a turn lasts too long
@@ -221,6 +225,20 @@ class Turns(Generic[T]):
                 self._watched = self._watched and not watches
             self._idle -= 1
         return None
+
+    def another(self) -> T | None:
+        """Return further work for the same turn, if some is ready and the work before it took no longer than a turn.
+        From then on it counts as one with that."""
+        with self._changed:
+            now = self._clock()
+            if self._holder != threading.get_ident() or now - self._began >= self._turn_s or not self.ready:
+                return None
+            if isinstance(first := self.ready[0], _Waiter):
+                return None
+            self._began = now
+            self.ready.popleft()
+            self.in_hand -= 1
+            return first
 
     def give(self) -> None:
         """End this thread's turn, if it still has it."""
@@ -234,13 +252,13 @@ class Turns(Generic[T]):
         waiter = _Waiter(thread=threading.get_ident())
         waiter.call.acquire()
         with self._changed:
-            self._ready.append(waiter)
+            self.ready.append(waiter)
             if self._holder is None:
                 self._pass_on()
         while not waiter.call.acquire(timeout=self._turn_s):
             with self._changed:
                 if not waiter.admitted and (self._holder is None or self._clock() - self._began >= self._turn_s):
-                    self._ready.remove(waiter)
+                    self.ready.remove(waiter)
                     self._admit(waiter)
 
     def close(self) -> None:
@@ -253,8 +271,8 @@ class Turns(Generic[T]):
     def drop(self) -> list[T]:
         """Forget the work that nobody has begun; return it."""
         with self._changed:
-            left = [*self._deferred, *(one for one in self._ready if not isinstance(one, _Waiter))]
-            self._ready = deque(one for one in self._ready if isinstance(one, _Waiter))
+            left = [*self._deferred, *(one for one in self.ready if not isinstance(one, _Waiter))]
+            self.ready = deque(one for one in self.ready if isinstance(one, _Waiter))
             self._deferred.clear()
             self.in_hand -= len(left)
         return left
@@ -270,14 +288,14 @@ class Turns(Generic[T]):
 
     def _pass_on(self) -> None:
         """Nobody has the turn: the first that is ready gets it, work only if a thread is idle."""
-        for one in self._ready:
+        for one in self.ready:
             if isinstance(one, _Waiter):
-                self._ready.remove(one)
+                self.ready.remove(one)
                 self._admit(one)
                 return
             if self._idle:
                 break
-        if self._ready or not self._polls:
+        if self.ready or not self._polls:
             self._call()
 
     def _call(self) -> None:
@@ -288,23 +306,46 @@ class Turns(Generic[T]):
             self._arrivals.wake()
 
 
+class Sharers(Protocol):
+    """Callers that share a thread: `rounds.Round`."""
+
+    def joined(self) -> bool:
+        """Whether it is one of them that runs."""
+
+    def ask(self, batches: Any, items: Sequence[Any], key: Hashable, deadline: Deadline | None) -> Sequence[Any]:
+        """Wait for a batch together with the others."""
+
+    def apart(self) -> bool:
+        """Whether some of them wait, so that what may take long is to be done apart from them."""
+
+    def let_go_on(self, *, behind: bool) -> None:
+        """Let the others go on before the thread waits; `behind`: until they have ended."""
+
+
 class _Mine(threading.local):
-    """The turns that this thread takes; None where it runs whenever it can. `last`: as `Turns.next` says."""
+    """The turns that this thread takes; None where it runs whenever it can. `last`: as `Turns.next` says. `round`: the
+    callers that share it now."""
 
     turns: Turns[Any] | None = None
     last: bool = False
+    round: Sharers | None = None
 
 
 MINE = _Mine()
 
 
 @contextmanager
-def aside() -> Iterator[None]:
-    """Let the other threads run during the block, in which this one only waits; then wait for a new turn."""
+def aside(*, behind: bool = False) -> Iterator[None]:
+    """Let the other threads run during the block, in which this one only waits; then wait for a new turn.
+
+    behind   for what those that share this thread may hold: they end first
+    """
     turns = MINE.turns
     if turns is None:
         yield
         return
+    if MINE.round is not None:
+        MINE.round.let_go_on(behind=behind)
     turns.give()
     try:
         yield
