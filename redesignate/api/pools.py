@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/v2/pools, to be read; a pool is written by `redesignate manage pool update`."""
+"""/v2/pools: pools without the servers behind them, which `redesignate manage pool update` writes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import falcon
 
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, Resource, parse_id, send
-from redesignate.api.shapes.pools import POOL
-from redesignate.commands.pools import GetPool, ListPools
+from redesignate.api.shapes.members import Body
+from redesignate.api.shapes.pools import POOL, REACH
+from redesignate.commands.access import CheckAccess
+from redesignate.commands.pools import CreatePool, DeletePool, GetPool, GetPoolReach, ListPools, UpdatePool
+from redesignate.model.errors import Problem
 
 POOLS = Listing("pools", frozenset({"name"}), ("created_at", "id", "updated_at", "name"))
 
@@ -22,7 +25,40 @@ class Pools(Resource):
         page = self.central.call(ListPools(caller=req.caller, query=query))
         send(resp, envelope(req, POOLS, query, POOL.listed(page.items, req.base), page))
 
+    def on_post(self, req: Request, resp: falcon.Response) -> None:
+        """Make a pool, without servers."""
+        try:
+            new = POOL.created(req.json())
+        except Problem as fault:
+            raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="create_pool")) from None
+        shown = POOL.shown(self.central.call(CreatePool(caller=req.caller, new=new)), req.base)
+        send(resp, shown, 201, location=shown.links["self"])
+
     def on_get_one(self, req: Request, resp: falcon.Response, pool_id: str) -> None:
         """One pool."""
         pool = self.central.call(GetPool(caller=req.caller, pool_id=parse_id("pool_id", pool_id)))
         send(resp, POOL.shown(pool, req.base))
+
+    def on_patch_one(self, req: Request, resp: falcon.Response, pool_id: str) -> None:
+        """Change some members of a pool; changed NS records reach its zones one after another."""
+        ident = parse_id("pool_id", pool_id)
+
+        def present() -> Body:
+            return POOL.compared(self.central.call(GetPool(caller=req.caller, pool_id=ident)), req.base)
+
+        try:
+            change = POOL.changed(req.json(), present)
+        except Problem as fault:
+            raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="update_pool", resource_id=ident)) from None
+        changed = self.central.call(UpdatePool(caller=req.caller, pool_id=ident, change=change))
+        send(resp, POOL.shown(changed, req.base), 202)
+
+    def on_delete_one(self, req: Request, resp: falcon.Response, pool_id: str) -> None:
+        """Remove a pool that holds no zones."""
+        self.central.call(DeletePool(caller=req.caller, pool_id=parse_id("pool_id", pool_id)))
+        resp.status = 204
+
+    def on_get_progress(self, req: Request, resp: falcon.Response, pool_id: str) -> None:
+        """How many zones the last changes of a pool have yet to reach."""
+        reach = self.central.call(GetPoolReach(caller=req.caller, pool_id=parse_id("pool_id", pool_id)))
+        send(resp, REACH.shown(reach))

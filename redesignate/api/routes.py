@@ -50,6 +50,7 @@ ROUTES = (
     Route("/v2/blacklists/{blacklist_id}", Blacklists, "one"),
     Route("/v2/pools", Pools),
     Route("/v2/pools/{pool_id}", Pools, "one"),
+    Route("/v2/pools/{pool_id}/progress", Pools, "progress"),
     Route("/v2/service_statuses", Services),
     Route("/v2/service_statuses/{service_id}", Services, "one"),
     Route("/v2/service_status", Services),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from redesignate.central import blacklists, quotas, rrsets, tlds, zones
+from redesignate.central import blacklists, pools, quotas, rrsets, tlds, zones
 from redesignate.central.rules import Answers, Rules, own, visible
 from redesignate.commands.access import CheckAccess
 from redesignate.store.unit import Work
@@ -58,6 +58,14 @@ def _update_blacklist(rules: Rules, work: Work, command: CheckAccess) -> None:
     blacklists.changeable(rules, work, command.caller, command.resource_id or "")
 
 
+def _create_pool(rules: Rules, _work: Work, command: CheckAccess) -> None:
+    rules.policy.may("create_pool", command.caller, {})
+
+
+def _update_pool(rules: Rules, work: Work, command: CheckAccess) -> None:
+    pools.changeable(rules, work, command.caller, command.resource_id or "")
+
+
 _CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
     "create_zone": _create_zone,
     "update_zone": _update_zone,
@@ -68,6 +76,8 @@ _CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
     "update_tld": _update_tld,
     "create_blacklist": _create_blacklist,
     "update_blacklist": _update_blacklist,
+    "create_pool": _create_pool,
+    "update_pool": _update_pool,
 }
 """The checks by the name of the policy rule."""
 

@@ -7,8 +7,10 @@ from collections.abc import Collection
 
 from redesignate.central import catalogs
 from redesignate.central.rules import Answers, Rules
-from redesignate.commands.pools import QueuedZones, QueuePoolZones
+from redesignate.commands.pools import GetPoolReach, PoolReach, QueuedZones, QueuePoolZones
+from redesignate.model.errors import PoolNotFound
 from redesignate.model.pool import Pool
+from redesignate.store.few import MANY
 from redesignate.store.poolchanges import PoolChange, PoolChanges
 from redesignate.store.poolguard import PoolGuard
 from redesignate.store.unit import Work
@@ -43,6 +45,23 @@ def queue_pool_zones(_rules: Rules, work: Work, command: QueuePoolZones) -> Queu
     return QueuedZones(queued=queued, left=left, more=pools > 0)
 
 
+def pool_reach(rules: Rules, work: Work, command: GetPoolReach) -> PoolReach:
+    """Return how many zones of a pool its last changes have not reached. Raises Forbidden, PoolNotFound.
+
+    Cost   five queries; each counts MANY rows of an index at most
+    """
+    rules.policy.may("get_pool", command.caller, {})
+    pool_id = command.pool_id
+    if work.pools.get(pool_id) is None:
+        raise PoolNotFound("Could not find Pool")
+    return PoolReach(
+        pool_id=pool_id,
+        old_ns_records=work.zones.count_old_apexes(pool_id, work.pools.apex_versions()[pool_id], MANY),
+        unqueued=PoolChanges(work.conn).unqueued(pool_id),
+        pending=work.outbox.count(pool_id, MANY),
+    )
+
+
 def _batch(work: Work, changes: PoolChanges, change: PoolChange, limit: int) -> int:
     """Queue the zones of the next window and note that they are, so that a zone is queued or still to come."""
     catalog = catalogs.unfinished(work, change.pool_id)
@@ -62,5 +81,6 @@ def _batch(work: Work, changes: PoolChanges, change: PoolChange, limit: int) -> 
 
 
 ANSWERS: Answers = {
+    GetPoolReach: pool_reach,
     QueuePoolZones: queue_pool_zones,
 }

@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pools: the stored pool is made as the operator's file says, and the zones that depend on it are queued again."""
+"""Pools: the stored pool is made as the operator's file or the API says, and the zones that depend on it follow."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+
+from msgspec import UNSET
+from sqlalchemy.exc import IntegrityError
 
 from redesignate.central import catalogs, poolchanges
 from redesignate.central.rules import Answers, Rules, fields
-from redesignate.commands.pools import ApplyPool, DeletePool, GetPool, ListPools
+from redesignate.commands.pools import ApplyPool, CreatePool, DeletePool, GetPool, ListPools, UpdatePool
+from redesignate.model.caller import Caller
 from redesignate.model.clock import new_id
 from redesignate.model.errors import (
+    DuplicateNSRecord,
     DuplicatePool,
     InvalidObject,
     InvalidOperation,
@@ -25,6 +31,9 @@ from redesignate.store.unit import Work
 
 ADDRESSING = ("host", "port", "rndc_host", "rndc_port", "view", "api_endpoint")
 """Options that identify a target's server; while they stay the same, the target keeps its id and its state."""
+
+MOST_NS_RECORDS = 60
+"""Of one pool that the API writes: every zone's apex holds all of them, and an answer must."""
 
 
 def list_pools(rules: Rules, work: Work, command: ListPools) -> Page[Pool]:
@@ -61,28 +70,93 @@ def apply_pool(rules: Rules, work: Work, command: ApplyPool) -> Pool:
     _check(spec)
     if stored is None:
         return _create(work, spec)
+    return _write(work, stored, _merged(stored, spec), command.limit)
+
+
+def create_pool(rules: Rules, work: Work, command: CreatePool) -> Pool:
+    """Add a pool without servers. Raises Forbidden, InvalidObject, DuplicateNSRecord, DuplicatePool."""
+    caller, new = command.caller, command.new
+    rules.policy.may("create_pool", caller, {})
+    project_id = caller.project_id if new.project_id is None else fields.project_id(new.project_id)
+    _check_ns_records(new.ns_records)
+    spec = PoolSpec(name=new.name, description=new.description, attributes=new.attributes, ns_records=new.ns_records)
+    _check(spec)
+    return _create(work, spec, project_id)
+
+
+def update_pool(rules: Rules, work: Work, command: UpdatePool) -> Pool:
+    """Change what the API shows of a pool. Changed NS records reach the apex of every zone of it step by step
+    (`refresh_apexes`), which goes on by itself after a restart; `pool_reach` says how far that is.
+
+    Raises Forbidden, PoolNotFound, InvalidObject, DuplicateNSRecord, LastServerKept, DuplicatePool.
+    Cost   four statements, whatever the number of zones
+    """
+    stored, change = changeable(rules, work, command.caller, command.pool_id, lock=True), command.change
+    if change.same_project_id is not UNSET and change.same_project_id != stored.project_id:
+        raise InvalidObject("Provided object does not match schema. Keys ['project_id'] are not valid for pool")
+    if change.ns_records is not UNSET:
+        _check_ns_records(change.ns_records)
+    spec = PoolSpec(
+        name=stored.name if change.name is UNSET else change.name,
+        description=None if change.description is UNSET else change.description,
+        attributes=None if change.attributes is UNSET else change.attributes,
+        ns_records=None if change.ns_records is UNSET else change.ns_records,
+    )
+    _check(spec)
     after = _merged(stored, spec)
+    return _write(work, stored, replace(after, description=None) if change.description is None else after, 0)
+
+
+def changeable(rules: Rules, work: Work, caller: Caller, pool_id: str, *, lock: bool = False) -> Pool:
+    """Return the pool that the caller may change. Raises Forbidden, PoolNotFound."""
+    rules.policy.may("update_pool", caller, {})
+    pool = work.pools.get(pool_id, lock=lock)
+    if pool is None:
+        raise PoolNotFound("Could not find Pool")
+    return pool
+
+
+def _check_ns_records(records: Collection[NSRecord]) -> None:
+    if len(records) > MOST_NS_RECORDS:
+        raise InvalidObject(f"ns_records: {len(records)} are too many; a pool has at most {MOST_NS_RECORDS}")
+    seen = set()
+    for record in records:
+        name = fields.zone_name(record.hostname)
+        if name in seen:
+            raise DuplicateNSRecord(f"ns_records: {name} is listed twice")
+        seen.add(name)
+
+
+def _write(work: Work, stored: Pool, after: Pool, limit: int) -> Pool:
+    """Write a pool over the stored one, and begin what follows from the difference; `limit`: zones that are queued at
+    once. Raises LastServerKept, DuplicatePool."""
     if stored.ns_records and not after.ns_records:
         raise LastServerKept("Not allowed to delete last of servers")
-    if replace(after, version=stored.version, updated_at=stored.updated_at) == stored:
+    if after == stored:
         return stored
     other = work.pools.named(after.name)
     if other is not None and other.id != stored.id:
         raise DuplicatePool(f"Pool {after.name} exists already")
     after = replace(after, version=stored.version + 1, updated_at=work.now)
-    work.pools.change(after, apex=set(after.ns_records) != set(stored.ns_records))
+    try:
+        work.pools.change(after, apex=set(after.ns_records) != set(stored.ns_records))
+    except IntegrityError as error:  # a pool of this name was made meanwhile
+        raise DuplicatePool(f"Pool {after.name} exists already") from error
     catalogs.keep(work, after)
     if (after.targets, after.nameservers, after.catalog) != (stored.targets, stored.nameservers, stored.catalog):
-        poolchanges.begin(work, after, _forgotten(stored, after), command.limit)
+        poolchanges.begin(work, after, _forgotten(stored, after), limit)
     if after.catalog is not None and (stored.catalog is None or stored.catalog.name != after.catalog.name):
         PoolGuard(work.conn).excluding()  # a zone that is created meanwhile does not know of the catalog
     return after
 
 
-def _create(work: Work, spec: PoolSpec) -> Pool:
-    empty = Pool(id=spec.id or new_id(), name=spec.name, version=1, created_at=work.now)
+def _create(work: Work, spec: PoolSpec, project_id: str | None = None) -> Pool:
+    empty = Pool(id=spec.id or new_id(), name=spec.name, version=1, created_at=work.now, project_id=project_id)
     pool = _merged(empty, spec)
-    work.pools.add(pool)
+    try:
+        work.pools.add(pool)
+    except IntegrityError as error:
+        raise DuplicatePool(f"Pool {pool.name} exists already") from error
     catalogs.keep(work, pool)
     catalog = catalogs.unfinished(work, pool.id)
     if catalog is not None:
@@ -127,8 +201,8 @@ def _merged(stored: Pool, spec: PoolSpec) -> Pool:
     if spec.attributes is not None:
         after = replace(after, attributes=dict(spec.attributes))
     if spec.ns_records is not None:
-        named = {r.hostname: NSRecord(fields.zone_name(r.hostname), r.priority) for r in spec.ns_records}
-        after = replace(after, ns_records=tuple(named.values()))
+        named = {fields.zone_name(record.hostname): record.priority for record in spec.ns_records}
+        after = replace(after, ns_records=tuple(NSRecord(name, priority) for name, priority in named.items()))
     if spec.nameservers is not None:
         known = {(server.host, server.port): server.id for server in stored.nameservers}
         after = replace(after, nameservers=tuple(_nameserver(given, known) for given in spec.nameservers))
@@ -216,6 +290,8 @@ def roles(pool: Pool) -> dict[str, tuple[Role, str]]:
 ANSWERS: Answers = {
     ListPools: list_pools,
     GetPool: get_pool,
+    CreatePool: create_pool,
+    UpdatePool: update_pool,
     ApplyPool: apply_pool,
     DeletePool: delete_pool,
 }

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from msgspec import UNSET
 
-from redesignate.central.rules import Answers, Rules, visible
+from redesignate.central.rules import Answers, Rules, fields, visible
 from redesignate.commands.quotas import GetLimits, GetQuotas, GetUsage, ResetQuotas, SetQuotas
 from redesignate.commands.rrsets import CreateRRset, UpdateRRset
 from redesignate.model.caller import Caller
-from redesignate.model.errors import Forbidden, InvalidObject, InvalidProject, MissingProject, OverQuota, ZoneNotFound
-from redesignate.model.limits import INT32_MAX, PROJECT_LENGTH
+from redesignate.model.errors import Forbidden, InvalidObject, MissingProject, OverQuota, ZoneNotFound
+from redesignate.model.limits import INT32_MAX
 from redesignate.store.unit import Store, Work
 
 NAMES = ("zones", "zone_recordsets", "zone_records", "recordset_records", "api_export_size")
@@ -137,8 +137,7 @@ def settable(rules: Rules, caller: Caller, project_id: str | None) -> str:
 
 def reset_quotas(rules: Rules, work: Work, command: ResetQuotas) -> None:
     """Reset a project's limits to the defaults. Raises InvalidProject, Forbidden."""
-    project_id = command.project_id
-    _check_id(project_id)
+    project_id = fields.project_id(command.project_id)
     rules.policy.may("reset_quotas", command.caller, {"project_id": project_id, "tenant_id": project_id})
     if rules.settings.quota_driver != "noop":
         work.quotas.reset(project_id)
@@ -149,20 +148,11 @@ def _project(rules: Rules, caller: Caller, project_id: str | None, rule: str, mo
         raise MissingProject("The token has no project, and the request does not name one")
     wanted = project_id if project_id is not None else caller.project_id
     assert wanted is not None
-    _check_id(wanted)
+    fields.project_id(wanted)
     rules.policy.may(rule, caller, {"project_id": wanted, "tenant_id": wanted} | dict(more))
     if wanted != caller.project_id and not caller.all_projects:
         raise Forbidden("Another project's quotas need the header X-Auth-All-Projects: true")
     return wanted
-
-
-def _check_id(project_id: str) -> None:
-    """Refuse an id that does not fit the database's column; PostgreSQL cannot even compare a NUL."""
-    if len(project_id) > PROJECT_LENGTH or not project_id.isprintable():
-        raise InvalidProject(
-            f"{project_id[:PROJECT_LENGTH]!r} is not a project id: ids have at most {PROJECT_LENGTH} characters, "
-            "all of them printable"
-        )
 
 
 def get_limits(rules: Rules, work: Work, command: GetLimits) -> dict[str, int]:

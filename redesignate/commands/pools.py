@@ -7,7 +7,7 @@ import msgspec
 
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.model.paging import ListQuery, Page
-from redesignate.model.pool import Pool, PoolSpec
+from redesignate.model.pool import NewPool, Pool, PoolChange, PoolSpec
 
 
 class ListPools(CallerCommand[Page[Pool]], tag="pool.list", frozen=True):
@@ -15,6 +15,35 @@ class ListPools(CallerCommand[Page[Pool]], tag="pool.list", frozen=True):
 
 
 class GetPool(CallerCommand[Pool], tag="pool.get", frozen=True):
+    pool_id: str
+
+
+class CreatePool(CallerCommand[Pool], tag="pool.create", frozen=True):
+    new: NewPool
+
+
+class UpdatePool(CallerCommand[Pool], tag="pool.update", frozen=True):
+    """Change what the API shows of a pool. Its servers are `ApplyPool`'s to change."""
+
+    pool_id: str
+    change: PoolChange
+
+
+class PoolReach(msgspec.Struct, frozen=True, kw_only=True):
+    """How many zones of a pool a change of it has not reached; each is counted as far as 10,000.
+
+    old_ns_records  zones whose apex has the NS records of before
+    unqueued        zones that are not queued yet for servers that changed
+    pending         zones that some server of the pool does not serve yet as it should
+    """
+
+    pool_id: str
+    old_ns_records: int
+    unqueued: int
+    pending: int
+
+
+class GetPoolReach(CallerCommand[PoolReach], tag="pool.reach", frozen=True):
     pool_id: str
 
 

@@ -44,6 +44,9 @@ ALL: tuple[type[Command[Any]], ...] = (
     quotas.GetLimits,
     pools.ListPools,
     pools.GetPool,
+    pools.CreatePool,
+    pools.UpdatePool,
+    pools.GetPoolReach,
     pools.ApplyPool,
     pools.DeletePool,
     pools.QueuePoolZones,
@@ -103,6 +106,7 @@ READS: frozenset[type[Command[Any]]] = frozenset(
         blacklists.ListBlacklists,
         inbound.DueInbound,
         pools.GetPool,
+        pools.GetPoolReach,
         pools.ListPools,
         quotas.GetLimits,
         quotas.GetQuotas,
@@ -127,5 +131,7 @@ READS: frozenset[type[Command[Any]]] = frozenset(
 )
 """Commands that change nothing: they are answered from a snapshot, and may be repeated. All others commit."""
 
-SECRET: frozenset[type[Command[Any]]] = frozenset({pools.ApplyPool, tsigkeys.CreateTSIGKey, tsigkeys.DeleteTSIGKey})
+SECRET: frozenset[type[Command[Any]]] = frozenset(
+    {pools.ApplyPool, pools.UpdatePool, tsigkeys.CreateTSIGKey, tsigkeys.DeleteTSIGKey}
+)
 """Commands whose answers hold secrets: their answers are not stored."""

@@ -204,7 +204,7 @@ def _tasks() -> dict[str, TaskSettings]:
         "periodic_cleanup_stopped_service_status": TaskSettings(interval=172800, time_threshold=604800),
         "overdue_work": TaskSettings(interval=1, batch_size=500),
         "journal_trim": TaskSettings(interval=600, batch_size=1000, time_threshold=7 * 86400),
-        "apex_refresh": TaskSettings(interval=60),
+        "apex_refresh": TaskSettings(interval=5),
         "pool_queue": TaskSettings(interval=10, batch_size=1000),
         "order_keys": TaskSettings(interval=600, batch_size=500),
         "questions_trim": TaskSettings(interval=60, batch_size=1000, time_threshold=900),

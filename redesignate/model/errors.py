@@ -11,7 +11,8 @@ Problem 500, and directly below it, by status:
     404   NotFound · ZoneNotFound · RRsetNotFound · PoolNotFound · NoValidPool · ServiceNotFound · TSIGKeyNotFound
           TokenNotFound · TLDNotFound · BlacklistNotFound
     405   MethodNotAllowed
-    409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateTSIGKey · DuplicateTLD · DuplicateBlacklist
+    409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateNSRecord · DuplicateTSIGKey · DuplicateTLD
+          DuplicateBlacklist
     413   OverQuota
     415   UnsupportedContentType
     500   NoServersConfigured · MultiplePoolsFound · Misconfigured
@@ -280,6 +281,12 @@ class DuplicatePool(Problem):
     status, kind = 409, "duplicate_pool"
 
 
+class DuplicateNSRecord(Problem):
+    """A pool is to have two NS records of one hostname."""
+
+    status, kind = 409, "duplicate_pool_ns_record"
+
+
 class DuplicateTSIGKey(Problem):
     """A key of this name exists already."""
 
@@ -387,6 +394,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     DuplicateZone,
     DuplicateRRset,
     DuplicatePool,
+    DuplicateNSRecord,
     DuplicateTSIGKey,
     DuplicateTLD,
     DuplicateBlacklist,

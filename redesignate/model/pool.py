@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from redesignate.model.tsigkey import Scope, TSIGKey
 
@@ -141,6 +142,26 @@ class PoolSpec(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[TargetSpec, ...] | None = None
     also_notifies: tuple[tuple[str, int], ...] | None = None
     catalog: CatalogSpec | None = None
+
+
+class NewPool(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool as the API makes it, without servers; `project_id` None: the caller's."""
+
+    name: str
+    description: str | None = None
+    project_id: str | None = None
+    attributes: dict[str, str] = {}
+    ns_records: tuple[NSRecord, ...] = ()
+
+
+class PoolChange(msgspec.Struct, frozen=True, kw_only=True):
+    """The members that a PATCH changes; those that are UNSET stay. `same_project_id` must be the stored one."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType | None = UNSET
+    attributes: dict[str, str] | UnsetType = UNSET
+    ns_records: tuple[NSRecord, ...] | UnsetType = UNSET
+    same_project_id: str | UnsetType | None = UNSET
 
 
 def ranked(records: tuple[NSRecord, ...]) -> tuple[NSRecord, ...]:

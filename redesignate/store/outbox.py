@@ -22,6 +22,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     false,
+    func,
     literal,
     null,
     or_,
@@ -251,6 +252,11 @@ class Outbox(Module):
         count = self._conn.execute(outbox.update().where(late).values(next_try=NOW), {"now": now}).rowcount
         self._conn.execute(peer_states.update().where(waits).values(next_try=NOW), {"now": now})
         return count
+
+    def count(self, pool_id: str, most: int) -> int:
+        """The number of the pool's rows, counted as far as `most`. One query on the pool's index."""
+        some = select(outbox.c.zone_id).where(outbox.c.pool_id == pool_id).limit(most).subquery()
+        return int(self._conn.execute(select(func.count()).select_from(some)).scalar_one())
 
     def release(self) -> int:
         """Release every row from its worker. One statement; how many."""

@@ -120,6 +120,11 @@ class PoolChanges(Module):
         count, left = self._conn.execute(query.select_from(pool_changes)).one()
         return int(count), max(int(left), 0)
 
+    def unqueued(self, pool_id: str) -> int:
+        """The number of the pool's zones that its unfinished change has not queued yet, about. One query."""
+        row = self._conn.execute(_of(pool_id)).first()
+        return max(row.zones - row.queued, 0) if row else 0
+
     def forget(self, pool_id: str) -> None:
         """Remove the row of a pool that is deleted."""
         self._conn.execute(pool_changes.delete().where(pool_changes.c.pool_id == pool_id))

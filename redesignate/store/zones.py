@@ -250,6 +250,13 @@ class Zones(Module):
         )
         return list(self._conn.execute(query.limit(limit)).scalars())
 
+    def count_old_apexes(self, pool_id: str, apex_version: int, most: int) -> int:
+        """The number of zones of `with_old_apex`, counted as far as `most`. One query."""
+        old = select(zones.c.id).where(
+            zones.c.pool_id == pool_id, zones.c.deleted == LIVE, zones.c.apex_version < apex_version
+        )
+        return int(self._conn.execute(select(func.count()).select_from(old.limit(most).subquery())).scalar_one())
+
     def listed(self, query: ListQuery, *, project_id: str | None, catalogs: bool) -> Page[Zone]:
         """A page of the live zones of one project, or of all. Raises MarkerNotFound. 1 to 4 queries."""
         seen: list[ColumnElement[bool]] = [zones.c.deleted == LIVE]

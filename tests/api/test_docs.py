@@ -15,7 +15,7 @@ from redesignate.api.pools import POOLS
 from redesignate.api.rrsets import OF_ZONE
 from redesignate.api.services import SERVICES
 from redesignate.api.shapes.blacklists import BLACKLIST
-from redesignate.api.shapes.pools import POOL
+from redesignate.api.shapes.pools import POOL, REACH
 from redesignate.api.shapes.rrsets import RECORDSET
 from redesignate.api.shapes.services import SERVICE
 from redesignate.api.shapes.shape import Shape
@@ -39,7 +39,7 @@ def _words(page: str) -> set[str]:
 def test_every_path_and_verb_has_its_line(path: str) -> None:
     text = "\n".join(page.read_text() for page in PAGES.glob("*.md"))
     shown = path.replace("{zone}/recordsets", "{zone_id}/recordsets").replace("/p1", "/{project_id}")
-    shown = re.sub(r"\{(zone|rrset|tld|blacklist|pool|service)\}", "{id}", shown)
+    shown = re.sub(r"\{(zone|rrset|tld|blacklist|pool|free|service)\}", "{id}", shown)
     if path == "/v2/service_status":
         assert f"`{shown}`" in text
         return
@@ -59,6 +59,7 @@ def test_every_filter_and_sort_key_is_named(page: str) -> None:
         ("zones", ZONE),
         ("recordsets", RECORDSET),
         ("pools", POOL),
+        ("pools", REACH),
         ("tlds", TLD),
         ("blacklists", BLACKLIST),
         ("service-statuses", SERVICE),

@@ -41,8 +41,9 @@ ROUTES: list[Row] = [
     ("/v2/tlds/{tld}", {"GET": (200, None), "PATCH": (200, {"description": "x"}), "DELETE": (204, None)}),
     ("/v2/blacklists", {"GET": (200, None), "POST": (201, {"pattern": "other"})}),
     ("/v2/blacklists/{blacklist}", {"GET": (200, None), "PATCH": (200, {"description": "x"}), "DELETE": (204, None)}),
-    ("/v2/pools", {"GET": (200, None)}),
-    ("/v2/pools/{pool}", {"GET": (200, None)}),
+    ("/v2/pools", {"GET": (200, None), "POST": (201, {"name": "other"})}),
+    ("/v2/pools/{free}", {"GET": (200, None), "PATCH": (202, {"description": "x"}), "DELETE": (204, None)}),
+    ("/v2/pools/{pool}/progress", {"GET": (200, None)}),
     ("/v2/service_statuses", {"GET": (200, None)}),
     ("/v2/service_statuses/{service}", {"GET": (200, None)}),
     ("/v2/service_status", {"GET": (200, None)}),
@@ -51,15 +52,16 @@ ROUTES: list[Row] = [
 
 
 def _furnished(system: System) -> tuple[Client, dict[str, str]]:
-    """An admin of p1, and the ids of a zone, an RRset, a TLD, a pattern, a pool and a service."""
+    """An admin of p1, and the ids of a zone, an RRset, a TLD, a pattern, a pool, one without zones, and a service."""
     admin = system.client(roles="admin,member,reader")
     zone = admin.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json["id"]
     rrset = admin.ask("POST", f"/v2/zones/{zone}/recordsets", {**RRSET, "name": "www.example.org."}).json["id"]
     tld = admin.ask("POST", "/v2/tlds", {"name": "example"}).json["id"]
     blacklist = admin.ask("POST", "/v2/blacklists", {"pattern": "acme"}).json["id"]
+    free = admin.ask("POST", "/v2/pools", {"name": "free"}).json["id"]
     system.central.call(Heartbeat(service_name="worker", hostname="h1", status=ServiceState.UP))
     found = system.central.call(ListServices(caller=operator("req-x"), query=ListQuery()))
-    ids = {"zone": zone, "rrset": rrset, "tld": tld, "blacklist": blacklist}
+    ids = {"zone": zone, "rrset": rrset, "tld": tld, "blacklist": blacklist, "free": free}
     return admin, {**ids, "pool": system.pool.id, "service": found.items[0].id}
 
 
@@ -92,6 +94,7 @@ def test_each_path_answers_its_verbs_and_no_other(system: System, path: str, ans
         (f"/v2/zones/{{zone}}/recordsets/{NOWHERE}", "recordset_not_found"),
         (f"/v2/recordsets/{NOWHERE}", "recordset_not_found"),
         (f"/v2/pools/{NOWHERE}", "pool_not_found"),
+        (f"/v2/pools/{NOWHERE}/progress", "pool_not_found"),
         (f"/v2/service_statuses/{NOWHERE}", "service_status_not_found"),
         ("/v2/zones/{zone}/nothing", "not_found"),
         ("/v2/zones/{zone}/recordsets/{rrset}/more", "not_found"),

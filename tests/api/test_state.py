@@ -34,7 +34,10 @@ def test_a_published_path_that_is_not_there_says_so(published: Published) -> Non
 
 def test_what_is_there_beside_the_published_is_named() -> None:
     known = {published.path for published in PUBLISHED}
-    assert [route.path for route in ROUTES if route.path not in known] == ["/v2/zones/{zone_id}/peers"]
+    assert [route.path for route in ROUTES if route.path not in known] == [
+        "/v2/zones/{zone_id}/peers",
+        "/v2/pools/{pool_id}/progress",
+    ]
 
 
 def test_no_published_path_is_listed_twice() -> None:

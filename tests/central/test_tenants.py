@@ -20,7 +20,7 @@ from redesignate.commands.blacklists import (
     UpdateBlacklist,
 )
 from redesignate.commands.inbound import TransferZone
-from redesignate.commands.pools import ApplyPool, DeletePool, GetPool, ListPools
+from redesignate.commands.pools import ApplyPool, CreatePool, DeletePool, GetPool, GetPoolReach, ListPools, UpdatePool
 from redesignate.commands.quotas import GetUsage, ResetQuotas, SetQuotas
 from redesignate.commands.rrsets import GetRRset, ListRRsets, UpdateRRset
 from redesignate.commands.services import GetService, ListServices
@@ -32,7 +32,7 @@ from redesignate.model import errors
 from redesignate.model.blacklist import BlacklistChange, NewBlacklist
 from redesignate.model.caller import Caller
 from redesignate.model.paging import Condition, ListQuery, Op
-from redesignate.model.pool import CatalogSpec, PoolSpec
+from redesignate.model.pool import CatalogSpec, NewPool, PoolChange, PoolSpec
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
 from redesignate.model.tld import NewTLD, TLDChange
 from redesignate.model.tsigkey import Scope
@@ -180,6 +180,9 @@ ADMINS: tuple[Any, ...] = (
     lambda c: ApplyPool(caller=c, spec=PoolSpec(name="other")),
     lambda c: ApplyPool(caller=c, spec=PoolSpec(name="default")),
     lambda c: DeletePool(caller=c, pool_id=NOWHERE),
+    lambda c: CreatePool(caller=c, new=NewPool(name="")),
+    lambda c: UpdatePool(caller=c, pool_id=NOWHERE, change=PoolChange()),
+    lambda c: GetPoolReach(caller=c, pool_id=NOWHERE),
     lambda c: ListTSIGKeys(caller=c),
     lambda c: CreateTSIGKey(
         caller=c, name="k", algorithm="hmac-sha256", secret="", scope=Scope.POOL, resource_id=NOWHERE

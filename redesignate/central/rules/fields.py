@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from redesignate.central.rules import Rules
 from redesignate.model.caller import Caller
-from redesignate.model.errors import BadInput, InvalidObject, InvalidTTL
+from redesignate.model.errors import BadInput, InvalidObject, InvalidProject, InvalidTTL
 from redesignate.model.inbound import DNS_PORT, endpoint
-from redesignate.model.limits import ATTRIBUTE_LENGTH, DESCRIPTION_LENGTH, NAME_LENGTH, TTL_MAX
+from redesignate.model.limits import ATTRIBUTE_LENGTH, DESCRIPTION_LENGTH, NAME_LENGTH, PROJECT_LENGTH, TTL_MAX
 from redesignate.model.names import InvalidName, canonical, check_rrset_name, check_zone_name
 from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.rdata import CHECKED, DEFAULT_SUPPORTED, TYPES, Rdata, check_entry, is_supported, key, parse
@@ -44,6 +44,16 @@ def rrset_name(text: str, rrtype: str) -> str:
         if rrtype == "TLSA":
             raise BadInput(str(error)) from error
         raise refused(error) from error
+
+
+def project_id(text: str) -> str:
+    """A project's id, which fits the database's column; PostgreSQL cannot even compare a NUL. Raises InvalidProject."""
+    if len(text) > PROJECT_LENGTH or not text.isprintable():
+        raise InvalidProject(
+            f"{text[:PROJECT_LENGTH]!r} is not a project id: ids have at most {PROJECT_LENGTH} characters, "
+            "all of them printable"
+        )
+    return text
 
 
 def is_name(text: str, name: str) -> bool:
