@@ -74,7 +74,8 @@ and `ANSWERS` has the use-case of the result: a `ReportInbound` is answered as t
 
 
 SHARING = frozenset({CreateRRset, UpdateRRset, DeleteRRset})
-"""Commands whose use-cases read nothing of journal, search texts and outbox, which `store/ending.py` writes last."""
+"""Commands whose use-cases read nothing of what `store/ending.py` writes last: journal, search texts, outbox, and what
+it defers."""
 
 
 Keep = Callable[[Work, Sequence[Any]], None]
@@ -119,6 +120,8 @@ class CentralService:
         todo = [self._prepared(command) for command in commands]
 
         def all_of_them(unit: Work) -> list[Any]:
+            if len(commands) > 1 and all(type(command) in SHARING for command in commands):
+                unit.ending.defer()
             answers = [ANSWERS[type(given)](self._rules, unit, given) for given in todo]
             if keep is not None:
                 unit.hints += unit.ending.write(unit.now)  # so that nothing is written after the last step

@@ -2,7 +2,8 @@
 """Writes rows at the end of a transaction, in one statement a table however many changes it holds.
 
 No code reads journal rows, the texts that filters search, and the outbox in the transaction that changes them,
-so they wait here, and only the last state of a row is written. All other rows are written at once.
+so they wait here, and only the last state of a row is written. All other rows are written at once, save new RRsets and
+the zones' new revisions where several changes of RRsets share the transaction (`defer`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from redesignate.model.zone import Zone
 from redesignate.store.fast import run
 from redesignate.store.journal import Entry
 from redesignate.store.outbox import Outbox
+from redesignate.store.rrsets import RRsets
 from redesignate.store.schema import DATA_PREFIX, journal, rrset_data
+from redesignate.store.zones import Zones
 
 MOST = 2000
 """Most texts that wait: further ones are written at once, so that memory does not grow with an import."""
@@ -37,14 +40,20 @@ class Ending:
     queued  zones whose servers need their newest revision, by id
     """
 
-    def __init__(self, connection: Connection, outbox: Outbox) -> None:
+    def __init__(self, connection: Connection, outbox: Outbox, zones: Zones, rrsets: RRsets) -> None:
         self._conn = connection
         self._outbox = outbox
+        self._zones, self._rrsets = zones, rrsets
         self._gone: set[str] = set()
         self._texts: dict[str, Held] = {}
         self._entries: list[tuple[Entry, Caller | None]] = []
         self._octets = 0
         self.queued: dict[str, Zone] = {}
+
+    def defer(self) -> None:
+        """From here on new RRsets and new revisions of zones wait for `write` too. For use-cases of single RRsets:
+        others read them by methods that do not know of it."""
+        self._zones.deferred, self._rrsets.deferred = {}, []
 
     def texts(self, *, gone: Collection[str], come: Sequence[Held]) -> None:
         """RRsets whose texts are deleted (also replaced ones), and RRsets that have texts now."""
@@ -64,7 +73,13 @@ class Ending:
             self._write_rows()
 
     def write(self, now: int) -> list[Hint]:
-        """Write everything; returns the hints for workers. At most six statements. Raises Stale."""
+        """Write everything; returns the hints for workers. At most six statements, two more after `defer`.
+
+        Raises Stale; after `defer` IntegrityError, where a name and type is taken.
+        """
+        if self._zones.deferred is not None:
+            self._rrsets.write_deferred()
+            self._zones.write_deferred()
         self._write_rows()
         queued, self.queued = self.queued, {}
         hinted = self._outbox.enqueue(queued.values(), now) if queued else ()

@@ -6,6 +6,7 @@ The texts that filters search are stored separately (`store/ending.py`)."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
@@ -84,8 +85,15 @@ class Around(NamedTuple):
     limits: dict[str, int]
 
 
+@dataclass
 class RRsets(Module):
-    """The RRsets of one transaction. A deleted RRset's row is gone; the journal remembers it."""
+    """The RRsets of one transaction. A deleted RRset's row is gone; the journal remembers it.
+
+    deferred  new ones that `add` leaves to `write_deferred`; None: it writes at once. `around` knows of them; no other
+              method does, nor can any caller know their ids
+    """
+
+    deferred: list[Held] | None = None
 
     def get(self, rrset_id: str, *, zone_id: str | None = None) -> RRset | None:
         """One RRset of a live zone. One query."""
@@ -107,6 +115,8 @@ class RRsets(Module):
                 children.append(what)
             else:
                 limits[what] = number
+        if self.deferred:
+            types.update([one.type for one in self.deferred if (one.zone_id, one.name) == (zone.id, name)])
         return Around(types, children, limits)
 
     def held(self, rrset_id: str, zone_id: str) -> Held | None:
@@ -148,8 +158,17 @@ class RRsets(Module):
 
     def add(self, new: Sequence[Held]) -> None:
         """Insert RRsets. One statement. Raises IntegrityError if name and type are taken."""
+        if self.deferred is not None and new is not self.deferred:
+            self.deferred += new
+            return
         rows = [held._asdict() | {"records": _encode_records(held.records).decode()} for held in new]
         run(self._conn, _ADD, rows)
+
+    def write_deferred(self) -> None:
+        """Insert what `add` has left. One statement. Raises IntegrityError as `add`."""
+        if self.deferred:
+            self.add(self.deferred)
+            self.deferred.clear()
 
     def change(self, changed: Sequence[Held]) -> None:
         """Update the rows of RRsets: the columns that an edit may change. One statement, two for many."""

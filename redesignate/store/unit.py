@@ -94,7 +94,7 @@ class Work:
         self.rrsets = RRsets(connection)
         self.journal = Journal(connection)
         self.outbox = Outbox(connection)
-        self.ending = Ending(connection, self.outbox)
+        self.ending = Ending(connection, self.outbox, self.zones, self.rrsets)
         self.inbound = InboundRows(connection)
         self.pools = Pools(connection, secrets, kept_pools)
         self.peers = Peers(connection, self.pools)

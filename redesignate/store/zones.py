@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -16,6 +17,7 @@ from redesignate.model.names import reverse_key
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store import few
+from redesignate.store.deferred import Deferred
 from redesignate.store.fast import Module, run
 from redesignate.store.listing import following, listed, where
 from redesignate.store.schema import outbox, zones
@@ -89,8 +91,15 @@ class Stale(Exception):
     """The zone's row changed between reading and writing it; the unit of work runs the use-case again."""
 
 
+@dataclass
 class Zones(Module):
-    """The zones of one transaction."""
+    """The zones of one transaction.
+
+    deferred  zones that `lock` has locked, with what `advance` leaves to `write_deferred`; None: it writes at once. No
+              other method knows of what waits
+    """
+
+    deferred: dict[str, Deferred] | None = None
 
     def get(self, zone_id: str) -> Zone | None:
         """A live zone. One query."""
@@ -103,9 +112,15 @@ class Zones(Module):
         return (zone_of(row), Counts(row.rrset_count, row.record_count)) if row else None
 
     def lock(self, zone_id: str) -> tuple[Zone, Counts] | None:
-        """A live zone, its row locked until the transaction ends, so that writers of one zone queue. One query."""
+        """A live zone, its row locked until the transaction ends, so that writers of one zone queue. One query; none
+        where the writes of this transaction are deferred and it has locked the zone."""
+        if self.deferred is not None and (known := self.deferred.get(zone_id)) is not None:
+            return known.zone, Counts(known.rrsets, known.records)
         for row in run(self._conn, _LOCK, {"z": zone_id}):
-            return zone_of(row), Counts(row.rrset_count, row.record_count)
+            zone, counts = zone_of(row), Counts(row.rrset_count, row.record_count)
+            if self.deferred is not None:
+                self.deferred[zone_id] = Deferred(zone, counts.rrsets, counts.records)
+            return zone, counts
         return None
 
     def hold(self, zone_ids: Iterable[str]) -> None:
@@ -145,9 +160,12 @@ class Zones(Module):
                 "v_version": after.version,
                 "v_updated_at": after.updated_at,
             }
-            if run(self._conn, _ADVANCE, given).rowcount != 1:
+            if self.deferred is not None and (known := self.deferred.get(before.id)) is not None:
+                known.advance(after, given)
+            elif run(self._conn, _ADVANCE, given).rowcount != 1:
                 raise Stale
             return
+        self.write_deferred()
         old = _row(before)
         changed = {name: value for name, value in _row(after).items() if old[name] != value} | more
         if rrsets:
@@ -157,6 +175,15 @@ class Zones(Module):
         guard = and_(zones.c.id == before.id, zones.c.revision == before.revision, zones.c.deleted == LIVE)
         if self._conn.execute(zones.update().where(guard).values(changed)).rowcount != 1:
             raise Stale
+
+    def write_deferred(self) -> None:
+        """Write what `advance` has left; `lock` asks the database again from here on. A statement for each zone, in the
+        order of their ids, in one message where the driver can. Raises Stale."""
+        if self.deferred:
+            rows = [known.row for _, known in sorted(self.deferred.items()) if known.row]
+            self.deferred.clear()
+            if rows and run(self._conn, _ADVANCE, rows).rowcount != len(rows):
+                raise Stale
 
     def settle(self, before: Zone, after: Zone) -> None:
         """Write what a report changes: confirmed, status and action, and of a zone that is gone `deleted_at` and
