@@ -7,6 +7,7 @@ Everything below answers through here, so every answer carries the request's id,
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import logging
 import math
@@ -15,7 +16,7 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -28,7 +29,7 @@ from redesignate.api.versions import document
 from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import BadInput, MethodNotAllowed, NotFound, Problem, Unavailable
 from redesignate.observe.log import events
-from redesignate.threads.deadline import ASKING, uptime
+from redesignate.threads.deadline import ASKING, Deadline, asking, uptime
 
 log = events(__name__)
 
@@ -38,6 +39,32 @@ Headers = list[tuple[str, str]]
 JSON = "application/json"
 _LOGGED = 500
 """Characters of what a stranger sends that a line of the log shows."""
+
+
+class Streamed:
+    """An answer whose parts are asked for as the client takes them, each with a deadline of its own.
+
+    Raises BrokenPipeError where a part fails: the connection is to be closed, so that the client sees that the answer
+    is not whole.
+    """
+
+    def __init__(self, parts: Iterable[bytes], patience_s: float, request_id: str) -> None:
+        self._parts, self._patience_s, self._request_id = iter(parts), patience_s, request_id
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def close(self) -> None:
+        """Ask for no more parts."""
+        getattr(self._parts, "close", bool)()
+
+    def __next__(self) -> bytes:
+        try:
+            with asking(Deadline.after(self._patience_s)):
+                return next(self._parts)
+        except Problem as problem:
+            log.warning("answer broken off", request_id=self._request_id, kind=problem.kind, why=problem.message)
+            raise BrokenPipeError(errno.EPIPE, problem.message) from problem
 
 
 @dataclass(slots=True)
@@ -139,9 +166,10 @@ class Door:
             raise Unavailable("The client closed the connection; nothing was changed.")
         ASKING.at = uptime() + self._patience_s
         try:
-            return self._v2(environ, answer.start)
+            found = self._v2(environ, answer.start)
         finally:
             ASKING.at = math.inf
+        return found if isinstance(found, list) else Streamed(found, self._patience_s, environ[REQUEST_ID])
 
     def _health(self, answer: Answer) -> Iterable[bytes]:
         sign = self._settings.healthcheck_disable_file

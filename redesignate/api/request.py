@@ -43,6 +43,9 @@ _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"[0-9a-fA-F]{32}\Z")
 _JSON_RANGES = ("*/*", "application/*", "application/json")
+ZONE_FILE = "text/dns"
+_ZONE_FILES = frozenset({"/v2/zones/{zone_id}", "/v2/zones/tasks/exports/{export_id}/export"})
+"""Paths that answer a GET with a zone file too."""
 _ALL_PROJECTS = ("all_tenants", "all_projects")
 _EDIT_MANAGED = "edit_managed_records"
 _SWITCHES = frozenset({*_ALL_PROJECTS, _EDIT_MANAGED})
@@ -223,6 +226,8 @@ class Gate:
         """Refuse a client that does not read JSON, in words that any client reads."""
         accept = req.env.get("HTTP_ACCEPT", "").lower()
         if not accept or any(name in accept for name in _JSON_RANGES):
+            return
+        if ZONE_FILE in accept and req.method == "GET" and req.uri_template in _ZONE_FILES:
             return
         resp.status = 406
         resp.content_type = "text/plain"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from redesignate.api.blacklists import Blacklists
+from redesignate.api.exports import Exports
 from redesignate.api.pools import Pools
 from redesignate.api.quotas import Limits, Quotas
 from redesignate.api.request import Resource
@@ -37,6 +38,10 @@ ROUTES = (
     Route("/v2/zones/{zone_id}/nameservers", Zones, "nameservers"),
     Route("/v2/zones/{zone_id}/peers", Zones, "peers"),
     Route("/v2/zones/{zone_id}/tasks/xfr", Zones, "xfr"),
+    Route("/v2/zones/{zone_id}/tasks/export", Exports, "zone"),
+    Route("/v2/zones/tasks/exports", Exports),
+    Route("/v2/zones/tasks/exports/{export_id}", Exports, "one"),
+    Route("/v2/zones/tasks/exports/{export_id}/export", Exports, "file"),
     Route("/v2/zones/{zone_id}/recordsets", Recordsets),
     Route("/v2/zones/{zone_id}/recordsets/{recordset_id}", Recordsets, "one"),
     Route("/v2/recordsets", Recordsets, "all"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import falcon
 
+from redesignate.api.exports import send_zone_file
 from redesignate.api.paging import Listing, envelope, list_query
-from redesignate.api.request import Request, Resource, parse_id, send
+from redesignate.api.request import ZONE_FILE, Request, Resource, parse_id, send
 from redesignate.api.shapes.members import Body
 from redesignate.api.shapes.zones import ZONE, nameservers, peers
 from redesignate.commands.access import CheckAccess
@@ -50,7 +51,11 @@ class Zones(Resource):
         send(resp, shown, 201, of=made.status, location=shown.links["self"])
 
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
-        """One zone."""
+        """One zone, as JSON, or as a zone file for whoever accepts that and no JSON."""
+        accept = req.env.get("HTTP_ACCEPT", "").lower()
+        if ZONE_FILE in accept and "json" not in accept:
+            send_zone_file(self.central, req.caller, resp, parse_id("zone_id", zone_id))
+            return
         zone = self.central.call(GetZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
         send(resp, ZONE.shown(zone, req.base))
 

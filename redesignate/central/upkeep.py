@@ -18,6 +18,7 @@ from redesignate.commands.upkeep import (
 )
 from redesignate.commands.work import Overdue, PeerReturned
 from redesignate.model.clock import SECOND
+from redesignate.store.exports import Exports
 from redesignate.store.kept import Kept
 from redesignate.store.questions import Questions
 from redesignate.store.unit import Work
@@ -66,6 +67,7 @@ def purge_zones(_rules: Rules, work: Work, command: PurgeZones) -> int:
         work.journal.forget(found)
         work.peers.forget(found)
         Kept(work.conn).forget(found)
+        Exports(work.conn).forget(found)
         work.zones.forget(found)
     return len(found)
 

@@ -9,7 +9,7 @@ Problem 500, and directly below it, by status:
     401   Unauthorized · MissingProject
     403   Forbidden · IllegalChild · IllegalParent · InvalidTokenScope
     404   NotFound · ZoneNotFound · RRsetNotFound · PoolNotFound · NoValidPool · ServiceNotFound · TSIGKeyNotFound
-          TokenNotFound · TLDNotFound · BlacklistNotFound
+          TokenNotFound · TLDNotFound · BlacklistNotFound · ZoneExportNotFound
     405   MethodNotAllowed
     409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateNSRecord · DuplicateTSIGKey · DuplicateTLD
           DuplicateBlacklist
@@ -257,6 +257,12 @@ class BlacklistNotFound(Problem):
     status, kind = 404, "blacklist_not_found"
 
 
+class ZoneExportNotFound(Problem):
+    """The export does not exist, or is another project's."""
+
+    status, kind = 404, "zone_export_not_found"
+
+
 class MethodNotAllowed(Problem):
     """The path exists, but does not support this method."""
 
@@ -390,6 +396,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     TokenNotFound,
     TLDNotFound,
     BlacklistNotFound,
+    ZoneExportNotFound,
     MethodNotAllowed,
     DuplicateZone,
     DuplicateRRset,

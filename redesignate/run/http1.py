@@ -11,7 +11,7 @@ import io
 import re
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
@@ -68,6 +68,7 @@ class Request:
     """One request, of which the body may be yet to come.
 
     keeps     whether the connection stays open after the answer, as far as the client is concerned
+    new       whether the client speaks HTTP/1.1, and not 1.0
     expects   whether the client waits for "100 Continue" before it sends the body
     left      octets of the body, or of the chunk, that are yet to come; None: a chunk's size is
     size      octets of the body, as far as they are known; where they are too many, `body` has none
@@ -76,6 +77,7 @@ class Request:
 
     environ: WSGIEnvironment
     keeps: bool
+    new: bool = True
     expects: bool = False
     chunked: bool = False
     left: int | None = 0
@@ -226,7 +228,7 @@ def _parse(head: str, common: Mapping[str, Any]) -> Request:
         raise Malformed(400, "Exactly one Host header is required")
     said = environ.get("HTTP_CONNECTION")
     words = () if said is None else said.lower().replace(" ", "").split(",")
-    request = Request(environ, keeps="close" not in words if new else "keep-alive" in words)
+    request = Request(environ, keeps="close" not in words if new else "keep-alive" in words, new=new)
     request.expects = new and environ.get("HTTP_EXPECT", "").lower() == "100-continue"
     length = environ.get("CONTENT_LENGTH", "0")  # RFC 9112 §6.3
     if not (length.isascii() and length.isdigit() and len(length) <= 18):
@@ -277,9 +279,12 @@ def _place(method: str, target: str, environ: WSGIEnvironment) -> None:
 # -- answers
 
 
-def answer(status: str, headers: Iterable[tuple[str, str]], body: bytes, *, to: Request | None, keeps: bool) -> bytes:
+def answer(
+    status: str, headers: Iterable[tuple[str, str]], body: bytes | None, *, to: Request | None, keeps: bool
+) -> bytes:
     """An answer with all its header fields; HEAD, 204 and 304 get no body.
 
+    body     None: it comes in parts (`sent_in_parts`), of which the header fields tell
     to       the request; None: there is none that could be read
     Raises ValueError for a status or header that would break the message, or a body of another length than it says.
     """
@@ -290,7 +295,7 @@ def answer(status: str, headers: Iterable[tuple[str, str]], body: bytes, *, to: 
             said = value
     bare = status.startswith(("204", "304"))
     head = to is not None and to.environ["REQUEST_METHOD"] == "HEAD"
-    if bare or head:
+    if body is None or bare or head:
         body = b""
     elif said is None:
         lines.append(f"Content-Length: {len(body)}")
@@ -299,12 +304,21 @@ def answer(status: str, headers: Iterable[tuple[str, str]], body: bytes, *, to: 
     lines.append(_date(int(time.time())))
     if not keeps:
         lines.append("Connection: close")
-    elif to is not None and to.environ["SERVER_PROTOCOL"] == "HTTP/1.0":
+    elif to is not None and not to.new:
         lines.append("Connection: keep-alive")
     text = "\r\n".join(lines)
     if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
         raise ValueError("a header of the answer has more than one line")
     return text.encode("latin-1") + b"\r\n\r\n" + body
+
+
+def sent_in_parts(parts: Iterable[bytes], *, to: Request) -> Iterator[bytes]:
+    """The body of an answer whose length is not known before, as it is sent: each part a chunk (RFC 9112 §7.1), or for
+    version 1.0 as it is, and then the connection's end ends it. Raises what the parts raise."""
+    for part in filter(None, parts):  # an empty chunk would be the last
+        yield b"%x\r\n%b\r\n" % (len(part), part) if to.new else part
+    if to.new:
+        yield b"0\r\n\r\n"
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# Long because a connection, the selector that watches it and the threads that serve it change each other's state.
 """The HTTP server of `redesignate serve`, on threads of the process that holds everything else.
 
 The thread that has the turn waits for connections on which something arrives, reads from them, has the application
@@ -14,7 +15,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -22,11 +23,11 @@ from http import HTTPStatus
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-from redesignate.api.door import CONNECTION
+from redesignate.api.door import CONNECTION, Streamed
 from redesignate.api.request import BODY
 from redesignate.config.settings import ApiSettings
 from redesignate.observe.log import Seldom, events
-from redesignate.run.http1 import CHANGES, COMMON, CONTINUE, Incoming, Malformed, Request, answer
+from redesignate.run.http1 import CHANGES, COMMON, CONTINUE, Incoming, Malformed, Request, answer, sent_in_parts
 from redesignate.run.listening import listener
 from redesignate.threads.bulkhead import MINE, Turns
 from redesignate.threads.call import OneCall
@@ -45,8 +46,8 @@ TOGETHER = 8
 CONNECTIONS = 1000
 READ = 65536
 ARRIVAL_S = 60.0
-"""Seconds from a request's first octet until it must be complete; as many until its answer must be read; and as many
-until the next one begins, where the connection is kept."""
+"""Seconds from a request's first octet until it must be complete; as many until its answer, or a part of it, must be
+read; and as many until the next one begins, where the connection is kept."""
 FAREWELL_S = 2.0
 """Seconds for which is read what a client still sends that was refused: a reset might reach it before the answer."""
 LOOK_S = 1.0
@@ -61,7 +62,8 @@ STOP_S = 5.0
 class Connection:
     """A client's connection. One thread uses it at a time: the one that made it `busy`.
 
-    out      what the client has yet to take of an answer
+    out      what the client has yet to take of an answer, or of its part
+    parts    the further parts of an answer, each asked for once the client has taken the one before
     since    when began what it does now: to wait for a request, to receive one, to send an answer, to take leave
     leaving  whether nothing more is answered: it is only read until the client has closed it
     parked   whether it is not looked at until it is no longer busy, for more has arrived meanwhile
@@ -73,6 +75,7 @@ class Connection:
     incoming: Incoming
     since: float
     out: memoryview | None = None
+    parts: Iterator[bytes] | None = None
     request: Request | None = None
     watched: int = 0
     busy: bool = False
@@ -119,6 +122,8 @@ class Connection:
         """
         told: list[tuple[str, list[tuple[str, str]]]] = []
         parts: list[bytes] = []
+        more: Iterator[bytes] | None = None
+        body: bytes | None
         if request.size <= self.incoming.most:
             request.environ[BODY] = bytes(request.body)
 
@@ -128,16 +133,23 @@ class Connection:
 
         try:
             found = app(request.environ, start)
-            try:
-                parts.extend(found)
-            finally:
-                getattr(found, "close", bool)()
             self._closing = last() or not request.keeps
-            octets = answer(*told[-1], b"".join(parts), to=request, keeps=not self._closing)
+            if isinstance(found, Streamed):
+                self._closing = self._closing or not request.new
+                told[-1][1].extend([("Transfer-Encoding", "chunked")] if request.new else [])
+                more, body = sent_in_parts(found, to=request), None
+            else:
+                try:
+                    parts.extend(found)
+                finally:
+                    getattr(found, "close", bool)()
+                body = b"".join(parts)
+            octets = answer(*told[-1], body, to=request, keeps=not self._closing)
         except Exception:  # the loop of a service: the next request is answered
             log.exception("a request could not be answered", path=request.environ["PATH_INFO"])
             self._refuse(500, "The request could not be answered", logged=True)
         else:
+            self.parts = more
             self._send(memoryview(octets))
 
     def abandon(self) -> None:
@@ -166,6 +178,10 @@ class Connection:
         if sent < len(octets):
             self.out = octets[sent:]
             return
+        if self.parts is not None and (part := next(self.parts, None)) is not None:
+            self.since, self.out = time.monotonic(), memoryview(part)
+            return
+        self.parts = None
         self.since, self.out = time.monotonic(), None
         if self._closing:
             self.leaving = True
@@ -371,6 +387,9 @@ class Threaded:
         self.arrivals.close()
 
     def _serve(self, connection: Connection) -> None:
+        if connection.parts is not None and MINE.round is not None and MINE.round.apart():
+            self.turns.add(connection, first=True)
+            return
         try:
             connection.request = request = connection.request or connection.arrived()
             if request is not None:

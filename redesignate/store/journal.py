@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, case, func, select
 
 from redesignate.model.caller import Caller
 from redesignate.store.fast import Module, run
@@ -46,6 +46,24 @@ class Journal(Module):
         zone_ids, serials = zip(*pairs, strict=True)
         given = {"zones": list(set(zone_ids)), "serials": list(set(serials))}
         return {(row.zone_id, row.serial_to) for row in run(self._conn, _PUBLISHED, given)}
+
+    def weight(self, zone_id: str, after: int) -> tuple[int, bool]:
+        """How many octets the journal holds of a zone's revisions behind `after`, and whether a difference among them
+        is not kept. One query."""
+        octets = func.coalesce(func.sum(func.length(journal.c.removed) + func.length(journal.c.added)), 0)
+        fulls = func.coalesce(func.max(case((journal.c.full, 1), else_=0)), 0)
+        query = select(octets, fulls).where(journal.c.zone_id == zone_id, journal.c.revision > after)
+        row = self._conn.execute(query).one()
+        return int(row[0]), bool(row[1])
+
+    def since(self, zone_id: str, after: int) -> list[tuple[bytes, bytes]]:
+        """What a zone's revisions behind `after` removed and added, the oldest first. One query, as large as `weight`
+        says."""
+        query = select(journal.c.removed, journal.c.added).where(
+            journal.c.zone_id == zone_id, journal.c.revision > after
+        )
+        rows = self._conn.execute(query.order_by(journal.c.revision))
+        return [(bytes(row.removed), bytes(row.added)) for row in rows]
 
     def jumps(self, zone_id: str, author: Caller, since: int) -> int:
         """How many of a zone's revisions since a time (µs) bear the request id of `author`. One query."""

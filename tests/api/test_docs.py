@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from redesignate.api.blacklists import BLACKLISTS
+from redesignate.api.exports import EXPORTS
 from redesignate.api.paging import Listing
 from redesignate.api.pools import POOLS
 from redesignate.api.rrsets import OF_ZONE
 from redesignate.api.services import SERVICES
 from redesignate.api.shapes.blacklists import BLACKLIST
+from redesignate.api.shapes.exports import EXPORT
 from redesignate.api.shapes.pools import POOL, REACH
 from redesignate.api.shapes.rrsets import RECORDSET
 from redesignate.api.shapes.services import SERVICE
@@ -28,7 +30,7 @@ from tests.api.test_routes import ROUTES
 
 PAGES = Path(__file__).parents[2] / "docs" / "api"
 WHERE = {"zones": ZONES, "recordsets": OF_ZONE, "pools": POOLS, "service-statuses": SERVICES}
-WHERE |= {"tlds": TLDS, "blacklists": BLACKLISTS}
+WHERE |= {"exports": EXPORTS, "tlds": TLDS, "blacklists": BLACKLISTS}
 
 
 def _words(page: str) -> set[str]:
@@ -39,7 +41,7 @@ def _words(page: str) -> set[str]:
 def test_every_path_and_verb_has_its_line(path: str) -> None:
     text = "\n".join(page.read_text() for page in PAGES.glob("*.md"))
     shown = path.replace("{zone}/recordsets", "{zone_id}/recordsets").replace("/p1", "/{project_id}")
-    shown = re.sub(r"\{(zone|rrset|tld|blacklist|pool|free|service)\}", "{id}", shown)
+    shown = re.sub(r"\{(zone|rrset|export|tld|blacklist|pool|free|service)\}", "{id}", shown)
     if path == "/v2/service_status":
         assert f"`{shown}`" in text
         return
@@ -60,6 +62,7 @@ def test_every_filter_and_sort_key_is_named(page: str) -> None:
         ("recordsets", RECORDSET),
         ("pools", POOL),
         ("pools", REACH),
+        ("exports", EXPORT),
         ("tlds", TLD),
         ("blacklists", BLACKLIST),
         ("service-statuses", SERVICE),

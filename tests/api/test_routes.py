@@ -27,6 +27,10 @@ ROUTES: list[Row] = [
     ("/v2/zones/{zone}", {"GET": (200, None), "PATCH": (202, {"ttl": 60}), "DELETE": (202, None)}),
     ("/v2/zones/{zone}/nameservers", {"GET": (200, None)}),
     ("/v2/zones/{zone}/peers", {"GET": (200, None)}),
+    ("/v2/zones/{zone}/tasks/export", {"POST": (202, None)}),
+    ("/v2/zones/tasks/exports", {"GET": (200, None)}),
+    ("/v2/zones/tasks/exports/{export}", {"GET": (200, None), "DELETE": (204, None)}),
+    ("/v2/zones/tasks/exports/{export}/export", {"GET": (200, None)}),
     ("/v2/zones/{zone}/recordsets", {"GET": (200, None), "POST": (202, RRSET)}),
     (
         "/v2/zones/{zone}/recordsets/{rrset}",
@@ -52,16 +56,17 @@ ROUTES: list[Row] = [
 
 
 def _furnished(system: System) -> tuple[Client, dict[str, str]]:
-    """An admin of p1, and the ids of a zone, an RRset, a TLD, a pattern, a pool, one without zones, and a service."""
+    """An admin of p1, and the ids of a zone and of one of each other thing."""
     admin = system.client(roles="admin,member,reader")
     zone = admin.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json["id"]
     rrset = admin.ask("POST", f"/v2/zones/{zone}/recordsets", {**RRSET, "name": "www.example.org."}).json["id"]
+    export = admin.ask("POST", f"/v2/zones/{zone}/tasks/export").json["id"]
     tld = admin.ask("POST", "/v2/tlds", {"name": "example"}).json["id"]
     blacklist = admin.ask("POST", "/v2/blacklists", {"pattern": "acme"}).json["id"]
     free = admin.ask("POST", "/v2/pools", {"name": "free"}).json["id"]
     system.central.call(Heartbeat(service_name="worker", hostname="h1", status=ServiceState.UP))
     found = system.central.call(ListServices(caller=operator("req-x"), query=ListQuery()))
-    ids = {"zone": zone, "rrset": rrset, "tld": tld, "blacklist": blacklist, "free": free}
+    ids = {"zone": zone, "rrset": rrset, "export": export, "tld": tld, "blacklist": blacklist, "free": free}
     return admin, {**ids, "pool": system.pool.id, "service": found.items[0].id}
 
 
@@ -80,7 +85,8 @@ def test_each_path_answers_its_verbs_and_no_other(system: System, path: str, ans
             if status == 204:
                 assert answer.content == b""
             if status in (200, 202):
-                assert answer.headers["content-type"] == "application/json"
+                kind = "text/dns; charset=UTF-8" if path.endswith("/{export}/export") else "application/json"
+                assert answer.headers["content-type"] == kind
 
 
 @pytest.mark.parametrize(

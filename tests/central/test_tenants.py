@@ -48,6 +48,7 @@ BODIES: dict[str, Any] = {
     "rule": "update_recordset",
     "project_id": "p1",
     "resource_id": None,
+    "at": None,
 }
 AIMED = tuple(
     command

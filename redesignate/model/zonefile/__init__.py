@@ -18,7 +18,7 @@ from __future__ import annotations
 from redesignate.model.zonefile.content import Content, Found, gather
 from redesignate.model.zonefile.lines import MAX_STATEMENT, ZoneFileError
 from redesignate.model.zonefile.reader import NO_ORIGIN, Record, read
-from redesignate.model.zonefile.writer import Entry, write
+from redesignate.model.zonefile.writer import Entry, write, written
 
 __all__ = [
     "MAX_STATEMENT",
@@ -31,4 +31,5 @@ __all__ = [
     "gather",
     "read",
     "write",
+    "written",
 ]

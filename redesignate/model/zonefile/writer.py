@@ -37,7 +37,16 @@ def write(zone: str, ttl: int, entries: Iterable[Entry]) -> Iterator[str]:
     zone   absolute; `ttl` of the zone in seconds
     Cost  1 µs for a record, 10 µs for one with escapes
     """
-    lines, size = [f"$ORIGIN {zone}\n$TTL {ttl}\n\n"], 0
+    return _pieces([f"$ORIGIN {zone}\n$TTL {ttl}\n\n"], entries)
+
+
+def written(entries: Iterable[Entry]) -> Iterator[str]:
+    """Yield the records of RRsets in pieces of about 64 KiB, for behind what `write` has yielded. Cost: as there."""
+    return _pieces([], entries)
+
+
+def _pieces(lines: list[str], entries: Iterable[Entry]) -> Iterator[str]:
+    size = 0
     for name, rrtype, seconds, records in entries:
         head = f"{name} IN {rrtype} " if seconds is None else f"{name} {seconds} IN {rrtype} "
         exact = rrtype not in _REWRITTEN
@@ -48,7 +57,8 @@ def write(zone: str, ttl: int, entries: Iterable[Entry]) -> Iterator[str]:
         if size >= _CHUNK:
             yield "".join(lines)
             lines, size = [], 0
-    yield "".join(lines)
+    if lines:
+        yield "".join(lines)
 
 
 def _written(rrtype: str, text: str) -> str:
