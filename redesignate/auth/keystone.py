@@ -8,7 +8,7 @@ token's data on in headers that it has first removed from the client's request.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from keystonemiddleware.auth_token import AuthProtocol
 from redesignate.auth.identity import Identity, role_names
 from redesignate.model.errors import IdentityUnavailable, InvalidProject, Misconfigured, MissingProject, Unavailable
 from redesignate.observe.log import events
+from redesignate.threads.bulkhead import aside
 
 log = events(__name__)
 
@@ -48,13 +49,33 @@ def check(conf: Any) -> None:
 
 
 class _Protocol(AuthProtocol):  # type: ignore[misc]  # the library ships no types
-    """The middleware, which distinguishes an unavailable keystone from a bad token."""
+    """The middleware, which distinguishes an unavailable keystone from a bad token, and lets other requests run while
+    it waits for keystone or memcached. The cache in the process itself never waits."""
+
+    def _create_identity_server(self) -> Any:
+        made = super()._create_identity_server()
+        made.verify_token = _aside(made.verify_token)
+        return made
+
+    def _token_cache_factory(self) -> Any:
+        made = super()._token_cache_factory()
+        if self._conf.get("memcached_servers"):
+            made.get, made.set = _aside(made.get), _aside(made.set)
+        return made
 
     def fetch_token(self, token: str, **kwargs: Any) -> Any:
         try:
             return super().fetch_token(token, **kwargs)
         except webob.exc.HTTPServiceUnavailable as gone:
             raise Unavailable(UNAVAILABLE) from gone
+
+
+def _aside(ask: Callable[..., Any]) -> Callable[..., Any]:
+    def asked(*given: Any, **named: Any) -> Any:
+        with aside():
+            return ask(*given, **named)
+
+    return asked
 
 
 class Keystone:
@@ -101,7 +122,8 @@ class Keystone:
         try:
             session = loading.load_session_from_conf_options(self._conf, GROUP)
             token = {"X-Auth-Token": environ.get("HTTP_X_AUTH_TOKEN", "")}
-            status = session.get(url, headers=token, authenticated=False, raise_exc=False).status_code
+            with aside():
+                status = session.get(url, headers=token, authenticated=False, raise_exc=False).status_code
         except ClientException as gone:
             log.error("identity service unavailable", why=str(gone))
             raise IdentityUnavailable(UNAVAILABLE) from gone
