@@ -7,7 +7,7 @@ import falcon
 
 from redesignate.api.exports import send_zone_file
 from redesignate.api.paging import Listing, envelope, list_query
-from redesignate.api.request import ZONE_FILE, Request, Resource, parse_id, send
+from redesignate.api.request import ZONE_FILE, Request, Resource, parse_id, refuse_filters, send
 from redesignate.api.shapes.members import Body
 from redesignate.api.shapes.zones import ZONE, nameservers, peers
 from redesignate.commands.access import CheckAccess
@@ -15,6 +15,7 @@ from redesignate.commands.inbound import TransferZone
 from redesignate.commands.zones import (
     CreateZone,
     DeleteZone,
+    FindZone,
     GetZone,
     ListZones,
     UpdateZone,
@@ -22,6 +23,7 @@ from redesignate.commands.zones import (
     ZonePeers,
 )
 from redesignate.model.errors import Problem
+from redesignate.model.paging import ListQuery
 
 ZONES = Listing(
     "zones",
@@ -35,10 +37,20 @@ class Zones(Resource):
     """Zones and what is asked about one of them."""
 
     def on_get(self, req: Request, resp: falcon.Response) -> None:
-        """A page of the zones that the caller may see."""
+        """A page of the zones that the caller may see; with `owns`, the one that holds a name."""
+        if "owns" in req.params:
+            self._find(req, resp)
+            return
         query = list_query(req, ZONES, self.settings)
         page = self.central.call(ListZones(caller=req.caller, query=query))
         send(resp, envelope(req, ZONES, query, ZONE.listed(page.items, req.base), page))
+
+    def _find(self, req: Request, resp: falcon.Response) -> None:
+        arguments = req.arguments()
+        name = arguments.pop("owns")
+        refuse_filters(arguments)
+        page = self.central.call(FindZone(caller=req.caller, name=name))
+        send(resp, envelope(req, ZONES, ListQuery(), ZONE.listed(page.items, req.base), page))
 
     def on_post(self, req: Request, resp: falcon.Response) -> None:
         """Make a zone."""

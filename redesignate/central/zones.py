@@ -13,11 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from redesignate.central import apex, catalogs, inbound, quotas
 from redesignate.central.change import apply, queue
 from redesignate.central.edit import Edit
-from redesignate.central.rules import Answers, Rules, fields, locked, own, target_of, visible
+from redesignate.central.rules import Answers, Rules, fields, locked, own, sees, target_of, visible
 from redesignate.central.rules.allowed import check_allowed
 from redesignate.central.rules.ownership import check_length, check_ownership, family, parent_in
 from redesignate.central.rules.scheduler import schedule
-from redesignate.commands.zones import CreateZone, DeleteZone, GetZone, ListZones, UpdateZone, ZoneNameservers
+from redesignate.commands.zones import CreateZone, DeleteZone, FindZone, GetZone, ListZones, UpdateZone, ZoneNameservers
 from redesignate.model.caller import Caller
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import (
@@ -29,7 +29,7 @@ from redesignate.model.errors import (
     NoServersConfigured,
     ZoneHasSubZone,
 )
-from redesignate.model.names import typed
+from redesignate.model.names import InvalidName, ancestors, canonical, typed
 from redesignate.model.paging import Page
 from redesignate.model.pool import NSRecord, Pool, ranked
 from redesignate.model.serial import following, newest
@@ -186,6 +186,27 @@ def list_zones(rules: Rules, work: Work, command: ListZones) -> Page[Zone]:
     return work.zones.listed(fields.by_name(query), project_id=project, catalogs="admin" in caller.roles)
 
 
+def find_zone(rules: Rules, work: Work, command: FindZone) -> Page[Zone]:
+    """Return the zone that holds a name, as `ListZones` would show it. Raises Forbidden, BadInput.
+
+    Cost   one query on the index of names, for at most 127 of them.
+    """
+    caller = command.caller
+    rules.policy.may("find_zones", caller, own(caller))
+    try:
+        names = ancestors(canonical(command.name))
+    except InvalidName as error:
+        raise BadInput(f"owns: {error}") from error
+    shown = [
+        zone
+        for zone in work.zones.named(names)
+        if sees(caller, zone) and (zone.type is not ZoneType.CATALOG or "admin" in caller.roles)
+    ]
+    longest = max((len(zone.name) for zone in shown), default=0)
+    found = sorted((zone for zone in shown if len(zone.name) == longest), key=lambda zone: zone.id)
+    return Page(items=tuple(found), total=len(found))
+
+
 def nameservers(rules: Rules, work: Work, command: ZoneNameservers) -> tuple[NSRecord, ...]:
     """Return the NS records of the zone's pool, best first. Raises ZoneNotFound, Forbidden."""
     caller, zone_id = command.caller, command.zone_id
@@ -312,6 +333,7 @@ ANSWERS: Answers = {
     CreateZone: create_zone,
     GetZone: get_zone,
     ListZones: list_zones,
+    FindZone: find_zone,
     UpdateZone: update_zone,
     DeleteZone: delete_zone,
     ZoneNameservers: nameservers,

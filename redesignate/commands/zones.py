@@ -22,6 +22,15 @@ class ListZones(CallerCommand[Page[Zone]], tag="zone.list", frozen=True):
     query: ListQuery
 
 
+class FindZone(CallerCommand[Page[Zone]], tag="zone.find", frozen=True):
+    """Return the zone that holds a name: of those that the caller's list shows, the one with the longest name.
+
+    None where there is none; several where pools have zones of one name.
+    """
+
+    name: str
+
+
 class UpdateZone(CallerCommand[Zone], tag="zone.update", frozen=True):
     zone_id: str
     change: ZoneChange
