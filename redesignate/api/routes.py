@@ -13,6 +13,7 @@ from redesignate.api.request import Resource
 from redesignate.api.rrsets import Recordsets
 from redesignate.api.services import Services
 from redesignate.api.tlds import TLDs
+from redesignate.api.tsigkeys import TSIGKeys
 from redesignate.api.zones import Zones
 
 _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -53,6 +54,8 @@ ROUTES = (
     Route("/v2/tlds/{tld_id}", TLDs, "one"),
     Route("/v2/blacklists", Blacklists),
     Route("/v2/blacklists/{blacklist_id}", Blacklists, "one"),
+    Route("/v2/tsigkeys", TSIGKeys),
+    Route("/v2/tsigkeys/{tsigkey_id}", TSIGKeys, "one"),
     Route("/v2/pools", Pools),
     Route("/v2/pools/{pool_id}", Pools, "one"),
     Route("/v2/pools/{pool_id}/progress", Pools, "progress"),

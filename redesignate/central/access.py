@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from redesignate.central import blacklists, pools, quotas, rrsets, tlds, zones
+from redesignate.central import blacklists, pools, quotas, rrsets, tlds, tsigkeys, zones
 from redesignate.central.rules import Answers, Rules, own, visible
 from redesignate.commands.access import CheckAccess
 from redesignate.store.unit import Work
@@ -66,6 +66,14 @@ def _update_pool(rules: Rules, work: Work, command: CheckAccess) -> None:
     pools.changeable(rules, work, command.caller, command.resource_id or "")
 
 
+def _create_tsigkey(rules: Rules, _work: Work, command: CheckAccess) -> None:
+    rules.policy.may("create_tsigkey", command.caller, {})
+
+
+def _update_tsigkey(rules: Rules, work: Work, command: CheckAccess) -> None:
+    tsigkeys.changeable(rules, work, command.caller, command.resource_id or "")
+
+
 _CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
     "create_zone": _create_zone,
     "update_zone": _update_zone,
@@ -78,6 +86,8 @@ _CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
     "update_blacklist": _update_blacklist,
     "create_pool": _create_pool,
     "update_pool": _update_pool,
+    "create_tsigkey": _create_tsigkey,
+    "update_tsigkey": _update_tsigkey,
 }
 """The checks by the name of the policy rule."""
 

@@ -222,8 +222,7 @@ def pool_for_work(_rules: Rules, work: Work, command: PoolForWork) -> WorkPool:
     pool = work.pools.get(command.pool_id)
     if pool is None:
         raise PoolNotFound("Could not find Pool")
-    named = [*(each.tsigkey_id for each in pool.targets), *(each.tsigkey_id for each in pool.nameservers)]
-    wanted = {key_id for key_id in named if key_id is not None}
+    wanted = set(pool.peer_keys.values())
     return WorkPool(pool=pool, keys=work.tsigkeys.many(wanted) if wanted else ())
 
 

@@ -53,7 +53,9 @@ ALL: tuple[type[Command[Any]], ...] = (
     pools.DeletePool,
     pools.QueuePoolZones,
     tsigkeys.ListTSIGKeys,
+    tsigkeys.GetTSIGKey,
     tsigkeys.CreateTSIGKey,
+    tsigkeys.UpdateTSIGKey,
     tsigkeys.DeleteTSIGKey,
     tlds.ListTLDs,
     tlds.GetTLD,
@@ -129,6 +131,7 @@ READS: frozenset[type[Command[Any]]] = frozenset(
         tlds.ListTLDs,
         tokens.FindToken,
         tokens.ListTokens,
+        tsigkeys.GetTSIGKey,
         tsigkeys.ListTSIGKeys,
         upkeep.FindUnplaced,
         work.Overdue,
@@ -143,6 +146,6 @@ READS: frozenset[type[Command[Any]]] = frozenset(
 """Commands that change nothing: they are answered from a snapshot, and may be repeated. All others commit."""
 
 SECRET: frozenset[type[Command[Any]]] = frozenset(
-    {pools.ApplyPool, pools.UpdatePool, tsigkeys.CreateTSIGKey, tsigkeys.DeleteTSIGKey}
+    {pools.ApplyPool, pools.UpdatePool, tsigkeys.CreateTSIGKey, tsigkeys.UpdateTSIGKey}
 )
 """Commands whose answers hold secrets: their answers are not stored."""

@@ -4,19 +4,25 @@
 from __future__ import annotations
 
 from redesignate.commands.base import CallerCommand
-from redesignate.model.tsigkey import Scope, TSIGKey
+from redesignate.model.paging import ListQuery, Page
+from redesignate.model.tsigkey import NewTSIGKey, TSIGKey, TSIGKeyChange
 
 
-class ListTSIGKeys(CallerCommand[tuple[TSIGKey, ...]], tag="tsigkey.list", frozen=True):
-    pass
+class ListTSIGKeys(CallerCommand[Page[TSIGKey]], tag="tsigkey.list", frozen=True):
+    query: ListQuery
+
+
+class GetTSIGKey(CallerCommand[TSIGKey], tag="tsigkey.get", frozen=True):
+    key_id: str
 
 
 class CreateTSIGKey(CallerCommand[TSIGKey], tag="tsigkey.create", frozen=True):
-    name: str
-    algorithm: str
-    secret: str
-    scope: Scope
-    resource_id: str
+    new: NewTSIGKey
+
+
+class UpdateTSIGKey(CallerCommand[TSIGKey], tag="tsigkey.update", frozen=True):
+    key_id: str
+    change: TSIGKeyChange
 
 
 class DeleteTSIGKey(CallerCommand[None], tag="tsigkey.delete", frozen=True):

@@ -80,10 +80,10 @@ API = [
     setting(
         _api, "quotas_verify_project_id", "Ask the identity service whether a project exists before its quotas are set."
     ),
-    cfg.BoolOpt(
+    setting(
+        _api,
         "allow_empty_secrets_for_tsig",
-        default=True,
-        help=IGNORED + "keys are created by the command line only, and have a secret.",
+        "Take an empty secret of a TSIG key, and generate one; if off, it is refused.",
     ),
     setting(_api, "maintenance_mode", "Answer 503 to everyone except one role."),
     setting(_api, "maintenance_mode_role", "The role that is served in maintenance mode."),

@@ -94,6 +94,7 @@ class ApiSettings:
     default_limit_v2: int = 20
     max_limit_v2: int = 1000
     quotas_verify_project_id: bool = False
+    allow_empty_secrets_for_tsig: bool = True
     maintenance_mode: bool = False
     maintenance_mode_role: str = "admin"
     max_request_body_size: int = 114688

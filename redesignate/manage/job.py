@@ -15,6 +15,7 @@ from redesignate.bus.port import Central
 from redesignate.commands.base import Command
 from redesignate.commands.pools import ListPools
 from redesignate.commands.tlds import ListTLDs
+from redesignate.commands.tsigkeys import ListTSIGKeys
 from redesignate.commands.zones import ListZones
 from redesignate.config.settings import Settings
 from redesignate.manage.screen import Screen
@@ -24,6 +25,7 @@ from redesignate.model.errors import Misconfigured
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.pool import Pool
 from redesignate.model.tld import TLD
+from redesignate.model.tsigkey import TSIGKey
 from redesignate.model.zone import Zone
 
 T = TypeVar("T")
@@ -91,6 +93,10 @@ class Job:
     def tlds(self) -> list[TLD]:
         """Every TLD, oldest first."""
         return list(self._pages(lambda query: ListTLDs(caller=self.caller, query=query)))
+
+    def tsigkeys(self) -> list[TSIGKey]:
+        """Every TSIG key, oldest first."""
+        return list(self._pages(lambda query: ListTSIGKeys(caller=self.caller, query=query)))
 
     def _pages(
         self, ask: Callable[[ListQuery], Command[Page[T]]], conditions: tuple[Condition, ...] = ()

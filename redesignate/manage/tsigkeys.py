@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import base64
-import secrets
 import uuid
 
-from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, ListTSIGKeys
+from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey
 from redesignate.manage.job import Job
-from redesignate.model.errors import TSIGKeyNotFound
-from redesignate.model.tsigkey import Scope, TSIGKey
+from redesignate.model.errors import InvalidObject, TSIGKeyNotFound
+from redesignate.model.tsigkey import NewTSIGKey, Scope, TSIGKey, is_usable
 
 
 def create(job: Job) -> int:
@@ -18,29 +16,27 @@ def create(job: Job) -> int:
     given = job.args.secret
     if given == "-":
         given = job.stdin.readline().strip()
-    secret = given or base64.b64encode(secrets.token_bytes(32)).decode()
-    scope = Scope.ZONE if job.args.zone else Scope.POOL
-    made = job.central.call(
-        CreateTSIGKey(
-            caller=job.caller,
-            name=job.args.name,
-            algorithm=job.args.algorithm,
-            secret=secret,
-            scope=scope,
-            resource_id=job.args.zone or job.args.pool or job.settings.central.default_pool_id,
-        )
+    if given and not is_usable(given):
+        raise InvalidObject("The secret is not base64")
+    new = NewTSIGKey(
+        name=job.args.name,
+        algorithm=job.args.algorithm,
+        secret=given,
+        scope=Scope.ZONE if job.args.zone else Scope.POOL,
+        resource_id=job.args.zone or job.args.pool or job.settings.central.default_pool_id,
     )
+    made = job.central.call(CreateTSIGKey(caller=job.caller, new=new))
     job.screen.line(f"id         {made.id}")
     job.screen.line(f"name       {made.name}")
     job.screen.line(f"algorithm  {made.algorithm}")
     if not given:
-        job.screen.line(f"secret     {secret}")
+        job.screen.line(f"secret     {made.secret}")
     return 0
 
 
 def show(job: Job) -> int:
     """Print every key; secrets only on request."""
-    keys = job.central.call(ListTSIGKeys(caller=job.caller))
+    keys = sorted(job.tsigkeys(), key=lambda key: key.name)
     heads = ["id", "name", "algorithm", "scope", "of"]
     rows: list[list[object]] = [[k.id, k.name, k.algorithm, k.scope.value, k.resource_id] for k in keys]
     if job.args.show_secrets:
@@ -63,7 +59,7 @@ def _found(job: Job, named: str) -> TSIGKey:
         wanted = str(uuid.UUID(named))
     except ValueError:
         wanted = named.lower().rstrip(".")
-    for key in job.central.call(ListTSIGKeys(caller=job.caller)):
+    for key in job.tsigkeys():
         if wanted in (key.id, key.name):
             return key
     raise TSIGKeyNotFound(f"there is no TSIG key {named}; see `tsigkey list`")

@@ -94,6 +94,13 @@ class Pool:
         """The ids of the servers whose state is tracked: targets and polled nameservers."""
         return frozenset([*(target.id for target in self.targets), *(server.id for server in self.nameservers)])
 
+    @property
+    def peer_keys(self) -> dict[str, str]:
+        """The id of the TSIG key that signs what is sent to a server, by the server's id."""
+        named = {target.id: target.tsigkey_id for target in self.targets}
+        named |= {server.id: server.tsigkey_id for server in self.nameservers}
+        return {peer: key for peer, key in named.items() if key is not None}
+
 
 def catalog_key(pool: Pool) -> TSIGKey | None:
     """Return the key that grants access to the pool's catalog zone, named like the zone; None where it has none."""

@@ -32,6 +32,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 
 _MANY = select(pools).where(pools.c.id.in_(bindparam("ids", expanding=True)))
 _ALL = select(pools).order_by(pools.c.name)
+_LOCK_ALL = _ALL.with_for_update()
 _HOLD = select(pools).where(pools.c.id == bindparam("i")).with_for_update(read=True)
 
 
@@ -84,9 +85,9 @@ class Pools(Module):
             found |= read
         return found
 
-    def all(self) -> list[Pool]:
+    def all(self, *, lock: bool = False) -> list[Pool]:
         """Every pool, by name: they are few. One query."""
-        return [self._pool(row) for row in run(self._conn, _ALL, {})]
+        return [self._pool(row) for row in run(self._conn, _LOCK_ALL if lock else _ALL, {})]
 
     def hold(self, pool_id: str) -> tuple[Pool, int] | None:
         """A pool and the number of changes of its NS records, both locked until this transaction ends. One query.

@@ -103,8 +103,11 @@ tsigkeys = Table(
     Column("resource_id", text(36), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger),
+    Column("typed_name", text(160)),
     UniqueConstraint("name", name="uq_tsigkeys_name"),
     Index("ix_tsigkeys_resource", "resource_id"),
+    Index("ix_tsigkeys_created_at", "created_at", "id"),
+    Index("ix_tsigkeys_updated_at", "updated_at", "id"),
     **OPTIONS,
 )
 

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Row, select
 
+from redesignate.model.paging import ListQuery, Page
 from redesignate.model.tsigkey import Scope, TSIGKey
 from redesignate.store.fast import Module
+from redesignate.store.listing import listed
 from redesignate.store.secrets import Secrets
 from redesignate.store.settings_schema import tsigkeys
 
@@ -21,9 +23,10 @@ class TSIGKeys(Module):
 
     _secrets: Secrets
 
-    def get(self, key_id: str) -> TSIGKey | None:
-        """One key."""
-        row = self._conn.execute(select(tsigkeys).where(tsigkeys.c.id == key_id)).first()
+    def get(self, key_id: str, *, lock: bool = False) -> TSIGKey | None:
+        """One key. One query."""
+        query = select(tsigkeys).where(tsigkeys.c.id == key_id)
+        row = self._conn.execute(query.with_for_update() if lock else query).first()
         return self._key(row) if row else None
 
     def named(self, name: str) -> TSIGKey | None:
@@ -47,27 +50,25 @@ class TSIGKeys(Module):
         found = (self._key(row) for row in self._conn.execute(query.order_by(tsigkeys.c.name.desc())))
         return {key.resource_id: key for key in found}
 
-    def all(self) -> tuple[TSIGKey, ...]:
-        """Every key, by name."""
-        return tuple(self._key(row) for row in self._conn.execute(select(tsigkeys).order_by(tsigkeys.c.name)))
+    def listed(self, query: ListQuery) -> Page[TSIGKey]:
+        """A page of keys. Raises MarkerNotFound. 1 to 3 queries."""
+        return listed(self._conn, tsigkeys, query, self._key)
 
     def add(self, key: TSIGKey) -> None:
         """Insert a key. Raises IntegrityError if the name is taken."""
-        row = {
-            "id": key.id,
-            "name": key.name,
-            "algorithm": key.algorithm,
-            "secret": self._secrets.seal(key.secret, self._conn),
-            "scope": key.scope.value,
-            "resource_id": key.resource_id,
-            "created_at": key.created_at,
-            "updated_at": key.updated_at,
-        }
-        self._conn.execute(tsigkeys.insert().values(row))
+        self._conn.execute(tsigkeys.insert().values(self._row(key)))
+
+    def change(self, key: TSIGKey) -> None:
+        """Write a key over its row. One statement. Raises IntegrityError if its name is taken."""
+        self._conn.execute(tsigkeys.update().where(tsigkeys.c.id == key.id).values(self._row(key)))
 
     def remove(self, key_id: str) -> bool:
         """Delete a key; whether there was one."""
         return self._conn.execute(tsigkeys.delete().where(tsigkeys.c.id == key_id)).rowcount == 1
+
+    def _row(self, key: TSIGKey) -> dict[str, Any]:
+        sealed = self._secrets.seal(key.secret, self._conn)
+        return asdict(key) | {"secret": sealed, "scope": key.scope.value}
 
     def _key(self, row: Row[Any]) -> TSIGKey:
         return TSIGKey(
@@ -79,4 +80,5 @@ class TSIGKeys(Module):
             resource_id=row.resource_id,
             created_at=row.created_at,
             updated_at=row.updated_at,
+            typed_name=row.typed_name,
         )

@@ -22,8 +22,10 @@ from redesignate.api.shapes.rrsets import RECORDSET
 from redesignate.api.shapes.services import SERVICE
 from redesignate.api.shapes.shape import Shape
 from redesignate.api.shapes.tlds import TLD
+from redesignate.api.shapes.tsigkeys import TSIGKEY
 from redesignate.api.shapes.zones import ZONE
 from redesignate.api.tlds import TLDS
+from redesignate.api.tsigkeys import TSIGKEYS
 from redesignate.api.zones import ZONES
 from redesignate.model.errors import KINDS
 from tests.api.test_routes import ROUTES
@@ -31,6 +33,7 @@ from tests.api.test_routes import ROUTES
 PAGES = Path(__file__).parents[2] / "docs" / "api"
 WHERE = {"zones": ZONES, "recordsets": OF_ZONE, "pools": POOLS, "service-statuses": SERVICES}
 WHERE |= {"exports": EXPORTS, "tlds": TLDS, "blacklists": BLACKLISTS}
+WHERE |= {"tsigkeys": TSIGKEYS}
 
 
 def _words(page: str) -> set[str]:
@@ -41,7 +44,7 @@ def _words(page: str) -> set[str]:
 def test_every_path_and_verb_has_its_line(path: str) -> None:
     text = "\n".join(page.read_text() for page in PAGES.glob("*.md"))
     shown = path.replace("{zone}/recordsets", "{zone_id}/recordsets").replace("/p1", "/{project_id}")
-    shown = re.sub(r"\{(zone|rrset|export|tld|blacklist|pool|free|service)\}", "{id}", shown)
+    shown = re.sub(r"\{(?!zone_id\}|project_id\})\w+\}", "{id}", shown)
     if path == "/v2/service_status":
         assert f"`{shown}`" in text
         return
@@ -65,6 +68,7 @@ def test_every_filter_and_sort_key_is_named(page: str) -> None:
         ("exports", EXPORT),
         ("tlds", TLD),
         ("blacklists", BLACKLIST),
+        ("tsigkeys", TSIGKEY),
         ("service-statuses", SERVICE),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from redesignate.commands.services import Heartbeat, ListServices
+from redesignate.config.settings import DEFAULT_POOL_ID
 from redesignate.model.caller import operator
 from redesignate.model.paging import ListQuery
 from redesignate.model.service import ServiceState
@@ -19,6 +20,7 @@ VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "TRACE", *ODD)
 NOWHERE = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 ZONE = {"name": "new.example.", "email": "a@new.example"}
 RRSET = {"name": "new.example.org.", "type": "A", "records": ["192.0.2.1"]}
+KEY = {"name": "k", "algorithm": "hmac-sha256", "scope": "POOL", "resource_id": DEFAULT_POOL_ID}
 
 Row = tuple[str, dict[str, tuple[int, Any]]]
 
@@ -45,6 +47,8 @@ ROUTES: list[Row] = [
     ("/v2/tlds/{tld}", {"GET": (200, None), "PATCH": (200, {"description": "x"}), "DELETE": (204, None)}),
     ("/v2/blacklists", {"GET": (200, None), "POST": (201, {"pattern": "other"})}),
     ("/v2/blacklists/{blacklist}", {"GET": (200, None), "PATCH": (200, {"description": "x"}), "DELETE": (204, None)}),
+    ("/v2/tsigkeys", {"GET": (200, None), "POST": (201, KEY)}),
+    ("/v2/tsigkeys/{tsigkey}", {"GET": (200, None), "PATCH": (200, {"name": "l"}), "DELETE": (204, None)}),
     ("/v2/pools", {"GET": (200, None), "POST": (201, {"name": "other"})}),
     ("/v2/pools/{free}", {"GET": (200, None), "PATCH": (202, {"description": "x"}), "DELETE": (204, None)}),
     ("/v2/pools/{pool}/progress", {"GET": (200, None)}),
@@ -63,11 +67,12 @@ def _furnished(system: System) -> tuple[Client, dict[str, str]]:
     export = admin.ask("POST", f"/v2/zones/{zone}/tasks/export").json["id"]
     tld = admin.ask("POST", "/v2/tlds", {"name": "example"}).json["id"]
     blacklist = admin.ask("POST", "/v2/blacklists", {"pattern": "acme"}).json["id"]
+    key = admin.ask("POST", "/v2/tsigkeys", {**KEY, "name": "first"}).json["id"]
     free = admin.ask("POST", "/v2/pools", {"name": "free"}).json["id"]
     system.central.call(Heartbeat(service_name="worker", hostname="h1", status=ServiceState.UP))
     found = system.central.call(ListServices(caller=operator("req-x"), query=ListQuery()))
     ids = {"zone": zone, "rrset": rrset, "export": export, "tld": tld, "blacklist": blacklist, "free": free}
-    return admin, {**ids, "pool": system.pool.id, "service": found.items[0].id}
+    return admin, {**ids, "tsigkey": key, "pool": system.pool.id, "service": found.items[0].id}
 
 
 @pytest.mark.parametrize(("path", "answers"), ROUTES, ids=[path for path, _ in ROUTES])

@@ -27,7 +27,7 @@ from redesignate.model.clock import SECOND
 from redesignate.model.paging import ListQuery
 from redesignate.model.pool import CatalogSpec, NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
-from redesignate.model.tsigkey import Scope
+from redesignate.model.tsigkey import NewTSIGKey, Scope
 from redesignate.model.work import Outcome, PeerOutcome, Role, Task
 from redesignate.model.zone import NewZone, Zone, ZoneChange
 from redesignate.store import tables
@@ -98,11 +98,9 @@ class CentralDriver:
         made = self.pool(**({"id": OTHER_POOL, "name": "second"} | spec))
         key = CreateTSIGKey(
             caller=OPERATOR,
-            name="second",
-            algorithm="hmac-sha256",
-            secret="c2VjcmV0",
-            scope=Scope.POOL,
-            resource_id=made.id,
+            new=NewTSIGKey(
+                name="second", algorithm="hmac-sha256", secret="c2VjcmV0", scope=Scope.POOL, resource_id=made.id
+            ),
         )
         self.call(key)
         return made

@@ -17,7 +17,7 @@ from redesignate.commands.zones import ZonePeers
 from redesignate.model import errors
 from redesignate.model.clock import SECOND
 from redesignate.model.inbound import Result
-from redesignate.model.tsigkey import Scope
+from redesignate.model.tsigkey import NewTSIGKey, Scope
 from redesignate.model.work import PeerView, Role
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.schema import inbound
@@ -276,7 +276,8 @@ def test_a_zones_own_key_goes_with_its_task(central: CentralDriver) -> None:
     zone = secondary(central)
     central.call(
         CreateTSIGKey(
-            caller=OPERATOR, name="k", algorithm="hmac-sha256", secret="c2VjcmV0", scope=Scope.ZONE, resource_id=zone.id
+            caller=OPERATOR,
+            new=NewTSIGKey(name="k", algorithm="hmac-sha256", secret="c2VjcmV0", scope=Scope.ZONE, resource_id=zone.id),
         )
     )
     key = look(central, zone).key

@@ -12,14 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from redesignate.commands.pools import ApplyPool, DeletePool, GetPool, ListPools
-from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, ListTSIGKeys
 from redesignate.commands.upkeep import RefreshApexes
-from redesignate.commands.work import PoolForWork
 from redesignate.config.settings import DEFAULT_POOL_ID
 from redesignate.model import errors
 from redesignate.model.paging import ListQuery
 from redesignate.model.pool import CatalogSpec, NSRecord, PoolSpec, TargetSpec
-from redesignate.model.tsigkey import Scope
 from redesignate.model.work import Role
 from redesignate.model.zone import Status, Zone, ZoneType
 from tests.central.conftest import Build
@@ -350,50 +347,3 @@ def test_a_catalogs_secret_comes_back(central: CentralDriver) -> None:
     pool = central.pool(catalog=given)
     assert pool.catalog is not None
     assert (pool.catalog.secret, pool.catalog.algorithm) == ("c2VjcmV0", "hmac-sha256")
-
-
-# -- keys
-
-
-def key(name: str = "Key.", **new: Any) -> CreateTSIGKey:
-    given: dict[str, Any] = {
-        "algorithm": "hmac-sha256",
-        "secret": "c2VjcmV0",
-        "scope": Scope.POOL,
-        "resource_id": DEFAULT_POOL_ID,
-    }
-    return CreateTSIGKey(caller=OPERATOR, name=name, **(given | new))
-
-
-def test_keys_are_made_listed_and_removed(central: CentralDriver) -> None:
-    made = central.call(key())
-    assert (made.name, central.call(ListTSIGKeys(caller=OPERATOR))) == ("key", (made,))
-    with pytest.raises(errors.DuplicateTSIGKey):
-        central.call(key("KEY"))
-    central.call(DeleteTSIGKey(caller=OPERATOR, key_id=made.id))
-    with pytest.raises(errors.TSIGKeyNotFound):
-        central.call(DeleteTSIGKey(caller=OPERATOR, key_id=made.id))
-
-
-@pytest.mark.parametrize(
-    ("new", "problem"),
-    [
-        ({"algorithm": "rot13"}, errors.InvalidObject),
-        ({"secret": "not base64!"}, errors.InvalidObject),
-        ({"name": "a..b"}, errors.InvalidObject),
-        ({"name": "x" * 161}, errors.InvalidObject),
-        ({"resource_id": "nowhere"}, errors.InvalidTSIGKey),
-        ({"scope": Scope.ZONE}, errors.InvalidTSIGKey),
-    ],
-)
-def test_a_key_that_breaks_a_rule_is_refused(
-    central: CentralDriver, new: dict[str, Any], problem: type[Exception]
-) -> None:
-    with pytest.raises(problem):
-        central.call(key(**new))
-
-
-def test_a_worker_gets_the_keys_of_its_pools_peers(central: CentralDriver) -> None:
-    made, _unused = central.call(key()), central.call(key("other"))
-    central.pool(nameservers=({"host": "192.0.2.1", "port": 53, "tsigkey_id": made.id},))
-    assert central.call(PoolForWork(pool_id=DEFAULT_POOL_ID)).keys == (made,)

@@ -26,7 +26,7 @@ from redesignate.commands.zones import CreateZone, GetZone, UpdateZone
 from redesignate.model.clock import SECOND, new_id
 from redesignate.model.errors import DuplicateRRset, TimedOut
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
-from redesignate.model.tsigkey import Scope
+from redesignate.model.tsigkey import NewTSIGKey, Scope
 from redesignate.model.zone import NewZone, Zone, ZoneChange
 from redesignate.store import migrate
 from redesignate.store.engine import EngineOptions
@@ -225,7 +225,8 @@ def test_an_answer_with_a_secret_is_not_kept(anywhere: Build) -> None:
     questions = desk(central)
     pool_id = central.rows("pools")[0].id
     command = CreateTSIGKey(
-        caller=OPERATOR, name="k.", algorithm="hmac-sha256", secret="c2VjcmV0", scope=Scope.POOL, resource_id=pool_id
+        caller=OPERATOR,
+        new=NewTSIGKey(name="k.", algorithm="hmac-sha256", secret="c2VjcmV0", scope=Scope.POOL, resource_id=pool_id),
     )
     first = asked(questions)
     questions.carry(command, first)

@@ -26,7 +26,7 @@ from redesignate.commands.rrsets import GetRRset, ListRRsets, UpdateRRset
 from redesignate.commands.services import GetService, ListServices
 from redesignate.commands.table import ALL
 from redesignate.commands.tlds import CreateTLD, DeleteTLD, GetTLD, ImportTLDs, ListTLDs, UpdateTLD
-from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, ListTSIGKeys
+from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, GetTSIGKey, ListTSIGKeys, UpdateTSIGKey
 from redesignate.commands.zones import CreateZone, DeleteZone, GetZone, ZoneNameservers, ZonePeers
 from redesignate.model import errors
 from redesignate.model.blacklist import BlacklistChange, NewBlacklist
@@ -35,7 +35,7 @@ from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.pool import CatalogSpec, NewPool, PoolChange, PoolSpec
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
 from redesignate.model.tld import NewTLD, TLDChange
-from redesignate.model.tsigkey import Scope
+from redesignate.model.tsigkey import NewTSIGKey, Scope, TSIGKeyChange
 from redesignate.model.zone import NewZone, Zone, ZoneChange
 from tests.central.conftest import Build
 from tests.central.driver import CentralDriver, admin, member
@@ -184,9 +184,11 @@ ADMINS: tuple[Any, ...] = (
     lambda c: CreatePool(caller=c, new=NewPool(name="")),
     lambda c: UpdatePool(caller=c, pool_id=NOWHERE, change=PoolChange()),
     lambda c: GetPoolReach(caller=c, pool_id=NOWHERE),
-    lambda c: ListTSIGKeys(caller=c),
+    lambda c: ListTSIGKeys(caller=c, query=ListQuery()),
+    lambda c: GetTSIGKey(caller=c, key_id=NOWHERE),
+    lambda c: UpdateTSIGKey(caller=c, key_id=NOWHERE, change=TSIGKeyChange()),
     lambda c: CreateTSIGKey(
-        caller=c, name="k", algorithm="hmac-sha256", secret="", scope=Scope.POOL, resource_id=NOWHERE
+        caller=c, new=NewTSIGKey(name="k", algorithm="hmac-sha256", secret="", scope=Scope.POOL, resource_id=NOWHERE)
     ),
     lambda c: DeleteTSIGKey(caller=c, key_id=NOWHERE),
     lambda c: ListTLDs(caller=c, query=ListQuery()),

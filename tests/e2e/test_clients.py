@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from redesignate.config.settings import DEFAULT_POOL_ID
 from tests.support.bind import RealBind
 from tests.support.clients import ClientFailed, openstack, openstack_plain, sdk, with_keystone, without_login
 from tests.support.keystone import Keystone
@@ -106,6 +107,33 @@ print(json.dumps(found))
     assert (openstack(at, "tld", "list"), openstack(at, "zone", "blacklist", "list")) == ([], [])
 
 
+def keys(at: Mapping[str, str]) -> None:
+    """TSIG keys as an administrator types them and by openstacksdk; services."""
+    pool = DEFAULT_POOL_ID
+    words = ("--algorithm", "hmac-sha256", "--scope", "POOL", "--resource-id", pool)
+    made = openstack(at, "tsigkey", "create", "--name", "Typed", "--secret", "c2VjcmV0", *words)
+    assert (made["name"], made["secret"], made["resource_id"]) == ("Typed", "c2VjcmV0", pool)
+    generated = openstack(at, "tsigkey", "create", "--name", "generated", "--secret", "", *words)
+    assert len(generated["secret"]) == 44
+    changed = openstack(at, "tsigkey", "set", made["id"], "--name", "other", "--algorithm", "hmac-sha512")
+    assert openstack(at, "tsigkey", "show", made["id"]) == changed
+    assert [one["name"] for one in openstack(at, "tsigkey", "list")] == ["other", "generated"]
+    told = sdk(at, f"""
+key = dns.create_tsigkey(name="sdk", algorithm="hmac-sha256", secret="c2Rr", scope="POOL", resource_id={pool!r})
+found = dict(secret=dns.get_tsigkey(key.id).secret, names=sorted(one.name for one in dns.tsigkeys()))
+dns.delete_tsigkey(key)
+services = list(dns.service_statuses())
+found["service"] = dns.get_service_status(services[0]).service_name == services[0].service_name
+print(json.dumps(found))
+""")  # fmt: skip
+    assert told == {"secret": "c2Rr", "names": ["generated", "other", "sdk"], "service": True}
+    for key in (made, generated):
+        openstack_plain(at, "tsigkey", "delete", key["id"])
+    assert openstack(at, "tsigkey", "list") == []
+    for service in openstack(at, "dns", "service", "list"):
+        assert openstack(at, "dns", "service", "show", service["id"])["hostname"] == service["hostname"]
+
+
 def test_without_a_login(tmp_path: Path) -> None:
     with RealBind(tmp_path / "bind") as bind, Sandbox(tmp_path / "system") as system:
         system.use_binds(bind)
@@ -116,6 +144,7 @@ def test_without_a_login(tmp_path: Path) -> None:
         assert {one["service_name"] for one in openstack(at, "dns", "service", "list")} >= {"api", "central", "worker"}
         assert openstack(at, "dns", "quota", "list")["zones"] == 10
         by_operator(at)
+        keys(at)
 
 
 @pytest.fixture
@@ -177,7 +206,12 @@ def test_with_keystone_a_project_sees_its_own_alone(secured: tuple[Split, RealBi
         openstack(reader, "zone", "create", "--email", "r@example.org", "readers.example.")
     administrator = with_keystone(keystone, keystone.admin, region)
     openstack(administrator, "zone", "blacklist", "create", "--pattern", "acme")
-    for command in (("tld", "list"), ("zone", "blacklist", "list"), ("tld", "create", "--name", "example")):
+    for command in (
+        ("tld", "list"),
+        ("zone", "blacklist", "list"),
+        ("tsigkey", "list"),
+        ("tld", "create", "--name", "example"),
+    ):
         with pytest.raises(ClientFailed):
             openstack(alice, *command)
     with pytest.raises(ClientFailed, match="Blacklisted zone name"):

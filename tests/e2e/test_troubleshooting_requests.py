@@ -51,7 +51,7 @@ REQUESTS: dict[str, Callable[[Api], Answer]] = {
     "403 forbidden: The policy rule … does not allow this …": lambda api: api.ask(
         "POST", "/v2/zones", ZONE, headers=READER
     ),
-    "404 not_found: … is not part of this version; …": lambda api: api.ask("GET", "/v2/tsigkeys"),
+    "404 not_found: … is not part of this version; …": lambda api: api.ask("GET", "/v2/reverse/floatingips"),
     "404 zone_not_found: Could not find Zone": lambda api: api.ask("GET", NO_ZONE),
     "413 over_quota: Quota exceeded for …": over_quota,
     "415 unsupported_content_type: …": lambda api: api.ask(

@@ -31,6 +31,7 @@ from redesignate.manage.screen import Screen, moment, span
 from redesignate.model.caller import operator as admin
 from redesignate.model.clock import SECOND, now
 from redesignate.model.errors import InvalidObject, Unavailable
+from redesignate.model.paging import ListQuery
 from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.model.service import ServiceState
 from redesignate.model.work import Outcome, PeerOutcome, Role
@@ -196,7 +197,7 @@ def test_a_key_is_made_listed_and_deleted(operator: Operator, pool: Pool) -> Non
     shown = dict(line.split(None, 1) for line in made.lines)
     assert (shown["name"], shown["algorithm"]) == ("transfer.example", "hmac-sha512")
     assert len(base64.b64decode(shown["secret"])) == 32
-    (key,) = operator.central.call(ListTSIGKeys(caller=admin("req-1")))
+    (key,) = operator.central.call(ListTSIGKeys(caller=admin("req-1"), query=ListQuery())).items
     assert (key.secret, key.resource_id) == (shown["secret"], DEFAULT_POOL_ID)
     listed = operator("tsigkey", "list")
     assert "transfer.example" in listed.out
@@ -212,7 +213,7 @@ def test_a_secret_may_come_by_standard_input_and_is_not_printed(operator: Operat
     ran = operator("tsigkey", "create", "k", "--secret", "-", "--zone", zone.id, stdin="c2VjcmV0\n")
     assert ran.code == 0
     assert "c2VjcmV0" not in ran.out
-    (key,) = operator.central.call(ListTSIGKeys(caller=admin("req-1")))
+    (key,) = operator.central.call(ListTSIGKeys(caller=admin("req-1"), query=ListQuery())).items
     assert (key.secret, key.scope.value, key.resource_id) == ("c2VjcmV0", "ZONE", zone.id)
 
 
@@ -222,7 +223,7 @@ def test_a_key_that_central_refuses_is_one_line(operator: Operator, pool: Pool) 
         ["k"],
         ["l", "--secret", "###"],
         ["m", "--pool", "00000000-0000-0000-0000-000000000001"],
-        ["bad name"],
+        ["bad..name"],
     ):
         ran = operator("tsigkey", "create", *argv)
         assert (ran.code, len(ran.err.splitlines())) == (1, 1), argv

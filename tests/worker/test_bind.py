@@ -20,7 +20,7 @@ from redesignate.commands.tsigkeys import CreateTSIGKey
 from redesignate.config.settings import MdnsSettings, WorkerSettings
 from redesignate.mdns.service import DNSService
 from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
-from redesignate.model.tsigkey import Scope
+from redesignate.model.tsigkey import NewTSIGKey, Scope
 from redesignate.model.work import Role
 from redesignate.store.serving import Serving
 from tests.support.bind import RealBind
@@ -177,11 +177,13 @@ def test_a_view_that_opens_to_a_key_alone_is_notified_and_asked_with_it(
         key = plane.call(
             CreateTSIGKey(
                 caller=USER,
-                name="pool-key",
-                algorithm="hmac-sha256",
-                secret=secret,
-                scope=Scope.POOL,
-                resource_id=plane.settings.default_pool_id,
+                new=NewTSIGKey(
+                    name="pool-key",
+                    algorithm="hmac-sha256",
+                    secret=secret,
+                    scope=Scope.POOL,
+                    resource_id=plane.settings.default_pool_id,
+                ),
             )
         )
         pool_of(plane, mdns, bind, key=key.id)
