@@ -10,6 +10,7 @@ to read holds a connection, and no thread.
 from __future__ import annotations
 
 import contextlib
+import resource
 import selectors
 import socket
 import threading
@@ -44,6 +45,8 @@ changes wait for the database's one writer, and a zone's third of them for chang
 TOGETHER = 8
 """Requests that share a thread and a commit, where they arrive at the same time: as many as may change one zone."""
 CONNECTIONS = 1000
+FILES = 256
+"""Files that all else in the process may have open beside the connections."""
 READ = 65536
 ARRIVAL_S = 60.0
 """Seconds from a request's first octet until it must be complete; as many until its answer, or a part of it, must be
@@ -55,7 +58,9 @@ LOOK_S = 1.0
 FAILED_S = 0.1
 """The pause after one that failed."""
 STOP_S = 5.0
-"""Seconds that requests in progress may take to end."""
+"""Seconds that requests in progress may take to end, and clients to take their answers."""
+SETTLE_S = 0.02
+"""Seconds between two looks whether they have."""
 
 
 @dataclass(slots=True, eq=False)
@@ -191,7 +196,8 @@ class Connection:
 class Arrivals:
     """The connections, and which of them have something to do.
 
-    most   connections at once; one address may hold half of them, so that it shuts out nobody else
+    most   connections at once; one address may hold half of them, so that it shuts out nobody else: a further one takes
+           the place of its own that has waited longest for its client
     """
 
     def __init__(self, listeners: Sequence[socket.socket], settings: ApiSettings, *, most: int) -> None:
@@ -277,6 +283,14 @@ class Arrivals:
             connection.busy = connection.parked = False
         return False
 
+    def under_way(self) -> bool:
+        """Whether a request is in hand or has arrived in part, or an answer is not sent to its end."""
+        with self._lock:
+            return any(
+                not one.leaving and (one.busy or one.out is not None or one.incoming.partial)
+                for one in self._connections
+            )
+
     def stop(self) -> None:
         """Accept no more connections."""
         listeners, self._given = self._given, ()
@@ -311,7 +325,8 @@ class Arrivals:
                 self._unlisten()  # until the next look
             return
         address = str(place[0])
-        if self._of[address] >= self._most // 2 or (len(self._connections) >= self._most and not self._make_room()):
+        full = self._of[address] >= self._most // 2
+        if (full or len(self._connections) >= self._most) and not self._make_room(address if full else None):
             made.close()
             return
         made.setblocking(False)
@@ -323,10 +338,11 @@ class Arrivals:
         self._of[address] += 1
         self._selector.register(made, selectors.EVENT_READ, connection)
 
-    def _make_room(self) -> bool:
-        """Close the connection that has waited longest for its client; whether there was one."""
+    def _make_room(self, address: str | None = None) -> bool:
+        """Close the connection, of this address or any, that waits longest for its client; whether there was one."""
         with self._lock:
-            oldest = min((one for one in self._connections if not one.busy), key=lambda one: one.since, default=None)
+            free = [one for one in self._connections if not one.busy and address in (None, one.address)]
+            oldest = min(free, key=lambda one: one.since, default=None)
             if oldest is None:
                 return False
             oldest.busy = oldest.ended = True
@@ -363,7 +379,7 @@ class Threaded:
         with ExitStack() as undone:
             made = [undone.enter_context(listener(*place, settings.backlog)) for place in settings.listen]
             undone.pop_all()
-        self.arrivals = Arrivals(made, settings, most=connections)
+        self.arrivals = Arrivals(made, settings, most=_with_files(connections))
         self.turns: Turns[Connection] = Turns(self.arrivals)
         self._most = 1 if settings.auth_strategy == "keystone" else TOGETHER  # keystone may be slow to answer
         work = partial(take_turns, self.turns, self._serve)
@@ -376,11 +392,13 @@ class Threaded:
             thread.go()
 
     def stop(self) -> None:
-        """Finish the requests in progress and close."""
+        """Accept no more connections, finish what is in progress until its answer is sent, and close."""
         self._stopping.set()
         self.arrivals.stop()
-        self.turns.close()
         end = time.monotonic() + STOP_S
+        while self.arrivals.under_way() and time.monotonic() < end:
+            time.sleep(SETTLE_S)
+        self.turns.close()
         for thread in self._threads:
             thread.wait(max(0.0, end - time.monotonic()))
         self.turns.drop()
@@ -417,3 +435,13 @@ class Threaded:
         if later := not soon and MINE.round is not None and MINE.round.apart():
             self.turns.add(connection, first=True)
         return later
+
+
+def _with_files(connections: int) -> int:
+    """Allow this process files for so many connections, as far as its hard limit does; return for how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return connections if soft == resource.RLIM_INFINITY else max(min(connections, soft - FILES), connections // 8)

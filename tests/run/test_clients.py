@@ -179,6 +179,25 @@ def test_who_has_waited_longest_for_its_client_makes_room_and_never_a_request_in
         assert slow.recv(100).startswith(b"HTTP/1.1 200 ")
 
 
+def test_one_address_makes_room_for_its_further_connections_among_its_own() -> None:
+    with served(App(), connections=6) as (port, _), contextlib.ExitStack() as end:
+        other = end.enter_context(connect(port, "127.0.0.3"))
+        idle = [end.enter_context(connect(port, "127.0.0.2")) for _ in range(3)]
+        assert ask(port, source="127.0.0.2") == 200
+        until(lambda: select.select([other, *idle], [], [], 0)[0] == idle[:1], deadline_s=WAIT_S)
+
+
+def test_there_are_files_for_all_connections_and_for_the_rest_of_the_process() -> None:
+    undo = files(0)
+    try:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (600, hard))
+        with served(App()):
+            assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= threaded.CONNECTIONS + threaded.FILES
+    finally:
+        undo()
+
+
 def test_a_client_that_does_not_read_its_answer_delays_nobody_and_costs_nothing() -> None:
     with served(App(), threads=1) as (port, _), connect(port) as slow:
         slow.sendall(GET % b"large" + GET % b"next")
@@ -301,6 +320,22 @@ def test_a_stop_ends_requests_in_hand_and_closes_every_connection() -> None:
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b"Connection: close" in answer
         assert rest(idle) == b""
+        stopping.join(WAIT_S)
+        assert not stopping.is_alive()
+
+
+def test_a_stop_cuts_off_no_answer_and_no_request_that_has_begun_to_arrive() -> None:
+    app = App()
+    with served(app) as (port, server), connect(port) as slow, connect(port) as half:
+        half.sendall(HALF)
+        slow.sendall(GET % b"large")
+        until(lambda: app.asked == ["/large"], deadline_s=WAIT_S)
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        until(lambda: _refuses(port), deadline_s=WAIT_S)
+        half.sendall(b" " * 7 + b"}")
+        assert rest(half).startswith(b"HTTP/1.1 200 ")
+        assert rest(slow).endswith(LARGE)
         stopping.join(WAIT_S)
         assert not stopping.is_alive()
 
