@@ -50,7 +50,12 @@ _ALL_PROJECTS = ("all_tenants", "all_projects")
 _EDIT_MANAGED = "edit_managed_records"
 _SWITCHES = frozenset({*_ALL_PROJECTS, _EDIT_MANAGED})
 _SWITCH_HEADERS = frozenset(
-    {"HTTP_X_AUTH_ALL_PROJECTS", "HTTP_X_DESIGNATE_EDIT_MANAGED_RECORDS", "HTTP_X_DESIGNATE_HARD_DELETE"}
+    {
+        "HTTP_X_AUTH_ALL_PROJECTS",
+        "HTTP_X_DESIGNATE_EDIT_MANAGED_RECORDS",
+        "HTTP_X_DESIGNATE_HARD_DELETE",
+        "HTTP_X_DESIGNATE_DELETE_SHARES",
+    }
 )
 
 
@@ -185,6 +190,7 @@ def caller(request: Request, identity: Identity) -> Caller:
         edit_managed=switched and _switch(request, "HTTP_X_DESIGNATE_EDIT_MANAGED_RECORDS", _EDIT_MANAGED),
         hard_delete=switched and _switch(request, "HTTP_X_DESIGNATE_HARD_DELETE"),
         sudo=bool(sudo),
+        delete_shares=switched and _switch(request, "HTTP_X_DESIGNATE_DELETE_SHARES"),
     )
 
 

@@ -12,6 +12,7 @@ from redesignate.api.quotas import Limits, Quotas
 from redesignate.api.request import Resource
 from redesignate.api.rrsets import Recordsets
 from redesignate.api.services import Services
+from redesignate.api.shares import Shares
 from redesignate.api.tlds import TLDs
 from redesignate.api.tsigkeys import TSIGKeys
 from redesignate.api.zones import Zones
@@ -45,6 +46,8 @@ ROUTES = (
     Route("/v2/zones/tasks/exports/{export_id}/export", Exports, "file"),
     Route("/v2/zones/{zone_id}/recordsets", Recordsets),
     Route("/v2/zones/{zone_id}/recordsets/{recordset_id}", Recordsets, "one"),
+    Route("/v2/zones/{zone_id}/shares", Shares),
+    Route("/v2/zones/{zone_id}/shares/{share_id}", Shares, "one"),
     Route("/v2/recordsets", Recordsets, "all"),
     Route("/v2/recordsets/{recordset_id}", Recordsets, "any"),
     Route("/v2/quotas", Quotas),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from redesignate.central import blacklists, pools, quotas, rrsets, tlds, tsigkeys, zones
+from redesignate.central import blacklists, pools, quotas, rrsets, shares, tlds, tsigkeys, zones
 from redesignate.central.rules import Answers, Rules, own, visible
 from redesignate.commands.access import CheckAccess
 from redesignate.store.unit import Work
@@ -25,17 +25,22 @@ def _create_zone(rules: Rules, _work: Work, command: CheckAccess) -> None:
 
 
 def _update_zone(rules: Rules, work: Work, command: CheckAccess) -> None:
-    zones.check_changeable(rules, command.caller, visible(command.caller, work.zones.get(command.zone_id or "")))
+    zones.check_changeable(rules, command.caller, visible(work, command.caller, work.zones.get(command.zone_id or "")))
 
 
 def _create_recordset(rules: Rules, work: Work, command: CheckAccess) -> None:
-    zone = visible(command.caller, work.zones.get(command.zone_id or ""))
+    zone = visible(work, command.caller, work.zones.get(command.zone_id or ""))
     rrsets.check_creatable(rules, command.caller, zone, None)
 
 
 def _update_recordset(rules: Rules, work: Work, command: CheckAccess) -> None:
-    zone = visible(command.caller, work.zones.get(command.zone_id or ""))
+    zone = visible(work, command.caller, work.zones.get(command.zone_id or ""))
     rrsets.check_changeable(rules, command.caller, zone, rrsets.found(work, zone, command.rrset_id or ""))
+
+
+def _share_zone(rules: Rules, work: Work, command: CheckAccess) -> None:
+    zone = visible(work, command.caller, work.zones.get(command.zone_id or ""))
+    shares.check_shareable(rules, command.caller, zone)
 
 
 def _set_quota(rules: Rules, _work: Work, command: CheckAccess) -> None:
@@ -79,6 +84,7 @@ _CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
     "update_zone": _update_zone,
     "create_recordset": _create_recordset,
     "update_recordset": _update_recordset,
+    "share_zone": _share_zone,
     "set_quota": _set_quota,
     "create_tld": _create_tld,
     "update_tld": _update_tld,

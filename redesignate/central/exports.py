@@ -48,7 +48,7 @@ def create_export(rules: Rules, work: Work, command: CreateExport) -> ZoneExport
     Cost   three statements.
     """
     zone, counts = _counted(work, command.caller, command.zone_id)
-    rules.policy.may("create_zone_export", command.caller, target_of(zone))
+    rules.policy.may("create_zone_export", command.caller, target_of(zone, command.caller))
     _check_size(rules, work, zone, counts)
     ident = new_id()
     made = ZoneExport(
@@ -91,7 +91,7 @@ def read_zone_file(rules: Rules, work: Work, command: ReadZoneFile) -> ZoneFileP
     """
     caller, at = command.caller, command.at
     zone, counts = _counted(work, caller, command.zone_id)
-    rules.policy.may("get_zone", caller, target_of(zone))
+    rules.policy.may("get_zone", caller, target_of(zone, caller))
     rules.policy.may("zone_export", caller, own(caller))
     _check_settled(work, zone)
     if at is None:
@@ -190,7 +190,7 @@ def _counted(work: Work, caller: Caller, zone_id: str) -> tuple[Zone, Counts]:
     found = work.zones.counted(zone_id)
     if found is None:
         raise ZoneNotFound("Could not find Zone")
-    return visible(caller, found[0]), found[1]
+    return visible(work, caller, found[0]), found[1]
 
 
 def _found(work: Work, caller: Caller, export_id: str) -> ZoneExport:

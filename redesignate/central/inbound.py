@@ -58,7 +58,7 @@ so many are served or being made."""
 def transfer_zone(rules: Rules, work: Work, command: TransferZone) -> None:
     """Request a transfer of a SECONDARY zone now, whatever its serial. Raises ZoneNotFound, Forbidden, BadInput."""
     zone, counts = locked(work, command.caller, command.zone_id)
-    rules.policy.may("xfr_zone", command.caller, target_of(zone))
+    rules.policy.may("xfr_zone", command.caller, target_of(zone, command.caller))
     if zone.type is not ZoneType.SECONDARY:
         raise BadInput("Can't XFR a non Secondary zone.")
     if zone.action is Action.DELETE:

@@ -73,7 +73,7 @@ def weigh(rules: Rules, store: Store, command: CreateRRset | UpdateRRset) -> Cre
     count = len(set(records))
 
     def allowed(work: Work) -> dict[str, int]:
-        zone = visible(command.caller, work.zones.get(command.zone_id))
+        zone = visible(work, command.caller, work.zones.get(command.zone_id))
         return limits(rules, work, zone.project_id)
 
     _, found = store.look(allowed)
@@ -98,7 +98,7 @@ def get_usage(rules: Rules, work: Work, command: GetUsage) -> dict[str, int]:
     caller = command.caller
     held = work.zones.counted(command.zone_id) if command.zone_id is not None else None
     if command.zone_id is not None:
-        visible(caller, held[0] if held else None)
+        visible(work, caller, held[0] if held else None)
     wanted = _project(rules, caller, command.project_id, "get_quotas", {"all_tenants": caller.all_projects})
     usage = {"zones": work.quotas.zones_of(wanted)}
     if held is None:

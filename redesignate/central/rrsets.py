@@ -101,16 +101,16 @@ def get_rrset(rules: Rules, work: Work, command: GetRRset) -> RRset:
     """Return an RRset of the named zone, or of any that is visible. Raises ZoneNotFound, RRsetNotFound, Forbidden."""
     caller, zone_id, rrset_id = command.caller, command.zone_id, command.rrset_id
     if zone_id is not None:
-        zone = visible(caller, work.zones.get(zone_id))
-        rules.policy.may("get_recordset", caller, target_of(zone))
+        zone = visible(work, caller, work.zones.get(zone_id))
+        rules.policy.may("get_recordset", caller, target_of(zone, caller))
     rrset = work.rrsets.get(rrset_id, zone_id=zone_id)
     if rrset is None:
         raise RRsetNotFound("Could not find RecordSet")
     if zone_id is None:
         zone_of = work.zones.get(rrset.zone_id)
-        if zone_of is None or not sees(caller, zone_of):
+        if zone_of is None or not sees(work, caller, zone_of):
             raise RRsetNotFound("Could not find RecordSet")
-        rules.policy.may("get_recordset", caller, target_of(zone_of))
+        rules.policy.may("get_recordset", caller, target_of(zone_of, caller))
     return rrset
 
 
@@ -120,7 +120,7 @@ def list_rrsets(rules: Rules, work: Work, command: ListRRsets) -> Page[RRset]:
     rules.policy.may("find_recordsets", caller, own(caller))
     project = None
     if zone_id is not None:
-        visible(caller, work.zones.get(zone_id))
+        visible(work, caller, work.zones.get(zone_id))
     elif not caller.all_projects:
         project = caller.project_id or ""
     return work.rrsets.listed(fields.by_name(query), zone_id=zone_id, project_id=project)
@@ -173,7 +173,7 @@ def delete_rrset(rules: Rules, work: Work, command: DeleteRRset) -> RRset:
     zone, _ = locked(work, caller, command.zone_id)
     before = found(work, zone, command.rrset_id)
     _check_writable(zone)
-    target = dict(target_of(zone), recordset_id=before.id, recordset_project_id=before.project_id)
+    target = dict(target_of(zone, caller), recordset_id=before.id, recordset_project_id=before.project_id)
     rules.policy.may("delete_recordset", caller, target)
     if before.type == "SOA":
         raise BadInput("Deleting a SOA recordset is not allowed")
@@ -205,13 +205,13 @@ def _check_writable(zone: Zone) -> None:
 def check_creatable(rules: Rules, caller: Caller, zone: Zone, name: str | None) -> None:
     """Raise Forbidden or BadInput where the caller may not add an RRset to the zone."""
     _check_writable(zone)
-    rules.policy.may("create_recordset", caller, dict(target_of(zone), recordset_name=name))
+    rules.policy.may("create_recordset", caller, dict(target_of(zone, caller), recordset_name=name))
 
 
 def check_changeable(rules: Rules, caller: Caller, zone: Zone, rrset: Held) -> None:
     """Raise Forbidden or BadInput where the caller may not change anything of the RRset."""
     _check_writable(zone)
-    target = dict(target_of(zone), recordset_id=rrset.id, recordset_project_id=rrset.project_id)
+    target = dict(target_of(zone, caller), recordset_id=rrset.id, recordset_project_id=rrset.project_id)
     rules.policy.may("update_recordset", caller, target)
     if rrset.type == "SOA":
         raise BadInput("Updating SOA recordsets is not allowed")

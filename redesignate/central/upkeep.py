@@ -21,6 +21,7 @@ from redesignate.model.clock import SECOND
 from redesignate.store.exports import Exports
 from redesignate.store.kept import Kept
 from redesignate.store.questions import Questions
+from redesignate.store.shares import Shares
 from redesignate.store.unit import Work
 from redesignate.store.unplaced import UnplacedRRsets
 
@@ -68,6 +69,7 @@ def purge_zones(_rules: Rules, work: Work, command: PurgeZones) -> int:
         work.peers.forget(found)
         Kept(work.conn).forget(found)
         Exports(work.conn).forget(found)
+        Shares(work.conn).forget(found)
         work.zones.forget(found)
     return len(found)
 

@@ -13,10 +13,11 @@ from redesignate.store.unit import Work
 
 
 def zone_peers(rules: Rules, work: Work, command: ZonePeers) -> tuple[PeerView, ...]:
-    """List the targets and nameservers of the zone's pool with their states. Raises ZoneNotFound, Forbidden."""
+    """List the targets and nameservers of the zone's pool with their states; not to a project with which the zone is
+    shared, as the nameservers. Raises ZoneNotFound, Forbidden."""
     caller, zone_id = command.caller, command.zone_id
-    zone = visible(caller, work.zones.get(zone_id))
-    rules.policy.may("get_zone", caller, target_of(zone))
+    zone = visible(work, caller, work.zones.get(zone_id))
+    rules.policy.may("get_zone", caller, target_of(zone, caller) | {"zone_shared": False})
     found = work.peers.progress([zone.id], work.now)[zone.id]
     if found.pool is None:
         return ()

@@ -28,6 +28,7 @@ from redesignate.model.errors import (
     MissingProject,
     NoServersConfigured,
     ZoneHasSubZone,
+    ZoneIsShared,
 )
 from redesignate.model.names import InvalidName, ancestors, canonical, typed
 from redesignate.model.paging import Page
@@ -36,6 +37,7 @@ from redesignate.model.serial import following, newest
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Action, NewZone, Status, Zone, ZoneChange, ZoneType, new_zone
 from redesignate.store.poolguard import PoolGuard
+from redesignate.store.shares import Shares
 from redesignate.store.unit import Work
 from redesignate.store.zones import Stale
 
@@ -173,13 +175,16 @@ def _made(
 def get_zone(rules: Rules, work: Work, command: GetZone) -> Zone:
     """Return one zone that the caller may see. Raises ZoneNotFound, Forbidden."""
     caller, zone_id = command.caller, command.zone_id
-    zone = visible(caller, work.zones.get(zone_id))
-    rules.policy.may("get_zone", caller, target_of(zone))
+    zone = visible(work, caller, work.zones.get(zone_id))
+    rules.policy.may("get_zone", caller, target_of(zone, caller))
     return zone
 
 
 def list_zones(rules: Rules, work: Work, command: ListZones) -> Page[Zone]:
-    """Return a page of the caller's zones, or of all with the all-projects switch. Raises Forbidden, MarkerNotFound."""
+    """Return a page of the caller's zones and of those shared with it, or of all with the all-projects switch.
+
+    Raises Forbidden, MarkerNotFound.
+    """
     caller, query = command.caller, command.query
     rules.policy.may("find_zones", caller, own(caller))
     project = None if caller.all_projects else caller.project_id or ""
@@ -200,7 +205,7 @@ def find_zone(rules: Rules, work: Work, command: FindZone) -> Page[Zone]:
     shown = [
         zone
         for zone in work.zones.named(names)
-        if sees(caller, zone) and (zone.type is not ZoneType.CATALOG or "admin" in caller.roles)
+        if sees(work, caller, zone) and (zone.type is not ZoneType.CATALOG or "admin" in caller.roles)
     ]
     longest = max((len(zone.name) for zone in shown), default=0)
     found = sorted((zone for zone in shown if len(zone.name) == longest), key=lambda zone: zone.id)
@@ -210,8 +215,8 @@ def find_zone(rules: Rules, work: Work, command: FindZone) -> Page[Zone]:
 def nameservers(rules: Rules, work: Work, command: ZoneNameservers) -> tuple[NSRecord, ...]:
     """Return the NS records of the zone's pool, best first. Raises ZoneNotFound, Forbidden."""
     caller, zone_id = command.caller, command.zone_id
-    zone = visible(caller, work.zones.get(zone_id))
-    rules.policy.may("get_zone_ns_records", caller, target_of(zone))
+    zone = visible(work, caller, work.zones.get(zone_id))
+    rules.policy.may("get_zone_ns_records", caller, target_of(zone, caller))
     pool = work.pools.get(zone.pool_id)
     return ranked(pool.ns_records) if pool else ()
 
@@ -245,7 +250,7 @@ def check_changeable(rules: Rules, caller: Caller, zone: Zone) -> None:
     """Raise Forbidden or BadInput where the caller may not change anything of the zone."""
     if zone.type is ZoneType.CATALOG:
         raise Forbidden("This operation is not allowed for catalog zones.")
-    rules.policy.may("update_zone", caller, target_of(zone))
+    rules.policy.may("update_zone", caller, target_of(zone, caller))
     if zone.action is Action.DELETE:
         raise BadInput("Can not update a deleting zone")
 
@@ -299,13 +304,17 @@ def delete_zone(rules: Rules, work: Work, command: DeleteZone) -> Zone:
 
     Repeating the request queues the deletion again.
 
-    Raises ZoneNotFound, Forbidden, ZoneHasSubZone.
+    Raises ZoneNotFound, Forbidden, ZoneIsShared, ZoneHasSubZone.
     """
     caller, zone_id = command.caller, command.zone_id
     zone, _ = locked(work, caller, zone_id)
     if zone.type is ZoneType.CATALOG:
         raise Forbidden("This operation is not allowed for catalog zones.")
-    rules.policy.may("delete_zone", caller, target_of(zone))
+    rules.policy.may("delete_zone", caller, target_of(zone, caller))
+    if zone.shared and not caller.delete_shares:
+        raise ZoneIsShared(
+            "The zone is shared with other projects; delete its shares first, or send X-Designate-Delete-Shares: true"
+        )
     if work.zones.has_children(zone.id):
         raise ZoneHasSubZone("Please delete any subzones before deleting this zone")
     if zone.action is Action.DELETE:
@@ -313,8 +322,11 @@ def delete_zone(rules: Rules, work: Work, command: DeleteZone) -> Zone:
             work.zones.advance(zone, zone, hard_delete=True)
         queue(work, zone)
         return zone
+    if zone.shared:
+        Shares(work.conn).forget([zone.id])
     after = replace(
         zone,
+        shares=None,
         revision=zone.revision + 1,
         action=Action.DELETE,
         status=Status.PENDING,

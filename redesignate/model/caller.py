@@ -14,6 +14,7 @@ class Caller:
     roles        role names as the identity service gave them, lower case
     request_id   "req-<uuid>", in every log line and journal row of the request
     all_projects edit_managed hard_delete   switches; policy has yet to allow them
+    delete_shares  switch: a zone that is deleted loses its shares; open to all that may delete the zone
     """
 
     request_id: str
@@ -29,6 +30,7 @@ class Caller:
     edit_managed: bool = False
     hard_delete: bool = False
     sudo: bool = False
+    delete_shares: bool = False
 
 
 def operator(request_id: str) -> Caller:

@@ -5,14 +5,16 @@
 Problem 500, and directly below it, by status:
     400   BadInput · InvalidObject · EmptyBody · InvalidJSON · InvalidUUID · InvalidMarker · MarkerNotFound
           InvalidLimit · InvalidSortKey · InvalidSortDir · InvalidOperation · InvalidZoneName · InvalidRRsetName
-          InvalidRRsetLocation · InvalidTTL · ZoneHasSubZone · InvalidProject · InvalidTSIGKey · LastServerKept
+          InvalidRRsetLocation · InvalidTTL · ZoneHasSubZone · ZoneIsShared
+          SharedZoneHasSubZone · SharedZoneHasRRsets · InvalidProject · InvalidTSIGKey · LastServerKept
     401   Unauthorized · MissingProject
     403   Forbidden · IllegalChild · IllegalParent · InvalidTokenScope
     404   NotFound · ZoneNotFound · RRsetNotFound · PoolNotFound · NoValidPool · ServiceNotFound · TSIGKeyNotFound
           TokenNotFound · TLDNotFound · BlacklistNotFound · ZoneExportNotFound
+          SharedZoneNotFound
     405   MethodNotAllowed
     409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateNSRecord · DuplicateTSIGKey · DuplicateTLD
-          DuplicateBlacklist
+          DuplicateBlacklist · DuplicateSharedZone
     413   OverQuota
     415   UnsupportedContentType
     500   NoServersConfigured · MultiplePoolsFound · Misconfigured
@@ -143,6 +145,24 @@ class ZoneHasSubZone(Problem):
     status, kind = 400, "zone_has_sub_zone"
 
 
+class ZoneIsShared(Problem):
+    """The zone is shared, and its shares were not to be deleted with it."""
+
+    status, kind = 400, "zone_is_shared"
+
+
+class SharedZoneHasSubZone(Problem):
+    """The project with which a zone is shared has a zone below it."""
+
+    status, kind = 400, "shared_zone_has_sub_zone"
+
+
+class SharedZoneHasRRsets(Problem):
+    """The project with which a zone is shared has RRsets in it."""
+
+    status, kind = 400, "shared_zone_has_recordsets"
+
+
 class InvalidProject(Problem):
     """The identity service does not know the project."""
 
@@ -263,6 +283,12 @@ class ZoneExportNotFound(Problem):
     status, kind = 404, "zone_export_not_found"
 
 
+class SharedZoneNotFound(Problem):
+    """The zone does not have this share."""
+
+    status, kind = 404, "shared_zone_not_found"
+
+
 class MethodNotAllowed(Problem):
     """The path exists, but does not support this method."""
 
@@ -309,6 +335,12 @@ class DuplicateBlacklist(Problem):
     """The blacklist has this pattern already."""
 
     status, kind = 409, "duplicate_blacklist"
+
+
+class DuplicateSharedZone(Problem):
+    """The zone is shared with this project already."""
+
+    status, kind = 409, "duplicate_shared_zone"
 
 
 class OverQuota(Problem):
@@ -377,6 +409,9 @@ PROBLEMS: tuple[type[Problem], ...] = (
     InvalidRRsetLocation,
     InvalidTTL,
     ZoneHasSubZone,
+    ZoneIsShared,
+    SharedZoneHasSubZone,
+    SharedZoneHasRRsets,
     InvalidProject,
     InvalidTSIGKey,
     LastServerKept,
@@ -397,6 +432,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     TLDNotFound,
     BlacklistNotFound,
     ZoneExportNotFound,
+    SharedZoneNotFound,
     MethodNotAllowed,
     DuplicateZone,
     DuplicateRRset,
@@ -405,6 +441,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     DuplicateTSIGKey,
     DuplicateTLD,
     DuplicateBlacklist,
+    DuplicateSharedZone,
     OverQuota,
     UnsupportedContentType,
     NoServersConfigured,

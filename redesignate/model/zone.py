@@ -47,6 +47,7 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     revision   internal order of changes, from 1; `confirmed` is the highest that enough of the pool's servers serve
     mname      the SOA's primary server: the pool's NS record of best priority when last changed
     refresh retry expire minimum ttl   seconds
+    shares     with how many projects it is shared; None: it never was
     transferred_at  when a SECONDARY zone was last fetched, or when a CATALOG zone was complete
     deleted_at set once the pool has dropped the zone; the row is kept until purged
     """
@@ -74,7 +75,7 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     parent_id: str | None = None
     attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
     primaries: tuple[str, ...] = ()
-    shared: bool = False
+    shares: int | None = None
     updated_at: int | None = None
     transferred_at: int | None = None
     deleted_at: int | None = None
@@ -84,6 +85,11 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     def shown_name(self) -> str:
         """The name as users see it: in the case that was typed."""
         return self.typed_name or self.name
+
+    @property
+    def shared(self) -> bool:
+        """Whether any other project may use it."""
+        return bool(self.shares)
 
     @property
     def waiting(self) -> bool:

@@ -54,17 +54,19 @@ def in_order(
     column, ident = order
     nulls_last = conn.dialect.name == "postgresql"
 
-    def place(value: Any, last: str) -> tuple[Any, ...]:
-        last_of_all = (value is None) is nulls_last
-        return (last_of_all, last) if value is None else (last_of_all, value, last)
-
     rows = conn.execute(placed.where(ident.in_(ids)))
-    places = sorted([place(row[0], row[-1]) for row in rows], reverse=query.descending)
+    places = sorted([place(row[0], row[-1], nulls_last=nulls_last) for row in rows], reverse=query.descending)
     total = len(places)
     if after is not None:
-        marker = place(after[column.name], after[ident.name])
+        marker = place(after[column.name], after[ident.name], nulls_last=nulls_last)
         places = [one for one in places if (one < marker if query.descending else one > marker)]
     return [one[-1] for one in places[: query.limit]], total
+
+
+def place(value: Any, ident: str, *, nulls_last: bool) -> tuple[Any, ...]:
+    """What sorts as the database does, of a row's value and id."""
+    last_of_all = (value is None) is nulls_last
+    return (last_of_all, ident) if value is None else (last_of_all, value, ident)
 
 
 def walked(conn: Connection, column: Column[Any], order: Column[Any]) -> Any:

@@ -147,6 +147,7 @@ def listed(
     hidden: ColumnElement[bool] | None = None,
     sought: Sequence[ColumnElement[bool]] = (),
     means: Callable[[Condition, ColumnElement[Any]], ColumnElement[bool]] | None = None,
+    after: Mapping[str, Any] | None = None,
 ) -> Page[T]:
     """A page of a table's rows, each as `item` makes it. Raises MarkerNotFound. 1 to 4 queries.
 
@@ -155,12 +156,14 @@ def listed(
             needs no more than an index
     sought  as `seen`, in words that no index serves, so that the filter's own does; empty: as `seen`
     means   the meaning of a filter on a column, where it is more than a condition
+    after   the place of the marker, where it may be of another list that is merged with this one
     """
     meant = means or where
     order = (table.c[query.sort_key], table.c.id)
     shown = seen if hidden is None else (*seen, ~hidden)
     # a marker that has left the selection since (its status changed) keeps its place in the order
-    after = None if query.marker is None else marker(conn, query.marker, order, shown)
+    if after is None and query.marker is not None:
+        after = marker(conn, query.marker, order, shown)
     chosen = [*(sought or seen), *(meant(one, table.c[one.field]) for one in query.conditions)]
     ids = few.found(conn, select(table.c.id).where(*chosen)) if query.conditions else None
     if ids is not None:

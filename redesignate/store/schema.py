@@ -43,6 +43,7 @@ zones = Table(
     Column("parent_id", text(36)),
     Column("rrset_count", Integer, nullable=False),
     Column("record_count", Integer, nullable=False),
+    Column("shares", Integer),
     Column("deleted", text(36), nullable=False),
     Column("deleted_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),

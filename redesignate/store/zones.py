@@ -10,17 +10,17 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, Row, Update, and_, bindparam, func, literal_column, select
+from sqlalchemy import Integer, Row, Update, and_, bindparam, func, literal_column, select
 
 from redesignate.model.clock import shard_of
 from redesignate.model.names import reverse_key
-from redesignate.model.paging import Condition, ListQuery, Op, Page
+from redesignate.model.paging import ListQuery, Page
 from redesignate.model.zone import Action, Status, Zone, ZoneType
-from redesignate.store import few
+from redesignate.store import zone_list
 from redesignate.store.deferred import Deferred
 from redesignate.store.fast import Module, run
-from redesignate.store.listing import following, listed, where
 from redesignate.store.schema import outbox, zones
+from redesignate.store.zone_list import limits_below
 
 AT_ONCE = 1000
 LIVE = ""
@@ -211,7 +211,7 @@ class Zones(Module):
 
     def foreign_below(self, name: str, project_id: str | None) -> bool:
         """Whether another project owns a zone below `name`, in any pool. One query on the reversed name."""
-        return run(self._conn, _FOREIGN, _range(name) | {"p": project_id or ""}).first() is not None
+        return run(self._conn, _FOREIGN, limits_below(name) | {"p": project_id or ""}).first() is not None
 
     def departed(self, name: str, pool_id: str) -> list[Zone]:
         """The last hundred zones of this name that the pool has deleted and not yet purged. One query."""
@@ -224,7 +224,7 @@ class Zones(Module):
     def adopt(self, parent: Zone) -> int:
         """Make `parent` the parent of the zones below it in its pool that had its own parent. One query, and one
         statement where there are any: an UPDATE that looks for them would wait for locked rows of other zones."""
-        given = _range(parent.name) | {"pool": parent.pool_id, "old": parent.parent_id or ""}
+        given = limits_below(parent.name) | {"pool": parent.pool_id, "old": parent.parent_id or ""}
         found = list(run(self._conn, _CHILDREN, given).scalars())
         for start in range(0, len(found), AT_ONCE):
             some = zones.c.id.in_(found[start : start + AT_ONCE])
@@ -285,17 +285,9 @@ class Zones(Module):
         return int(self._conn.execute(select(func.count()).select_from(old.limit(most).subquery())).scalar_one())
 
     def listed(self, query: ListQuery, *, project_id: str | None, catalogs: bool) -> Page[Zone]:
-        """A page of the live zones of one project, or of all. Raises MarkerNotFound. 1 to 4 queries."""
-        seen: list[ColumnElement[bool]] = [zones.c.deleted == LIVE]
-        if project_id is not None:
-            seen.append(zones.c.project_id == project_id)
-        hidden = None if catalogs else zones.c.type == ZoneType.CATALOG.value
-        sought: list[ColumnElement[bool]] = []
-        if any(_suffix(one) is not None for one in query.conditions):  # few zones are below a name
-            sought.append(_IS_LIVE)
-            if project_id is not None:
-                sought.append(few.aside(zones.c.project_id) == project_id)
-        return listed(self._conn, zones, query, _LISTED, seen=seen, hidden=hidden, sought=sought, means=_where)
+        """A page of the live zones of one project and of those shared with it, or of all. Raises MarkerNotFound. Cost:
+        `zone_list`."""
+        return zone_list.listed(self._conn, query, _LISTED, project_id=project_id, catalogs=catalogs)
 
     def purgeable(self, before: int, first_shard: int, last_shard: int, limit: int) -> list[str]:
         """Zones deleted before a time (µs) whose deletion is pending on no peer. One query."""
@@ -321,32 +313,6 @@ class Counts(msgspec.Struct, frozen=True):
 
     rrsets: int
     records: int
-
-
-def _below(name: str) -> ColumnElement[bool]:
-    """Names strictly under `name`: one range of the reversed names, which end in a dot as all names do."""
-    limits = _range(name)
-    return and_(zones.c.reverse_key > limits["low"], zones.c.reverse_key < limits["high"])
-
-
-def _range(name: str) -> dict[str, str]:
-    key = reverse_key(name)
-    return {"low": key, "high": following(key)}
-
-
-def _where(condition: Condition, column: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The usual condition, but "*.example.org." is a range of the reversed names."""
-    suffix = _suffix(condition)
-    return where(condition, column) if suffix is None else _below(suffix)
-
-
-def _suffix(condition: Condition) -> str | None:
-    """The name below which a filter wants zones, if that is all that it says."""
-    suffix = condition.value[2:]
-    whole = condition.value.startswith("*.") and suffix.endswith(".") and not suffix.startswith(".")
-    if condition.field == "name" and condition.op is Op.LIKE and whole and not {"*", "\\", "\0"} & set(suffix):
-        return suffix
-    return None
 
 
 _value = attrgetter("value")

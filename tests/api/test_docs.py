@@ -21,9 +21,11 @@ from redesignate.api.shapes.pools import POOL, REACH
 from redesignate.api.shapes.rrsets import RECORDSET
 from redesignate.api.shapes.services import SERVICE
 from redesignate.api.shapes.shape import Shape
+from redesignate.api.shapes.shares import SHARE
 from redesignate.api.shapes.tlds import TLD
 from redesignate.api.shapes.tsigkeys import TSIGKEY
 from redesignate.api.shapes.zones import ZONE
+from redesignate.api.shares import SHARES
 from redesignate.api.tlds import TLDS
 from redesignate.api.tsigkeys import TSIGKEYS
 from redesignate.api.zones import ZONES
@@ -33,7 +35,7 @@ from tests.api.test_routes import ROUTES
 PAGES = Path(__file__).parents[2] / "docs" / "api"
 WHERE = {"zones": ZONES, "recordsets": OF_ZONE, "pools": POOLS, "service-statuses": SERVICES}
 WHERE |= {"exports": EXPORTS, "tlds": TLDS, "blacklists": BLACKLISTS}
-WHERE |= {"tsigkeys": TSIGKEYS}
+WHERE |= {"tsigkeys": TSIGKEYS, "shares": SHARES}
 
 
 def _words(page: str) -> set[str]:
@@ -69,6 +71,7 @@ def test_every_filter_and_sort_key_is_named(page: str) -> None:
         ("tlds", TLD),
         ("blacklists", BLACKLIST),
         ("tsigkeys", TSIGKEY),
+        ("shares", SHARE),
         ("service-statuses", SERVICE),
     ],
 )

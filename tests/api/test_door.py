@@ -58,7 +58,6 @@ def test_an_unknown_path_is_a_json_404(path: str) -> None:
     "path",
     [
         "/v2/zones/tasks/imports",
-        "/v2/zones/6ba7b810-9dad-11d1-80b4-00c04fd430c8/shares",
         "/v2/reverse/floatingips",
         "/v2/zones/tasks/transfer_requests",
     ],

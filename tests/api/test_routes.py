@@ -38,6 +38,8 @@ ROUTES: list[Row] = [
         "/v2/zones/{zone}/recordsets/{rrset}",
         {"GET": (200, None), "PUT": (202, {"ttl": 60}), "DELETE": (202, None)},
     ),
+    ("/v2/zones/{zone}/shares", {"GET": (200, None), "POST": (201, {"target_project_id": "p9"})}),
+    ("/v2/zones/{spare}/shares/{share}", {"GET": (200, None), "DELETE": (204, None)}),
     ("/v2/recordsets", {"GET": (200, None)}),
     ("/v2/recordsets/{rrset}", {"GET": (301, None)}),
     ("/v2/quotas", {"GET": (200, None)}),
@@ -60,7 +62,7 @@ ROUTES: list[Row] = [
 
 
 def _furnished(system: System) -> tuple[Client, dict[str, str]]:
-    """An admin of p1, and the ids of a zone and of one of each other thing."""
+    """An admin of p1, and the ids of one of each: `free` is a pool without zones, `spare` the zone of the share."""
     admin = system.client(roles="admin,member,reader")
     zone = admin.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json["id"]
     rrset = admin.ask("POST", f"/v2/zones/{zone}/recordsets", {**RRSET, "name": "www.example.org."}).json["id"]
@@ -71,8 +73,11 @@ def _furnished(system: System) -> tuple[Client, dict[str, str]]:
     free = admin.ask("POST", "/v2/pools", {"name": "free"}).json["id"]
     system.central.call(Heartbeat(service_name="worker", hostname="h1", status=ServiceState.UP))
     found = system.central.call(ListServices(caller=operator("req-x"), query=ListQuery()))
+    spare = admin.ask("POST", "/v2/zones", {"name": "shared.example.", "email": "a@example.org"}).json["id"]
+    share = admin.ask("POST", f"/v2/zones/{spare}/shares", {"target_project_id": "p2"}).json["id"]
+    more = {"spare": spare, "share": share, "tsigkey": key}
     ids = {"zone": zone, "rrset": rrset, "export": export, "tld": tld, "blacklist": blacklist, "free": free}
-    return admin, {**ids, "tsigkey": key, "pool": system.pool.id, "service": found.items[0].id}
+    return admin, {**ids, **more, "pool": system.pool.id, "service": found.items[0].id}
 
 
 @pytest.mark.parametrize(("path", "answers"), ROUTES, ids=[path for path, _ in ROUTES])
@@ -103,6 +108,8 @@ def test_each_path_answers_its_verbs_and_no_other(system: System, path: str, ans
         (f"/v2/zones/{NOWHERE}/recordsets", "zone_not_found"),
         (f"/v2/zones/{NOWHERE}/recordsets/{NOWHERE}", "zone_not_found"),
         (f"/v2/zones/{{zone}}/recordsets/{NOWHERE}", "recordset_not_found"),
+        (f"/v2/zones/{NOWHERE}/shares", "zone_not_found"),
+        (f"/v2/zones/{{zone}}/shares/{NOWHERE}", "shared_zone_not_found"),
         (f"/v2/recordsets/{NOWHERE}", "recordset_not_found"),
         (f"/v2/pools/{NOWHERE}", "pool_not_found"),
         (f"/v2/pools/{NOWHERE}/progress", "pool_not_found"),
@@ -137,6 +144,7 @@ def test_the_redirect_leads_to_the_recordset_in_its_zone(system: System) -> None
     [
         ("/v2/zones", "zones", True),
         ("/v2/zones/{zone}/recordsets", "recordsets", True),
+        ("/v2/zones/{spare}/shares", "shared_zones", False),
         ("/v2/recordsets", "recordsets", True),
         ("/v2/pools", "pools", False),
         ("/v2/service_statuses", "service_statuses", False),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,11 +20,13 @@ from redesignate.commands.blacklists import (
     ListBlacklists,
     UpdateBlacklist,
 )
+from redesignate.commands.exports import ReadZoneFile
 from redesignate.commands.inbound import TransferZone
 from redesignate.commands.pools import ApplyPool, CreatePool, DeletePool, GetPool, GetPoolReach, ListPools, UpdatePool
 from redesignate.commands.quotas import GetUsage, ResetQuotas, SetQuotas
-from redesignate.commands.rrsets import GetRRset, ListRRsets, UpdateRRset
+from redesignate.commands.rrsets import CreateRRset, GetRRset, ListRRsets, UpdateRRset
 from redesignate.commands.services import GetService, ListServices
+from redesignate.commands.shares import CreateShare, DeleteShare, GetShare, ListShares
 from redesignate.commands.table import ALL
 from redesignate.commands.tlds import CreateTLD, DeleteTLD, GetTLD, ImportTLDs, ListTLDs, UpdateTLD
 from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, GetTSIGKey, ListTSIGKeys, UpdateTSIGKey
@@ -34,6 +37,7 @@ from redesignate.model.caller import Caller
 from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.pool import CatalogSpec, NewPool, PoolChange, PoolSpec
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
+from redesignate.model.share import NewShare
 from redesignate.model.tld import NewTLD, TLDChange
 from redesignate.model.tsigkey import NewTSIGKey, Scope, TSIGKeyChange
 from redesignate.model.zone import NewZone, Zone, ZoneChange
@@ -49,6 +53,7 @@ BODIES: dict[str, Any] = {
     "project_id": "p1",
     "resource_id": None,
     "at": None,
+    "share_id": NOWHERE,
 }
 AIMED = tuple(
     command
@@ -70,6 +75,8 @@ def aimed(command: type[Command[Any]], caller: Caller, zone_id: str | None, rrse
     """The command at this zone and RRset, with a body that would do."""
     given: dict[str, Any] = {"caller": caller, "zone_id": zone_id, "rrset_id": rrset_id} | BODIES
     given["change"] = RRsetChange(ttl=5) if command is UpdateRRset else ZoneChange(description="taken")
+    if command is CreateShare:
+        given["new"] = NewShare(target_project_id="p9")
     return command(**{name: given[name] for name in command.__struct_fields__})
 
 
@@ -168,10 +175,37 @@ def test_readers_read_members_write(
     if allowed and command is TransferZone:
         with pytest.raises(errors.BadInput, match="non Secondary"):
             central.call(asking)
+    elif allowed and command in (GetShare, DeleteShare):
+        with pytest.raises(errors.SharedZoneNotFound):
+            central.call(asking)
     elif allowed:
         central.call(asking)
     else:
         with pytest.raises(errors.Forbidden):
+            central.call(asking)
+
+
+SHAREES = (GetZone, CreateRRset, GetRRset, ListRRsets, ListShares, ReadZoneFile)
+"""What a project may do to a zone that is shared with it, and an RRset there that is not its own."""
+
+
+@pytest.mark.parametrize("command", AIMED, ids=lambda command: command.__name__)
+@pytest.mark.parametrize(
+    "sharee", [member("p2"), admin("p2"), member("p2", "reader")], ids=["member", "admin", "reader"]
+)
+def test_a_project_with_which_a_zone_is_shared(
+    central: CentralDriver, zone: Zone, rrset: RRset, command: type[Command[Any]], sharee: Caller
+) -> None:
+    """It sees the zone, and has no other right to it than to RRsets of its own; an admin's role goes further."""
+    central.call(CreateShare(caller=member(), zone_id=zone.id, new=NewShare(target_project_id="p2")))
+    asking = aimed(command, sharee, zone.id, rrset.id)
+    if "admin" in sharee.roles and command is not GetUsage:  # a question about another project
+        with contextlib.suppress(errors.BadInput, errors.SharedZoneNotFound, errors.ZoneIsShared):
+            central.call(asking)
+    elif command in SHAREES and not (command in (ListShares, ReadZoneFile) and "member" not in sharee.roles):
+        central.call(asking)
+    else:
+        with pytest.raises((errors.Forbidden, errors.ZoneNotFound)):
             central.call(asking)
 
 

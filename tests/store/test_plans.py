@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from redesignate.model.paging import Condition, ListQuery, Op
+from redesignate.model.share import Share
+from redesignate.model.zone import Zone
 from redesignate.store import migrate
 from redesignate.store.schema import RRSET_ORDERS, ZONE_ORDERS
+from redesignate.store.shares import Shares
 from redesignate.store.unit import Store, Work
 from tests.store.makers import POOL, add, held, new_id, zone
 
@@ -26,10 +30,18 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     migrate.upgrade(made.url)
     zones = [zone(project_id=f"p{n % 7}", description=str(n), email=f"{n}@b.org") for n in range(500)]
     add(made, *zones)
+    made.transact(lambda work: share(work, zones[::9]))
     sets = [held(zones[n % 5], name=f"n{n}", project_id=f"p{n % 3}", description=str(n), ttl=n) for n in range(2000)]
     made.transact(lambda work: work.rrsets.add(sets))
     yield made
     made.close()
+
+
+def share(work: Work, zones: Sequence[Zone]) -> None:
+    """Share zones with the project `sharee`."""
+    for one in zones:
+        given = Share(id=new_id(), zone_id=one.id, project_id=None, target_project_id="sharee", created_at=1)
+        Shares(work.conn).add(one, given)
 
 
 @pytest.fixture
@@ -63,6 +75,37 @@ def check(lines: list[str], *, sorts: bool = False) -> None:
         words = line.split()
         assert not (words[0] == "SCAN" and words[1] in BIG), lines
         assert sorts or "USE TEMP B-TREE FOR ORDER BY" not in line, lines
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("key", ["id", *ZONE_ORDERS])
+def test_shared_zones_are_read_from_their_shares_in_every_order(
+    store: Store, planned: Planned, key: str, descending: bool
+) -> None:
+    with store.read() as work:
+        page = work.zones.listed(ListQuery(limit=3), project_id="sharee", catalogs=False)
+    query = ListQuery(sort_key=key, descending=descending, marker=page.items[-1].id)
+    lines = planned(lambda work: work.zones.listed(query, project_id="sharee", catalogs=False))
+    check(lines, sorts=True)
+    check_shared(lines)
+
+
+@pytest.mark.parametrize("field", ["name", "type", "email", "status", "description", "ttl"])
+@pytest.mark.parametrize("op", [Op.EQ, Op.LIKE])
+def test_shared_zones_are_filtered_where_they_are_read(planned: Planned, field: str, op: Op) -> None:
+    value = "7" if op is Op.EQ or field == "ttl" else "7*"
+    query = ListQuery(conditions=(Condition(field, op if field != "ttl" else Op.EQ, value),))
+    lines = planned(lambda work: work.zones.listed(query, project_id="sharee", catalogs=False))
+    check(lines, sorts=True)
+    if (field, op) != ("name", Op.EQ):  # few zones have a name
+        check_shared(lines)
+
+
+def check_shared(lines: list[str]) -> None:
+    """A page and its count begin with the shares, and find each zone by its id."""
+    found = [after for line, after in pairwise(lines) if "COVERING INDEX ix_zone_shares_target (target" in line]
+    assert len(found) == 2, lines
+    assert all(line.startswith("SEARCH zones ") and "(id=?)" in line for line in found), lines
 
 
 MARKER_FIELDS = ("name", "type", "email", "status", "description", "ttl")

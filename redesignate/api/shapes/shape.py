@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -32,11 +32,13 @@ class Shape(Generic[N, C]):
         noun: str,
         *members: Member,
         link: str = "",
+        links: Mapping[str, str] = {},
         new: Callable[..., N] = dict,  # type: ignore[assignment]  # the fields themselves, where no model is named
         change: Callable[..., C] = dict,  # type: ignore[assignment]  # likewise
     ) -> None:
         """`members` in the order in which they are shown; `link`: the path of a resource, with the members that it
-        needs as `{id}`, "" for what has no address; `new` and `change` take the fields that were sent."""
+        needs as `{id}`, "" for what has no address; `links`: others to show beside it, by name; `new` and `change` take
+        the fields that were sent."""
         self.noun, self.members = noun, members
         self._make, self._alter = new, change
         stored = [member for member in members if member.kind is not EMPTY]
@@ -44,6 +46,9 @@ class Shape(Generic[N, C]):
         self._times = [at for at, member in enumerate(stored) if member.kind is TIME]
         self._link = _LINKED.sub("%s", link)
         self._linked = attrgetter(*_LINKED.findall(link)) if link else None
+        self._beside = {
+            name: (_LINKED.sub("%s", path), attrgetter(*_LINKED.findall(path))) for name, path in links.items()
+        }
         self._out = _struct(noun, members, linked=bool(link))
         self._required = [member.name for member in members if member.required]
         taken = [member for member in members if member.write in (Write.ONCE, Write.ALWAYS)]
@@ -73,6 +78,8 @@ class Shape(Generic[N, C]):
                     row[at] = (_EPOCH + timedelta(0, 0, row[at])).isoformat("T", "microseconds")
             if linked is not None:
                 row.append({"self": link % linked(value)})
+                for name, (path, of) in self._beside.items():
+                    row[-1][name] = base + path % of(value)
             items.append(make(*row))
         return items
 

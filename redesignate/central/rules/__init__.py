@@ -20,6 +20,7 @@ from redesignate.config.settings import CentralSettings
 from redesignate.model.caller import Caller
 from redesignate.model.errors import ZoneNotFound
 from redesignate.model.zone import Zone
+from redesignate.store.shares import Shares
 from redesignate.store.unit import Work
 from redesignate.store.zones import Counts
 
@@ -51,13 +52,15 @@ def check_switches(rules: Rules, caller: Caller) -> None:
         rules.policy.may("use_sudo", caller, {})
 
 
-def target_of(zone: Zone) -> dict[str, object]:
-    """A zone as a policy target."""
+def target_of(zone: Zone, caller: Caller) -> dict[str, object]:
+    """A zone that the caller sees, as a policy target. `zone_shared`: the caller sees it because it is shared; the
+    owner's own rights, and those of the all-projects switch, do not grow with that."""
+    by_share = bool(zone.shares) and zone.project_id != caller.project_id and not caller.all_projects
     return {
         "zone_id": zone.id,
         "zone_name": zone.name,
         "zone_type": zone.type.value,
-        "zone_shared": zone.shared,
+        "zone_shared": by_share,
         "project_id": zone.project_id,
         "tenant_id": zone.project_id,
     }
@@ -68,21 +71,29 @@ def own(caller: Caller) -> Mapping[str, object]:
     return {"project_id": caller.project_id, "tenant_id": caller.project_id}
 
 
-def visible(caller: Caller, zone: Zone | None) -> Zone:
-    """Return the zone if the caller may see it. Another project's zone counts as missing. Raises ZoneNotFound."""
-    if zone is None or not sees(caller, zone):
+def visible(work: Work, caller: Caller, zone: Zone | None) -> Zone:
+    """Return the zone if the caller may see it; any other zone counts as missing. Raises ZoneNotFound. Cost: `sees`."""
+    if zone is None or not sees(work, caller, zone):
         raise ZoneNotFound("Could not find Zone")
     return zone
 
 
-def sees(caller: Caller, zone: Zone) -> bool:
-    """Whether the caller may see a zone. A caller without a project owns nothing, not even zones without a project."""
-    return caller.all_projects or (caller.project_id is not None and zone.project_id == caller.project_id)
+def sees(work: Work, caller: Caller, zone: Zone) -> bool:
+    """Whether the caller may see a zone: its project's own, one that is shared with it, or any with the all-projects
+    switch. A caller without a project owns nothing, not even zones without a project. One query for another project's
+    zone that is shared, else none."""
+    if caller.all_projects:
+        return True
+    if caller.project_id is None:
+        return False
+    if zone.project_id == caller.project_id:
+        return True
+    return bool(zone.shares) and Shares(work.conn).with_project(zone.id, caller.project_id)
 
 
 def locked(work: Work, caller: Caller, zone_id: str) -> tuple[Zone, Counts]:
     """Lock the zone until the transaction ends; return it with its counts. Raises ZoneNotFound."""
     found = work.zones.lock(zone_id)
-    if found is None or not sees(caller, found[0]):
+    if found is None or not sees(work, caller, found[0]):
         raise ZoneNotFound("Could not find Zone")
     return found

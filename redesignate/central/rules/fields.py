@@ -48,9 +48,9 @@ def rrset_name(text: str, rrtype: str) -> str:
 
 def project_id(text: str) -> str:
     """A project's id, which fits the database's column; PostgreSQL cannot even compare a NUL. Raises InvalidProject."""
-    if len(text) > PROJECT_LENGTH or not text.isprintable():
+    if not 0 < len(text) <= PROJECT_LENGTH or not text.isprintable():
         raise InvalidProject(
-            f"{text[:PROJECT_LENGTH]!r} is not a project id: ids have at most {PROJECT_LENGTH} characters, "
+            f"{text[:PROJECT_LENGTH]!r} is not a project id: ids have 1 to {PROJECT_LENGTH} characters, "
             "all of them printable"
         )
     return text

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists of zones: those that a project owns, by the index of their order, and those that are shared with it, which are
+read from their shares and sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+
+from redesignate.model.names import reverse_key
+from redesignate.model.paging import Condition, ListQuery, Op, Page
+from redesignate.model.zone import Zone, ZoneType
+from redesignate.store import few, listing
+from redesignate.store.fast import run
+from redesignate.store.listing import following, where
+from redesignate.store.merged import merged
+from redesignate.store.schema import zones
+from redesignate.store.sharing_schema import zone_shares
+
+_HAS_SHARED = (
+    select(zone_shares.c.id).where(zone_shares.c.target_project_id == bindparam("p")).limit(literal_column("1"))
+)
+# In a form that no index of zones serves: they are found by id, from the shares.
+_IS_LIVE = func.coalesce(zones.c.deleted, "") == ""
+
+
+def listed(
+    conn: Connection, query: ListQuery, item: Callable[[Row[Any]], Zone], *, project_id: str | None, catalogs: bool
+) -> Page[Zone]:
+    """A page of the live zones of one project and of those shared with it, or of all, each as `item` makes it.
+
+    Raises MarkerNotFound.
+    Cost   1 to 4 queries; one more for a project, and three more where zones are shared with it
+    """
+    if project_id is None or not _has_shared(conn, project_id):
+        return _owned(conn, query, item, project_id, None, catalogs=catalogs)
+    order = (zones.c[query.sort_key], zones.c.id)
+    after = None if query.marker is None else _place_of(conn, query.marker, order, project_id)
+    own = _owned(conn, query, item, project_id, after, catalogs=catalogs)
+    return merged(conn, query, (own, _shared(conn, query, item, project_id, after)))
+
+
+def _owned(
+    conn: Connection,
+    query: ListQuery,
+    item: Callable[[Row[Any]], Zone],
+    project_id: str | None,
+    after: Mapping[str, Any] | None,
+    *,
+    catalogs: bool,
+) -> Page[Zone]:
+    """The zones that a project owns, or all. `after`: the marker's place, where that need not be one of them."""
+    seen: list[ColumnElement[bool]] = [zones.c.deleted == ""]
+    if project_id is not None:
+        seen.append(zones.c.project_id == project_id)
+    hidden = None if catalogs or project_id else zones.c.type == ZoneType.CATALOG.value  # they are of no project
+    sought: list[ColumnElement[bool]] = []
+    if any(_suffix(one) is not None for one in query.conditions):  # few zones are below a name
+        sought.append(_IS_LIVE)
+        if project_id is not None:
+            sought.append(few.aside(zones.c.project_id) == project_id)
+    return listing.listed(conn, zones, query, item, seen=seen, hidden=hidden, sought=sought, means=_where, after=after)
+
+
+def _has_shared(conn: Connection, project_id: str) -> bool:
+    """Whether zones are shared with the project. One query."""
+    return bool(run(conn, _HAS_SHARED, {"p": project_id}))
+
+
+def _place_of(
+    conn: Connection, marker_id: str, order: tuple[Column[Any], Column[Any]], project_id: str
+) -> Mapping[str, Any]:
+    """The place of a zone that is the project's or shared with it. Raises MarkerNotFound. One query."""
+    shared = select(zone_shares.c.zone_id).where(
+        zone_shares.c.zone_id == marker_id, zone_shares.c.target_project_id == project_id
+    )
+    return listing.marker(conn, marker_id, order, [_IS_LIVE, or_(zones.c.project_id == project_id, shared.exists())])
+
+
+def _shared(
+    conn: Connection,
+    query: ListQuery,
+    item: Callable[[Row[Any]], Zone],
+    project_id: str,
+    after: Mapping[str, Any] | None,
+) -> Page[Zone]:
+    """The zones that are shared with a project.
+
+    Cost   two queries, that read every share with the project and its zone, and sort them: they have no order of their
+           own, which each change of a zone would have to write
+    """
+    order = (zones.c[query.sort_key], zones.c.id)
+    meant = [_where(one, zones.c[one.field]) for one in query.conditions]
+    both = _IS_LIVE, zone_shares.c.target_project_id == project_id, *meant
+
+    def joined(what: Select[Any]) -> Select[Any]:
+        return what.join_from(zone_shares, zones, zones.c.id == zone_shares.c.zone_id).where(*both)
+
+    total = few.counted(conn, joined(select(zones.c.id))) if query.count else None
+    rows = conn.execute(listing.page(conn, joined(select(zones)), order, query, after, sorts=True))
+    return Page(tuple(map(item, rows)), total)
+
+
+def _below(name: str) -> ColumnElement[bool]:
+    """Names strictly under `name`: one range of the reversed names, which end in a dot as all names do."""
+    limits = limits_below(name)
+    return and_(zones.c.reverse_key > limits["low"], zones.c.reverse_key < limits["high"])
+
+
+def limits_below(name: str) -> dict[str, str]:
+    """The range of the reversed names below a name: `low` and `high`, both excluded."""
+    key = reverse_key(name)
+    return {"low": key, "high": following(key)}
+
+
+def _where(condition: Condition, column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The usual condition, but "*.example.org." is a range of the reversed names."""
+    suffix = _suffix(condition)
+    return where(condition, column) if suffix is None else _below(suffix)
+
+
+def _suffix(condition: Condition) -> str | None:
+    """The name below which a filter wants zones, if that is all that it says."""
+    suffix = condition.value[2:]
+    whole = condition.value.startswith("*.") and suffix.endswith(".") and not suffix.startswith(".")
+    if condition.field == "name" and condition.op is Op.LIKE and whole and not {"*", "\\", "\0"} & set(suffix):
+        return suffix
+    return None
