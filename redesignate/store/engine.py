@@ -139,14 +139,21 @@ def _made(url: URL, **settings: Any) -> Engine:
         ) from error
 
 
+_NOT_CHOSEN = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin")
+"""Ways of PostgreSQL's that read much to answer with little. Every statement here has an index that finds its few rows,
+or that a page of them is read in the order of; statistics that are old, or that say nothing of one large zone, make the
+server prefer to read all."""
+
+
 def _postgresql(made: Engine, options: EngineOptions) -> None:
     limits = {
         "lock_timeout": options.lock_wait_s,
         "idle_in_transaction_session_timeout": options.idle_s,
         "statement_timeout": options.statement_s,
     }
+    chosen = {name: f"{seconds}s" for name, seconds in limits.items()} | dict.fromkeys(_NOT_CHOSEN, "off")
     # not as start-up parameters, which connection poolers refuse
-    setting = "SELECT " + ", ".join(f"set_config('{name}', '{seconds}s', false)" for name, seconds in limits.items())
+    setting = "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in chosen.items())
 
     @event.listens_for(made, "connect")
     def prepare(connection: Any, _record: Any) -> None:

@@ -35,7 +35,7 @@ from redesignate.model.rrset import Held, RRset, seen
 from redesignate.model.zone import Status
 from redesignate.store import few
 from redesignate.store.fast import run
-from redesignate.store.listing import marker, matches, page, walk_end, walks, where
+from redesignate.store.listing import marker, matches, page, walk_end, walked_by, walks, where
 from redesignate.store.schema import DATA_PREFIX, outbox, rrset_data, rrsets, zones
 
 AT_ONCE = 100
@@ -224,7 +224,7 @@ class _Asked:
         if "ACTIVE" in words and len(self._by_status()) == len(self.query.conditions):  # nearly all of the list
             return _filled(self._paged(words))
         if walks(self.query, total):
-            places = select(*dict.fromkeys(self.order)).where(*self.scope)
+            places = self._in_order(select(*dict.fromkeys(self.order)).where(*self.scope))
             end = walk_end(self.conn, places, self.order, self.query, self.after)
             items, cut = _filled(self._paged(words, before=end))
             if end is None or cut or len(items) == self.query.limit:
@@ -247,6 +247,7 @@ class _Asked:
         after, left = self.after, self.query.limit
         for most in (left, few.FEW) if "ACTIVE" in words else ():
             chosen = select(*dict.fromkeys(self.order)).where(*self.scope, *self._filters(walked=not sorts))
+            chosen = chosen if sorts else self._in_order(chosen)
             chosen = page(self.conn, chosen, self.order, self.query, after, limit=most, before=before, sorts=sorts)
             found = self.conn.execute(chosen).all()
             for some, more in self._these([row.id for row in found], _LIVING, *meant):
@@ -279,16 +280,20 @@ class _Asked:
             ids = page(self.conn, ids, self.order, self.query, after, limit=left, sorts=True)
             yield from self._these(list(self.conn.execute(ids).scalars()))
             return
-        wanted, more = self._living(QUERY).where(*chosen), True
+        wanted, more = self._in_order(self._living(QUERY).where(*chosen)), True
         while more:
             most = min(AT_ONCE, left)
-            rows = self.conn.execute(
-                page(self.conn, wanted, self.order, self.query, after, limit=most, before=before)
-            ).all()
+            some = page(self.conn, wanted, self.order, self.query, after, limit=most, before=before)
+            rows = self.conn.execute(some).all()
             left -= most
             more = len(rows) == most and left > 0
             yield rows, more
             after = dict(rows[-1]._mapping) if rows else None
+
+    def _in_order(self, rows: Select[Any]) -> Select[Any]:
+        """A walk of the order, which MariaDB is told the index of."""
+        within = "_zone" if self.zone_id is not None else "_project" if self.project_id is not None else ""
+        return walked_by(rows, rrsets, f"ix_rrsets{within}_{self.order[0].name}".removesuffix("_id"))
 
     def _meant(self, words: Collection[str]) -> list[ColumnElement[bool]]:
         """The status is computed, so a condition on it becomes one on revisions."""
