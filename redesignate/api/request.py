@@ -17,6 +17,7 @@ from redesignate.api.shapes.members import json_type
 from redesignate.auth.identity import Authenticator, Identity
 from redesignate.bus.port import Central
 from redesignate.commands.access import CheckAccess
+from redesignate.commands.base import Match
 from redesignate.config.settings import ApiSettings
 from redesignate.model.caller import Caller
 from redesignate.model.errors import (
@@ -28,6 +29,7 @@ from redesignate.model.errors import (
     Problem,
     UnsupportedContentType,
 )
+from redesignate.model.etag import ANY, TAG, Versioned
 from redesignate.model.limits import PROJECT_LENGTH, USER_LENGTH
 from redesignate.model.zone import Status
 
@@ -42,6 +44,9 @@ _ENCODER = msgspec.json.Encoder()
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"[0-9a-fA-F]{32}\Z")
+_TAG = re.compile(r'(?:W/)?"[\x21\x23-\x2b\x2d-\x7e\x80-\xff]{0,100}"\Z')
+"""Without commas, which ours do not have."""
+TAGS = 100
 _JSON_RANGES = ("*/*", "application/*", "application/json")
 ZONE_FILE = "text/dns"
 _ZONE_FILES = frozenset({"/v2/zones/{zone_id}", "/v2/zones/tasks/exports/{export_id}/export"})
@@ -89,6 +94,19 @@ class Request(falcon.Request):
         """Whether a header of the WSGI environment says yes."""
         value = self.env.get(header)
         return value is not None and truth(value)
+
+    def matching(self) -> Match:
+        """The tags of If-Match, of which the resource must have one; None where there is no such header.
+
+        Raises BadInput for what is not a list of at most `TAGS` entity tags (RFC 9110 §13.1.1).
+        """
+        text = self.env.get("HTTP_IF_MATCH")
+        if text is None or text.strip() == ANY:
+            return None if text is None else (ANY,)
+        tags = tuple([tag.strip() for tag in text.split(",") if tag.strip()])
+        if not tags or len(tags) > TAGS or not all(_TAG.match(tag) for tag in tags):
+            raise BadInput(f"If-Match is neither * nor a list of at most {TAGS} entity tags in quotes")
+        return tags
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object.
@@ -258,13 +276,22 @@ class Resource:
 
 
 def send(
-    resp: falcon.Response, content: Any, status: int = 200, *, of: Status | None = None, location: str | None = None
+    resp: falcon.Response,
+    content: Any,
+    status: int = 200,
+    *,
+    of: Status | None = None,
+    location: str | None = None,
+    tagged: Versioned | None = None,
 ) -> None:
     """Write an answer as JSON.
 
-    of   the status of what is shown: where that is PENDING, the answer is 202, for nameservers have yet to follow
+    of      the status of what is shown: where that is PENDING, the answer is 202, for nameservers have yet to follow
+    tagged  what is shown, where the answer is to have its ETag
     """
     resp.status = 202 if of is Status.PENDING else status
     resp.data = _ENCODER.encode(content)
     if location is not None:
         resp.set_header("Location", location)
+    if tagged is not None:
+        resp.set_header("ETag", TAG % (tagged.id, tagged.version))

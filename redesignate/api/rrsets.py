@@ -6,12 +6,13 @@ from __future__ import annotations
 import falcon
 
 from redesignate.api.paging import Listing, envelope, list_query
-from redesignate.api.request import Request, Resource, link_base, parse_id, send
+from redesignate.api.request import Request, Resource, link_base, parse_id, refuse_filters, send
 from redesignate.api.shapes.members import Body
 from redesignate.api.shapes.rrsets import RECORDSET
 from redesignate.commands.access import CheckAccess
-from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
-from redesignate.model.errors import Problem
+from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset, UpsertRRset
+from redesignate.model.errors import BadInput, Problem
+from redesignate.model.etag import ANY
 
 _FILTERS = frozenset({"name", "type", "ttl", "data", "status", "description", "zone_id"})
 OF_ZONE = Listing(
@@ -45,13 +46,45 @@ class Recordsets(Resource):
             raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="create_recordset", zone_id=ident)) from None
         made = self.central.call(CreateRRset(caller=req.caller, zone_id=ident, new=new))
         shown = RECORDSET.shown(made, req.base)
-        send(resp, shown, 201, of=made.status, location=shown.links["self"])
+        send(resp, shown, 201, of=made.status, location=shown.links["self"], tagged=made)
+
+    def on_put(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
+        """Change the RRset of the name and type that the query has, or add it where the zone has none."""
+        ident = parse_id("zone_id", zone_id)
+        arguments = req.arguments()
+        name, rrtype = (arguments.pop(member, None) for member in ("name", "type"))
+        refuse_filters(arguments)
+        if not name or not rrtype:
+            raise BadInput("PUT changes or adds one recordset: the query must have its name= and its type=")
+        unless = req.env.get("HTTP_IF_NONE_MATCH")
+        if unless is not None and unless.strip() != ANY:
+            raise BadInput("If-None-Match must be * here")
+        if_match = req.matching()
+        try:
+            change = RECORDSET.changed(req.json(), dict)
+        except Problem as fault:
+            raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="create_recordset", zone_id=ident)) from None
+        question = UpsertRRset(
+            caller=req.caller,
+            zone_id=ident,
+            name=name,
+            type=rrtype,
+            change=change,
+            if_match=if_match,
+            if_absent=unless is not None,
+        )
+        found = self.central.call(question)
+        shown = RECORDSET.shown(found, req.base)
+        if found.version == 1:
+            send(resp, shown, 201, location=shown.links["self"], tagged=found)
+        else:
+            send(resp, shown, of=found.status, tagged=found)
 
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """One RRset."""
         zone, rrset = _ids(zone_id, recordset_id)
         found = self.central.call(GetRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
-        send(resp, RECORDSET.shown(found, req.base))
+        send(resp, RECORDSET.shown(found, req.base), tagged=found)
 
     def on_put_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """Change the members that the body holds; `records` replaces the list."""
@@ -66,14 +99,15 @@ class Recordsets(Resource):
         except Problem as fault:
             aim = CheckAccess(caller=req.caller, rule="update_recordset", zone_id=zone, rrset_id=rrset)
             raise self.bad_body(fault, aim) from None
-        question = UpdateRRset(caller=req.caller, zone_id=zone, rrset_id=rrset, change=change)
+        question = UpdateRRset(caller=req.caller, zone_id=zone, rrset_id=rrset, change=change, if_match=req.matching())
         changed = self.central.call(question)
-        send(resp, RECORDSET.shown(changed, req.base), of=changed.status)
+        send(resp, RECORDSET.shown(changed, req.base), of=changed.status, tagged=changed)
 
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """Delete an RRset."""
         zone, rrset = _ids(zone_id, recordset_id)
-        gone = self.central.call(DeleteRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
+        question = DeleteRRset(caller=req.caller, zone_id=zone, rrset_id=rrset, if_match=req.matching())
+        gone = self.central.call(question)
         send(resp, RECORDSET.shown(gone, req.base), 202)
 
     def on_get_all(self, req: Request, resp: falcon.Response) -> None:

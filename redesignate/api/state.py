@@ -28,14 +28,16 @@ def page() -> str:
     for what in dict.fromkeys(published.what for published in PUBLISHED):
         lines = [_line(one, verbs.get(one.path, ())) for one in PUBLISHED if one.what == what]
         parts.append(f"\n## {what}\n\n{_COLUMNS}" + "".join(lines))
-    known = {published.path for published in PUBLISHED}
-    ours = [f"- `{' '.join(route.verbs)} {route.path}`\n" for route in ROUTES if route.path not in known]
+    theirs = {published.path: published.verbs for published in PUBLISHED}
+    more = [(route.path, [verb for verb in route.verbs if verb not in theirs.get(route.path, ())]) for route in ROUTES]
+    ours = [f"- `{' '.join(verbs)} {path}`\n" for path, verbs in more if verbs]
     parts.append("\n## Beyond Designate\n\n" + "".join(ours))
     return "".join(parts)
 
 
 def _line(published: Published, there: tuple[str, ...]) -> str:
     lacking = tuple(verb for verb in published.verbs if verb not in there)
+    there = tuple(verb for verb in there if verb in published.verbs)
     command = f"`{published.command}`" if published.command else ""
     return f"| `{published.path}` | {' '.join(there) or '–'} | {' '.join(lacking) or '–'} | {command} |\n"
 

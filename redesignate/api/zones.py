@@ -60,7 +60,7 @@ class Zones(Resource):
             raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="create_zone")) from None
         made = self.central.call(CreateZone(caller=req.caller, new=new))
         shown = ZONE.shown(made, req.base)
-        send(resp, shown, 201, of=made.status, location=shown.links["self"])
+        send(resp, shown, 201, of=made.status, location=shown.links["self"], tagged=made)
 
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """One zone, as JSON, or as a zone file for whoever accepts that and no JSON."""
@@ -69,7 +69,7 @@ class Zones(Resource):
             send_zone_file(self.central, req.caller, resp, parse_id("zone_id", zone_id))
             return
         zone = self.central.call(GetZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
-        send(resp, ZONE.shown(zone, req.base))
+        send(resp, ZONE.shown(zone, req.base), tagged=zone)
 
     def on_patch_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Change some members of a zone."""
@@ -82,12 +82,14 @@ class Zones(Resource):
             change = ZONE.changed(req.json(), present)
         except Problem as fault:
             raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="update_zone", zone_id=ident)) from None
-        changed = self.central.call(UpdateZone(caller=req.caller, zone_id=ident, change=change))
-        send(resp, ZONE.shown(changed, req.base), of=changed.status)
+        question = UpdateZone(caller=req.caller, zone_id=ident, change=change, if_match=req.matching())
+        changed = self.central.call(question)
+        send(resp, ZONE.shown(changed, req.base), of=changed.status, tagged=changed)
 
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Let a zone go; it is shown until the nameservers have dropped it."""
-        zone = self.central.call(DeleteZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
+        ident = parse_id("zone_id", zone_id)
+        zone = self.central.call(DeleteZone(caller=req.caller, zone_id=ident, if_match=req.matching()))
         send(resp, ZONE.shown(zone, req.base), 202)
 
     def on_get_nameservers(self, req: Request, resp: falcon.Response, zone_id: str) -> None:

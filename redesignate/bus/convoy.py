@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from redesignate.commands.base import Command
-from redesignate.commands.rrsets import CreateRRset, DeleteRRset, UpdateRRset
+from redesignate.commands.rrsets import CreateRRset, DeleteRRset, UpdateRRset, UpsertRRset
 
 MOST = 32
 """The most questions in one message: the first of them waits for the last."""
@@ -23,6 +23,6 @@ Lane = tuple[str, str | None]
 
 def lane(command: Command[Any]) -> Lane | None:
     """Return the lane of a command: the zone whose row it locks first. None: it is sent by itself."""
-    if isinstance(command, CreateRRset | UpdateRRset | DeleteRRset):
+    if isinstance(command, CreateRRset | UpdateRRset | UpsertRRset | DeleteRRset):
         return command.zone_id, command.caller.project_id
     return None

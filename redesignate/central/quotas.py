@@ -9,12 +9,13 @@ from msgspec import UNSET
 
 from redesignate.central.rules import Answers, Rules, fields, visible
 from redesignate.commands.quotas import GetLimits, GetQuotas, GetUsage, ResetQuotas, SetQuotas
-from redesignate.commands.rrsets import CreateRRset, UpdateRRset
+from redesignate.commands.rrsets import CreateRRset, UpdateRRset, UpsertRRset
 from redesignate.model.caller import Caller
 from redesignate.model.errors import Forbidden, InvalidObject, MissingProject, OverQuota, ZoneNotFound
 from redesignate.model.limits import INT32_MAX
 from redesignate.store.unit import Store, Work
 
+Weighed = CreateRRset | UpdateRRset | UpsertRRset
 NAMES = ("zones", "zone_recordsets", "zone_records", "recordset_records", "api_export_size")
 """The resources that have a limit."""
 FEW = 50
@@ -59,7 +60,7 @@ def spend_zone(rules: Rules, work: Work, project_id: str) -> None:
     check(limits(rules, work, project_id), zones=held)
 
 
-def weigh(rules: Rules, store: Store, command: CreateRRset | UpdateRRset) -> CreateRRset | UpdateRRset:
+def weigh(rules: Rules, store: Store, command: Weighed) -> Weighed:
     """Return the command itself, unless it has far more records than the zone's owner may have in a record set.
 
     Records are parsed in the transaction (on SQLite the database is locked, at a change the zone), and a body of ten

@@ -13,7 +13,14 @@ from redesignate.central import quotas
 from redesignate.central.change import apply
 from redesignate.central.edit import Edit
 from redesignate.central.rules import Answers, Rules, fields, locked, own, sees, target_of, visible
-from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset
+from redesignate.commands.rrsets import (
+    CreateRRset,
+    DeleteRRset,
+    GetRRset,
+    ListRRsets,
+    UpdateRRset,
+    UpsertRRset,
+)
 from redesignate.model.caller import Caller
 from redesignate.model.errors import (
     BadInput,
@@ -22,12 +29,14 @@ from redesignate.model.errors import (
     InvalidObject,
     InvalidRRsetLocation,
     InvalidRRsetName,
+    PreconditionFailed,
     RRsetNotFound,
 )
+from redesignate.model.etag import check_match
 from redesignate.model.names import ancestors, is_below, typed
 from redesignate.model.paging import Page
 from redesignate.model.rdata import Rdata
-from redesignate.model.rrset import Held, RRset, RRsetChange, new_rrset, seen
+from redesignate.model.rrset import Held, NewRRset, RRset, RRsetChange, new_rrset, seen
 from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.rrsets import Around
 from redesignate.store.unit import Work
@@ -129,14 +138,15 @@ def list_rrsets(rules: Rules, work: Work, command: ListRRsets) -> Page[RRset]:
 def update_rrset(rules: Rules, work: Work, command: UpdateRRset) -> RRset:
     """Change an RRset; members that are not given stay as they are.
 
-    Raises ZoneNotFound, RRsetNotFound, Forbidden, BadInput, InvalidObject, InvalidTTL, OverQuota.
+    Raises ZoneNotFound, RRsetNotFound, Forbidden, BadInput, PreconditionFailed, InvalidObject, InvalidTTL, OverQuota.
     Cost   one transaction of at most 11 statements.
     """
     caller, change = command.caller, command.change
     zone, counts = locked(work, caller, command.zone_id)
     before = found(work, zone, command.rrset_id)
     check_changeable(rules, caller, zone, before)
-    _check_kept(before, change)
+    check_match(command.if_match, before)
+    _check_kept(before.name, before.type, change)
     records = None if change.records is UNSET else fields.records(rules, before.name, before.type, change.records)
     if records is not None:
         more = 0 if before.managed else len(records) - len(before.records)
@@ -146,6 +156,38 @@ def update_rrset(rules: Rules, work: Work, command: UpdateRRset) -> RRset:
     after = edit.put(_changed(rules, caller, zone, before, change, records=records), over=before)
     (moved,) = apply(work, caller, edit)
     return seen(after, moved)
+
+
+def upsert_rrset(rules: Rules, work: Work, command: UpsertRRset) -> RRset:
+    """Change the RRset of a name and type, as `update_rrset` does, or add it, as `create_rrset` does.
+
+    Raises what they raise; PreconditionFailed.
+    Cost   two statements more than either: the zone's lock decides which it is, so that of two at once one adds it.
+    """
+    caller, change = command.caller, command.change
+    rrtype = fields.rrtype(rules, command.type)
+    name = fields.rrset_name(command.name, rrtype)
+    zone, _ = locked(work, caller, command.zone_id)
+    before = work.rrsets.held_at(zone.id, name, rrtype)
+    if before is not None:
+        check_changeable(rules, caller, zone, before)
+        if command.if_absent:
+            raise PreconditionFailed("If-None-Match: the zone has this recordset already; nothing was changed.")
+        wanted = UpdateRRset(
+            caller=caller, zone_id=zone.id, rrset_id=before.id, change=change, if_match=command.if_match
+        )
+        return update_rrset(rules, work, wanted)
+    check_creatable(rules, caller, zone, name)
+    check_match(command.if_match, None)
+    _check_kept(name, rrtype, change)
+    new = NewRRset(
+        name=command.name,
+        type=rrtype,
+        ttl=None if change.ttl is UNSET else change.ttl,
+        records=() if change.records is UNSET else change.records,
+        description=None if change.description is UNSET else change.description,
+    )
+    return create_rrset(rules, work, CreateRRset(caller=caller, zone_id=zone.id, new=new))
 
 
 def _changed(
@@ -167,7 +209,7 @@ def _changed(
 def delete_rrset(rules: Rules, work: Work, command: DeleteRRset) -> RRset:
     """Delete an RRset. The API stops showing it at once; the servers have dropped it when the zone is ACTIVE.
 
-    Raises ZoneNotFound, RRsetNotFound, Forbidden, BadInput.
+    Raises ZoneNotFound, RRsetNotFound, Forbidden, BadInput, PreconditionFailed.
     """
     caller = command.caller
     zone, _ = locked(work, caller, command.zone_id)
@@ -181,6 +223,7 @@ def delete_rrset(rules: Rules, work: Work, command: DeleteRRset) -> RRset:
         raise BadInput("Managed records may not be deleted")
     if before.type == "NS" and before.name == zone.name:
         raise BadInput("Deleting a root zone NS record is not allowed")
+    check_match(command.if_match, before)
     edit = Edit(zone, work.now)
     edit.drop(before)
     apply(work, caller, edit)
@@ -222,10 +265,10 @@ def check_changeable(rules: Rules, caller: Caller, zone: Zone, rrset: Held) -> N
         raise BadInput("Managed records may not be updated")
 
 
-def _check_kept(before: Held, change: RRsetChange) -> None:
+def _check_kept(name: str, rrtype: str, change: RRsetChange) -> None:
     """Raise InvalidObject where a member that cannot change is sent with another value; its own value is accepted."""
-    renamed = change.same_name is not UNSET and not fields.is_name(change.same_name, before.name)
-    retyped = change.same_type is not UNSET and change.same_type != before.type
+    renamed = change.same_name is not UNSET and not fields.is_name(change.same_name, name)
+    retyped = change.same_type is not UNSET and change.same_type != rrtype
     differing = [name for name, differs in (("name", renamed), ("type", retyped)) if differs]
     if differing:
         raise InvalidObject(f"Provided object does not match schema. Keys {differing[:1]} are not valid for recordset")
@@ -257,5 +300,6 @@ ANSWERS: Answers = {
     GetRRset: get_rrset,
     ListRRsets: list_rrsets,
     UpdateRRset: update_rrset,
+    UpsertRRset: upsert_rrset,
     DeleteRRset: delete_rrset,
 }

@@ -37,7 +37,7 @@ from redesignate.central import (
 from redesignate.central.rules import Answers, Rules, check_switches
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.commands.inbound import ReportInbound
-from redesignate.commands.rrsets import CreateRRset, DeleteRRset, UpdateRRset
+from redesignate.commands.rrsets import CreateRRset, DeleteRRset, UpdateRRset, UpsertRRset
 from redesignate.commands.table import READS
 from redesignate.observe.log import events
 from redesignate.store.unit import Store, Work
@@ -71,13 +71,14 @@ ANSWERS: Answers = {
 BEFORE: Mapping[type[Command[Any]], Callable[[Rules, Store, Any], Any]] = {
     CreateRRset: quotas.weigh,
     UpdateRRset: quotas.weigh,
+    UpsertRRset: quotas.weigh,
     ReportInbound: loading.unpacked,
 }
 """Steps that take too long for a transaction and need none: each runs once, before it. Its result replaces the command,
 and `ANSWERS` has the use-case of the result: a `ReportInbound` is answered as the `Unpacked` that was made of it."""
 
 
-SHARING = frozenset({CreateRRset, UpdateRRset, DeleteRRset})
+SHARING = frozenset({CreateRRset, UpdateRRset, UpsertRRset, DeleteRRset})
 """Commands whose use-cases read nothing of what `store/ending.py` writes last: journal, search texts, outbox, and what
 it defers."""
 

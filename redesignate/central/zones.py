@@ -30,6 +30,7 @@ from redesignate.model.errors import (
     ZoneHasSubZone,
     ZoneIsShared,
 )
+from redesignate.model.etag import check_match
 from redesignate.model.names import InvalidName, ancestors, canonical, typed
 from redesignate.model.paging import Page
 from redesignate.model.pool import NSRecord, Pool, ranked
@@ -227,12 +228,13 @@ def update_zone(rules: Rules, work: Work, command: UpdateZone) -> Zone:
     A change of a SECONDARY zone is not visible in DNS: its serial is that of its primaries and stays, and no server is
     updated. New primaries are queried at once, and their content is accepted whatever its serial.
 
-    Raises ZoneNotFound, Forbidden, BadInput, InvalidObject, InvalidTTL.
+    Raises ZoneNotFound, Forbidden, BadInput, PreconditionFailed, InvalidObject, InvalidTTL.
     Cost   five statements; two more, and as much as the zone holds, where the zone's own TTL changes.
     """
     caller, zone_id = command.caller, command.zone_id
     zone, _ = locked(work, caller, zone_id)
     check_changeable(rules, caller, zone)
+    check_match(command.if_match, zone)
     changes = _changes(rules, caller, zone, command.change)
     if zone.type is ZoneType.SECONDARY:
         kept = replace(zone, version=zone.version + 1, updated_at=work.now, **changes)
@@ -304,7 +306,7 @@ def delete_zone(rules: Rules, work: Work, command: DeleteZone) -> Zone:
 
     Repeating the request queues the deletion again.
 
-    Raises ZoneNotFound, Forbidden, ZoneIsShared, ZoneHasSubZone.
+    Raises ZoneNotFound, Forbidden, ZoneIsShared, ZoneHasSubZone, PreconditionFailed.
     """
     caller, zone_id = command.caller, command.zone_id
     zone, _ = locked(work, caller, zone_id)
@@ -317,6 +319,7 @@ def delete_zone(rules: Rules, work: Work, command: DeleteZone) -> Zone:
         )
     if work.zones.has_children(zone.id):
         raise ZoneHasSubZone("Please delete any subzones before deleting this zone")
+    check_match(command.if_match, zone)
     if zone.action is Action.DELETE:
         if caller.hard_delete:
             work.zones.advance(zone, zone, hard_delete=True)

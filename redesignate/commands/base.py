@@ -16,6 +16,9 @@ from redesignate.model.caller import Caller
 
 R = TypeVar("R")
 
+Match = tuple[str, ...] | None
+"""Tags of a resource (`model/etag.py`) of which it must have one, `*` for any; None: whatever it is."""
+
 
 class Command(msgspec.Struct, Generic[R], frozen=True, kw_only=True, tag_field="op"):
     """A question to central; `R` is the type of its answer."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from redesignate.commands.base import CallerCommand
+from redesignate.commands.base import CallerCommand, Match
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
 
@@ -31,8 +31,24 @@ class UpdateRRset(CallerCommand[RRset], tag="rrset.update", frozen=True):
     zone_id: str
     rrset_id: str
     change: RRsetChange
+    if_match: Match = None
+
+
+class UpsertRRset(CallerCommand[RRset], tag="rrset.upsert", frozen=True):
+    """Change the RRset of a name and type, or create it where the zone has none; a new one is at version 1.
+
+    if_absent   only create it
+    """
+
+    zone_id: str
+    name: str
+    type: str
+    change: RRsetChange
+    if_match: Match = None
+    if_absent: bool = False
 
 
 class DeleteRRset(CallerCommand[RRset], tag="rrset.delete", frozen=True):
     zone_id: str
     rrset_id: str
+    if_match: Match = None

@@ -39,6 +39,7 @@ ALL: tuple[type[Command[Any]], ...] = (
     rrsets.GetRRset,
     rrsets.ListRRsets,
     rrsets.UpdateRRset,
+    rrsets.UpsertRRset,
     rrsets.DeleteRRset,
     shares.ListShares,
     shares.GetShare,

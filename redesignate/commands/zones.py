@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from redesignate.commands.base import CallerCommand
+from redesignate.commands.base import CallerCommand, Match
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.pool import NSRecord
 from redesignate.model.work import PeerView
@@ -34,10 +34,12 @@ class FindZone(CallerCommand[Page[Zone]], tag="zone.find", frozen=True):
 class UpdateZone(CallerCommand[Zone], tag="zone.update", frozen=True):
     zone_id: str
     change: ZoneChange
+    if_match: Match = None
 
 
 class DeleteZone(CallerCommand[Zone], tag="zone.delete", frozen=True):
     zone_id: str
+    if_match: Match = None
 
 
 class ZoneNameservers(CallerCommand[tuple[NSRecord, ...]], tag="zone.nameservers", frozen=True):

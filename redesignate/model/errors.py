@@ -15,6 +15,7 @@ Problem 500, and directly below it, by status:
     405   MethodNotAllowed
     409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateNSRecord · DuplicateTSIGKey · DuplicateTLD
           DuplicateBlacklist · DuplicateSharedZone
+    412   PreconditionFailed
     413   OverQuota
     415   UnsupportedContentType
     500   NoServersConfigured · MultiplePoolsFound · Misconfigured
@@ -343,6 +344,12 @@ class DuplicateSharedZone(Problem):
     status, kind = 409, "duplicate_shared_zone"
 
 
+class PreconditionFailed(Problem):
+    """The resource is not as the request's If-Match or If-None-Match demands (RFC 9110 §13.1)."""
+
+    status, kind = 412, "precondition_failed"
+
+
 class OverQuota(Problem):
     """The project has reached a quota."""
 
@@ -442,6 +449,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     DuplicateTLD,
     DuplicateBlacklist,
     DuplicateSharedZone,
+    PreconditionFailed,
     OverQuota,
     UnsupportedContentType,
     NoServersConfigured,

@@ -34,3 +34,81 @@ def test_owns_stands_alone_and_is_a_name(system: System) -> None:
     client = system.client()
     for query in ("owns=a.org.&name=a.org.", "owns=a.org.&limit=1", "owns=a.org.&owns=b.org.", "owns=a..org."):
         assert is_fault(client.ask("GET", f"/v2/zones?{query}"), 400, "bad_request"), query
+
+
+# -- If-Match
+
+
+def new_rrset(client: Client, zone: dict[str, Any], **more: Any) -> Any:
+    body = {"name": "www.example.org.", "type": "A", "records": ["192.0.2.1"], **more}
+    return client.ask("POST", f"/v2/zones/{zone['id']}/recordsets", body)
+
+
+def test_zones_and_recordsets_carry_their_tag(system: System) -> None:
+    client = system.client()
+    made = client.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"})
+    path = f"/v2/zones/{made.json['id']}"
+    assert made.headers["etag"] == client.ask("GET", path).headers["etag"] == f'"{made.json["id"]}-1"'
+    patched = client.ask("PATCH", path, {"ttl": 60})
+    assert patched.headers["etag"] == client.ask("GET", path).headers["etag"] == f'"{made.json["id"]}-2"'
+    rrset = new_rrset(client, made.json)
+    place = f"{path}/recordsets/{rrset.json['id']}"
+    assert rrset.headers["etag"] == client.ask("GET", place).headers["etag"] == f'"{rrset.json["id"]}-1"'
+    changed = client.ask("PUT", place, {"ttl": 60})
+    assert changed.headers["etag"] == client.ask("GET", place).headers["etag"] == f'"{rrset.json["id"]}-2"'
+
+
+def test_what_has_changed_since_it_was_read_is_412(system: System) -> None:
+    client = system.client()
+    zone = new_zone(client)
+    rrset = new_rrset(client, zone)
+    place = f"/v2/zones/{zone['id']}/recordsets/{rrset.json['id']}"
+    old = rrset.headers["etag"]
+    new = client.ask("PUT", place, {"ttl": 60}, headers={"If-Match": old}).headers["etag"]
+    for verb, path in (("PUT", place), ("DELETE", place), ("PATCH", f"/v2/zones/{zone['id']}")):
+        body = None if verb == "DELETE" else {"ttl": 61}
+        assert is_fault(client.ask(verb, path, body, headers={"If-Match": old}), 412, "precondition_failed")
+    assert client.ask("PUT", place, {"ttl": 62}, headers={"If-Match": f'"x" , {new}'}).status == 202
+    assert client.ask("DELETE", place, headers={"If-Match": "*"}).status == 202
+    assert client.ask("DELETE", place, headers={"If-Match": "*"}).status == 404
+
+
+def test_a_malformed_if_match_is_refused(system: System) -> None:
+    client = system.client()
+    path = f"/v2/zones/{new_zone(client)['id']}"
+    for text in ("x", "", ",", '"a', '"a" "b"', '"a", b', "*, *", ", ".join(['"a"'] * 101)):
+        assert is_fault(client.ask("PATCH", path, {"ttl": 60}, headers={"If-Match": text}), 400, "bad_request"), text
+
+
+# -- one recordset by name and type
+
+
+def test_put_adds_a_recordset_and_then_changes_it(system: System) -> None:
+    client = system.client()
+    path = f"/v2/zones/{new_zone(client)['id']}/recordsets"
+    one = f"{path}?name=www.example.org.&type=A"
+    made = client.ask("PUT", one, {"records": ["192.0.2.1"], "ttl": 60})
+    assert made.status == 201
+    assert made.headers["location"] == made.json["links"]["self"] == f"http://dns.example.net{path}/{made.json['id']}"
+    assert (made.json["name"], made.json["status"]) == ("www.example.org.", "PENDING")
+    changed = client.ask("PUT", one, {"records": ["192.0.2.2"], "name": "www.example.org.", "type": "A"})
+    assert (changed.status, changed.json["id"], changed.json["ttl"]) == (202, made.json["id"], 60)
+    assert changed.json["records"] == ["192.0.2.2"]
+    assert changed.headers["etag"] == f'"{made.json["id"]}-2"'
+    assert is_fault(client.ask("PUT", one, {}, headers={"If-None-Match": "*"}), 412, "precondition_failed")
+    assert is_fault(client.ask("PUT", one, {}, headers={"If-Match": made.headers["etag"]}), 412, "precondition_failed")
+    assert client.ask("PUT", one, {}, headers={"If-Match": changed.headers["etag"]}).status == 202
+    idle = client.ask("PUT", f"{path}?name=idle.example.org.&type=A", {"records": []})
+    assert (idle.status, client.ask("PUT", f"{path}?name=idle.example.org.&type=A", {}).status) == (201, 200)
+
+
+def test_put_names_one_recordset(system: System) -> None:
+    client = system.client()
+    path = f"/v2/zones/{new_zone(client)['id']}/recordsets"
+    for query in ("", "?name=a.example.org.", "?type=A", "?name=a.example.org.&type=A&ttl=5", "?name=&type=A"):
+        assert is_fault(client.ask("PUT", path + query, {"records": []}), 400, "bad_request"), query
+    one = f"{path}?name=a.example.org.&type=A"
+    assert is_fault(client.ask("PUT", one, {}, headers={"If-None-Match": '"x"'}), 400, "bad_request")
+    assert is_fault(client.ask("PUT", one, {"id": "x"}), 400, "invalid_object")
+    assert is_fault(system.client(roles="reader").ask("PUT", one, {"id": "x"}), 403, "forbidden")
+    assert is_fault(system.client("p2").ask("PUT", one, {"id": "x"}), 404, "zone_not_found")

@@ -33,7 +33,7 @@ ROUTES: list[Row] = [
     ("/v2/zones/tasks/exports", {"GET": (200, None)}),
     ("/v2/zones/tasks/exports/{export}", {"GET": (200, None), "DELETE": (204, None)}),
     ("/v2/zones/tasks/exports/{export}/export", {"GET": (200, None)}),
-    ("/v2/zones/{zone}/recordsets", {"GET": (200, None), "POST": (202, RRSET)}),
+    ("/v2/zones/{zone}/recordsets", {"GET": (200, None), "POST": (202, RRSET), "PUT": (400, {"ttl": 60})}),
     (
         "/v2/zones/{zone}/recordsets/{rrset}",
         {"GET": (200, None), "PUT": (202, {"ttl": 60}), "DELETE": (202, None)},

@@ -15,6 +15,8 @@ from tests.api.test_docs import PAGES
 
 IDENT = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
 THERE = {route.path: route for route in ROUTES}
+BEYOND = {("PUT", "/v2/zones/{zone_id}/recordsets")}
+"""On the page of what is beyond Designate."""
 ABSENT = [published for published in PUBLISHED if published.path not in THERE]
 
 
@@ -47,7 +49,8 @@ def test_no_published_path_is_listed_twice() -> None:
 def test_no_verb_is_there_that_is_not_published() -> None:
     for published in PUBLISHED:
         if published.path in THERE:
-            assert set(THERE[published.path].verbs) <= set(published.verbs)
+            more = {(verb, published.path) for verb in THERE[published.path].verbs if verb not in published.verbs}
+            assert more <= BEYOND
 
 
 def test_what_nobody_published_is_just_not_there() -> None:

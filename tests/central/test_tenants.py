@@ -24,7 +24,7 @@ from redesignate.commands.exports import ReadZoneFile
 from redesignate.commands.inbound import TransferZone
 from redesignate.commands.pools import ApplyPool, CreatePool, DeletePool, GetPool, GetPoolReach, ListPools, UpdatePool
 from redesignate.commands.quotas import GetUsage, ResetQuotas, SetQuotas
-from redesignate.commands.rrsets import CreateRRset, GetRRset, ListRRsets, UpdateRRset
+from redesignate.commands.rrsets import CreateRRset, GetRRset, ListRRsets, UpdateRRset, UpsertRRset
 from redesignate.commands.services import GetService, ListServices
 from redesignate.commands.shares import CreateShare, DeleteShare, GetShare, ListShares
 from redesignate.commands.table import ALL
@@ -54,6 +54,10 @@ BODIES: dict[str, Any] = {
     "resource_id": None,
     "at": None,
     "share_id": NOWHERE,
+    "name": "www.example.org.",
+    "type": "A",
+    "if_match": None,
+    "if_absent": False,
 }
 AIMED = tuple(
     command
@@ -74,7 +78,7 @@ STRANGERS = {
 def aimed(command: type[Command[Any]], caller: Caller, zone_id: str | None, rrset_id: str) -> Command[Any]:
     """The command at this zone and RRset, with a body that would do."""
     given: dict[str, Any] = {"caller": caller, "zone_id": zone_id, "rrset_id": rrset_id} | BODIES
-    given["change"] = RRsetChange(ttl=5) if command is UpdateRRset else ZoneChange(description="taken")
+    given["change"] = RRsetChange(ttl=5) if command in (UpdateRRset, UpsertRRset) else ZoneChange(description="taken")
     if command is CreateShare:
         given["new"] = NewShare(target_project_id="p9")
     return command(**{name: given[name] for name in command.__struct_fields__})
