@@ -16,6 +16,7 @@ from redesignate.api.shares import Shares
 from redesignate.api.tlds import TLDs
 from redesignate.api.tsigkeys import TSIGKeys
 from redesignate.api.zones import Zones
+from redesignate.api.zonetasks import ZoneTasks
 
 _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -44,6 +45,9 @@ ROUTES = (
     Route("/v2/zones/tasks/exports", Exports),
     Route("/v2/zones/tasks/exports/{export_id}", Exports, "one"),
     Route("/v2/zones/tasks/exports/{export_id}/export", Exports, "file"),
+    Route("/v2/zones/{zone_id}/tasks/abandon", ZoneTasks, "abandon"),
+    Route("/v2/zones/{zone_id}/tasks/pool_move", ZoneTasks, "move"),
+    Route("/v2/zones/{zone_id}/moves", ZoneTasks, "moves"),
     Route("/v2/zones/{zone_id}/recordsets", Recordsets),
     Route("/v2/zones/{zone_id}/recordsets/{recordset_id}", Recordsets, "one"),
     Route("/v2/zones/{zone_id}/shares", Shares),

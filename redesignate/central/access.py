@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from redesignate.central import blacklists, pools, quotas, rrsets, shares, tlds, tsigkeys, zones
+from redesignate.central import blacklists, pools, quotas, rrsets, shares, tlds, tsigkeys, zones, zonetasks
 from redesignate.central.rules import Answers, Rules, own, visible
 from redesignate.commands.access import CheckAccess
 from redesignate.store.unit import Work
@@ -79,6 +79,10 @@ def _update_tsigkey(rules: Rules, work: Work, command: CheckAccess) -> None:
     tsigkeys.changeable(rules, work, command.caller, command.resource_id or "")
 
 
+def _pool_move_zone(rules: Rules, work: Work, command: CheckAccess) -> None:
+    zonetasks.movable(rules, work, command.caller, command.zone_id or "")
+
+
 _CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
     "create_zone": _create_zone,
     "update_zone": _update_zone,
@@ -94,6 +98,7 @@ _CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
     "update_pool": _update_pool,
     "create_tsigkey": _create_tsigkey,
     "update_tsigkey": _update_tsigkey,
+    "pool_move_zone": _pool_move_zone,
 }
 """The checks by the name of the policy rule."""
 

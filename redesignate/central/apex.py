@@ -50,13 +50,18 @@ def refresh(work: Work, zone_id: str) -> bool:
         work.zones.advance(zone, zone, apex_version=version)  # its content is its primaries', or will be deleted
         return True
     edit = Edit(zone, work.now, apex_version=version)
-    names = _nameservers(pool)
+    follow(work, edit, pool)
+    apply(work, None, edit)
+    return True
+
+
+def follow(work: Work, edit: Edit, pool: Pool) -> None:
+    """Have a PRIMARY zone's apex list the pool's NS records. One query."""
+    zone, names = edit.zone, _nameservers(pool)
     edit.set(mname=names[0])
     ns = work.rrsets.held_at(zone.id, zone.name, "NS")
     if ns is not None and set(ns.records) != set(names):
         edit.put(ns._replace(records=names, ttl=None, wire=_ns_wire(zone, names)), over=ns)
-    apply(work, None, edit)
-    return True
 
 
 def _nameservers(pool: Pool) -> tuple[str, ...]:

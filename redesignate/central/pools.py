@@ -25,6 +25,7 @@ from redesignate.model.errors import (
 from redesignate.model.paging import Page
 from redesignate.model.pool import Catalog, Endpoint, Nameserver, NSRecord, Pool, PoolSpec, Target, TargetSpec
 from redesignate.model.work import Role
+from redesignate.store.moves import Moves
 from redesignate.store.poolchanges import FIRST, PoolChanges
 from redesignate.store.poolguard import PoolGuard
 from redesignate.store.unit import Work
@@ -265,12 +266,27 @@ def delete_pool(rules: Rules, work: Work, command: DeletePool) -> None:
     if pool is None:
         raise PoolNotFound("Could not find Pool")
     PoolGuard(work.conn).excluding()
+    if Moves(work.conn).leaves(pool_id):
+        raise InvalidOperation("zones are still leaving the pool; wait until its servers have dropped them")
     if work.zones.in_pool(pool_id):
         raise InvalidOperation("pool must not contain zones")
     catalogs.keep(work, replace(pool, catalog=None))
     work.peers.forget_peers(pool.peers)
     PoolChanges(work.conn).forget(pool_id)
     work.pools.remove(pool_id)
+
+
+def common(one: Pool, other: Pool) -> str | None:
+    """Return the address of a server that both pools have, as a target or a nameserver; None where they have none."""
+    servers = {(server.host, server.port) for server in one.nameservers}
+    targets = {_key(target.type, dict(target.options)) for target in one.targets}
+    for server in other.nameservers:
+        if (server.host, server.port) in servers:
+            return str(Endpoint(server.host, server.port))
+    return next(
+        (roles(other)[target.id][1] for target in other.targets if _key(target.type, dict(target.options)) in targets),
+        None,
+    )
 
 
 def roles(pool: Pool) -> dict[str, tuple[Role, str]]:

@@ -20,6 +20,7 @@ from redesignate.central import (
     exports,
     inbound,
     loading,
+    moves,
     poolchanges,
     pools,
     quotas,
@@ -33,6 +34,7 @@ from redesignate.central import (
     views,
     work,
     zones,
+    zonetasks,
 )
 from redesignate.central.rules import Answers, Rules, check_switches
 from redesignate.commands.base import CallerCommand, Command
@@ -49,6 +51,8 @@ log = events(__name__)
 ANSWERS: Answers = {
     **access.ANSWERS,
     **zones.ANSWERS,
+    **zonetasks.ANSWERS,
+    **moves.ANSWERS,
     **views.ANSWERS,
     **rrsets.ANSWERS,
     **shares.ANSWERS,

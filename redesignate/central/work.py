@@ -138,7 +138,7 @@ def _hear(rules: Rules, worker: str, one: Progress, outcome: Outcome) -> None:
         known = states.get(said.peer_id)
         wait = 0 if said.ok else pause((known.attempts if known else 0) + 1, rules.settings, rules.random)
         states[said.peer_id] = heard(known, said, outcome, now=one.now, wait=wait)
-    if mine and missing(outcome):
+    if mine and missing(outcome) and not deleting(one.zone):
         for peer_id, state in states.items():
             if state.role is Role.TARGET:
                 states[peer_id] = replace(state, present=False, revision=0)

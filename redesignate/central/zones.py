@@ -62,8 +62,8 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
     check_allowed(rules, work, caller, new.name)
     ttl = rules.settings.default_ttl if new.ttl is None else fields.ttl(rules, caller, new.ttl)
     parents = check_ownership(work, new.name, caller.project_id)
-    pool, apex_version = _held(work, schedule(rules, caller, new, work.pools.all()).id)
-    _check_pool(rules, work, pool)
+    pool, apex_version = held_pool(work, schedule(rules, caller, new, work.pools.all()).id)
+    check_pool(rules, work, pool)
     parent = parent_in(parents, pool.id)
     earlier = work.zones.departed(new.name, pool.id)
     zone = _made(rules, work.now, new, caller.project_id, pool=pool, ttl=ttl, parent=parent, earlier=earlier)
@@ -83,7 +83,7 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
     return zone
 
 
-def _held(work: Work, pool_id: str) -> tuple[Pool, int]:
+def held_pool(work: Work, pool_id: str) -> tuple[Pool, int]:
     """Lock the pool until we commit: a change of its NS records or catalog meanwhile would miss this zone."""
     held = work.pools.hold(pool_id)
     if held is None:
@@ -129,7 +129,7 @@ def _checked(rules: Rules, new: NewZone) -> NewZone:
     )
 
 
-def _check_pool(rules: Rules, work: Work, pool: Pool) -> None:
+def check_pool(rules: Rules, work: Work, pool: Pool) -> None:
     """Check that the pool has NS records, and a key unless it is the default: mdns tells pools' zones apart by key."""
     if pool.id != rules.settings.default_pool_id and not work.tsigkeys.of(Scope.POOL, pool.id):
         raise BadInput("A TSIG key is required for non-default pools")
@@ -313,12 +313,7 @@ def delete_zone(rules: Rules, work: Work, command: DeleteZone) -> Zone:
     if zone.type is ZoneType.CATALOG:
         raise Forbidden("This operation is not allowed for catalog zones.")
     rules.policy.may("delete_zone", caller, target_of(zone, caller))
-    if zone.shared and not caller.delete_shares:
-        raise ZoneIsShared(
-            "The zone is shared with other projects; delete its shares first, or send X-Designate-Delete-Shares: true"
-        )
-    if work.zones.has_children(zone.id):
-        raise ZoneHasSubZone("Please delete any subzones before deleting this zone")
+    check_unneeded(work, caller, zone)
     check_match(command.if_match, zone)
     if zone.action is Action.DELETE:
         if caller.hard_delete:
@@ -342,6 +337,16 @@ def delete_zone(rules: Rules, work: Work, command: DeleteZone) -> Zone:
     catalogs.remove_member(work, zone)
     queue(work, after)
     return after
+
+
+def check_unneeded(work: Work, caller: Caller, zone: Zone) -> None:
+    """Raise ZoneIsShared or ZoneHasSubZone where other projects or zones need the zone."""
+    if zone.shared and not caller.delete_shares:
+        raise ZoneIsShared(
+            "The zone is shared with other projects; delete its shares first, or send X-Designate-Delete-Shares: true"
+        )
+    if work.zones.has_children(zone.id):
+        raise ZoneHasSubZone("Please delete any subzones before deleting this zone")
 
 
 ANSWERS: Answers = {

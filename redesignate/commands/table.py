@@ -22,6 +22,7 @@ from redesignate.commands import (
     upkeep,
     work,
     zones,
+    zonetasks,
 )
 from redesignate.commands.base import Command
 
@@ -35,6 +36,10 @@ ALL: tuple[type[Command[Any]], ...] = (
     zones.DeleteZone,
     zones.ZoneNameservers,
     zones.ZonePeers,
+    zonetasks.AbandonZone,
+    zonetasks.MoveZone,
+    zonetasks.GetZoneMove,
+    zonetasks.ContinueMoves,
     rrsets.CreateRRset,
     rrsets.GetRRset,
     rrsets.ListRRsets,
@@ -149,6 +154,7 @@ READS: frozenset[type[Command[Any]]] = frozenset(
         zones.ListZones,
         zones.ZoneNameservers,
         zones.ZonePeers,
+        zonetasks.GetZoneMove,
     }
 )
 """Commands that change nothing: they are answered from a snapshot, and may be repeated. All others commit."""

@@ -24,6 +24,7 @@ from redesignate.commands.upkeep import (
     TrimJournal,
 )
 from redesignate.commands.work import Overdue
+from redesignate.commands.zonetasks import ContinueMoves
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.partitions import SHARDS
 from redesignate.model.errors import Misconfigured
@@ -143,6 +144,22 @@ def queue_pool_zones(central: Central, mine: range, settings: TaskSettings) -> i
     return done
 
 
+def continue_moves(central: Central, mine: range, settings: TaskSettings) -> int:
+    """Have servers drop zones that have moved to another pool and are served there. Only the first member does this.
+
+    Cost: one question a run while no zone is being moved.
+    """
+    if not _first(mine):
+        return 0
+    done, after = 0, ""
+    for _ in range(MOST_ROUNDS):
+        step = central.call(ContinueMoves(after=after, limit=settings.batch_size))
+        done, after = done + step.count, step.after
+        if not step.more:
+            break
+    return done
+
+
 def trim_questions(central: Central, mine: range, settings: TaskSettings) -> int:
     """Delete the records of questions carried out time_threshold ago, in batches. Only the first member does this."""
     if not _first(mine):
@@ -225,6 +242,10 @@ TASKS: Mapping[str, PeriodicTask] = {
     "pool_queue": PeriodicTask(
         lambda: queue_pool_zones,
         frozenset({"pool_queue", "overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"}),
+    ),
+    "zone_moves": PeriodicTask(
+        lambda: continue_moves,
+        frozenset({"zone_moves", "overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"}),
     ),
     "questions_trim": PeriodicTask(lambda: trim_questions, frozenset({"questions_trim", "zone_purge"})),
     "order_keys": PeriodicTask(

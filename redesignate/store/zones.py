@@ -148,6 +148,20 @@ class Zones(Module):
         }
         run(self._conn, _ADD, row)
 
+    def add_departed(self, zone: Zone) -> None:
+        """Insert a deleted zone, by which the servers of a pool are asked to drop what a zone left there. One
+        statement."""
+        row = _row(zone) | {
+            "shard": shard_of(zone.id),
+            "reverse_key": reverse_key(zone.name),
+            "apex_version": 0,
+            "hard_delete": False,
+            "rrset_count": 0,
+            "record_count": 0,
+            "deleted": zone.id,
+        }
+        run(self._conn, _ADD, row)
+
     def advance(self, before: Zone, after: Zone, *, rrsets: int = 0, records: int = 0, **more: Any) -> None:
         """Write `after` over `before` if the row is still `before`; raises Stale if not. One statement.
 

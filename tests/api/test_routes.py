@@ -33,6 +33,9 @@ ROUTES: list[Row] = [
     ("/v2/zones/tasks/exports", {"GET": (200, None)}),
     ("/v2/zones/tasks/exports/{export}", {"GET": (200, None), "DELETE": (204, None)}),
     ("/v2/zones/tasks/exports/{export}/export", {"GET": (200, None)}),
+    ("/v2/zones/{zone}/tasks/abandon", {"POST": (204, None)}),
+    ("/v2/zones/{zone}/tasks/pool_move", {"POST": (400, {})}),
+    ("/v2/zones/{zone}/moves", {"GET": (200, None)}),
     ("/v2/zones/{zone}/recordsets", {"GET": (200, None), "POST": (202, RRSET), "PUT": (400, {"ttl": 60})}),
     (
         "/v2/zones/{zone}/recordsets/{rrset}",
@@ -105,6 +108,7 @@ def test_each_path_answers_its_verbs_and_no_other(system: System, path: str, ans
         (f"/v2/zones/{NOWHERE}", "zone_not_found"),
         (f"/v2/zones/{NOWHERE}/nameservers", "zone_not_found"),
         (f"/v2/zones/{NOWHERE}/peers", "zone_not_found"),
+        (f"/v2/zones/{NOWHERE}/moves", "zone_not_found"),
         (f"/v2/zones/{NOWHERE}/recordsets", "zone_not_found"),
         (f"/v2/zones/{NOWHERE}/recordsets/{NOWHERE}", "zone_not_found"),
         (f"/v2/zones/{{zone}}/recordsets/{NOWHERE}", "recordset_not_found"),

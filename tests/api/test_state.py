@@ -38,6 +38,7 @@ def test_what_is_there_beside_the_published_is_named() -> None:
     known = {published.path for published in PUBLISHED}
     assert [route.path for route in ROUTES if route.path not in known] == [
         "/v2/zones/{zone_id}/peers",
+        "/v2/zones/{zone_id}/moves",
         "/v2/pools/{pool_id}/progress",
     ]
 

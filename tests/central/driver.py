@@ -81,14 +81,17 @@ class CentralDriver:
 
     # -- pools
 
-    def pool(self, *, servers: int = 1, targets: int = 1, catalog: CatalogSpec | None = None, **spec: Any) -> Pool:
-        """Apply the default pool with so many nameservers and targets."""
+    def pool(
+        self, *, servers: int = 1, targets: int = 1, catalog: CatalogSpec | None = None, net: str = "192.0.2",
+        **spec: Any,
+    ) -> Pool:  # fmt: skip
+        """Apply the default pool with so many nameservers and targets, on addresses of `net`."""
         given: dict[str, Any] = {
             "id": DEFAULT_POOL_ID,
             "name": "default",
             "ns_records": NS,
-            "nameservers": tuple({"host": f"192.0.2.{n + 1}", "port": 53} for n in range(servers)),
-            "targets": tuple(TargetSpec(type="fake", options={"host": f"192.0.2.{n + 1}"}) for n in range(targets)),
+            "nameservers": tuple({"host": f"{net}.{n + 1}", "port": 53} for n in range(servers)),
+            "targets": tuple(TargetSpec(type="fake", options={"host": f"{net}.{n + 1}"}) for n in range(targets)),
             "catalog": catalog,
         }
         return self.call(ApplyPool(caller=OPERATOR, spec=PoolSpec(**(given | spec))))

@@ -15,6 +15,7 @@ from redesignate.commands.base import Command
 from redesignate.commands.pools import QueuedZones, QueuePoolZones
 from redesignate.commands.upkeep import FindUnplaced, UnplacedZones
 from redesignate.commands.work import Overdue
+from redesignate.commands.zonetasks import ContinueMoves, MovesLooked
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.port import ALONE, Place
 from redesignate.model.errors import Misconfigured, Unavailable
@@ -186,6 +187,8 @@ def test_a_slow_task_holds_up_no_other_and_never_overlaps_itself() -> None:
             return QueuedZones(queued=0, left=0, more=False)
         if isinstance(command, FindUnplaced):
             return UnplacedZones(zone_ids=(), at=0, after="", more=False)
+        if isinstance(command, ContinueMoves):
+            return MovesLooked(count=0, after="", more=False)
         purges.release()
         go_on.wait(20)
         return 0

@@ -17,6 +17,7 @@ from redesignate.commands.pools import QueuedZones, QueuePoolZones
 from redesignate.commands.services import CheckServices
 from redesignate.commands.upkeep import FindUnplaced, PlaceRRsets, PurgeZones, RefreshApexes, TrimJournal, UnplacedZones
 from redesignate.commands.work import Overdue
+from redesignate.commands.zonetasks import ContinueMoves, MovesLooked
 from redesignate.config.settings import ProducerSettings, TaskSettings
 from redesignate.coord.partitions import SHARDS, shards
 from redesignate.coord.port import Place
@@ -105,6 +106,17 @@ def test_the_zones_of_a_changed_pool_are_queued_until_none_is_left() -> None:
     )
     assert tasks.queue_pool_zones(asked.central, ALL, SETTINGS) == 107
     assert asked.questions == [QueuePoolZones(limit=100)] * 3
+
+
+def test_moves_go_on_step_by_step_and_begin_anew_in_the_next_run() -> None:
+    asked = Asked(
+        MovesLooked(count=2, after="b", more=True),
+        MovesLooked(count=0, after="d", more=True),
+        MovesLooked(count=1, after="", more=False),
+    )
+    assert tasks.continue_moves(asked.central, ALL, SETTINGS) == 3
+    assert asked.questions == [ContinueMoves(after=after, limit=100) for after in ("", "b", "d")]
+    assert tasks.continue_moves(asked.central, SECOND_HALF, SETTINGS) == 0
 
 
 def test_order_keys_are_filled_in_zone_by_zone_and_then_only_where_zones_change() -> None:
