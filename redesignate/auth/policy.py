@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from operator import attrgetter
@@ -39,6 +39,13 @@ _ABSENT = object()
 
 Print = tuple[tuple[str, int, int], ...]
 """The state of the policy files: path, time of change in nanoseconds, size."""
+
+
+def beside(files: Sequence[str]) -> Policy:
+    """The rules as processes decide that read these configuration files. Raises Misconfigured."""
+    conf = cfg.ConfigOpts()
+    conf(args=[], project="designate", default_config_files=list(files), default_config_dirs=[])
+    return Policy(conf)
 
 
 def list_rules() -> list[oslo.RuleDefault]:
@@ -70,7 +77,7 @@ def get_enforcer() -> oslo.Enforcer:
     given, _ = known.parse_known_args(sys.argv[1:])
     words = [word for file in given.config_file for word in ("--config-file", file)]
     words += [word for folder in given.config_dir for word in ("--config-dir", folder)]
-    conf = cfg.ConfigOpts()
+    conf = cfg.CONF  # oslopolicy-validator reads it beside the enforcer
     conf(args=words, project="designate", prog="redesignate")
     return _enforcer(conf)
 
@@ -113,6 +120,7 @@ class Policy:
             named = conf
             self._files = lambda: _policy_files(named)
         self._conf = conf
+        self._scoped = _enforces_scope(conf)
         self._clock = clock
         self._now = self._load(_print(self._files()))
 
@@ -124,7 +132,7 @@ class Policy:
         Cost   a few microseconds; once a second, a check of the policy files.
         """
         if not self.allows(rule, caller, target):
-            if not _in_scope(rule, caller):
+            if self._scoped and not _in_scope(rule, caller):
                 raise InvalidTokenScope("The token's scope does not fit; a project's is needed.")
             raise Forbidden(f"The policy rule {rule} does not allow this to your roles in this project.")
 
@@ -133,7 +141,7 @@ class Policy:
         now = self._now
         if self._clock() - now.looked >= LOOK_EVERY:
             now = self._look()
-        if (caller.system_scope or caller.domain_id) and not _in_scope(rule, caller):
+        if self._scoped and (caller.system_scope or caller.domain_id) and not _in_scope(rule, caller):
             return False
         reads = now.reads.get(rule, ())
         if rule not in now.reads:
@@ -195,6 +203,15 @@ _identity = attrgetter(
 def _in_scope(rule: str, caller: Caller) -> bool:
     """Whether the rule takes a token of this scope."""
     return not (caller.system_scope or caller.domain_id) or rule in _ANY_SCOPE or rule not in _NAMES
+
+
+def _enforces_scope(conf: cfg.ConfigOpts) -> bool:
+    """Whether a rule for projects refuses other tokens. Newer versions of oslo.policy no longer have the option."""
+    if "oslo_policy" not in conf:
+        oslo.Enforcer(conf)
+    if "enforce_scope" not in conf.oslo_policy:
+        conf.register_opt(cfg.BoolOpt("enforce_scope", default=True), group="oslo_policy")
+    return bool(conf.oslo_policy.enforce_scope)
 
 
 def _policy_files(conf: cfg.ConfigOpts) -> tuple[str, ...]:

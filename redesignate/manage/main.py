@@ -103,6 +103,7 @@ def parser(words: Container[str] | None = None) -> argparse.ArgumentParser:
         ("service", "Services and their heartbeats.", _service),
         ("zone", "Zones on their servers.", _zone),
         ("config", "The configuration.", _config),
+        ("status", "Checks before an upgrade.", _status),
     ):
         group = groups.add_parser(name, help=text, description=text)
         if words is None or name in words:
@@ -236,6 +237,15 @@ def _zone(group: Actions) -> None:
         help="first wait until none lags, at most so long",
     )
     status.epilog = "Exit status: 0 if every zone is on every server, else 1."
+
+
+def _status(group: Actions) -> None:
+    from redesignate.manage import status
+
+    text = "Check whether this release can start with the configuration, the policy files and the database."
+    upgrade = group.add_parser("upgrade", help=text, description=text)
+    check = _action(upgrade.add_subparsers(required=True, metavar="CHECK"), "check", status.check, text)
+    check.epilog = "Exit status: 0 if all is well, 1 if there are warnings, 2 if something is wrong."
 
 
 def _config(group: Actions) -> None:

@@ -95,8 +95,23 @@ def main(argv: Sequence[str] | None = None, *, product: str = "redesignate") -> 
 
 def designate() -> int:
     """`designate-worker`, `designate-manage` and the like, as operators' units call them. The name is the command."""
-    name = Path(sys.argv[0]).name.removeprefix("designate-")
-    words = ["manage", *sys.argv[1:]] if name == "manage" else [*sys.argv[1:], name]
+    name, given = Path(sys.argv[0]).name.removeprefix("designate-"), sys.argv[1:]
+    match name:
+        case "manage":
+            words = ["manage", *given]
+        case "status" if "--version" in given:
+            words = ["manage", *given]
+        case "status":  # the configuration's arguments precede `upgrade check`
+            at = given.index("upgrade") if "upgrade" in given else 0
+            words = ["manage", *given[:at], "status", *given[at:]]
+        case "sink" if not {"-h", "--help", "--version"} & set(given):
+            return _failed(
+                "This version has no sink: it makes no records of notifications. Do not start it.", debug=False
+            )
+        case "sink":
+            words = given
+        case _:
+            words = [*given, name]
     return main(words, product="designate")
 
 

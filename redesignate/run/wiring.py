@@ -25,13 +25,12 @@ from redesignate.mdns.notify import Forwarder
 from redesignate.model.errors import Misconfigured
 from redesignate.observe.log import events
 from redesignate.store.engine import EngineOptions
-from redesignate.store.secrets import Secrets
+from redesignate.store.secrets import SECRET_KEY, Secrets
 from redesignate.store.unit import Retries, Store
 
 if TYPE_CHECKING:
     from redesignate.bus.broker import Broker
 
-SECRET_KEY = "secret.key"
 NO_DATABASE = "This service needs a database: set [storage:sqlalchemy] connection."
 log = events(__name__)
 

@@ -21,6 +21,8 @@ from redesignate.model.errors import Misconfigured
 from redesignate.store.settings_schema import pools, tsigkeys
 
 SEALED = "sealed:"
+SECRET_KEY = "secret.key"
+"""The key's file in the state folder."""
 _SHOWN = 10
 """Names of lost secrets that one line holds."""
 

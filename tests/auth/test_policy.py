@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import timeit
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -321,11 +323,48 @@ def test_verdicts_are_kept_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) ->
     assert len(rules._now.verdicts) <= 10
 
 
-def test_oslos_tools_find_the_rules_and_the_operators_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {rule.name for rule in policy.list_rules()} == set(BY_RULE)
-    (tmp_path / "policy.yaml").write_text('"create_tld": "role:dns_boss"\n')
-    (tmp_path / "redesignate.conf").write_text("[oslo_policy]\n")
-    argv = ["oslopolicy-validator", "--namespace", "redesignate", "--config-file", str(tmp_path / "redesignate.conf")]
-    monkeypatch.setattr("sys.argv", argv)
-    enforcer = policy.get_enforcer()
-    assert enforcer.enforce("create_tld", {}, {"roles": ["dns_boss"]})
+def test_a_system_token_passes_a_projects_rule_where_the_operator_does_not_enforce_scopes(tmp_path: Path) -> None:
+    system = Caller(request_id="req-1", user_id="u", roles=("admin",), system_scope="all")
+    reader = Caller(request_id="req-1", user_id="u", roles=("reader",), domain_id="d")
+    for text in ("enforce_scope = true", "", "enforce_new_defaults = false"):
+        (tmp_path / "redesignate.conf").write_text(f"[oslo_policy]\n{text}\n")
+        with pytest.raises(InvalidTokenScope):
+            policy.beside([str(tmp_path / "redesignate.conf")]).may("create_tld", system, {})
+    open_to_all = Policy(_conf(tmp_path, enforce_scope=False))
+    open_to_all.may("create_tld", system, {})
+    with pytest.raises(Forbidden):
+        open_to_all.may("create_tld", reader, {})
+
+
+SAME, OVERRIDDEN = '"create_tld": "role:admin"', '"delete_zone": "!"'
+
+
+@pytest.mark.parametrize("namespace", ["designate", "redesignate"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("oslopolicy-sample-generator --namespace {namespace}", '#"find_tsigkeys": "role:admin"'),
+        ("oslopolicy-list-redundant --namespace {namespace} --config-file {folder}/a.conf", SAME),
+        ("oslopolicy-policy-generator --namespace {namespace} --config-file {folder}/a.conf", OVERRIDDEN),
+        ("oslopolicy-policy-upgrade --namespace {namespace} --policy {folder}/p.yaml", "delete_zone: '!'"),
+        ("oslopolicy-validator --namespace {namespace} --config-file {folder}/a.conf", ""),
+        ("oslo-config-generator --namespace {namespace}.conf", "#threshold_percentage = 100"),
+    ],
+    ids=lambda given: given.split()[0] if given.startswith("oslo") else "",
+)
+def test_oslos_tools_know_the_rules_and_options_by_both_names(
+    tmp_path: Path, namespace: str, words: str, said: str
+) -> None:
+    (tmp_path / "p.yaml").write_text(f"{SAME}\n{OVERRIDDEN}\n")
+    (tmp_path / "a.conf").write_text(f"[oslo_policy]\npolicy_file = {tmp_path}/p.yaml\n")
+    program, *given = words.format(namespace=namespace, folder=tmp_path).split()
+    command = [str(Path(sys.executable).parent / program), *given]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_the_sample_names_every_rule_with_its_default() -> None:
+    assert {rule.name: rule.check_str for rule in policy.list_rules()} == {rule.name: rule.check for rule in RULES}
+    assert {rule.name for rule in RULES} == set(BY_RULE)

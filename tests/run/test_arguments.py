@@ -121,6 +121,6 @@ def test_a_source_of_options_is_named_in_a_file_not_as_an_argument(words: list[s
     assert "[DEFAULT] config_source = NAME" in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("name", ["designate-api", "designate-manage"])
+@pytest.mark.parametrize("name", ["designate-api", "designate-manage", "designate-sink", "designate-status"])
 def test_every_command_says_its_version(name: str) -> None:
     assert called(name, "--version").stdout.startswith("redesignate ")

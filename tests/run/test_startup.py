@@ -239,7 +239,7 @@ def test_make_takes_its_words_in_small_letters() -> None:
         assert word in printed
 
 
-@pytest.mark.parametrize("name", ["api", "central", "manage", "mdns", "producer", "worker"])
+@pytest.mark.parametrize("name", ["api", "central", "manage", "mdns", "producer", "sink", "status", "worker"])
 def test_operators_units_find_the_names_that_they_call(name: str) -> None:
     done = subprocess.run(
         [str(Path(sys.executable).parent / f"designate-{name}"), "--help"], capture_output=True, text=True, check=False
