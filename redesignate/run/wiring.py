@@ -17,6 +17,7 @@ from redesignate.auth.policy import Policy
 from redesignate.bus.inproc import InprocCentral
 from redesignate.bus.port import Central, Wake, WorkSource
 from redesignate.central.rules import Rules
+from redesignate.central.rules.scheduler import check_filters
 from redesignate.central.service import CentralService
 from redesignate.commands.hint import Hint
 from redesignate.config.load import Configuration
@@ -122,6 +123,7 @@ def make_hints(settings: Settings, broker: Broker | None) -> WorkSource | None:
 
 def make_service(configuration: Configuration, store: Store, wake: Wake) -> CentralService:
     """Central itself, over this process's database."""
+    check_filters(configuration.settings.central.scheduler_filters)
     rules = Rules(settings=configuration.settings.central, policy=Policy(configuration.conf))
     return CentralService(store, rules, wake)
 

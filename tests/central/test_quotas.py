@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from redesignate.central.rules.scheduler import check_filters
 from redesignate.commands.quotas import GetLimits, GetQuotas, ResetQuotas, SetQuotas
 from redesignate.commands.services import CheckServices, GetService, Heartbeat, HoldPartition, ListServices
-from redesignate.config.settings import QUOTAS
+from redesignate.config.settings import DEFAULT_POOL_ID, QUOTAS
 from redesignate.model import errors
 from redesignate.model.caller import Caller
 from redesignate.model.paging import Condition, ListQuery, Op
@@ -271,3 +273,43 @@ def test_a_pool_beside_the_default_one_needs_a_key(build: Build) -> None:
     central.pool(id=OTHER_POOL, name="second")
     with pytest.raises(errors.BadInput, match="TSIG"):
         central.zone(caller=admin(), attributes={"pool_id": OTHER_POOL})
+
+
+PLUG_IN = """
+def nearest(choice):
+    return [pool for pool in choice.left if pool.attributes.get("region") == choice.zone.attributes.get("region")]
+
+broken = 7
+"""
+
+
+@pytest.fixture
+def plug_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package that offers filters."""
+    (tmp_path / "acme_filters.py").write_text(PLUG_IN)
+    about = tmp_path / "acme_filters-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-filters\nVersion: 1.0\n")
+    lines = ("nearest = acme_filters:nearest", "broken = acme_filters:broken", "absent = acme_filters:absent")
+    (about / "entry_points.txt").write_text("\n".join(["[redesignate.scheduler.filters]", *lines]))
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.mark.usefixtures("plug_ins")
+def test_a_filter_of_an_installed_package_chooses_the_pool(build: Build) -> None:
+    central = build(pool=False, scheduler_filters=("nearest", "fallback"))
+    central.pool(attributes={"region": "north"})
+    central.second_pool(attributes={"region": "south"})
+    assert central.zone(attributes={"region": "south"}).pool_id == OTHER_POOL
+    assert central.zone("b.org.", attributes={"region": "west"}).pool_id == DEFAULT_POOL_ID
+
+
+@pytest.mark.usefixtures("plug_ins")
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("nowhere", "known are attribute"), ("broken", "is not a function"), ("absent", "cannot be loaded")],
+)
+def test_a_filter_that_cannot_be_used_is_refused_when_central_starts(name: str, why: str) -> None:
+    check_filters(("attribute", "nearest"))
+    with pytest.raises(errors.Misconfigured, match=why):
+        check_filters(("attribute", name))

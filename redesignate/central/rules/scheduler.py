@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chooses the pool of a new zone: the operator's filters are applied in order."""
+"""Chooses the pool of a new zone: the operator's filters, ours and installed ones, are applied in order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 
 from redesignate.central.rules import Rules
 from redesignate.model.caller import Caller
@@ -89,16 +91,44 @@ FILTERS: dict[str, Filter] = {
 }
 
 
+GROUP = "redesignate.scheduler.filters"
+"""Installed packages offer further filters as entry points of this group, each a `Filter`; our names win."""
+
+
+def check_filters(names: Sequence[str]) -> None:
+    """Raise Misconfigured for a filter that does not exist or cannot be loaded; asked when central starts."""
+    for name in names:
+        _filter(name)
+
+
+@functools.cache
+def _filter(name: str) -> Filter:
+    known = FILTERS.get(name)
+    if known is not None:
+        return known
+    for found in entry_points(group=GROUP, name=name):
+        try:
+            loaded: Filter = found.load()
+        except (ImportError, AttributeError) as error:
+            raise Misconfigured(
+                f"[service:central] scheduler_filters names {name!r}, and {found.value} cannot be loaded: {error}"
+            ) from error
+        if not callable(loaded):
+            raise Misconfigured(
+                f"[service:central] scheduler_filters names {name!r}, and {found.value} is not a function"
+            )
+        return loaded
+    raise Misconfigured(
+        f"[service:central] scheduler_filters names {name!r}; known are {', '.join(sorted(FILTERS))}, and entry points"
+        f" of the group {GROUP} in installed packages"
+    )
+
+
 def schedule(rules: Rules, caller: Caller, zone: NewZone, pools: list[Pool]) -> Pool:
     """Return the one pool that the filters leave. Raises NoValidPool, MultiplePoolsFound, Misconfigured, Forbidden."""
     left = pools
     for name in rules.settings.scheduler_filters:
-        chosen = FILTERS.get(name)
-        if chosen is None:
-            raise Misconfigured(
-                f"[service:central] scheduler_filters names {name!r}; known are {', '.join(sorted(FILTERS))}"
-            )
-        left = chosen(Choice(rules, caller, zone, left, pools))
+        left = _filter(name)(Choice(rules, caller, zone, left, pools))
     if not left:
         raise NoValidPool("There are no valid pools for this request")
     if len(left) > 1:
