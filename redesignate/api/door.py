@@ -14,9 +14,10 @@ import math
 import os
 import socket
 import sys
+import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -24,7 +25,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from redesignate.api import cors, errors, proxy
 from redesignate.api.hosts import NO_LOGIN, is_loopback, only_loopback
-from redesignate.api.request import BODY, PROJECT, REQUEST_ID, link_base
+from redesignate.api.request import BODY, PROJECT, REQUEST_ID, ZONE_FILE, link_base
 from redesignate.api.versions import document
 from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import BadInput, MethodNotAllowed, NotFound, Problem, Unavailable
@@ -35,6 +36,11 @@ log = events(__name__)
 
 CONNECTION = "redesignate.connection"
 """Key of the WSGI environment: the client's socket, from our own server (`run/threaded.py`)."""
+SPOOLED = "redesignate.spooled"
+"""Key of the WSGI environment: whether our own server has received the body into the file `wsgi.input`, and measured
+it."""
+IMPORTS = "/v2/zones/tasks/imports"
+"""The path whose bodies may be large."""
 Headers = list[tuple[str, str]]
 JSON = "application/json"
 _LOGGED = 500
@@ -155,10 +161,11 @@ class Door:
         try:
             content: bytes | None = environ.get(BODY)  # our own server has read and measured it
             if content is None:
-                content = environ[BODY] = _body(environ, self._settings.max_request_body_size)
+                _receive(environ, self._settings)
+            else:
+                environ["wsgi.input"] = io.BytesIO(content)
         except _TooLarge:
             return answer.send(413, b"Request is too large.")
-        environ["wsgi.input"] = io.BytesIO(content)
         # nobody waits for the answer, and another may have been asked: a process that was stopped finds such requests
         # in its sockets when it goes on. Known of our own servers alone, and not over TLS
         connection = environ.get(CONNECTION) or environ.get("gunicorn.socket")
@@ -169,6 +176,7 @@ class Door:
             found = self._v2(environ, answer.start)
         finally:
             ASKING.at = math.inf
+            environ["wsgi.input"].close()
         return found if isinstance(found, list) else Streamed(found, self._patience_s, environ[REQUEST_ID])
 
     def _health(self, answer: Answer) -> Iterable[bytes]:
@@ -199,8 +207,39 @@ class _TooLarge(Exception):
     """The body passes the limit. What the client has yet to send is discarded, unless it is too much."""
 
 
+def _receive(environ: WSGIEnvironment, settings: ApiSettings) -> None:
+    """Read the body. Raises as `_read`, and OSError where it does not fit on the disk."""
+    if environ["PATH_INFO"] == IMPORTS and environ["REQUEST_METHOD"] == "POST":
+        _spool(environ, settings.max_import_size)
+    else:
+        environ[BODY] = _body(environ, settings.max_request_body_size)
+        environ["wsgi.input"] = io.BytesIO(environ[BODY])
+
+
+def _spool(environ: WSGIEnvironment, limit: int) -> None:
+    """Leave a body that may be large in a file, `wsgi.input`, unless it is JSON. Raises as `_read`, and OSError."""
+    if not environ.get(SPOOLED):
+        file = tempfile.TemporaryFile()  # noqa: SIM115  # closed once the request is answered
+        try:
+            _read(environ, limit, file.write)
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        environ["wsgi.input"] = file
+    if ZONE_FILE not in environ.get("CONTENT_TYPE", "").lower():
+        environ[BODY] = environ["wsgi.input"].read()
+
+
 def _body(environ: WSGIEnvironment, limit: int) -> bytes:
-    """The body, whole, and never beyond the limit, whatever its headers claim.
+    """The body, whole. Raises as `_read`."""
+    parts: list[bytes] = []
+    _read(environ, limit, parts.append)
+    return b"".join(parts)
+
+
+def _read(environ: WSGIEnvironment, limit: int, keep: Callable[[bytes], object]) -> None:
+    """Read the body, whole, and never beyond the limit, whatever its headers claim.
 
     Raises _TooLarge, BadInput (a length that is not a number; a body that ends before its length or within a chunk: an
     incomplete message, RFC 9112 §6.3, of which half may well be readable and mean something else).
@@ -213,12 +252,11 @@ def _body(environ: WSGIEnvironment, limit: int) -> bytes:
         raise _TooLarge
     chunked = environ.get("wsgi.input_terminated") or "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
     if not declared and not chunked:
-        return b""  # without a length, reading could wait for ever
+        return  # without a length, reading could wait for ever
     left = int(declared) if declared else limit + 1
-    parts: list[bytes] = []
     try:
-        while left > 0 and (part := environ["wsgi.input"].read(left)):
-            parts.append(part)
+        while left > 0 and (part := environ["wsgi.input"].read(min(left, 2**20))):
+            keep(part)
             left -= len(part)
     except OSError as error:  # what gunicorn and uWSGI raise for malformed chunks, and for a client that left
         raise BadInput(f"The body cannot be read to its end: {error}") from error
@@ -229,7 +267,6 @@ def _body(environ: WSGIEnvironment, limit: int) -> bytes:
     if not declared and not left:
         _discard(environ, _DISCARDED)
         raise _TooLarge
-    return b"".join(parts)
 
 
 def _discard(environ: WSGIEnvironment, rest: int) -> None:

@@ -108,6 +108,12 @@ class Request(falcon.Request):
             raise BadInput(f"If-Match is neither * nor a list of at most {TAGS} entity tags in quotes")
         return tags
 
+    @property
+    def content_kind(self) -> str:
+        """The media type of the body, without its parameters."""
+        found: str = self.env.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+        return found
+
     def json(self) -> dict[str, Any]:
         """The body as a JSON object.
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from redesignate.api.blacklists import Blacklists
 from redesignate.api.exports import Exports
+from redesignate.api.imports import Imports
 from redesignate.api.pools import Pools
 from redesignate.api.quotas import Limits, Quotas
 from redesignate.api.request import Resource
@@ -42,6 +43,8 @@ ROUTES = (
     Route("/v2/zones/{zone_id}/peers", Zones, "peers"),
     Route("/v2/zones/{zone_id}/tasks/xfr", Zones, "xfr"),
     Route("/v2/zones/{zone_id}/tasks/export", Exports, "zone"),
+    Route("/v2/zones/tasks/imports", Imports),
+    Route("/v2/zones/tasks/imports/{import_id}", Imports, "one"),
     Route("/v2/zones/tasks/exports", Exports),
     Route("/v2/zones/tasks/exports/{export_id}", Exports, "one"),
     Route("/v2/zones/tasks/exports/{export_id}/export", Exports, "file"),

@@ -51,6 +51,10 @@ def _create_tld(rules: Rules, _work: Work, command: CheckAccess) -> None:
     rules.policy.may("create_tld", command.caller, {})
 
 
+def _create_zone_import(rules: Rules, _work: Work, command: CheckAccess) -> None:
+    rules.policy.may("create_zone_import", command.caller, own(command.caller))
+
+
 def _update_tld(rules: Rules, work: Work, command: CheckAccess) -> None:
     tlds.changeable(rules, work, command.caller, command.resource_id or "")
 
@@ -91,6 +95,7 @@ _CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
     "share_zone": _share_zone,
     "set_quota": _set_quota,
     "create_tld": _create_tld,
+    "create_zone_import": _create_zone_import,
     "update_tld": _update_tld,
     "create_blacklist": _create_blacklist,
     "update_blacklist": _update_blacklist,

@@ -43,11 +43,11 @@ def limits(rules: Rules, work: Work, project_id: str | None, overrides: dict[str
     return defaults | (work.quotas.overrides(project_id) if overrides is None else overrides)
 
 
-def check_zone(rules: Rules, work: Work, project_id: str, *, rrsets: int) -> None:
-    """Check that the project may have one more zone, created with `rrsets` RRsets, as things are. Raises OverQuota. One
-    statement; `spend_zone` decides."""
+def check_zone(rules: Rules, work: Work, project_id: str, *, rrsets: int, records: int = 0) -> None:
+    """Check that the project may have one more zone, created with so many RRsets and records, as things are. Raises
+    OverQuota. One statement; `spend_zone` decides."""
     overrides, held = work.quotas.standing(project_id)
-    check(limits(rules, work, project_id, overrides), zones=held + 1, zone_recordsets=rrsets)
+    check(limits(rules, work, project_id, overrides), zones=held + 1, zone_recordsets=rrsets, zone_records=records)
 
 
 def spend_zone(rules: Rules, work: Work, project_id: str) -> None:

@@ -18,6 +18,7 @@ from redesignate.central import (
     audit,
     blacklists,
     exports,
+    imports,
     inbound,
     loading,
     moves,
@@ -36,6 +37,7 @@ from redesignate.central import (
     zones,
     zonetasks,
 )
+from redesignate.central.importing import Importer
 from redesignate.central.rules import Answers, Rules, check_switches
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.commands.inbound import ReportInbound
@@ -63,6 +65,7 @@ ANSWERS: Answers = {
     **tlds.ANSWERS,
     **blacklists.ANSWERS,
     **exports.ANSWERS,
+    **imports.ANSWERS,
     **tokens.ANSWERS,
     **services.ANSWERS,
     **work.ANSWERS,
@@ -138,6 +141,10 @@ class CentralService:
             return answers
 
         return self._store.transact(all_of_them, then=self._send, deadline=ASKING.at)
+
+    def importer(self, owner: str) -> Importer:
+        """Return what carries out imports over this central's database; `owner`: of its leases."""
+        return Importer(self._rules, self._store, self._send, owner)
 
     def _prepared(self, command: Command[Any]) -> Any:
         """The argument of the use-case: the command, or what was made of it before its transaction. Raises Forbidden

@@ -19,6 +19,7 @@ from redesignate.commands.upkeep import (
 from redesignate.commands.work import Overdue, PeerReturned
 from redesignate.model.clock import SECOND
 from redesignate.store.exports import Exports
+from redesignate.store.imports import Imports
 from redesignate.store.kept import Kept
 from redesignate.store.questions import Questions
 from redesignate.store.shares import Shares
@@ -69,6 +70,7 @@ def purge_zones(_rules: Rules, work: Work, command: PurgeZones) -> int:
         work.peers.forget(found)
         Kept(work.conn).forget(found)
         Exports(work.conn).forget(found)
+        Imports(work.conn).forget(found)
         Shares(work.conn).forget(found)
         work.zones.forget(found)
     return len(found)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import UNSET
@@ -34,7 +35,7 @@ from redesignate.model.etag import check_match
 from redesignate.model.names import InvalidName, ancestors, canonical, typed
 from redesignate.model.paging import Page
 from redesignate.model.pool import NSRecord, Pool, ranked
-from redesignate.model.serial import following, newest
+from redesignate.model.serial import following, newer, newest
 from redesignate.model.tsigkey import Scope
 from redesignate.model.zone import Action, NewZone, Status, Zone, ZoneChange, ZoneType, new_zone
 from redesignate.store.poolguard import PoolGuard
@@ -50,14 +51,35 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
     IllegalChild, IllegalParent, NoValidPool, MultiplePoolsFound, NoServersConfigured.
     Cost   one transaction of at most 17 statements (24 with a catalog zone), whatever the number of zones.
     """
-    caller, new = command.caller, _checked(rules, command.new)
+    return add_zone(rules, work, command.caller, command.new, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What a new zone has already: its id, under which its RRsets are stored, and what it takes from its file's SOA.
+
+    rrsets records   their numbers
+    """
+
+    id: str
+    serial: int
+    retry: int
+    expire: int
+    rrsets: int
+    records: int
+
+
+def add_zone(rules: Rules, work: Work, caller: Caller, wanted: NewZone, loaded: Loaded | None) -> Zone:
+    """As `create_zone`; `loaded`: the zone comes from a file. Raises as that, and costs one statement more then."""
+    new = _checked(rules, wanted)
     rules.policy.may("create_zone", caller, dict(own(caller), zone_name=new.name))
     if new.type is ZoneType.CATALOG:
         raise Forbidden("This operation is not allowed for catalog zones.")
     if caller.project_id is None:
         raise MissingProject("A project is needed to own the zone")
     work.quotas.queue_on(family(new.name))
-    quotas.check_zone(rules, work, caller.project_id, rrsets=apex.size(new.type))
+    rrsets, records = (0, 0) if loaded is None else (loaded.rrsets, loaded.records)
+    quotas.check_zone(rules, work, caller.project_id, rrsets=apex.size(new.type) + rrsets, records=records)
     check_length(new.name, rules.settings.max_zone_name_len)
     check_allowed(rules, work, caller, new.name)
     ttl = rules.settings.default_ttl if new.ttl is None else fields.ttl(rules, caller, new.ttl)
@@ -67,13 +89,17 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
     parent = parent_in(parents, pool.id)
     earlier = work.zones.departed(new.name, pool.id)
     zone = _made(rules, work.now, new, caller.project_id, pool=pool, ttl=ttl, parent=parent, earlier=earlier)
-    zone = replace(zone, typed_name=typed(command.new.name, zone.name))
+    zone = replace(zone, typed_name=typed(wanted.name, zone.name))
+    if loaded is not None:
+        zone = _as_loaded(zone, loaded, earlier)
     edit = Edit(zone, work.now, is_new=True, apex_version=apex_version, earlier=earlier)
     apex.add(edit, pool)
     try:
         apply(work, caller, edit)
     except IntegrityError as error:
         raise DuplicateZone("Duplicate Zone") from error
+    if loaded is not None:
+        work.zones.advance(zone, zone, rrsets=rrsets, records=records)
     work.zones.adopt(zone)
     catalogs.add_member(work, pool, zone)
     PoolGuard(work.conn).created(zone.id)
@@ -81,6 +107,13 @@ def create_zone(rules: Rules, work: Work, command: CreateZone) -> Zone:
         inbound.begin_watch(work, zone)
     quotas.spend_zone(rules, work, caller.project_id)
     return zone
+
+
+def _as_loaded(zone: Zone, loaded: Loaded, earlier: Sequence[Zone]) -> Zone:
+    """The zone with what its file says. Its serial is the file's, unless an earlier zone of the name was beyond."""
+    before = newest(gone.serial for gone in earlier) if earlier else None
+    serial = loaded.serial if before is None or newer(loaded.serial, before) else zone.serial
+    return replace(zone, id=loaded.id, serial=serial or 1, retry=loaded.retry, expire=loaded.expire)
 
 
 def held_pool(work: Work, pool_id: str) -> tuple[Pool, int]:

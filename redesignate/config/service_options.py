@@ -77,6 +77,7 @@ API = [
     setting(_api, "enable_api_v2", "Serve /v2."),
     setting(_api, "default_limit_v2", "Items on a page if the request has no `limit`.", min=1),
     setting(_api, "max_limit_v2", "Maximum number of items on a page, and what limit=max means.", min=1),
+    setting(_api, "max_import_size", "Longest zone file that is imported, in bytes, sent as text/dns.", min=1),
     setting(
         _api, "quotas_verify_project_id", "Ask the identity service whether a project exists before its quotas are set."
     ),

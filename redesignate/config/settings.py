@@ -50,6 +50,7 @@ class CentralSettings:
     poll_retry_interval: int = 15
     poll_max_retries: int = 10
     xfr_max_bytes: int = 64 * 2**20
+    max_import_records: int = 10_000_000
     workers: int = 1
     topic: str = "central"
 
@@ -98,6 +99,7 @@ class ApiSettings:
     maintenance_mode: bool = False
     maintenance_mode_role: str = "admin"
     max_request_body_size: int = 114688
+    max_import_size: int = 32 * 2**20
     enable_proxy_headers_parsing: bool = False
     healthcheck_disable_file: str | None = "/etc/designate/healthcheck_disable"
     cors: CorsSettings = field(default_factory=CorsSettings)

@@ -11,7 +11,7 @@ Problem 500, and directly below it, by status:
     403   Forbidden · IllegalChild · IllegalParent · InvalidTokenScope
     404   NotFound · ZoneNotFound · RRsetNotFound · PoolNotFound · NoValidPool · ServiceNotFound · TSIGKeyNotFound
           TokenNotFound · TLDNotFound · BlacklistNotFound · ZoneExportNotFound
-          SharedZoneNotFound
+          SharedZoneNotFound · ZoneImportNotFound
     405   MethodNotAllowed
     409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateNSRecord · DuplicateTSIGKey · DuplicateTLD
           DuplicateBlacklist · DuplicateSharedZone
@@ -284,6 +284,12 @@ class ZoneExportNotFound(Problem):
     status, kind = 404, "zone_export_not_found"
 
 
+class ZoneImportNotFound(Problem):
+    """The import does not exist, or is another project's."""
+
+    status, kind = 404, "zone_import_not_found"
+
+
 class SharedZoneNotFound(Problem):
     """The zone does not have this share."""
 
@@ -439,6 +445,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     TLDNotFound,
     BlacklistNotFound,
     ZoneExportNotFound,
+    ZoneImportNotFound,
     SharedZoneNotFound,
     MethodNotAllowed,
     DuplicateZone,

@@ -7,6 +7,8 @@ from enum import Enum
 
 import msgspec
 
+from redesignate.model.caller import Caller
+
 
 class TaskStatus(Enum):
     """How far a task is; v2 publishes ACTIVE and DELETED too, which no task has here."""
@@ -52,3 +54,40 @@ class ZoneFilePart(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str
     after: Place | None
+
+
+class ZoneImport(msgspec.Struct, frozen=True, kw_only=True):
+    """A zone file that becomes a zone.
+
+    zone_id  once it has
+    message  how far it is; then that it is imported, or why it is not
+    """
+
+    id: str
+    project_id: str | None
+    status: TaskStatus
+    created_at: int
+    message: str | None = None
+    zone_id: str | None = None
+    version: int = 1
+    updated_at: int | None = None
+
+
+class ImportTask(msgspec.Struct, frozen=True, kw_only=True):
+    """An import as it is worked on.
+
+    parts       of the file; None: not all were received
+    attributes  of the zone
+    target_id   the id that the zone will have, and under which its RRsets are stored before
+    stored      how many of them are, in their order
+    """
+
+    id: str
+    project_id: str | None
+    status: TaskStatus
+    caller: Caller
+    attributes: dict[str, str]
+    parts: int | None
+    target_id: str
+    stored: int
+    hidden: bool

@@ -10,18 +10,22 @@ from __future__ import annotations
 import io
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Any
+from typing import IO, Any
 from urllib.parse import unquote_to_bytes
+from weakref import WeakSet
 from wsgiref.types import WSGIEnvironment
 
 MOST_HEAD = 65536
 """Octets of a request line with its header fields, and of a chunked body's trailer fields."""
 MOST_FIELDS = 256
+MOST_FILES = 16
+"""Large bodies that are received at a time: each may take as much of the disk as the limit says."""
 MOST_LINE = 1024
 """Octets of the line before a chunk."""
 DISCARDED = 32 * 2**20
@@ -63,7 +67,7 @@ class Malformed(Exception):
         self.status, self.why = status, why
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Request:
     """One request, of which the body may be yet to come.
 
@@ -72,6 +76,7 @@ class Request:
     expects   whether the client waits for "100 Continue" before it sends the body
     left      octets of the body, or of the chunk, that are yet to come; None: a chunk's size is
     size      octets of the body, as far as they are known; where they are too many, `body` has none
+    most      octets of a body that are kept: in `file`, if there is one, else in `body`
     trails    whether only the trailer fields are yet to come; `trailer`: the octets that they take
     """
 
@@ -84,7 +89,13 @@ class Request:
     size: int = 0
     trails: bool = False
     trailer: int = 0
+    most: int = 0
     body: bytearray = field(default_factory=bytearray)
+    file: IO[bytes] | None = None
+
+
+_receiving: WeakSet[Request] = WeakSet()
+"""The requests whose bodies are received in files."""
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +104,7 @@ class Incoming:
 
     common    what stands in the WSGI environment of each
     most      octets of a body that are kept; of a larger one none, for it is answered with 413
+    large     a path to which a POST may have so many octets; they are kept in a file
     more      whether there may be another whole request
     partial   whether anything has arrived that `whole` has not returned
     awaited   whether the client waits for "100 Continue", as `whole` last found it
@@ -100,6 +112,7 @@ class Incoming:
 
     common: Mapping[str, Any]
     most: int
+    large: tuple[str, int] = ("", 0)
     more: bool = False
     partial: bool = False
     awaited: bool = False
@@ -125,11 +138,14 @@ class Incoming:
                 self._looked, self.partial = len(buffer), bool(buffer)
                 return None
             self._request = _parse(buffer[: end + 2].decode("latin-1"), self.common)
+            self._request.most = self.most
+            if self._request.environ["PATH_INFO"] == self.large[0]:
+                self._enlarge(self._request)
             del buffer[: end + 4]
             self._looked = 0
         request = self._request
         arrived = self._chunks(request) if request.chunked else self._octets(request)
-        if not arrived and request.size <= (self.most if request.expects else DISCARDED):
+        if not arrived and request.size <= (request.most if request.expects else max(request.most, DISCARDED)):
             self.awaited, request.expects = request.expects and not request.body, False
             return None
         self._request, self.awaited = None, False
@@ -138,8 +154,28 @@ class Incoming:
         if request.chunked:
             del request.environ["HTTP_TRANSFER_ENCODING"]
             request.environ["CONTENT_LENGTH"] = str(request.size)
-        request.environ["wsgi.input"] = io.BytesIO(request.body)
+        if request.file is None:
+            request.environ["wsgi.input"] = io.BytesIO(request.body)
+        else:
+            request.file.seek(0)
+            request.environ["wsgi.input"] = request.file
         return request
+
+    def close(self) -> None:
+        """Forget what has arrived of a request."""
+        if self._request is not None and self._request.file is not None:
+            self._request.file.close()
+
+    def _enlarge(self, request: Request) -> None:
+        """Let a request have a large body. Raises Malformed where too many have one."""
+        if request.environ["REQUEST_METHOD"] != "POST" or not (request.chunked or self.most < request.size):
+            return
+        if request.size <= self.large[1]:
+            if len(_receiving) >= MOST_FILES:
+                raise Malformed(503, "Too many large requests are being received; retry.")
+            _receiving.add(request)
+            request.most = self.large[1]
+            request.file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by whoever has the request
 
     def _octets(self, request: Request) -> bool:
         """Take what has arrived of the body, or of the chunk; whether that is all."""
@@ -147,7 +183,10 @@ class Incoming:
         taken = self._buffer[:left]
         del self._buffer[:left]
         request.left = left - len(taken)
-        if request.size <= self.most:
+        if request.file is not None:
+            if request.size <= request.most:
+                request.file.write(taken)
+        elif request.size <= request.most:
             request.body += taken
         return not request.left
 
@@ -175,7 +214,7 @@ class Incoming:
         request.left = int(found[1], 16)
         request.trails = request.left == 0
         request.size += request.left
-        if request.size > self.most:
+        if request.size > request.most:
             request.body.clear()
 
     def _chunk_ends(self, request: Request) -> bool:

@@ -36,6 +36,7 @@ from redesignate.model.errors import Misconfigured
 from redesignate.model.paging import ListQuery
 from redesignate.model.pool import NSRecord, Pool, PoolSpec, TargetSpec
 from redesignate.run.heartbeat import Heart
+from redesignate.run.importing import start_importers
 from redesignate.run.listening import check_free, explained, free_port
 from redesignate.run.processes import until_stopped
 from redesignate.run.producing import OneMember, start_producer
@@ -152,7 +153,8 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
     beside = fork_questions(settings, end)  # first: a fork takes no threads along
     store = make_store(settings, end)
     report_database(store)
-    central = InprocCentral(make_service(configuration, store, hints).dispatch)
+    service = make_service(configuration, store, hints)
+    central = InprocCentral(service.dispatch)
     forward = make_forwarder(central, end).add
     dns = DNSService(Serving(store), settings.mdns, shared=False, forward=forward, beside=beside)
     with explained(
@@ -174,6 +176,7 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
     worker.start()
     at_end(end, worker.stop)
     start_producer(central, OneMember(), settings.producer, end)
+    start_importers(service, settings.host, end)
     http.start()
     at_end(end, http.stop)
     services = ("api", "central", "mdns", "worker", "producer")

@@ -23,6 +23,7 @@ from redesignate.model.service import Stats
 from redesignate.observe.log import events
 from redesignate.run.heartbeat import NO_STATS, Heart
 from redesignate.run.http import run_gunicorn
+from redesignate.run.importing import start_importers
 from redesignate.run.listening import check_free, explained
 from redesignate.run.processes import run, until_stopped
 from redesignate.run.questions import fork_questions
@@ -122,6 +123,7 @@ def central(configuration: Configuration) -> int:
         )
         server.start()
         at_end(end, within(patience(settings), server.stop))
+        start_importers(service, settings.host, end)
         return InprocCentral(service.dispatch)
 
     return _run("central", configuration, start, settings.central.workers)
@@ -176,7 +178,13 @@ def producer(configuration: Configuration) -> int:
         _check_database(configuration)
 
     def start(end: ExitStack) -> Central:
-        central = make_central(configuration, make_broker(settings), end)
+        broker = make_broker(settings)
+        if settings.central_access is CentralAccess.BUS:
+            central: Central = make_central_over_bus(settings, broker, end)
+        else:
+            service = make_service(configuration, make_store(settings, end), make_wake(settings, broker, end))
+            start_importers(service, settings.host, end)
+            central = InprocCentral(service.dispatch)
         start_producer(central, shared_out(central, settings), settings.producer, end)
         return central
 

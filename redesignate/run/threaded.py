@@ -24,7 +24,7 @@ from http import HTTPStatus
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-from redesignate.api.door import CONNECTION, Streamed
+from redesignate.api.door import CONNECTION, IMPORTS, SPOOLED, Streamed
 from redesignate.api.request import BODY
 from redesignate.config.settings import ApiSettings
 from redesignate.observe.log import Seldom, events
@@ -129,7 +129,9 @@ class Connection:
         parts: list[bytes] = []
         more: Iterator[bytes] | None = None
         body: bytes | None
-        if request.size <= self.incoming.most:
+        if request.file is not None:
+            request.environ[SPOOLED] = True
+        elif request.size <= request.most:
             request.environ[BODY] = bytes(request.body)
 
         def start(status: str, headers: list[tuple[str, str]], _error: object = None, /) -> Callable[[bytes], object]:
@@ -156,6 +158,9 @@ class Connection:
         else:
             self.parts = more
             self._send(memoryview(octets))
+        finally:
+            if request.file is not None:
+                request.file.close()
 
     def abandon(self) -> None:
         """Take leave of a client that was too slow. Raises OSError."""
@@ -202,6 +207,7 @@ class Arrivals:
 
     def __init__(self, listeners: Sequence[socket.socket], settings: ApiSettings, *, most: int) -> None:
         self._most, self._most_body = most, settings.max_request_body_size
+        self._large = IMPORTS, settings.max_import_size
         self._selector = selectors.DefaultSelector()
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
@@ -269,6 +275,7 @@ class Arrivals:
                 if not self._of[connection.address]:
                     del self._of[connection.address]
             connection.socket.close()
+            connection.incoming.close()
             return False
         sends = connection.out is not None
         if connection.incoming.more and not (sends or connection.leaving):
@@ -332,7 +339,7 @@ class Arrivals:
         made.setblocking(False)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         own = {"SERVER_NAME": self._name, "SERVER_PORT": str(listening.getsockname()[1]), "REMOTE_ADDR": address}
-        incoming = Incoming({**COMMON, **own, CONNECTION: made}, self._most_body)
+        incoming = Incoming({**COMMON, **own, CONNECTION: made}, self._most_body, self._large)
         connection = Connection(made, address, incoming, time.monotonic(), watched=selectors.EVENT_READ)
         self._connections.add(connection)
         self._of[address] += 1

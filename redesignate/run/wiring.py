@@ -43,12 +43,12 @@ class NoHints:
         """Does nothing: the row exists."""
 
 
-def at_end(end: ExitStack, closer: Callable[[], None]) -> None:
+def at_end(end: ExitStack, closer: Callable[[], object]) -> None:
     """Undo something when the process ends. A failure is logged and does not stop the others."""
     end.callback(_logged, closer)
 
 
-def _logged(closer: Callable[[], None]) -> None:
+def _logged(closer: Callable[[], object]) -> None:
     try:
         closer()
     except Exception:  # the end of a service

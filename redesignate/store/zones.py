@@ -71,6 +71,9 @@ _A_CHILD = select(zones.c.id).where(_CHILD_OF, _IS_LIVE).limit(literal_column("1
 _IS_A_CATALOGS = {"sqlite": zones.c.apex_version.between(NOT_THE_POOLS, NOT_THE_POOLS)}
 _DISOWN = zones.update().where(_CHILD_OF).values(parent_id=bindparam("v_parent_id"))
 _FOREIGN = select(zones.c.id).where(_UNDER, func.coalesce(zones.c.project_id, " ") != bindparam("p")).limit(1)
+_NAMES_BELOW = (
+    select(zones.c.name).where(_UNDER, func.coalesce(zones.c.pool_id, "") == bindparam("pool")).limit(bindparam("most"))
+)
 _CHILDREN = select(zones.c.id).where(
     _UNDER,
     func.coalesce(zones.c.pool_id, "") == bindparam("pool"),
@@ -229,6 +232,11 @@ class Zones(Module):
     def foreign_below(self, name: str, project_id: str | None) -> bool:
         """Whether another project owns a zone below `name`, in any pool. One query on the reversed name."""
         return run(self._conn, _FOREIGN, limits_below(name) | {"p": project_id or ""}).first() is not None
+
+    def names_below(self, name: str, pool_id: str, most: int) -> list[str]:
+        """The names of live zones of the pool strictly below `name`. One query on the reversed names."""
+        given = limits_below(name) | {"pool": pool_id, "most": most}
+        return list(run(self._conn, _NAMES_BELOW, given).scalars())
 
     def departed(self, name: str, pool_id: str) -> list[Zone]:
         """The last hundred zones of this name that the pool has deleted and not yet purged. One query."""

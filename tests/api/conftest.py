@@ -46,8 +46,8 @@ class System:
     def __init__(self, database: Path, settings: ApiSettings, central: CentralSettings) -> None:
         self.store = Store(f"sqlite:///{database}")
         self.hints = Hints()
-        service = CentralService(self.store, Rules(settings=central, policy=Policy()), self.hints)
-        self.central = InprocCentral(service.dispatch, encoded=True)
+        self.service = CentralService(self.store, Rules(settings=central, policy=Policy()), self.hints)
+        self.central = InprocCentral(self.service.dispatch, encoded=True)
         spec = PoolSpec(
             id=central.default_pool_id,
             name="default",

@@ -11,12 +11,14 @@ import pytest
 
 from redesignate.api.blacklists import BLACKLISTS
 from redesignate.api.exports import EXPORTS
+from redesignate.api.imports import IMPORTS
 from redesignate.api.paging import Listing
 from redesignate.api.pools import POOLS
 from redesignate.api.rrsets import OF_ZONE
 from redesignate.api.services import SERVICES
 from redesignate.api.shapes.blacklists import BLACKLIST
 from redesignate.api.shapes.exports import EXPORT
+from redesignate.api.shapes.imports import IMPORT
 from redesignate.api.shapes.pools import POOL, REACH
 from redesignate.api.shapes.rrsets import RECORDSET
 from redesignate.api.shapes.services import SERVICE
@@ -34,7 +36,7 @@ from tests.api.test_routes import ROUTES
 
 PAGES = Path(__file__).parents[2] / "docs" / "api"
 WHERE = {"zones": ZONES, "recordsets": OF_ZONE, "pools": POOLS, "service-statuses": SERVICES}
-WHERE |= {"exports": EXPORTS, "tlds": TLDS, "blacklists": BLACKLISTS}
+WHERE |= {"exports": EXPORTS, "imports": IMPORTS, "tlds": TLDS, "blacklists": BLACKLISTS}
 WHERE |= {"tsigkeys": TSIGKEYS, "shares": SHARES}
 
 
@@ -68,6 +70,7 @@ def test_every_filter_and_sort_key_is_named(page: str) -> None:
         ("pools", POOL),
         ("pools", REACH),
         ("exports", EXPORT),
+        ("imports", IMPORT),
         ("tlds", TLD),
         ("blacklists", BLACKLIST),
         ("tsigkeys", TSIGKEY),

@@ -57,7 +57,7 @@ def test_an_unknown_path_is_a_json_404(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/v2/zones/tasks/imports",
+        "/v2/zones/tasks/transfer_accepts",
         "/v2/reverse/floatingips",
         "/v2/zones/tasks/transfer_requests",
     ],

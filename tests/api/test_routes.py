@@ -30,6 +30,8 @@ ROUTES: list[Row] = [
     ("/v2/zones/{zone}/nameservers", {"GET": (200, None)}),
     ("/v2/zones/{zone}/peers", {"GET": (200, None)}),
     ("/v2/zones/{zone}/tasks/export", {"POST": (202, None)}),
+    ("/v2/zones/tasks/imports", {"GET": (200, None), "POST": (202, {"zonefile": "$ORIGIN example.net."})}),
+    ("/v2/zones/tasks/imports/{import}", {"GET": (200, None), "DELETE": (204, None)}),
     ("/v2/zones/tasks/exports", {"GET": (200, None)}),
     ("/v2/zones/tasks/exports/{export}", {"GET": (200, None), "DELETE": (204, None)}),
     ("/v2/zones/tasks/exports/{export}/export", {"GET": (200, None)}),
@@ -70,6 +72,7 @@ def _furnished(system: System) -> tuple[Client, dict[str, str]]:
     zone = admin.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json["id"]
     rrset = admin.ask("POST", f"/v2/zones/{zone}/recordsets", {**RRSET, "name": "www.example.org."}).json["id"]
     export = admin.ask("POST", f"/v2/zones/{zone}/tasks/export").json["id"]
+    imported = admin.ask("POST", "/v2/zones/tasks/imports", {"zonefile": "$ORIGIN example.com."}).json["id"]
     tld = admin.ask("POST", "/v2/tlds", {"name": "example"}).json["id"]
     blacklist = admin.ask("POST", "/v2/blacklists", {"pattern": "acme"}).json["id"]
     key = admin.ask("POST", "/v2/tsigkeys", {**KEY, "name": "first"}).json["id"]
@@ -78,7 +81,7 @@ def _furnished(system: System) -> tuple[Client, dict[str, str]]:
     found = system.central.call(ListServices(caller=operator("req-x"), query=ListQuery()))
     spare = admin.ask("POST", "/v2/zones", {"name": "shared.example.", "email": "a@example.org"}).json["id"]
     share = admin.ask("POST", f"/v2/zones/{spare}/shares", {"target_project_id": "p2"}).json["id"]
-    more = {"spare": spare, "share": share, "tsigkey": key}
+    more = {"import": imported, "spare": spare, "share": share, "tsigkey": key}
     ids = {"zone": zone, "rrset": rrset, "export": export, "tld": tld, "blacklist": blacklist, "free": free}
     return admin, {**ids, **more, "pool": system.pool.id, "service": found.items[0].id}
 

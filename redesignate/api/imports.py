@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/v2/zones/tasks/imports: zones from zone files (RFC 1035 §5)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+import falcon
+
+from redesignate.api.paging import Listing, envelope, list_query
+from redesignate.api.request import BODY, ZONE_FILE, Request, Resource, parse_id, send
+from redesignate.api.shapes.imports import FILE, imports
+from redesignate.commands.access import CheckAccess
+from redesignate.commands.imports import PART, AddImportPart, CreateImport, DeleteImport, GetImport, ListImports
+from redesignate.model.errors import EmptyBody, Problem
+
+IMPORTS = Listing(
+    "imports", frozenset({"status", "message", "zone_id"}), ("created_at", "id", "updated_at"), counted=True
+)
+
+
+class Imports(Resource):
+    """The project's imports."""
+
+    def on_get(self, req: Request, resp: falcon.Response) -> None:
+        """A page of the imports."""
+        query = list_query(req, IMPORTS, self.settings)
+        page = self.central.call(ListImports(caller=req.caller, query=query))
+        send(resp, envelope(req, IMPORTS, query, imports(page.items, req.base), page))
+
+    def on_post(self, req: Request, resp: falcon.Response) -> None:
+        """Import a zone file, sent as `text/dns`, or in a JSON object with the zone's attributes."""
+        attributes: dict[str, str] = {}
+        try:
+            if req.content_kind == ZONE_FILE:
+                pieces = _pieces(req)
+            else:
+                body = FILE.created(req.json())
+                attributes = body.get("attributes", {})
+                content = body["zonefile"].encode()
+                pieces = (content[at : at + PART] for at in range(0, len(content), PART))
+            piece = next(pieces, b"")
+            if not piece:
+                raise EmptyBody
+        except Problem as fault:
+            raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="create_zone_import")) from None
+        after = next(pieces, b"")
+        made = self.central.call(
+            CreateImport(caller=req.caller, data=zlib.compress(piece, 1), last=not after, attributes=attributes)
+        )
+        number = 0
+        while after:
+            piece, after, number = after, next(pieces, b""), number + 1
+            self.central.call(
+                AddImportPart(
+                    caller=req.caller,
+                    import_id=made.id,
+                    number=number,
+                    data=zlib.compress(piece, 1),
+                    last=not after,
+                )
+            )
+        (shown,) = imports((made,), req.base)
+        send(resp, shown, 202, location=shown.links["self"])
+
+    def on_get_one(self, req: Request, resp: falcon.Response, import_id: str) -> None:
+        """One import."""
+        found = self.central.call(GetImport(caller=req.caller, import_id=parse_id("import_id", import_id)))
+        send(resp, imports((found,), req.base)[0])
+
+    def on_delete_one(self, req: Request, resp: falcon.Response, import_id: str) -> None:
+        """Remove an import."""
+        self.central.call(DeleteImport(caller=req.caller, import_id=parse_id("import_id", import_id)))
+        resp.status = 204
+
+
+def _pieces(req: Request) -> Iterator[bytes]:
+    """The body in pieces of PART octets. Raises BadInput and TooLarge as it is read."""
+    content: bytes | None = req.env.get(BODY)
+    if content is not None:
+        yield from (content[at : at + PART] for at in range(0, len(content), PART))
+        return
+    stream = req.env["wsgi.input"]
+    while piece := stream.read(PART):
+        yield piece

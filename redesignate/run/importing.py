@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Threads that carry out imports: in `serve`, in central's processes, and in producers that open the database."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from contextlib import ExitStack
+from functools import partial
+
+from redesignate.central.importing import Importer
+from redesignate.central.service import CentralService
+from redesignate.model.errors import Problem
+from redesignate.observe.log import events
+from redesignate.run.stopping import FAREWELL_S
+from redesignate.run.wiring import at_end
+from redesignate.threads.service import Daemon
+
+IDLE_S = 0.25
+"""The pause between two looks for imports."""
+FAILED_S = 2.0
+THREADS = 2
+"""Imports at a time in a process: those of one project follow each other."""
+log = events(__name__)
+
+
+def start_importers(service: CentralService, host: str, end: ExitStack) -> None:
+    """Carry out imports until the process ends."""
+    for number in range(THREADS):
+        importer = service.importer(f"{host[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}:{number}")
+        daemon = Daemon(f"imports-{number}", partial(_turn, importer))
+        importer.stopping, importer.rest = partial(_stopping, daemon), daemon.rest
+        daemon.start()
+        at_end(end, partial(daemon.stop, FAREWELL_S))
+
+
+def _stopping(daemon: Daemon) -> bool:
+    return daemon.stopping
+
+
+def _turn(importer: Importer) -> float:
+    try:
+        return 0.0 if importer.turn() else IDLE_S
+    except (Problem, OSError) as failure:  # it is taken up again once its lease has run out
+        log.warning("an import could not go on", why=str(failure) or type(failure).__name__)
+        return FAILED_S
