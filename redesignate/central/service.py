@@ -86,8 +86,10 @@ and `ANSWERS` has the use-case of the result: a `ReportInbound` is answered as t
 
 
 SHARING = frozenset({CreateRRset, UpdateRRset, UpsertRRset, DeleteRRset})
-"""Commands whose use-cases read nothing of what `store/ending.py` writes last: journal, search texts, outbox, and what
-it defers."""
+"""Commands whose use-cases read nothing of what `store/ending.py` writes last: journal, search texts, outbox."""
+
+DEFERRING = SHARING - {UpsertRRset}
+"""Those that read nothing of what `Ending.defer` leaves either; an upsert looks for the RRset of its name."""
 
 
 Keep = Callable[[Work, Sequence[Any]], None]
@@ -132,7 +134,7 @@ class CentralService:
         todo = [self._prepared(command) for command in commands]
 
         def all_of_them(unit: Work) -> list[Any]:
-            if len(commands) > 1 and all(type(command) in SHARING for command in commands):
+            if len(commands) > 1 and all(type(command) in DEFERRING for command in commands):
                 unit.ending.defer()
             answers = [ANSWERS[type(given)](self._rules, unit, given) for given in todo]
             if keep is not None:

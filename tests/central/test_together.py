@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from redesignate.commands.rrsets import CreateRRset, DeleteRRset, ListRRsets, UpdateRRset
+from redesignate.commands.rrsets import CreateRRset, DeleteRRset, ListRRsets, UpdateRRset, UpsertRRset
 from redesignate.commands.zones import GetZone
 from redesignate.config.settings import QUOTAS
 from redesignate.model.errors import DuplicateRRset, InvalidRRsetLocation, OverQuota, Problem, RRsetNotFound
@@ -111,6 +111,18 @@ def test_a_name_that_is_new_in_the_message_is_taken(anywhere: Build, kind: str, 
     with pytest.raises(refusal):
         central.service.together([create(zone, "a"), CreateRRset(caller=member(), zone_id=zone.id, new=new)])
     assert names(central, zone) == set()
+
+
+def test_an_upsert_changes_what_the_same_message_has_made(anywhere: Build) -> None:
+    central = anywhere()
+    zone = central.zone()
+    again = UpsertRRset(
+        caller=member(), zone_id=zone.id, name=f"a.{zone.name}", type="A", change=RRsetChange(records=("192.0.2.9",))
+    )
+    first, second = central.service.together([create(zone, "a"), again])
+    assert (second.id, second.records) == (first.id, ("192.0.2.9",))
+    central.serve()
+    assert central.get(zone.id).status.value == "ACTIVE"
 
 
 def test_zones_that_share_a_transaction_are_each_written(anywhere: Build) -> None:
