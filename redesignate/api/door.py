@@ -23,7 +23,7 @@ from http import HTTPStatus
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from redesignate.api import cors, errors, proxy
+from redesignate.api import cors, errors, openapi, proxy
 from redesignate.api.hosts import NO_LOGIN, is_loopback, only_loopback
 from redesignate.api.request import BODY, PROJECT, REQUEST_ID, ZONE_FILE, link_base
 from redesignate.api.versions import document
@@ -154,8 +154,8 @@ class Door:
         host = environ.get("HTTP_HOST")  # none: the request does not come from a browser
         if self._only_loopback and host and not is_loopback(host):
             raise BadInput(NO_LOGIN.format(host[:100]))
-        if path != "/v2" and not path.startswith("/v2/"):
-            return self._versions(environ, path, answer)
+        if path == openapi.PATH or (path != "/v2" and not path.startswith("/v2/")):
+            return self._public(environ, path, answer)
         if not self._settings.enable_api_v2:
             return answer.send(404)
         try:
@@ -185,14 +185,19 @@ class Door:
             return answer.send(503, b"DISABLED BY FILE")
         return answer.send(200, b"OK")
 
-    def _versions(self, environ: WSGIEnvironment, path: str, answer: Answer) -> Iterable[bytes]:
-        if path != "/":
+    def _public(self, environ: WSGIEnvironment, path: str, answer: Answer) -> Iterable[bytes]:
+        """The pages that need no login: what is there, for clients that look around before they have one."""
+        if path not in ("/", openapi.PATH):
             return answer.fail(NotFound())
+        if path == openapi.PATH and not self._settings.enable_api_v2:
+            return answer.send(404)
         if self._settings.maintenance_mode:
             return answer.send(503, kind="text/html", headers=[("Retry-After", "60")])
         if environ["REQUEST_METHOD"] != "GET":
             return answer.fail(MethodNotAllowed(), Allow="GET, OPTIONS")
         base = link_base(environ) if self._settings.enable_host_header else self._settings.api_base_uri.rstrip("/")
+        if path == openapi.PATH:
+            return answer.send(200, openapi.served(base), JSON)
         return answer.send(200, document(base, v2=self._settings.enable_api_v2), JSON)
 
 

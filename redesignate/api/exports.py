@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import falcon
 
+from redesignate.api.answers import answers
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import ZONE_FILE, Request, Resource, parse_id, send
-from redesignate.api.shapes.exports import exports
+from redesignate.api.shapes.exports import EXPORT, exports
 from redesignate.bus.port import Central
 from redesignate.commands.exports import CreateExport, DeleteExport, GetExport, ListExports, ReadZoneFile
 from redesignate.model.caller import Caller
+from redesignate.model.errors import OverQuota, ZoneExportNotFound, ZoneNotFound
 from redesignate.model.zonetask import ZoneFilePart
 
 EXPORTS = Listing(
@@ -23,28 +25,33 @@ EXPORTS = Listing(
 class Exports(Resource):
     """The project's exports, and the files that they stand for."""
 
+    @answers(202, shows=EXPORT, located=(202,), raises=(ZoneNotFound, OverQuota))
     def on_post_zone(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Export a zone; no body is needed."""
         made = self.central.call(CreateExport(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
         (shown,) = exports((made,), req.base)
         send(resp, shown, 202, location=shown.links["self"])
 
+    @answers(200, shows=EXPORT, listing=EXPORTS)
     def on_get(self, req: Request, resp: falcon.Response) -> None:
         """A page of the exports."""
         query = list_query(req, EXPORTS, self.settings)
         page = self.central.call(ListExports(caller=req.caller, query=query))
         send(resp, envelope(req, EXPORTS, query, exports(page.items, req.base), page))
 
+    @answers(200, shows=EXPORT, raises=(ZoneExportNotFound,))
     def on_get_one(self, req: Request, resp: falcon.Response, export_id: str) -> None:
         """One export."""
         found = self.central.call(GetExport(caller=req.caller, export_id=parse_id("export_id", export_id)))
         send(resp, exports((found,), req.base)[0])
 
+    @answers(204, raises=(ZoneExportNotFound,))
     def on_delete_one(self, req: Request, resp: falcon.Response, export_id: str) -> None:
         """Remove an export."""
         self.central.call(DeleteExport(caller=req.caller, export_id=parse_id("export_id", export_id)))
         resp.status = 204
 
+    @answers(200, writes=(ZONE_FILE,), raises=(ZoneExportNotFound, ZoneNotFound, OverQuota))
     def on_get_file(self, req: Request, resp: falcon.Response, export_id: str) -> None:
         """Download the zone as it is now."""
         found = self.central.call(GetExport(caller=req.caller, export_id=parse_id("export_id", export_id)))

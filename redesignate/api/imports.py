@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 import falcon
 
+from redesignate.api.answers import JSON, answers
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import BODY, ZONE_FILE, Request, Resource, parse_id, send
-from redesignate.api.shapes.imports import FILE, imports
+from redesignate.api.shapes.imports import FILE, IMPORT, imports
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.imports import PART, AddImportPart, CreateImport, DeleteImport, GetImport, ListImports
-from redesignate.model.errors import EmptyBody, Problem
+from redesignate.model.errors import EmptyBody, MultiplePoolsFound, NoValidPool, OverQuota, Problem, ZoneImportNotFound
 
 IMPORTS = Listing(
     "imports", frozenset({"status", "message", "zone_id"}), ("created_at", "id", "updated_at"), counted=True
@@ -23,12 +24,21 @@ IMPORTS = Listing(
 class Imports(Resource):
     """The project's imports."""
 
+    @answers(200, shows=IMPORT, listing=IMPORTS)
     def on_get(self, req: Request, resp: falcon.Response) -> None:
         """A page of the imports."""
         query = list_query(req, IMPORTS, self.settings)
         page = self.central.call(ListImports(caller=req.caller, query=query))
         send(resp, envelope(req, IMPORTS, query, imports(page.items, req.base), page))
 
+    @answers(
+        202,
+        takes=FILE,
+        reads=(JSON, ZONE_FILE),
+        shows=IMPORT,
+        located=(202,),
+        raises=(OverQuota, NoValidPool, MultiplePoolsFound, ZoneImportNotFound),
+    )
     def on_post(self, req: Request, resp: falcon.Response) -> None:
         """Import a zone file, sent as `text/dns`, or in a JSON object with the zone's attributes."""
         attributes: dict[str, str] = {}
@@ -64,11 +74,13 @@ class Imports(Resource):
         (shown,) = imports((made,), req.base)
         send(resp, shown, 202, location=shown.links["self"])
 
+    @answers(200, shows=IMPORT, raises=(ZoneImportNotFound,))
     def on_get_one(self, req: Request, resp: falcon.Response, import_id: str) -> None:
         """One import."""
         found = self.central.call(GetImport(caller=req.caller, import_id=parse_id("import_id", import_id)))
         send(resp, imports((found,), req.base)[0])
 
+    @answers(204, raises=(ZoneImportNotFound,))
     def on_delete_one(self, req: Request, resp: falcon.Response, import_id: str) -> None:
         """Remove an import."""
         self.central.call(DeleteImport(caller=req.caller, import_id=parse_id("import_id", import_id)))

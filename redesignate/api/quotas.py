@@ -5,20 +5,31 @@ from __future__ import annotations
 
 import falcon
 
+from redesignate.api.answers import Also, answers
 from redesignate.api.request import Request, Resource, parse_id, send, truth
-from redesignate.api.shapes.quotas import QUOTA, limits
+from redesignate.api.shapes.members import FLAG, ID, Member
+from redesignate.api.shapes.quotas import LIMITS, QUOTA, limits
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.quotas import GetLimits, GetQuotas, GetUsage, ResetQuotas, SetQuotas
-from redesignate.model.errors import Problem
+from redesignate.model.errors import IdentityUnavailable, InvalidProject, InvalidUUID, Problem, ZoneNotFound
+
+_USAGE = (
+    Member("usage", FLAG, "Show as well how much of each limit is used."),
+    Member("zone_id", ID, "The zone whose content is counted for `usage`."),
+)
+_COUNT = {"type": "integer", "minimum": 0}
+_WITH_USAGE = Also(QUOTA, {"usage": {"type": "object", "additionalProperties": _COUNT}})
 
 
 class Quotas(Resource):
     """What a project may hold: a bare map, without links."""
 
+    @answers(200, shows=_WITH_USAGE, arguments=_USAGE, raises=(ZoneNotFound, InvalidProject, InvalidUUID))
     def on_get(self, req: Request, resp: falcon.Response) -> None:
         """The caller's own quotas."""
         self._show(req, resp, None)
 
+    @answers(200, shows=_WITH_USAGE, arguments=_USAGE, raises=(ZoneNotFound, InvalidProject, InvalidUUID))
     def on_get_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """A project's quotas."""
         self._show(req, resp, project_id)
@@ -32,6 +43,7 @@ class Quotas(Resource):
             found["usage"] = self.central.call(GetUsage(caller=req.caller, project_id=project_id, zone_id=zone_id))
         send(resp, found)
 
+    @answers(200, takes=QUOTA, shows=QUOTA, raises=(InvalidProject, IdentityUnavailable))
     def on_patch_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """Set some of a project's quotas, of a project that exists where the operator wants that checked."""
         asked = CheckAccess(caller=req.caller, rule="set_quota", project_id=project_id)
@@ -44,6 +56,7 @@ class Quotas(Resource):
             self.authenticate.check_project(req.env, project_id)
         send(resp, self.central.call(SetQuotas(caller=req.caller, project_id=project_id, limits=wanted)))
 
+    @answers(204, raises=(InvalidProject,))
     def on_delete_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """Give a project the defaults again."""
         self.central.call(ResetQuotas(caller=req.caller, project_id=project_id))
@@ -53,6 +66,7 @@ class Quotas(Resource):
 class Limits(Resource):
     """What the caller runs into: quotas, name lengths, the size of a page."""
 
+    @answers(200, shows=LIMITS)
     def on_get(self, req: Request, resp: falcon.Response) -> None:
         """The limits of the caller's project."""
         found = self.central.call(GetLimits(caller=req.caller))

@@ -32,8 +32,11 @@ class Route(NamedTuple):
     @property
     def verbs(self) -> tuple[str, ...]:
         """The verbs that the path takes."""
-        tail = f"_{self.suffix}" if self.suffix else ""
-        return tuple(verb for verb in _VERBS if hasattr(self.resource, f"on_{verb.lower()}{tail}"))
+        return tuple(verb for verb in _VERBS if hasattr(self.resource, self.method(verb)))
+
+    def method(self, verb: str) -> str:
+        """The name of the method that answers a verb."""
+        return f"on_{verb.lower()}_{self.suffix}" if self.suffix else f"on_{verb.lower()}"
 
 
 ROUTES = (

@@ -5,14 +5,26 @@ from __future__ import annotations
 
 import falcon
 
+from redesignate.api.answers import JSON, answers
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, Resource, link_base, parse_id, refuse_filters, send
-from redesignate.api.shapes.members import Body
+from redesignate.api.shapes.members import TEXT, Body, Member, Text
 from redesignate.api.shapes.rrsets import RECORDSET
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset, UpsertRRset
-from redesignate.model.errors import BadInput, Problem
+from redesignate.model.errors import (
+    BadInput,
+    DuplicateRRset,
+    InvalidRRsetLocation,
+    InvalidRRsetName,
+    InvalidTTL,
+    OverQuota,
+    Problem,
+    RRsetNotFound,
+    ZoneNotFound,
+)
 from redesignate.model.etag import ANY
+from redesignate.model.limits import NAME_LENGTH
 
 _FILTERS = frozenset({"name", "type", "ttl", "data", "status", "description", "zone_id"})
 OF_ZONE = Listing(
@@ -28,15 +40,30 @@ OF_ALL = Listing(
     counted=True,
 )
 _HIDE_COUNTS = "HTTP_OPENSTACK_DNS_HIDE_COUNTS"
+_HEADERS = {"OpenStack-DNS-Hide-Counts": "Leave the total out, which saves counting."}
+_MOVED = {
+    "type": "object",
+    "properties": {"code": {"const": 301}, "title": {"type": "string"}, "description": {"type": "null"}},
+    "required": ["code", "title", "description"],
+}
+_ABSENT = {"If-None-Match": "`*`: only where the zone has no such record set, else 412."}
+_PLACE = (
+    Member("name", Text(NAME_LENGTH), "The owner name.", required=True),
+    Member("type", TEXT, "The type, by its mnemonic.", required=True),
+)
+_MISSING = (ZoneNotFound, RRsetNotFound)
+_CREATE = (ZoneNotFound, DuplicateRRset, InvalidRRsetName, InvalidRRsetLocation, InvalidTTL, OverQuota)
 
 
 class Recordsets(Resource):
     """RRsets of one zone."""
 
+    @answers(200, shows=RECORDSET, listing=OF_ZONE, headers=_HEADERS, raises=(ZoneNotFound,))
     def on_get(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """A page of a zone's RRsets."""
         self.list(req, resp, OF_ZONE, parse_id("zone_id", zone_id))
 
+    @answers(202, 201, takes=RECORDSET, shows=RECORDSET, located=(201, 202), tagged=True, raises=_CREATE)
     def on_post(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Add an RRset."""
         ident = parse_id("zone_id", zone_id)
@@ -48,6 +75,19 @@ class Recordsets(Resource):
         shown = RECORDSET.shown(made, req.base)
         send(resp, shown, 201, of=made.status, location=shown.links["self"], tagged=made)
 
+    @answers(
+        200,
+        201,
+        202,
+        takes=RECORDSET,
+        shows=RECORDSET,
+        located=(201,),
+        tagged=True,
+        conditional=True,
+        arguments=_PLACE,
+        headers=_ABSENT,
+        raises=_CREATE,
+    )
     def on_put(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Change the RRset of the name and type that the query has, or add it where the zone has none."""
         ident = parse_id("zone_id", zone_id)
@@ -80,12 +120,22 @@ class Recordsets(Resource):
         else:
             send(resp, shown, of=found.status, tagged=found)
 
+    @answers(200, shows=RECORDSET, tagged=True, raises=_MISSING)
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """One RRset."""
         zone, rrset = _ids(zone_id, recordset_id)
         found = self.central.call(GetRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
         send(resp, RECORDSET.shown(found, req.base), tagged=found)
 
+    @answers(
+        202,
+        200,
+        takes=RECORDSET,
+        shows=RECORDSET,
+        tagged=True,
+        conditional=True,
+        raises=(*_MISSING, InvalidTTL, OverQuota),
+    )
     def on_put_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """Change the members that the body holds; `records` replaces the list."""
         zone, rrset = _ids(zone_id, recordset_id)
@@ -103,6 +153,7 @@ class Recordsets(Resource):
         changed = self.central.call(question)
         send(resp, RECORDSET.shown(changed, req.base), of=changed.status, tagged=changed)
 
+    @answers(202, shows=RECORDSET, conditional=True, raises=_MISSING)
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """Delete an RRset."""
         zone, rrset = _ids(zone_id, recordset_id)
@@ -110,10 +161,12 @@ class Recordsets(Resource):
         gone = self.central.call(question)
         send(resp, RECORDSET.shown(gone, req.base), 202)
 
+    @answers(200, shows=RECORDSET, listing=OF_ALL, headers=_HEADERS, raises=(ZoneNotFound,))
     def on_get_all(self, req: Request, resp: falcon.Response) -> None:
         """A page of the RRsets that the caller's project created, in whatever zone."""
         self.list(req, resp, OF_ALL, None)
 
+    @answers(301, shows=_MOVED, located=(301,), writes=(JSON, "text/plain"), raises=_MISSING)
     def on_get_any(self, req: Request, resp: falcon.Response, recordset_id: str) -> None:
         """Where an RRset lives: a redirect to its place in its zone, at the host that the client used."""
         ident = parse_id("recordset_id", recordset_id)

@@ -5,25 +5,39 @@ from __future__ import annotations
 
 import falcon
 
+from redesignate.api.answers import answers
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, Resource, parse_id, send
 from redesignate.api.shapes.shares import SHARE
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.shares import CreateShare, DeleteShare, GetShare, ListShares
-from redesignate.model.errors import Problem
+from redesignate.model.errors import (
+    DuplicateSharedZone,
+    IdentityUnavailable,
+    InvalidProject,
+    OverQuota,
+    Problem,
+    SharedZoneHasRRsets,
+    SharedZoneHasSubZone,
+    SharedZoneNotFound,
+    ZoneNotFound,
+)
 
 SHARES = Listing("shared_zones", frozenset({"target_project_id"}), ("created_at", "updated_at"))
+_CREATE = (ZoneNotFound, InvalidProject, IdentityUnavailable, OverQuota, DuplicateSharedZone)
 
 
 class Shares(Resource):
     """The shares of one zone."""
 
+    @answers(200, shows=SHARE, listing=SHARES, raises=(ZoneNotFound,))
     def on_get(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """A page of the zone's shares."""
         query = list_query(req, SHARES, self.settings)
         page = self.central.call(ListShares(caller=req.caller, zone_id=parse_id("zone_id", zone_id), query=query))
         send(resp, envelope(req, SHARES, query, SHARE.listed(page.items, req.base), page))
 
+    @answers(201, takes=SHARE, shows=SHARE, raises=_CREATE)
     def on_post(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Share the zone with a project, which exists as far as the sender's token can show."""
         ident = parse_id("zone_id", zone_id)
@@ -38,11 +52,13 @@ class Shares(Resource):
             resp, SHARE.shown(self.central.call(CreateShare(caller=req.caller, zone_id=ident, new=new)), req.base), 201
         )
 
+    @answers(200, shows=SHARE, raises=(ZoneNotFound, SharedZoneNotFound))
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str, share_id: str) -> None:
         """One share."""
         zone, share = parse_id("zone_id", zone_id), parse_id("zone_share_id", share_id)
         send(resp, SHARE.shown(self.central.call(GetShare(caller=req.caller, zone_id=zone, share_id=share)), req.base))
 
+    @answers(204, raises=(ZoneNotFound, SharedZoneNotFound, SharedZoneHasSubZone, SharedZoneHasRRsets))
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str, share_id: str) -> None:
         """End a share."""
         zone, share = parse_id("zone_id", zone_id), parse_id("zone_share_id", share_id)

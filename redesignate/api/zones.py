@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import falcon
 
+from redesignate.api.answers import JSON, Under, answers
 from redesignate.api.exports import send_zone_file
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import ZONE_FILE, Request, Resource, parse_id, refuse_filters, send
-from redesignate.api.shapes.members import Body
-from redesignate.api.shapes.zones import ZONE, nameservers, peers
+from redesignate.api.shapes.members import TEXT, Body, Member
+from redesignate.api.shapes.zones import NAMESERVER, PEER, ZONE, nameservers, peers
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.inbound import TransferZone
 from redesignate.commands.zones import (
@@ -22,7 +23,21 @@ from redesignate.commands.zones import (
     ZoneNameservers,
     ZonePeers,
 )
-from redesignate.model.errors import Problem
+from redesignate.model.errors import (
+    DuplicateZone,
+    IllegalChild,
+    IllegalParent,
+    InvalidTTL,
+    InvalidZoneName,
+    MultiplePoolsFound,
+    NoServersConfigured,
+    NoValidPool,
+    OverQuota,
+    Problem,
+    ZoneHasSubZone,
+    ZoneIsShared,
+    ZoneNotFound,
+)
 from redesignate.model.paging import ListQuery
 
 ZONES = Listing(
@@ -31,11 +46,18 @@ ZONES = Listing(
     ("created_at", "id", "updated_at", "name", "tenant_id", "serial", "ttl", "status"),
     counted=True,
 )
+_OWNS = Member("owns", TEXT, "Instead of all else: the one zone that holds this name, or none.")
+_CREATE = (
+    *(DuplicateZone, IllegalChild, IllegalParent, InvalidTTL, InvalidZoneName),
+    *(MultiplePoolsFound, NoServersConfigured, NoValidPool, OverQuota),
+)
+"""What else may come of a zone's creation."""
 
 
 class Zones(Resource):
     """Zones and what is asked about one of them."""
 
+    @answers(200, shows=ZONE, listing=ZONES, arguments=(_OWNS,), raises=(ZoneNotFound,))
     def on_get(self, req: Request, resp: falcon.Response) -> None:
         """A page of the zones that the caller may see; with `owns`, the one that holds a name."""
         if "owns" in req.params:
@@ -52,6 +74,7 @@ class Zones(Resource):
         page = self.central.call(FindZone(caller=req.caller, name=name))
         send(resp, envelope(req, ZONES, ListQuery(), ZONE.listed(page.items, req.base), page))
 
+    @answers(202, 201, takes=ZONE, shows=ZONE, located=(201, 202), tagged=True, raises=_CREATE)
     def on_post(self, req: Request, resp: falcon.Response) -> None:
         """Make a zone."""
         try:
@@ -62,6 +85,7 @@ class Zones(Resource):
         shown = ZONE.shown(made, req.base)
         send(resp, shown, 201, of=made.status, location=shown.links["self"], tagged=made)
 
+    @answers(200, shows=ZONE, tagged=True, writes=(JSON, ZONE_FILE), raises=(ZoneNotFound, OverQuota))
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """One zone, as JSON, or as a zone file for whoever accepts that and no JSON."""
         accept = req.env.get("HTTP_ACCEPT", "").lower()
@@ -71,6 +95,7 @@ class Zones(Resource):
         zone = self.central.call(GetZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
         send(resp, ZONE.shown(zone, req.base), tagged=zone)
 
+    @answers(202, 200, takes=ZONE, shows=ZONE, tagged=True, conditional=True, raises=(ZoneNotFound, InvalidTTL))
     def on_patch_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Change some members of a zone."""
         ident = parse_id("zone_id", zone_id)
@@ -86,22 +111,26 @@ class Zones(Resource):
         changed = self.central.call(question)
         send(resp, ZONE.shown(changed, req.base), of=changed.status, tagged=changed)
 
+    @answers(202, shows=ZONE, conditional=True, raises=(ZoneNotFound, ZoneHasSubZone, ZoneIsShared))
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Let a zone go; it is shown until the nameservers have dropped it."""
         ident = parse_id("zone_id", zone_id)
         zone = self.central.call(DeleteZone(caller=req.caller, zone_id=ident, if_match=req.matching()))
         send(resp, ZONE.shown(zone, req.base), 202)
 
+    @answers(200, shows=Under("nameservers", NAMESERVER), raises=(ZoneNotFound,))
     def on_get_nameservers(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """The names to put into the parent zone's delegation."""
         records = self.central.call(ZoneNameservers(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
         send(resp, nameservers(records))
 
+    @answers(200, shows=Under("peers", PEER), raises=(ZoneNotFound,))
     def on_get_peers(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Which server has the zone, and why the others have not."""
         views = self.central.call(ZonePeers(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
         send(resp, peers(views))
 
+    @answers(202, shows={"const": ""}, raises=(ZoneNotFound,))
     def on_post_xfr(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Fetch a SECONDARY zone from one of its masters."""
         self.central.call(TransferZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))

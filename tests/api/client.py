@@ -18,6 +18,7 @@ from redesignate.bus.port import Central, R
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.base import Command
 from redesignate.config.settings import ApiSettings
+from tests.api.described import faults_of
 
 HOST = "dns.example.net"
 
@@ -36,10 +37,14 @@ class Answer:
 
 
 class Client:
-    """Asks a WSGI application, through wsgiref's checker of the WSGI rules."""
+    """Asks a WSGI application, through wsgiref's checker of the WSGI rules.
+
+    described   whether answers must be as the API describes them
+    """
 
     def __init__(self, app: WSGIApplication, **headers: str) -> None:
         self._app, self._checked, self._headers = app, validator(app), headers
+        self.described = True
 
     def ask(
         self,
@@ -51,7 +56,8 @@ class Client:
         checked: bool = True,
         **environ: Any,
     ) -> Answer:
-        """One request. `content`: bytes as they are, anything else as JSON; `environ` overrides the WSGI environment.
+        """One request, whose answer must be as the API describes it. `content`: bytes as they are, anything else as
+        JSON; `environ` overrides the WSGI environment.
 
         checked   False for what no WSGI server would let through, and the checker therefore not either
         """
@@ -82,7 +88,12 @@ class Client:
             env[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
         env |= environ
         app = self._checked if checked else self._app
-        return self._run(app, {name: value for name, value in env.items() if value is not None})
+        answer = self._run(app, {name: value for name, value in env.items() if value is not None})
+        if self.described:
+            shown = answer.json if answer.headers.get("content-type") == "application/json" and answer.content else None
+            wrong = faults_of(method, address, answer.status, answer.headers, shown)
+            assert not wrong, "\n".join(wrong)
+        return answer
 
     @staticmethod
     def _run(app: WSGIApplication, env: dict[str, Any]) -> Answer:
@@ -125,7 +136,9 @@ def api_client(
 ) -> Client:
     """The API over a central (none: nobody may ask it), with noauth unless told otherwise."""
     chosen = settings or ApiSettings(healthcheck_disable_file=None)
-    return Client(build(central or NeverAsked(), chosen, auth or NoAuth()))
+    client = Client(build(central or NeverAsked(), chosen, auth or NoAuth()))
+    client.described = not isinstance(central, Failing)  # which fails as the real one may not
+    return client
 
 
 def is_fault(answer: Answer, status: int, kind: str) -> bool:

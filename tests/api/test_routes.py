@@ -29,6 +29,7 @@ ROUTES: list[Row] = [
     ("/v2/zones/{zone}", {"GET": (200, None), "PATCH": (202, {"ttl": 60}), "DELETE": (202, None)}),
     ("/v2/zones/{zone}/nameservers", {"GET": (200, None)}),
     ("/v2/zones/{zone}/peers", {"GET": (200, None)}),
+    ("/v2/zones/{secondary}/tasks/xfr", {"POST": (202, None)}),
     ("/v2/zones/{zone}/tasks/export", {"POST": (202, None)}),
     ("/v2/zones/tasks/imports", {"GET": (200, None), "POST": (202, {"zonefile": "$ORIGIN example.net."})}),
     ("/v2/zones/tasks/imports/{import}", {"GET": (200, None), "DELETE": (204, None)}),
@@ -70,6 +71,8 @@ def _furnished(system: System) -> tuple[Client, dict[str, str]]:
     """An admin of p1, and the ids of one of each: `free` is a pool without zones, `spare` the zone of the share."""
     admin = system.client(roles="admin,member,reader")
     zone = admin.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json["id"]
+    fetched = {"name": "example.com.", "type": "SECONDARY", "masters": ["192.0.2.53"]}
+    secondary = admin.ask("POST", "/v2/zones", fetched).json["id"]
     rrset = admin.ask("POST", f"/v2/zones/{zone}/recordsets", {**RRSET, "name": "www.example.org."}).json["id"]
     export = admin.ask("POST", f"/v2/zones/{zone}/tasks/export").json["id"]
     imported = admin.ask("POST", "/v2/zones/tasks/imports", {"zonefile": "$ORIGIN example.com."}).json["id"]
@@ -81,7 +84,7 @@ def _furnished(system: System) -> tuple[Client, dict[str, str]]:
     found = system.central.call(ListServices(caller=operator("req-x"), query=ListQuery()))
     spare = admin.ask("POST", "/v2/zones", {"name": "shared.example.", "email": "a@example.org"}).json["id"]
     share = admin.ask("POST", f"/v2/zones/{spare}/shares", {"target_project_id": "p2"}).json["id"]
-    more = {"import": imported, "spare": spare, "share": share, "tsigkey": key}
+    more = {"import": imported, "secondary": secondary, "spare": spare, "share": share, "tsigkey": key}
     ids = {"zone": zone, "rrset": rrset, "export": export, "tld": tld, "blacklist": blacklist, "free": free}
     return admin, {**ids, **more, "pool": system.pool.id, "service": found.items[0].id}
 

@@ -15,7 +15,7 @@ BLACKLIST: Shape[NewBlacklist, BlacklistChange] = Shape(
     Member("pattern", Text(LONGEST, "regex"), "What is searched in zone names.", Write.ALWAYS, required=True),
     Member("description", Text(DESCRIPTION_LENGTH), "Free text.", Write.ALWAYS, null=Null.VALUE),
     Member("created_at", TIME, "When it was created."),
-    Member("updated_at", TIME, "When it was last changed."),
+    Member("updated_at", TIME, "When it was last changed.", unset=True),
     link="/v2/blacklists/{id}",
     new=NewBlacklist,
     change=BlacklistChange,

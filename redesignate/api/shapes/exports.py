@@ -15,13 +15,13 @@ EXPORT: Shape[Any, Any] = Shape(
     "zone_export",
     Member("id", ID, "The export's id."),
     Member("status", OneOf(TaskStatus), "COMPLETE once the file can be downloaded."),
-    Member("message", _TEXT, "Why it failed."),
+    Member("message", _TEXT, "Why it failed.", unset=True),
     Member("zone_id", ID, "The zone."),
     Member("project_id", _TEXT, "The project whose export it is."),
-    Member("location", _TEXT, "Where the file is."),
+    Member("location", _TEXT, "Where the file is.", unset=True),
     Member("version", NUMBER, "Rises with each change of the export."),
     Member("created_at", TIME, "When it was created."),
-    Member("updated_at", TIME, "When it was last changed."),
+    Member("updated_at", TIME, "When it was last changed.", unset=True),
     link="/v2/zones/tasks/exports/{id}",
 )
 

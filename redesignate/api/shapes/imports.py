@@ -15,12 +15,12 @@ IMPORT: Shape[Any, Any] = Shape(
     "zone_import",
     Member("id", ID, "The import's id."),
     Member("status", OneOf(TaskStatus), "PENDING, then COMPLETE or ERROR."),
-    Member("message", _TEXT, "How far it is; then that the zone is imported, or why it is not."),
-    Member("zone_id", ID, "The zone, once it is imported."),
+    Member("message", _TEXT, "How far it is; then that the zone is imported, or why it is not.", unset=True),
+    Member("zone_id", ID, "The zone, once it is imported.", unset=True),
     Member("project_id", _TEXT, "The project whose import it is."),
     Member("version", NUMBER, "Rises with each change of the status."),
     Member("created_at", TIME, "When it was created."),
-    Member("updated_at", TIME, "When it was last changed."),
+    Member("updated_at", TIME, "When it was last changed.", unset=True),
     link="/v2/zones/tasks/imports/{id}",
 )
 FILE: Shape[dict[str, Any], Any] = Shape(

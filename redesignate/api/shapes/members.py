@@ -32,6 +32,10 @@ class Kind(Protocol):
         """The value of the member `name` as the model takes it. Raises InvalidObject."""
         ...
 
+    def schema(self, given: bool, /) -> dict[str, Any]:
+        """Its JSON Schema: as it is `given` in a body, else as it is shown."""
+        ...
+
 
 class Write(Enum):
     """When a member may be given. What may not be changed may always be sent back as it is."""
@@ -61,6 +65,7 @@ class Member:
     required   whether a POST must give it, other than as null
     field      what the model calls it, where that differs
     shown_as   what the model calls it to be shown, where that differs again
+    unset      whether it is null as long as there is nothing to show; so is what may be given as null
     """
 
     name: str
@@ -71,6 +76,7 @@ class Member:
     null: Null = Null.NEVER
     field: str = ""
     shown_as: str = ""
+    unset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,10 @@ class Text:
             raise refuse(f"{name} must not contain the character NUL")
         return value
 
+    def schema(self, given: bool, /) -> dict[str, Any]:
+        """A string; the bound is for what is given."""
+        return _string(self.form, self.longest if given else None)
+
 
 @dataclass(frozen=True, slots=True)
 class Whole:
@@ -107,6 +117,10 @@ class Whole:
             raise refuse(f"{name} must be between {self.low} and {self.high}")
         return number
 
+    def schema(self, _given: bool, /) -> dict[str, Any]:
+        """An integer and its bounds."""
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
@@ -122,6 +136,11 @@ class OneOf:
             return self.words(word)
         except ValueError:
             raise refuse(f"{name} must be one of {', '.join(self.offered)}, not {word[:_SHOWN]!r}") from None
+
+    def schema(self, given: bool, /) -> dict[str, Any]:
+        """The words that are offered, or all that there are."""
+        words = self.offered if given and self.offered else [word.value for word in self.words]
+        return {"type": "string", "enum": list(words)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +163,10 @@ class Texts:
             raise InvalidObject.at([name], text, validator="type", value=["list"])
         raise refuse(f"{name} must be a list, not {json_type(value)}")
 
+    def schema(self, _given: bool, /) -> dict[str, Any]:
+        """An array of strings."""
+        return {"type": "array", "items": {"type": "string"}}
+
 
 @dataclass(frozen=True, slots=True)
 class TextMap:
@@ -157,18 +180,28 @@ class TextMap:
             raise refuse(f"{name} must be an object, not {json_type(value)}")
         return {TEXT.read(name, key): TEXT.read(f"{name}.{key[:50]}", item) for key, item in value.items()}
 
+    def schema(self, given: bool, /) -> dict[str, Any]:
+        """An object of strings; the bound is for what is given."""
+        return {"type": "object", "additionalProperties": _string(None, self.longest if given else None)}
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the API only shows: a JSON Schema type (`form`: its `format`), `items` for an array's."""
+    """What the API only shows: a JSON Schema type (`form`: its `format`, `pattern`), `items` for an array's."""
 
     type: str
     form: str | None = None
-    items: str | None = None
+    items: Mapping[str, Any] | None = None
+    pattern: str | None = None
 
     def read(self, name: str, value: Any) -> Any:
         """Never asked: a member of this kind is compared, not read."""
         raise NotImplementedError(name)
+
+    def schema(self, _given: bool, /) -> dict[str, Any]:
+        """The type with what else is known."""
+        known = {"type": self.type, "format": self.form, "items": self.items, "pattern": self.pattern}
+        return {word: value for word, value in known.items() if value is not None}
 
 
 TEXT = Text()
@@ -177,8 +210,9 @@ TTL = Whole(0, TTL_MAX)
 LIMIT = Whole(-1, INT32_MAX)
 """A quota; -1 means unlimited."""
 ID = Shown("string", "uuid")
-TIME = Shown("string", "date-time")
-"""Microseconds since 1970 in the model; shown as `2026-01-31T12:00:00.000000`."""
+TIME = Shown("string", pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$")
+"""Microseconds since 1970 in the model; shown as `2026-01-31T12:00:00.000000`, UTC. Without an offset it is not JSON
+Schema's `date-time` (RFC 3339 §5.6)."""
 NUMBER = Shown("integer")
 FLAG = Shown("boolean")
 FIGURES = Shown("object")
@@ -194,6 +228,11 @@ def refuse(why: str) -> InvalidObject:
 def json_type(value: object) -> str:
     """What JSON calls a value's type; a string that does not fit is shown itself, cut short."""
     return _cut(value) if isinstance(value, str) else _JSON_NAMES.get(type(value), "number")
+
+
+def _string(form: str | None, longest: int | None) -> dict[str, Any]:
+    known = {"type": "string", "format": form, "maxLength": longest}
+    return {word: value for word, value in known.items() if value is not None}
 
 
 def _cut(value: object) -> str:

@@ -39,6 +39,12 @@ class NSRecords:
             raise refuse(f"{name} must be a list, not {json_type(value)}")
         return tuple([self._record(f"{name}[{at}]", item) for at, item in enumerate(value)])
 
+    def schema(self, given: bool, /) -> dict[str, Any]:
+        """An array of objects, each with both members."""
+        members = {"hostname": TEXT.schema(given), "priority": PRIORITY.schema(given)}
+        record = {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
+        return {"type": "array", "items": record}
+
     def _record(self, name: str, value: Any) -> NSRecord:
         if not isinstance(value, dict):
             raise refuse(f"{name} must be an object, not {json_type(value)}")
@@ -75,7 +81,7 @@ POOL: Shape[NewPool, PoolChange] = Shape(
         null=Null.ABSENT,
     ),
     Member("created_at", TIME, "When it was created."),
-    Member("updated_at", TIME, "When it was last changed."),
+    Member("updated_at", TIME, "When it was last changed.", unset=True),
     link="/v2/pools/{id}",
     new=NewPool,
     change=PoolChange,

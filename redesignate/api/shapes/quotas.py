@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from redesignate.api.shapes.members import LIMIT, Member, Write
+from redesignate.api.shapes.members import LIMIT, NUMBER, Member, Write
 from redesignate.api.shapes.shape import Shape
 
 QUOTA: Shape[dict[str, int], dict[str, int]] = Shape(
@@ -15,6 +15,18 @@ QUOTA: Shape[dict[str, int], dict[str, int]] = Shape(
     Member("zone_records", LIMIT, "Records of a zone, without the managed ones.", Write.ALWAYS),
     Member("recordset_records", LIMIT, "Records of a record set.", Write.ALWAYS),
     Member("api_export_size", LIMIT, "Record sets of a zone that may be exported.", Write.ALWAYS),
+)
+
+LIMITS: Shape[None, None] = Shape(
+    "limits",
+    Member("max_zones", LIMIT, "Zones of the project."),
+    Member("max_zone_recordsets", LIMIT, "Record sets of a zone."),
+    Member("max_zone_records", LIMIT, "Records of a zone."),
+    Member("max_recordset_records", LIMIT, "Records of a record set."),
+    Member("min_ttl", NUMBER, "The lowest TTL that a user may set, in seconds."),
+    Member("max_zone_name_length", NUMBER, "Characters of a zone's name."),
+    Member("max_recordset_name_length", NUMBER, "Characters of a record set's name."),
+    Member("max_page_limit", NUMBER, "Items of a page."),
 )
 
 

@@ -17,6 +17,6 @@ SERVICE: Shape[None, None] = Shape(
     Member("capabilities", EMPTY, "Always empty."),
     Member("heartbeated_at", TIME, "When its last heartbeat came."),
     Member("created_at", TIME, "When its first heartbeat came."),
-    Member("updated_at", TIME, "When the row was last written."),
+    Member("updated_at", TIME, "When the row was last written.", unset=True),
     link="/v2/service_statuses/{id}",
 )

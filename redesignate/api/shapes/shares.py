@@ -15,7 +15,7 @@ SHARE: Shape[NewShare, None] = Shape(
     Member("project_id", Shown("string"), "The project that owns the zone."),
     Member("target_project_id", Text(PROJECT_LENGTH), "The project that may use it.", Write.ONCE, required=True),
     Member("created_at", TIME, "When it was created."),
-    Member("updated_at", TIME, "Always null: a share does not change."),
+    Member("updated_at", TIME, "Always null: a share does not change.", unset=True),
     link="/v2/zones/{zone_id}/shares/{id}",
     links={"zone": "/v2/zones/{zone_id}"},
     new=NewShare,

@@ -14,7 +14,7 @@ TLD: Shape[NewTLD, TLDChange] = Shape(
     Member("name", Text(NAME_LENGTH), "The name, without the final dot.", Write.ALWAYS, required=True),
     Member("description", Text(DESCRIPTION_LENGTH), "Free text.", Write.ALWAYS, null=Null.VALUE),
     Member("created_at", TIME, "When it was created."),
-    Member("updated_at", TIME, "When it was last changed."),
+    Member("updated_at", TIME, "When it was last changed.", unset=True),
     link="/v2/tlds/{id}",
     new=NewTLD,
     change=TLDChange,

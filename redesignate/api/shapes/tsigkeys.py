@@ -18,7 +18,7 @@ TSIGKEY: Shape[NewTSIGKey, TSIGKeyChange] = Shape(
     Member("scope", SCOPE, "What the key opens: the zones of a pool, or one zone.", Write.ALWAYS, required=True),
     Member("resource_id", Text(36, "uuid"), "The id of that pool or zone.", Write.ALWAYS, required=True),
     Member("created_at", TIME, "When it was created."),
-    Member("updated_at", TIME, "When it was last changed."),
+    Member("updated_at", TIME, "When it was last changed.", unset=True),
     link="/v2/tsigkeys/{id}",
     new=NewTSIGKey,
     change=TSIGKeyChange,

@@ -33,7 +33,7 @@ ZONE: Shape[NewZone, ZoneChange] = Shape(
     "zone",
     Member("id", ID, "The zone's id."),
     Member("pool_id", ID, "The pool whose nameservers serve it; the scheduler chooses it.", Write.IGNORED),
-    Member("project_id", Shown("string"), "The project that owns it."),
+    Member("project_id", Shown("string"), "The project that owns it.", unset=True),
     Member(
         "name",
         Text(NAME_LENGTH),
@@ -67,8 +67,10 @@ ZONE: Shape[NewZone, ZoneChange] = Shape(
     ),
     Member("shared", FLAG, "Whether other projects may use it."),
     Member("created_at", TIME, "When it was created."),
-    Member("updated_at", TIME, "When it was last changed."),
-    Member("transferred_at", TIME, "When a SECONDARY zone was last fetched, or a CATALOG zone was complete."),
+    Member("updated_at", TIME, "When it was last changed.", unset=True),
+    Member(
+        "transferred_at", TIME, "When a SECONDARY zone was last fetched, or a CATALOG zone was complete.", unset=True
+    ),
     link="/v2/zones/{id}",
     new=NewZone,
     change=ZoneChange,
@@ -85,11 +87,11 @@ PEER: Shape[None, None] = Shape(
     Member("address", Shown("string"), "Where the server is."),
     Member("role", Shown("string"), "What it is to the zone: nameserver, target, or primary of a SECONDARY zone."),
     Member("state", Shown("string"), "current, behind, absent, expired or unknown."),
-    Member("serial", NUMBER, "The serial that it was last seen to serve."),
-    Member("since", TIME, "Since when it has the content that it has."),
+    Member("serial", NUMBER, "The serial that it was last seen to serve.", unset=True),
+    Member("since", TIME, "Since when it has the content that it has.", unset=True),
     Member("attempts", NUMBER, "Failed attempts since the last good one."),
-    Member("error", Shown("string"), "Why the last attempt failed."),
-    Member("next_try", TIME, "When the next attempt is due."),
+    Member("error", Shown("string"), "Why the last attempt failed.", unset=True),
+    Member("next_try", TIME, "When the next attempt is due.", unset=True),
 )
 
 

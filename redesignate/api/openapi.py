@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API's description as an OpenAPI 3.1 document, made from the routes, what their methods say, and the shapes.
+
+Nothing of it is written by hand that the code says elsewhere; `answers.py` is what a method says of itself. It is built
+once a process, when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from redesignate import __version__
+from redesignate.api import faults
+from redesignate.api.answers import JSON, Answers, said_of
+from redesignate.api.paging import Listing
+from redesignate.api.published import PUBLISHED
+from redesignate.api.routes import ROUTES, Route
+from redesignate.api.schemas import Schemas, argument
+
+PATH = "/v2/openapi.json"
+Part = dict[str, Any]
+
+SWITCHES = {
+    "X-Auth-All-Projects": ("see every project's resources (policy `all_tenants`)", "boolean"),
+    "X-Auth-Sudo-Project-ID": ("act as this project (policy `use_sudo`)", "string"),
+    "X-Auth-Sudo-Tenant-ID": ("the older name of X-Auth-Sudo-Project-ID, which wins", "string"),
+    "X-Designate-Edit-Managed-Records": (
+        "change records that the service made (policy `edit_managed_records`)",
+        "boolean",
+    ),
+    "X-Designate-Hard-Delete": ("delete a zone's files on the servers too (policy `hard_delete`)", "boolean"),
+    "X-Designate-Delete-Shares": ("delete a zone's shares with it", "boolean"),
+    "X-Openstack-Request-Id": ("an id of the client's own, which the log shows beside ours", "string"),
+}
+"""Headers that every request under /v2 may carry."""
+ARGUMENTS = {
+    "all_projects": "as X-Auth-All-Projects, which it overrules",
+    "all_tenants": "as all_projects, which it overrules",
+    "edit_managed_records": "as X-Designate-Edit-Managed-Records, which it overrules",
+}
+"""Query arguments that every request under /v2 may carry."""
+_IF_MATCH = {"If-Match": "ETags, one of which the resource must still have, else 412; `*` for any."}
+_OPERATORS = (
+    " Whole value, or `*` for any characters; a leading `!`, `<`, `<=`, `>`, `>=` compares, `BETWEEN a,b` is a range."
+)
+_ABOUT = """\
+OpenStack's DNS API v2. A switch that policy does not allow is 403, whatever is asked. A verb that a path does not have
+is 405 (`method_not_allowed`), with the header Allow. 202 means that the change is stored and the nameservers are being
+updated; the resource's `status` says how far that is. Times are UTC."""
+_WORDS = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+def document() -> Part:
+    """The whole document, but for `servers`: those depend on how a client reaches us."""
+    schemas = Schemas()
+    paths = {route.path: {verb.lower(): _operation(route, verb, schemas) for verb in route.verbs} for route in ROUTES}
+    _name(paths)
+    _link(paths)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Redesignate",
+            "version": __version__,
+            "description": _ABOUT,
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "tags": [{"name": name} for name in dict.fromkeys(tag(route.path) for route in ROUTES)],
+        "security": [{"token": []}, {"bearer": []}],
+        "paths": paths | _unguarded(),
+        "components": {
+            "schemas": faults.schemas() | schemas.named,
+            "parameters": _switches(),
+            "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Where `[service:api] auth_strategy` is `token`.",
+                },
+            },
+        },
+    }
+
+
+@functools.cache
+def _body() -> bytes:
+    return msgspec.json.encode(document())
+
+
+def served(base: str) -> bytes:
+    """The document for clients that reach us at `base`, as JSON."""
+    return b'{"servers":' + msgspec.json.encode([{"url": base}]) + b"," + _body()[1:]
+
+
+def tag(path: str) -> str:
+    """The heading under which a path stands: that of the published path with which it has most in common."""
+    best = max(PUBLISHED, key=lambda one: (path.startswith(one.path)) * len(one.path))
+    return best.what
+
+
+# -- one operation
+
+
+def _operation(route: Route, verb: str, schemas: Schemas) -> Part:
+    method = getattr(route.resource, route.method(verb))
+    said = said_of(method) or Answers(statuses=(HTTPStatus.OK,))
+    about = " ".join((method.__doc__ or "").split())
+    operation: Part = {
+        "operationId": name_of(route.path, verb, said),
+        "tags": [tag(route.path)],
+        "summary": about,
+        "parameters": [*_in_path(route.path), *_in_query(said), *_in_headers(said), *_shared()],
+    }
+    if said.takes is not None:
+        body = schemas.body(said.takes, new=verb == "POST")
+        kinds = {kind: {"schema": body if kind == JSON else {"type": "string"}} for kind in said.reads}
+        operation["requestBody"] = {"required": not said.optional, "content": kinds}
+    operation["responses"] = _successes(said, schemas) | faults.responses(faults.of(route.path, said))
+    return operation
+
+
+def name_of(path: str, verb: str, said: Answers) -> str:
+    """What code that is made from the document calls the operation: `list_zones`, `create_zone_recordset`, …"""
+    parts = path.split("/")[2:]
+    one = said.takes is not None and verb == "POST"
+    words = [
+        singular(part) if one or following == "tasks" or following.startswith("{") else part
+        for part, following in zip(parts, [*parts[1:], ""], strict=True)
+        if part != "tasks" and not part.startswith("{")
+    ]
+    if verb == "GET":
+        return "_".join(["list" if said.listing else "get", *words])
+    return "_".join([_WORDS[verb] if said.takes or verb != "POST" else "start", *words])
+
+
+def singular(word: str) -> str:
+    """One of what a part of a path names."""
+    for many, one in (("ies", "y"), ("uses", "us"), ("s", "")):
+        if word.endswith(many) and not word.endswith("us"):
+            return word.removesuffix(many) + one
+    return word
+
+
+def _successes(said: Answers, schemas: Schemas) -> Part:
+    content = None
+    if said.shows is not None or said.writes != (JSON,):
+        shown = schemas.answer(said.shows, said.listing)
+        content = {kind: {"schema": shown if kind == JSON else {"type": "string"}} for kind in said.writes}
+    return {str(status): _success(status, said, content) for status in sorted(said.statuses)}
+
+
+def _success(status: int, said: Answers, content: Part | None) -> Part:
+    headers: Part = dict(faults.REQUEST_ID)
+    if status in said.located:
+        place = {"type": "string", "format": "uri"}
+        headers["Location"] = {"description": "Where it is.", "schema": place, "required": True}
+    if said.tagged:
+        about = "Of what is shown, for If-Match; a zone file has none."
+        always = said.writes == (JSON,)
+        headers["ETag"] = {"description": about, "schema": {"type": "string"}, "required": always}
+    return {"description": _phrase(status), "headers": headers} | ({"content": content} if content else {})
+
+
+def _phrase(status: int) -> str:
+    if status == HTTPStatus.ACCEPTED:
+        return "Accepted: stored, and the nameservers are being updated."
+    return HTTPStatus(status).phrase + "."
+
+
+# -- parameters
+
+
+def _in_path(path: str) -> list[Part]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string"} | ({} if name == "project_id" else {"format": "uuid"}),
+        }
+        for name in _PARAMETER.findall(path)
+    ]
+
+
+def _in_query(said: Answers) -> list[Part]:
+    listed = [] if said.listing is None else _paging(said.listing)
+    return listed + [
+        _query(member.name, member.about, argument(member)) | ({"required": True} if member.required else {})
+        for member in said.arguments
+    ]
+
+
+def _paging(listing: Listing) -> list[Part]:
+    text = {"type": "string"}
+    filters = [_query(name, f"Those whose {name} is this.{_OPERATORS}", text) for name in sorted(listing.filters)]
+    limit = {"anyOf": [{"type": "integer", "minimum": 1}, {"const": "max"}], "default": 20}
+    return [
+        _query("limit", "How many a page holds; `max` for as many as the operator allows.", limit),
+        _query("marker", "The id of the last one of the page before.", {**text, "format": "uuid"}),
+        _query(
+            "sort_key", "What to sort by; ties by id.", {**text, "enum": [*listing.sort_keys], "default": "created_at"}
+        ),
+        _query("sort_dir", "The direction.", {**text, "enum": ["asc", "desc"], "default": "asc"}),
+        *filters,
+    ]
+
+
+def _query(name: str, about: str, schema: Mapping[str, Any]) -> Part:
+    return {"name": name, "in": "query", "description": about, "schema": dict(schema)}
+
+
+def _in_headers(said: Answers) -> list[Part]:
+    return [
+        {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
+        for name, about in ((_IF_MATCH if said.conditional else {}) | dict(said.headers or {})).items()
+    ]
+
+
+def _shared() -> Iterable[Part]:
+    return [{"$ref": f"#/components/parameters/{name}"} for name in (*SWITCHES, *ARGUMENTS)]
+
+
+def _switches() -> Part:
+    headers = {
+        name: {"name": name, "in": "header", "description": about, "schema": {"type": kind}}
+        for name, (about, kind) in SWITCHES.items()
+    }
+    return headers | {name: _query(name, about, {"type": "boolean"}) for name, about in ARGUMENTS.items()}
+
+
+# -- the rest
+
+
+def _name(paths: Mapping[str, Part]) -> None:
+    """Tell the older name of a path from the one that took its place: both would be called the same."""
+    named: set[str] = set()
+    for operation in (one for verbs in paths.values() for one in verbs.values()):
+        if operation["operationId"] in named:
+            operation |= {"operationId": f"{operation['operationId']}_alias", "deprecated": True}
+        named.add(operation["operationId"])
+
+
+def _link(paths: dict[str, Part]) -> None:
+    """Say of what is created where it is asked for: the id in the answer is the last parameter of the path below."""
+    for path, verbs in paths.items():
+        for below, others in paths.items():
+            own = re.fullmatch(re.escape(path) + r"/\{(\w+)\}", below)
+            if own is None or "post" not in verbs:
+                continue
+            known = {name: f"$request.path.{name}" for name in _PARAMETER.findall(path)}
+            links = {
+                operation["operationId"]: {
+                    "operationId": operation["operationId"],
+                    "parameters": known | {own[1]: "$response.body#/id"},
+                }
+                for operation in others.values()
+            }
+            for status, response in verbs["post"]["responses"].items():
+                if status.startswith("2"):
+                    response["links"] = links
+
+
+def _unguarded() -> dict[str, Part]:
+    """What is asked without a login."""
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    anything = {JSON: {"schema": {"type": "object"}}}
+    fault = {JSON: {"schema": {"$ref": "#/components/schemas/Fault"}}}
+    closed = {
+        "description": "Maintenance.",
+        "headers": faults.REQUEST_ID | faults.RETRY_AFTER,
+        "content": {"text/html": text["text/plain"]},
+    }
+    return {
+        "/": _open("list_versions", "Versions of the API.", {"200": anything, "400": fault, "503": closed}),
+        PATH: _open("get_description", "This document.", {"200": anything, "400": fault, "404": text, "503": closed}),
+        "/healthcheck": _open("get_health", "Whether this host takes requests.", {"200": text, "503": text}),
+    }
+
+
+def _open(name: str, about: str, statuses: Mapping[str, Part]) -> Part:
+    responses = {
+        status: found
+        if "description" in found
+        else {
+            "description": HTTPStatus(int(status)).phrase + ".",
+            "headers": faults.REQUEST_ID,
+            "content": found,
+        }
+        for status, found in statuses.items()
+    }
+    return {"get": {"operationId": name, "summary": about, "security": [], "responses": responses}}
