@@ -26,6 +26,7 @@ from redesignate.commands.table import READS
 from redesignate.model.clock import new_id
 from redesignate.model.errors import Problem, TimedOut, Unavailable
 from redesignate.threads.batch import Batches
+from redesignate.threads.bulkhead import aside
 from redesignate.threads.deadline import Deadline, TooLate, current, uptime
 
 R = TypeVar("R")
@@ -191,9 +192,8 @@ class AmqpCentral:
                 expiration=str(math.ceil(timeout_s * 1000)),
                 type=AGAIN if again else "",
             )
-            while not caller.call.acquire(timeout=min(deadline.left(), max(0.0, caller.heard + SILENCE_S - uptime()))):
-                if deadline.over() or uptime() - caller.heard >= SILENCE_S:
-                    break
+            with aside():
+                _wait(caller, deadline)
         except Refused as error:
             raise Unavailable(f"The question was not sent: {error}.") from error
         except NotSent as error:
@@ -238,6 +238,13 @@ class AmqpCentral:
     def _lost(self) -> None:
         for caller in list(self._callers.values()):
             _release(caller)
+
+
+def _wait(caller: _Caller, deadline: Deadline) -> None:
+    """Wait for the reply, until the deadline or until central is silent for too long."""
+    while not caller.call.acquire(timeout=min(deadline.left(), max(0.0, caller.heard + SILENCE_S - uptime()))):
+        if deadline.over() or uptime() - caller.heard >= SILENCE_S:
+            return
 
 
 def _release(caller: _Caller) -> None:

@@ -1,86 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adapts gunicorn: a worker that bounds how long a client may hold a thread, and a log in our format.
-
-gunicorn itself waits for the rest of a request, and for a client to read its answer, as long as the connection exists:
-as many half-sent requests as there are threads would stop the API, before any token is checked.
-"""
+"""Adapts gunicorn: it starts, watches and stops processes, each of which answers HTTP as `redesignate serve` does
+(`run/threaded.py`), and writes to our log."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import selectors
+import os
+import select
 import signal
-import socket
-import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any
 
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.base import Worker
+
+from redesignate.config.settings import ApiSettings
+from redesignate.run.threaded import Threaded
 
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-HEALTH = (b"GET /healthcheck", b"HEAD /healthcheck")
-"""The first octets of requests that have threads of their own: they are answered even if all others hang."""
+SIGN_S = 1.0
+"""How often gunicorn hears that a worker lives."""
+LINGER_S = 2.0
+"""Seconds for which kept connections stay open at a stop, so that a request that is on its way is answered."""
+CONNECTIONS = 2000
+"""The most connections of one process, half of them from one address: a load balancer's."""
 
 
-class BoundedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """Threads whose connections are closed by the main loop, which checks about once a second."""
+class BoundedWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
+    """One process of the API. `of` makes a class of it that knows the API's settings."""
 
-    arrival_s = 60.0
-    """Seconds from a request's first octet until it must be complete; twice that until its answer must be read."""
+    settings: ApiSettings
 
-    def init_process(self) -> None:
-        """Start the worker, before any request is served. Does not return before the worker stops."""
-        self._held: dict[Any, float] = {}
-        self._express = ThreadPoolExecutor(4, "health")
-        super().init_process()
+    @classmethod
+    def of(cls, settings: ApiSettings) -> type[BoundedWorker]:
+        """A worker with these settings."""
+        return type(cls.__name__, (cls,), {"settings": settings})
 
     def init_signals(self) -> None:
         """Take signals as a worker does, those too that were held back since before the fork (`hold_stops`)."""
         super().init_signals()
         release_stops()
 
-    def accept(self, listener: Any) -> None:
-        """Accept a connection, which gets a thread when its request begins to arrive."""
-        try:
-            client, address = listener.accept()
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
-                raise
-            return
-        self.nr_conns += 1
-        conn = TConn(self.cfg, client, address, listener.getsockname())
-        conn.set_timeout()
-        self.pending_conns.append(conn)
-        self.poller.register(client, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
-
-    def enqueue_req(self, conn: Any) -> None:
-        """Have a thread handle a request."""
-        pool = self._express if _asks_for_health(conn.sock) else self.tpool
-        done = pool.submit(self.handle, conn)
-        done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
-
-    def handle(self, conn: Any) -> Any:
-        """Handle one request, in a thread."""
-        self._held[conn] = time.monotonic()
-        try:
-            return super().handle(conn)
-        finally:
-            self._held.pop(conn, None)
-
-    def notify(self) -> None:
-        """The main loop's heartbeat."""
-        super().notify()
-        now = time.monotonic()
-        for conn, since in self._held.copy().items():
-            if now - since < self.arrival_s:
-                continue
-            late = now - since >= 2 * self.arrival_s
-            with contextlib.suppress(OSError):  # the client has closed it
-                # a request that has arrived is still answered: only reading ends
-                conn.sock.shutdown(socket.SHUT_RDWR if late else socket.SHUT_RD)
+    def run(self) -> None:
+        """Serve until a signal to stop, or the parent's end; then finish the requests in progress."""
+        listeners = [one.sock for one in self.sockets]
+        for one in listeners:
+            one.setblocking(False)
+        server = Threaded(
+            self.wsgi,
+            self.settings,
+            threads=self.cfg.threads,
+            connections=CONNECTIONS,
+            listeners=listeners,
+            together=1,  # changes of different zones wait for central beside each other
+        )
+        server.start()
+        while self.alive and self.ppid == os.getppid():
+            self.notify()
+            if select.select([self.PIPE[0]], [], [], SIGN_S)[0]:  # a signal
+                os.read(self.PIPE[0], 4096)
+        server.stop(patience_s=self.cfg.graceful_timeout, linger_s=LINGER_S, alive=self.notify)
 
 
 def hold_stops() -> None:
@@ -99,17 +75,9 @@ def release_stops() -> None:
 class SameLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
     """Writes gunicorn's lines to our log, in the same format."""
 
-    def setup(self, cfg: Any) -> None:
+    def setup(self, cfg: object) -> None:
         """Leave handlers and levels to the root logger."""
         super().setup(cfg)
         for handler in list(self.error_log.handlers):
             self.error_log.removeHandler(handler)
         self.error_log.propagate = True
-
-
-def _asks_for_health(connection: Any) -> bool:
-    """Whether the octets that have arrived begin a health check. Not over TLS, where they are not decrypted yet."""
-    try:
-        return bool(connection.recv(20, socket.MSG_PEEK | socket.MSG_DONTWAIT).startswith(HEALTH))
-    except (OSError, ValueError):  # nothing has arrived yet, or TLS, whose sockets do not accept flags
-        return False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API's HTTP server: gunicorn, for processes of its own. That of `redesignate serve` is in `run/threaded.py`."""
+"""The API's processes: gunicorn starts, watches and stops them. What answers HTTP in each is `run/threaded.py`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run_gunicorn(
     patience_s: float | None,
     end: Callable[[], None],
 ) -> None:
-    """Serve with gunicorn's threaded workers until stopped; `load` is called in each worker, after the fork.
+    """Serve with workers until stopped; `load` is called in each worker, after the fork.
 
     patience_s   the time that requests in progress may take to end at a stop; None: any time
     end          called in each worker when its last request is done
@@ -33,15 +33,13 @@ def run_gunicorn(
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in settings.listen],
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": BoundedWorker,
+        "worker_class": BoundedWorker.of(settings),
         "backlog": settings.backlog,
-        "keepalive": 60,
         "timeout": 120,
         "graceful_timeout": max(1, round(FOREVER_S if patience_s is None else patience_s)),
         "pre_fork": lambda _server, _worker: hold_stops(),
         "worker_exit": lambda _server, _worker: end(),
         "preload_app": False,
-        "limit_request_line": 8190,
         "control_socket_disable": True,
         "logger_class": SameLog,
     }

@@ -7,14 +7,16 @@ import atexit
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from wsgiref.types import WSGIApplication
 
 from redesignate.api.app import PATIENCE_S, build
 from redesignate.auth.choose import authenticator, check_listeners, check_login
 from redesignate.bus.inproc import Bulkheads, InprocCentral, Shares
-from redesignate.bus.port import Central
+from redesignate.bus.port import Central, R
 from redesignate.central.questions import Questions
+from redesignate.commands.base import Command
 from redesignate.config.load import Configuration
 from redesignate.config.settings import CentralAccess, Settings
 from redesignate.mdns.service import DNSService
@@ -43,6 +45,7 @@ from redesignate.run.wiring import (
 )
 from redesignate.store.migrate import require_head
 from redesignate.store.serving import Serving
+from redesignate.threads.bulkhead import aside
 
 log = events(__name__)
 
@@ -57,8 +60,10 @@ def application(
     settings = configuration.settings
     end = ExitStack()
     finally_(end.close)
-    central = make_central(configuration, make_broker(settings), end)
+    central = made = make_central(configuration, make_broker(settings), end)
     over_bus = settings.central_access is CentralAccess.BUS
+    if not over_bus:
+        central = Aside(made)
     connections = settings.store.max_pool_size + settings.store.max_overflow
     shares = Shares.of(settings.api.threads, connections=None if over_bus else connections)
     app = build(
@@ -67,8 +72,20 @@ def application(
         authenticator(settings.api, configuration.conf, central),
         patience_s=settings.bus.rpc_response_timeout if over_bus else PATIENCE_S,
     )
-    _start_heart(central, settings, "api", end)
+    _start_heart(made, settings, "api", end)
     return app
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Central in this process: other requests are answered while one waits for the database."""
+
+    central: Central
+
+    def call(self, command: Command[R]) -> R:
+        """As `Central.call`."""
+        with aside():
+            return self.central.call(command)
 
 
 def api(configuration: Configuration) -> int:

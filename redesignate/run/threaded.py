@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Long because a connection, the selector that watches it and the threads that serve it change each other's state.
-"""The HTTP server of `redesignate serve`, on threads of the process that holds everything else.
+"""The HTTP server of `redesignate serve`, on threads of the process that holds everything else, and of each process of
+`redesignate api` (`run/bounded.py`).
 
 The thread that has the turn waits for connections on which something arrives, reads from them, has the application
 answer, and sends the answer: a request that waits for nothing is done by one thread. A client that is slow to send or
@@ -290,11 +291,12 @@ class Arrivals:
             connection.busy = connection.parked = False
         return False
 
-    def under_way(self) -> bool:
-        """Whether a request is in hand or has arrived in part, or an answer is not sent to its end."""
+    def under_way(self, *, kept: bool = False) -> bool:
+        """Whether a request is in hand or has arrived in part, or an answer is not sent to its end; or a connection is
+        `kept` for a further request."""
         with self._lock:
             return any(
-                not one.leaving and (one.busy or one.out is not None or one.incoming.partial)
+                not one.leaving and (kept or one.busy or one.out is not None or one.incoming.partial)
                 for one in self._connections
             )
 
@@ -331,14 +333,17 @@ class Arrivals:
             if not self._make_room():
                 self._unlisten()  # until the next look
             return
-        address = str(place[0])
+        unix = listening.family == socket.AF_UNIX  # of systemd
+        address = "" if unix else str(place[0])
         full = self._of[address] >= self._most // 2
         if (full or len(self._connections) >= self._most) and not self._make_room(address if full else None):
             made.close()
             return
         made.setblocking(False)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        own = {"SERVER_NAME": self._name, "SERVER_PORT": str(listening.getsockname()[1]), "REMOTE_ADDR": address}
+        if not unix:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        port = "" if unix else str(listening.getsockname()[1])
+        own = {"SERVER_NAME": self._name, "SERVER_PORT": port, "REMOTE_ADDR": address}
         incoming = Incoming({**COMMON, **own, CONNECTION: made}, self._most_body, self._large)
         connection = Connection(made, address, incoming, time.monotonic(), watched=selectors.EVENT_READ)
         self._connections.add(connection)
@@ -379,16 +384,24 @@ class Threaded:
     """A WSGI application on threads of this process."""
 
     def __init__(
-        self, app: WSGIApplication, settings: ApiSettings, *, threads: int = THREADS, connections: int = CONNECTIONS
+        self,
+        app: WSGIApplication,
+        settings: ApiSettings,
+        *,
+        threads: int = THREADS,
+        connections: int = CONNECTIONS,
+        listeners: Sequence[socket.socket] | None = None,
+        together: int = TOGETHER,
     ) -> None:
-        """Bind the addresses; raises OSError if one is in use."""
+        """Bind the addresses, unless there are `listeners`, which never wait; raises OSError if one is in use."""
         self._app = app
-        with ExitStack() as undone:
-            made = [undone.enter_context(listener(*place, settings.backlog)) for place in settings.listen]
-            undone.pop_all()
-        self.arrivals = Arrivals(made, settings, most=_with_files(connections))
+        if listeners is None:
+            with ExitStack() as undone:
+                listeners = [undone.enter_context(listener(*place, settings.backlog)) for place in settings.listen]
+                undone.pop_all()
+        self.arrivals = Arrivals(listeners, settings, most=_with_files(connections))
         self.turns: Turns[Connection] = Turns(self.arrivals)
-        self._most = 1 if settings.auth_strategy == "keystone" else TOGETHER  # keystone may be slow to answer
+        self._most = 1 if settings.auth_strategy == "keystone" else together  # keystone may be slow to answer
         work = partial(take_turns, self.turns, self._serve)
         self._threads = [OneCall(f"http-{n}", work) for n in range(threads + 1)]
         self._stopping = threading.Event()
@@ -398,16 +411,27 @@ class Threaded:
         for thread in self._threads:
             thread.go()
 
-    def stop(self) -> None:
-        """Accept no more connections, finish what is in progress until its answer is sent, and close."""
+    def stop(
+        self, *, patience_s: float = STOP_S, linger_s: float = 0.0, alive: Callable[[], object] = lambda: None
+    ) -> None:
+        """Accept no more connections, finish what is in progress until its answer is sent, and close.
+
+        linger_s  for so long kept connections stay open: the next answer on each says that it is the last
+        alive     called now and then meanwhile, at least once a second
+        """
         self._stopping.set()
         self.arrivals.stop()
-        end = time.monotonic() + STOP_S
-        while self.arrivals.under_way() and time.monotonic() < end:
+        began = now = time.monotonic()
+        while now < began + patience_s and self.arrivals.under_way(kept=now < began + linger_s):
+            alive()
             time.sleep(SETTLE_S)
+            now = time.monotonic()
         self.turns.close()
         for thread in self._threads:
-            thread.wait(max(0.0, end - time.monotonic()))
+            while not thread.wait(max(0.0, min(1.0, began + patience_s - time.monotonic()))):
+                alive()
+                if time.monotonic() >= began + patience_s:
+                    break
         self.turns.drop()
         self.arrivals.close()
 

@@ -324,11 +324,12 @@ class Sharers(Protocol):
 
 class _Mine(threading.local):
     """The turns that this thread takes; None where it runs whenever it can. `last`: as `Turns.next` says. `round`: the
-    callers that share it now."""
+    callers that share it now. `waits`: it is in an `aside` block, and has no turn."""
 
     turns: Turns[Any] | None = None
     last: bool = False
     round: Sharers | None = None
+    waits: bool = False
 
 
 MINE = _Mine()
@@ -336,18 +337,21 @@ MINE = _Mine()
 
 @contextmanager
 def aside(*, behind: bool = False) -> Iterator[None]:
-    """Let the other threads run during the block, in which this one only waits; then wait for a new turn.
+    """Let the other threads run during the block, in which this one only waits; then wait for a new turn. Within
+    another such block it does nothing.
 
     behind   for what those that share this thread may hold: they end first
     """
     turns = MINE.turns
-    if turns is None:
+    if turns is None or MINE.waits:
         yield
         return
     if MINE.round is not None:
         MINE.round.let_go_on(behind=behind)
     turns.give()
+    MINE.waits = True
     try:
         yield
     finally:
+        MINE.waits = False
         turns.take()

@@ -29,6 +29,7 @@ from tests.bus.conftest import AmqpBus
 from tests.bus.test_faults import SERVER, Buses, _line
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.servers import until
+from tests.threads.test_turns import Crew
 
 pytestmark = pytest.mark.external
 WAIT_S = 20.0
@@ -308,3 +309,21 @@ def test_a_closed_client_lets_its_callers_go(
         with pytest.raises(TimedOut):
             answer.result(2)
         slow.go_on.set()
+
+
+def test_a_request_that_waits_for_central_lets_the_others_of_its_process_run(amqp: Buses, rabbitmq: RabbitMQ) -> None:
+    slow, answers, crew = Slow(), list[Any](), Crew(2)
+    bus = amqp(rabbitmq.transport_url())
+    bus.serve_asked(slow)
+    central = bus.ask()
+    try:
+        crew.inbox.put(
+            lambda: answers.append(central.call(GetQuotas(caller=ME, project_id="p1"))),
+            slow.go_on.set,
+        )
+        until(lambda: bool(answers), deadline_s=WAIT_S / 2)
+    finally:
+        slow.go_on.set()
+        crew.turns.close()
+        for thread in crew.threads:
+            thread.join(WAIT_S)

@@ -50,12 +50,12 @@ import sys
 from redesignate.api.app import build
 from redesignate.auth.noauth import NoAuth
 from redesignate.config.settings import ApiSettings
-from redesignate.run.bounded import BoundedWorker
+from redesignate.run import threaded
 from redesignate.run.http import run_gunicorn
 from redesignate.observe.setup import setup_logging
 from tests.api.client import NeverAsked
 setup_logging(service="redesignate-api")
-BoundedWorker.arrival_s = 1.0
+threaded.ARRIVAL_S = 1.0
 settings = ApiSettings(listen=(("127.0.0.1", int(sys.argv[1])),), threads=2, healthcheck_disable_file=None)
 run_gunicorn(lambda: build(NeverAsked(), settings, NoAuth()), settings, patience_s=1, end=lambda: None)
 """
@@ -78,7 +78,7 @@ def api() -> Iterator[int]:
 
 
 EARLY = API.replace("patience_s=1", "patience_s=None").replace(
-    "BoundedWorker.arrival_s",
+    "threaded.ARRIVAL_S",
     """import logging, os, signal, time
 class Stops(logging.Handler):
     def emit(self, record):
@@ -88,7 +88,7 @@ class Stops(logging.Handler):
             while signal.SIGTERM not in signal.sigpending() and time.monotonic() < end:
                 time.sleep(0.01)
 logging.getLogger().addHandler(Stops())
-BoundedWorker.arrival_s""",
+threaded.ARRIVAL_S""",
 )
 
 
@@ -112,7 +112,57 @@ def test_half_sent_requests_do_not_keep_the_api_from_others(api: int) -> None:
         asked.request("GET", "/healthcheck")
         assert asked.getresponse().status == 200
         assert time.monotonic() - began < 15
-        assert halves[1].recv(100).startswith(b"HTTP/1.1 400 ")
+        assert halves[1].recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+LARGE = 2**23
+ECHOES = (
+    API.replace("build(NeverAsked(), settings, NoAuth())", "app")
+    .replace("patience_s=1", "patience_s=20")
+    .replace("threaded.ARRIVAL_S = 1.0", "")
+    .replace(
+        "setup_logging(service",
+        """def app(environ, start):
+    start("200 OK", [("X-Body", str(len(environ["wsgi.input"].read())))])
+    return [b"x" * (2**23 if environ["PATH_INFO"] == "/large" else 1)]
+setup_logging(service""",
+    )
+)
+
+
+def whole(client: socket.socket) -> bytes:
+    """All that the server says until it closes the connection."""
+    said = b""
+    while some := client.recv(2**20):
+        said += some
+    return said
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGTERM,), (signal.SIGHUP, signal.SIGTERM)], ids=["stop", "reload"])
+def test_a_stop_cuts_off_no_answer_no_request_and_no_kept_connection(signals: tuple[signal.Signals, ...]) -> None:
+    """Also where new processes take over, as at a reload."""
+    with running(ECHOES) as (port, made), contextlib.ExitStack() as end:
+        slow, half, kept = (
+            end.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in range(3)
+        )
+        slow.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert slow.recv(5) == b"HTTP/"
+        half.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 6\r\n\r\n")
+        assert half.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert kept.recv(2**16).startswith(b"HTTP/1.1 200 ")
+        os.kill(made.pid, signals[0])
+        answer = b""
+        while b"Connection: close" not in answer:
+            kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = kept.recv(2**16)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"x" in answer[-1:] + whole(kept)
+        half.sendall(b"abcdef")
+        assert b"X-Body: 6" in whole(half)
+        assert whole(slow).endswith(b"x" * LARGE)
+        os.kill(made.pid, signals[-1])
+        assert made.wait(20) == 0
 
 
 HANGS = API.replace("build(NeverAsked(), settings, NoAuth())", "build(Hangs(), settings, NoAuth())").replace(
@@ -128,11 +178,11 @@ class Hangs:
 
 
 @contextlib.contextmanager
-def hanging_api() -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """An API with two threads, whose central answers nothing."""
+def running(script: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """The port of the API that this script runs, and its process."""
     port = free_port()
     made = subprocess.Popen(
-        [sys.executable, "-c", HANGS, str(port)],
+        [sys.executable, "-c", script, str(port)],
         process_group=0,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -150,7 +200,7 @@ def hanging_api() -> Iterator[tuple[int, subprocess.Popen[str]]]:
 
 
 def test_a_health_check_is_answered_while_every_thread_hangs() -> None:
-    with hanging_api() as (port, made), contextlib.ExitStack() as asked:
+    with running(HANGS) as (port, made), contextlib.ExitStack() as asked:
         assert made.stdout is not None
         for n in range(6):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
@@ -167,7 +217,7 @@ def test_a_health_check_is_answered_while_every_thread_hangs() -> None:
 
 
 def test_a_change_whose_client_has_gone_is_not_carried_out_when_the_api_was_stopped() -> None:
-    with hanging_api() as (port, made):
+    with running(HANGS) as (port, made):
         assert made.stdout is not None
         child = int(Path(f"/proc/{made.pid}/task/{made.pid}/children").read_text().split()[0])
         os.kill(child, signal.SIGSTOP)

@@ -19,7 +19,12 @@ from redesignate.model.errors import Misconfigured
 from redesignate.run import state
 from redesignate.run.heartbeat import Heart
 from redesignate.run.sandbox import SWITCH_S, Options, serve
+from redesignate.run.services import Aside
 from redesignate.run.wiring import at_end
+from tests.support.servers import until
+from tests.threads.test_turns import Crew
+
+WAIT_S = 20
 
 
 def test_what_does_not_stop_keeps_nothing_else_from_stopping() -> None:
@@ -42,6 +47,30 @@ def test_what_a_process_may_need_is_imported_only_when_it_does() -> None:
     code = "import sys, redesignate.run.services, redesignate.run.sandbox; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(HEAVY) & set(ran.stdout.split())
+
+
+class Slow:
+    """A central that waits for the database, and answers when somebody else has run meanwhile."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    def call(self, command: Any) -> Any:
+        assert self.go.wait(WAIT_S)
+        return command
+
+
+def test_an_api_with_a_central_of_its_own_answers_others_while_one_waits_for_the_database() -> None:
+    slow, answers, crew = Slow(), list[Any](), Crew(2)
+    command: Any = "asked"
+    try:
+        crew.inbox.put(lambda: answers.append(Aside(slow).call(command)), slow.go.set)
+        until(lambda: answers == ["asked"], deadline_s=WAIT_S / 2)
+    finally:
+        slow.go.set()
+        crew.turns.close()
+        for thread in crew.threads:
+            thread.join(WAIT_S)
 
 
 class Broken:

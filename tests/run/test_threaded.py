@@ -25,7 +25,7 @@ from redesignate.api.app import build
 from redesignate.auth.noauth import NoAuth
 from redesignate.commands.base import Command
 from redesignate.config.settings import ApiSettings
-from redesignate.run.threaded import THREADS, Threaded
+from redesignate.run.threaded import CONNECTIONS, THREADS, Threaded
 from tests.support.bind import free_port
 from tests.support.servers import until
 from tests.support.system import Sandbox
@@ -48,11 +48,11 @@ class Slow:
 
 
 @contextlib.contextmanager
-def served(central: Slow, **options: int) -> Iterator[int]:
+def served(central: Slow, connections: int = CONNECTIONS) -> Iterator[int]:
     """The port of a server with one thread."""
     port = free_port()
     settings = ApiSettings(listen=(("127.0.0.1", port),), healthcheck_disable_file=None)
-    server = Threaded(build(central, settings, NoAuth()), settings, threads=1, **options)
+    server = Threaded(build(central, settings, NoAuth()), settings, threads=1, connections=connections)
     server.start()
     try:
         yield port

@@ -122,6 +122,22 @@ def test_a_thread_that_waits_aside_lets_the_others_run(crew: Make) -> None:
     assert heard == [True]
 
 
+def test_waiting_aside_while_one_waits_aside_takes_no_turn_of_its_own(crew: Make) -> None:
+    one = crew(1)
+    heard = []
+
+    def waits() -> None:
+        with aside():
+            with aside():
+                heard.append(MINE.waits)
+            heard.append(MINE.waits)
+        heard.append(MINE.waits)
+
+    one.turns.add(waits)
+    one.done()
+    assert heard == [True, True, False]
+
+
 def test_a_thread_that_comes_back_goes_before_work_that_no_thread_is_free_for(crew: Make) -> None:
     one = crew(2)
     go = threading.Event()
