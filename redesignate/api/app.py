@@ -7,6 +7,7 @@ from wsgiref.types import WSGIApplication
 
 import falcon
 
+from redesignate.api.admin import ADMIN
 from redesignate.api.door import Door
 from redesignate.api.errors import on_http, on_problem, on_unforeseen
 from redesignate.api.published import PUBLISHED, NotYet
@@ -45,4 +46,7 @@ def _v2(central: Central, settings: ApiSettings, authenticate: Authenticator) ->
     for published in PUBLISHED:
         if published.path not in there:
             app.add_route(published.path, NotYet())
+    for name in settings.enabled_extensions_admin if settings.enable_api_admin else ():
+        for path, kind, suffix in ADMIN.get(name, ()):
+            app.add_route(path, kind(central, settings, authenticate), suffix=suffix)
     return app

@@ -154,9 +154,10 @@ class Door:
         host = environ.get("HTTP_HOST")  # none: the request does not come from a browser
         if self._only_loopback and host and not is_loopback(host):
             raise BadInput(NO_LOGIN.format(host[:100]))
-        if path == openapi.PATH or (path != "/v2" and not path.startswith("/v2/")):
+        part = path.split("/", 2)[1]
+        if path == openapi.PATH or part not in {"v2", "admin"}:
             return self._public(environ, path, answer)
-        if not self._settings.enable_api_v2:
+        if not (self._settings.enable_api_v2 if part == "v2" else self._settings.enable_api_admin):
             return answer.send(404)
         try:
             content: bytes | None = environ.get(BODY)  # our own server has read and measured it

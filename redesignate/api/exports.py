@@ -58,12 +58,16 @@ class Exports(Resource):
         send_zone_file(self.central, req.caller, resp, found.zone_id)
 
 
-def send_zone_file(central: Central, caller: Caller, resp: falcon.Response, zone_id: str) -> None:
+def send_zone_file(
+    central: Central, caller: Caller, resp: falcon.Response, zone_id: str, *, any_size: bool = False
+) -> None:
     """Answer with a zone file, read in parts as the client takes them. Raises what the first part raises.
+
+    any_size  beyond the quota too, for who may export any zone
 
     A failure of a later one breaks the connection off, so that nobody takes a part for the whole.
     """
-    first = central.call(ReadZoneFile(caller=caller, zone_id=zone_id))
+    first = central.call(ReadZoneFile(caller=caller, zone_id=zone_id, any_size=any_size))
     resp.content_type = f"{ZONE_FILE}; charset=UTF-8"
     if first.after is None:
         resp.data = first.text.encode()

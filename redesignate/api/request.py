@@ -49,7 +49,9 @@ _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x2b\x2d-\x7e\x80-\xff]{0,100}"\Z')
 TAGS = 100
 _JSON_RANGES = ("*/*", "application/*", "application/json")
 ZONE_FILE = "text/dns"
-_ZONE_FILES = frozenset({"/v2/zones/{zone_id}", "/v2/zones/tasks/exports/{export_id}/export"})
+_ZONE_FILES = frozenset(
+    {"/v2/zones/{zone_id}", "/v2/zones/tasks/exports/{export_id}/export", "/admin/zones/export/{zone_id}"}
+)
 """Paths that answer a GET with a zone file too."""
 _ALL_PROJECTS = ("all_tenants", "all_projects")
 _EDIT_MANAGED = "edit_managed_records"

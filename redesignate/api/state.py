@@ -15,7 +15,7 @@ This page is made from the table of routes (`redesignate/api/routes.py`) and the
 (`redesignate/api/published.py`) by `python -m redesignate.api.state > docs/api/state.md`; a test holds it.
 
 A path that is not there yet answers 404 `not_found` with a text that says so; a verb that is not there, 405. The
-admin API (`/admin`), which Designate has switched off by default, is not there. What an answer holds and which rules a
+[admin API](admin.md) (`/admin`) is off by default. What an answer holds and which rules a
 request must keep is on the [other pages](README.md).
 """
 _COLUMNS = "| path | there | not there yet | `openstack …` |\n| --- | --- | --- | --- |\n"

@@ -25,7 +25,9 @@ class DeleteExport(CallerCommand[None], tag="export.delete", frozen=True):
 
 
 class ReadZoneFile(CallerCommand[ZoneFilePart], tag="export.read", frozen=True):
-    """Read a part of a zone as a zone file. `at`: None for the first; all parts are of the first one's revision."""
+    """Read a part of a zone as a zone file. `at`: None for the first; all parts are of the first one's revision.
+    `any_size`: beyond the owner's quota too, for callers that may export every zone."""
 
     zone_id: str
     at: Place | None = None
+    any_size: bool = False

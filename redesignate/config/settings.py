@@ -95,6 +95,10 @@ class ApiSettings:
     default_limit_v2: int = 20
     max_limit_v2: int = 1000
     quotas_verify_project_id: bool = False
+    enable_api_admin: bool = False
+    enabled_extensions_admin: tuple[str, ...] = ()
+    default_limit_admin: int = 20
+    max_limit_admin: int = 1000
     allow_empty_secrets_for_tsig: bool = True
     maintenance_mode: bool = False
     maintenance_mode_role: str = "admin"

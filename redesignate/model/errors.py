@@ -11,7 +11,7 @@ Problem 500, and directly below it, by status:
     403   Forbidden · IllegalChild · IllegalParent · InvalidTokenScope
     404   NotFound · ZoneNotFound · RRsetNotFound · PoolNotFound · NoValidPool · ServiceNotFound · TSIGKeyNotFound
           TokenNotFound · TLDNotFound · BlacklistNotFound · ZoneExportNotFound
-          SharedZoneNotFound · ZoneImportNotFound
+          SharedZoneNotFound · ZoneImportNotFound · ReportNotFound
     405   MethodNotAllowed
     409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateNSRecord · DuplicateTSIGKey · DuplicateTLD
           DuplicateBlacklist · DuplicateSharedZone
@@ -296,6 +296,12 @@ class SharedZoneNotFound(Problem):
     status, kind = 404, "shared_zone_not_found"
 
 
+class ReportNotFound(Problem):
+    """The admin API has no such report."""
+
+    status, kind = 404, "report_not_found"
+
+
 class MethodNotAllowed(Problem):
     """The path exists, but does not support this method."""
 
@@ -447,6 +453,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     ZoneExportNotFound,
     ZoneImportNotFound,
     SharedZoneNotFound,
+    ReportNotFound,
     MethodNotAllowed,
     DuplicateZone,
     DuplicateRRset,

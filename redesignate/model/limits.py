@@ -16,6 +16,8 @@ DESCRIPTION_LENGTH = 160
 """Characters."""
 ATTRIBUTE_LENGTH = 50
 """Characters of the key, and of the value, of a zone's attribute."""
+MOST_LISTED = 1000
+"""Items of a list that has no limit of its own."""
 PROJECT_LENGTH = 36
 """Characters of a project's id: as many as keystone gives."""
 USER_LENGTH = 64

@@ -24,6 +24,7 @@ from redesignate.commands.exports import ReadZoneFile
 from redesignate.commands.inbound import TransferZone
 from redesignate.commands.pools import ApplyPool, CreatePool, DeletePool, GetPool, GetPoolReach, ListPools, UpdatePool
 from redesignate.commands.quotas import GetUsage, ResetQuotas, SetQuotas
+from redesignate.commands.reports import CountAll, GetProject, ListProjects
 from redesignate.commands.rrsets import CreateRRset, GetRRset, ListRRsets, UpdateRRset, UpsertRRset
 from redesignate.commands.services import GetService, ListServices
 from redesignate.commands.shares import CreateShare, DeleteShare, GetShare, ListShares
@@ -60,6 +61,7 @@ BODIES: dict[str, Any] = {
     "if_match": None,
     "if_absent": False,
     "pool_id": NOWHERE,
+    "any_size": False,
 }
 AIMED = tuple(
     command
@@ -247,6 +249,11 @@ ADMINS: tuple[Any, ...] = (
     lambda c: DeleteBlacklist(caller=c, blacklist_id=NOWHERE),
     lambda c: ListServices(caller=c, query=ListQuery()),
     lambda c: GetService(caller=c, service_id=NOWHERE),
+    lambda c: CountAll(caller=c, what=("zones",)),
+    lambda c: CountAll(caller=c, what=("records",)),
+    lambda c: CountAll(caller=c, what=("tenants",)),
+    lambda c: ListProjects(caller=c, limit=1),
+    lambda c: GetProject(caller=c, project_id="p1", limit=1),
     lambda c: SetQuotas(caller=c, project_id="p1", limits={"zones": 1}),
     lambda c: ResetQuotas(caller=c, project_id="p1"),
 )
