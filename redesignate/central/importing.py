@@ -39,8 +39,12 @@ from redesignate.store.imports import MESSAGE, Imports, Lost
 from redesignate.store.unit import Store, Work
 from redesignate.wire.rrset import MAX_RR, pack
 
-STEP = 200
-"""RRsets that one transaction stores: on SQLite others wait some 15 ms for it."""
+STEP = 1000
+"""RRsets that one transaction stores."""
+SHORT_STEP = 50
+"""As many while others write on SQLite, where they wait for it: some 5 ms."""
+OTHERS_S = 1.0
+"""How long after a writer was seen to wait others are taken to write."""
 LEASE_S = 30
 RENEW_S = 5.0
 """How often the lease is renewed, and the progress written, while a file is read."""
@@ -198,19 +202,23 @@ class _Run:
         rows, rrsets, records = self._rows(plan, content), task.stored, 0
         for _ in range(task.stored):
             records += len(next(rows).records)
-        while some := list(islice(rows, STEP)):
-            began = time.monotonic()
+        others_until = 0.0
+        while some := list(islice(rows, SHORT_STEP if time.monotonic() < others_until else STEP)):
+            began, waiting = time.monotonic(), [0]
             rrsets += len(some)
             records += sum([len(held.records) for held in some])
             quotas.check(plan.limits, zone_recordsets=rrsets + 2, zone_records=records)
 
-            def store(work: Work, some: list[Held] = some) -> None:
+            def store(work: Work, some: list[Held] = some, waiting: list[int] = waiting) -> None:
                 work.rrsets.add(some)
                 work.ending.texts(gone=(), come=some)
+                waiting[0] = self._by.store.writers_waiting()
 
             self._by.step(task, store, stored=rrsets, message=f"{rrsets} record sets of {content.zone} are stored.")
             self._renewed = time.monotonic()
-            if self._by.store.writers_waiting():
+            if waiting[0]:
+                others_until = self._renewed + OTHERS_S
+            if self._renewed < others_until:
                 self._by.rest(self._renewed - began)
         loaded = _loaded(task, content, rrsets, records)
 
