@@ -23,7 +23,7 @@ from pathlib import Path
 from bench import compare, fanout, floors, growth, hops, lists, mixed, pictures, questions, remote, system, transfer
 from bench.figures import Figure, as_json, machine, number, say, tables
 from bench.guard import guarded
-from bench.options import DATABASES, Options
+from bench.options import DATABASES, KINDS, Options
 
 Group = Callable[[Path, Options], Iterator[Figure]]
 GROUPS: dict[str, Group] = {
@@ -111,8 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--loads", type=_numbers, help="shares of full load for latencies (0,0.5,1)")
     parser.add_argument("--sizes", type=_numbers, help="growth, questions: zones, record sets; lists, transfer: one")
     parser.add_argument(
-        "--databases", type=_databases, help=f"growth, lists, questions: {','.join(DATABASES)} (sqlite)"
+        "--databases", type=partial(_among, DATABASES), help=f"growth, lists, questions: {','.join(DATABASES)} (sqlite)"
     )
+    parser.add_argument("--of", dest="kinds", type=partial(_among, KINDS), help=f"growth: {','.join(KINDS)} (both)")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="growth: keep there what was filled, or use it")
+    parser.add_argument("--fill-only", action="store_true", help="growth: measure nothing")
     parser.add_argument("--split", action="store_true", help="lists over a process a service, with RabbitMQ")
     return parser
 
@@ -141,21 +144,21 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
 
 def _options(arguments: argparse.Namespace) -> Options:
     options = SMALL if arguments.small or not arguments.groups else Options()
-    given = {name: getattr(arguments, name) for name in ("seconds", "minutes", "loads", "databases")}
+    given = {name: getattr(arguments, name) for name in ("seconds", "minutes", "loads", "databases", "kinds", "keep")}
     if arguments.sizes:
         given["sizes"] = tuple(int(size) for size in arguments.sizes)
     chosen = {name: value for name, value in given.items() if value is not None}
-    return replace(options, split=arguments.split, **chosen)
+    return replace(options, split=arguments.split, fill_only=arguments.fill_only, **chosen)
 
 
 def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(word) for word in text.split(","))
 
 
-def _databases(text: str) -> tuple[str, ...]:
+def _among(known: Sequence[str], text: str) -> tuple[str, ...]:
     words = tuple(text.split(","))
-    if set(words) - set(DATABASES):
-        raise argparse.ArgumentTypeError(f"{text!r}: choose from {', '.join(DATABASES)}")
+    if set(words) - set(known):
+        raise argparse.ArgumentTypeError(f"{text!r}: choose from {', '.join(known)}")
     return words
 
 

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether anything grows: every operation beside few and many zones, and in small and large zones, one at a time.
 
-The databases are filled directly (`fill.py`), so the pool is the built-in nameserver, which serves what is stored.
+The databases are filled directly (`fill.py`), so the pool is the built-in nameserver, which serves what is stored. In
+pieces of less than two minutes each, over one database, of one kind and size:
+
+    python -m bench growth --databases mariadb --of zones --sizes 100000 --keep /tmp/grown --fill-only
+    python -m bench growth --databases mariadb --of zones --sizes 100000 --keep /tmp/grown --json figures.json
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -34,12 +40,12 @@ def figures(folder: Path, options: Options) -> Iterator[Figure]:
     few = (SMALL_ZONES, SMALL_RRSETS) if options.small else (ZONES, RRSETS)
     zones, rrsets = (options.sizes, options.sizes) if options.sizes else few
     for database in options.databases:
-        for kind, sizes in (("zones", zones), ("record sets in the zone", rrsets)):
+        for short, kind, sizes in (("zones", "zones", zones), ("rrsets", "record sets in the zone", rrsets)):
             smallest: dict[str, Figure] = {}
-            for size in sizes:
+            for size in sizes if short in options.kinds else ():
                 words = f"{database}, {size:,} {kind}"
-                place = folder / f"{database}-{kind[:4]}-{size}"
-                for figure in _beside(place, database, kind, size, words):
+                place = (options.keep or folder).absolute() / f"{database}-{short}-{size}"
+                for figure in _beside(place, database, kind, size, options):
                     curve = f"{database}: {figure.what} by {kind}"
                     first = smallest.setdefault(figure.what, figure)
                     yield replace(figure, what=f"{figure.what}, {words}", curve=curve, at=size)
@@ -53,19 +59,24 @@ def _grown(figure: Figure, first: Figure, words: str) -> Iterator[Figure]:
     yield at_most(f"CPU of {figure.what}, {words}", sum(figure.cpu.values()) / sum(first.cpu.values()), "")
 
 
-def _beside(folder: Path, database: str, kind: str, size: int, words: str) -> Iterator[Figure]:
-    """Fill, start, measure."""
-    with running.embedded(folder, database=database, binds=0) as (where, system):
-        zone = where.zone("grown")
+def _beside(folder: Path, database: str, kind: str, size: int, options: Options) -> Iterator[Figure]:
+    """Fill, unless that is done; start, measure."""
+    note = folder / "filled.json"
+    words = f"{database}, {size:,} {kind}"
+    if not note.exists():
+        shutil.rmtree(folder, ignore_errors=True)  # what was broken off
+    with running.embedded(folder, database=database, binds=0, kept=options.keep is not None) as (where, system):
+        filled = note.exists()
+        zone = tuple(json.loads(note.read_text())) if filled else where.zone("grown")
         system.api.close()
         system.process.stop()
-        say(f"{words}: filling")
-        began = time.perf_counter()
-        with opened(where.database) as store:
-            (fill_zones if kind == "zones" else fill_rrsets)(store, zone[0], size)
-        say(f"{words}: filled in {time.perf_counter() - began:.0f} s")
-        if database != "sqlite":
-            time.sleep(5)  # until its own writing is done
+        if not filled:
+            _fill(where.database, kind, zone, size, words)
+            note.write_text(json.dumps(zone))
+            if database != "sqlite":
+                time.sleep(5)  # until its own writing is done
+        if options.fill_only:
+            return
         began = time.perf_counter()
         system.start()
         yield at_most("start", time.perf_counter() - began, "s")
@@ -74,6 +85,14 @@ def _beside(folder: Path, database: str, kind: str, size: int, words: str) -> It
         yield from _operations(where, zone)
         pids = [pid for name, some in where.roots().items() if name in where.services for pid in some]
         yield at_most("memory (PSS)", memory(pids), "MB", others=idle.used.others)
+
+
+def _fill(database: str, kind: str, zone: Zone, size: int, words: str) -> None:
+    say(f"{words}: filling")
+    began = time.perf_counter()
+    with opened(database) as store:
+        (fill_zones if kind == "zones" else fill_rrsets)(store, zone[0], size)
+    say(f"{words}: filled in {time.perf_counter() - began:.0f} s")
 
 
 def _operations(where: Running, zone: Zone) -> Iterator[Figure]:

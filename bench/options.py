@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 DATABASES = ("sqlite", "mariadb", "postgresql")
+KINDS = ("zones", "rrsets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,9 @@ class Options:
     databases  over which
     split      lists over a process a service, RabbitMQ between them
     minutes    of mixed load
+    kinds      growth by zones, by record sets of one zone, or both
+    keep       where growth keeps what it filled for the next time; None: nowhere
+    fill_only  growth fills, and measures nothing
     """
 
     small: bool = False
@@ -28,3 +33,6 @@ class Options:
     databases: tuple[str, ...] = ("sqlite",)
     split: bool = False
     minutes: float = 5.0
+    kinds: tuple[str, ...] = KINDS
+    keep: Path | None = None
+    fill_only: bool = False

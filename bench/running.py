@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,7 @@ from tests.support.bind import ConsumedCatalog, RealBind
 from tests.support.mariadb import MariaDB
 from tests.support.postgres import Postgres
 from tests.support.rabbitmq import RabbitMQ
+from tests.support.servers import free_port
 from tests.support.system import Sandbox, Split
 
 OPTIONS = "[DEFAULT]\nquota_zones = -1\nquota_zone_recordsets = -1\nquota_zone_records = -1\n"
@@ -77,15 +79,19 @@ class Running:
 
 @contextmanager
 def embedded(
-    folder: Path, *, database: str = "sqlite", binds: int = 1, catalog: str | None = None
+    folder: Path, *, database: str = "sqlite", binds: int = 1, catalog: str | None = None, kept: bool = False
 ) -> Iterator[tuple[Running, Sandbox]]:
     """`redesignate serve` over this kind of database, with so many BINDs as its pool; 0: the built-in nameserver.
 
     catalog   of the pool, which the BINDs consume
+    kept      the database stays in the folder, and is that of the next deployment there
     """
     with ExitStack() as end:
-        server = end.enter_context(database_server(database)) if database != "sqlite" else None
-        url = server.database() if server is not None else f"sqlite:///{folder / 'system' / 'state' / 'redesignate.db'}"
+        server = None
+        url = f"sqlite:///{folder / 'system' / 'state' / 'redesignate.db'}"
+        if database != "sqlite":
+            server = end.enter_context(database_server(database, folder / "server" if kept else None))
+            url = _kept_url(server) if kept else server.database()
         words = ("--database", url) if server is not None else ()
         system = end.enter_context(Sandbox(folder / "system", options=OPTIONS, words=words))
         consumed = ConsumedCatalog(catalog, system.dns_port) if catalog else None
@@ -160,10 +166,30 @@ def split(
 
 
 @contextmanager
-def database_server(kind: str) -> Iterator[MariaDB | Postgres]:
-    """A server of this kind, as a user of an empty machine would start it."""
-    server: MariaDB | Postgres = MariaDB.create() if kind == "mariadb" else Postgres.create()
+def database_server(kind: str, folder: Path | None = None) -> Iterator[MariaDB | Postgres]:
+    """A server of this kind, as a user of an empty machine would start it; in this folder, which it keeps, or in one of
+    its own."""
+    of: type[MariaDB | Postgres] = MariaDB if kind == "mariadb" else Postgres
+    if folder is None:
+        server = of.create()
+    elif folder.exists():
+        server = of(folder, {name: free_port() for name in of.wanted_ports()})
+        server.start()
+    else:
+        folder.mkdir(parents=True)
+        server = of.create(folder)
     try:
         yield server
     finally:
-        server.close()
+        if folder is None:
+            server.close()
+        else:
+            server.stop()
+
+
+def _kept_url(server: MariaDB | Postgres) -> str:
+    """The URL of the one database of a server that keeps its folder; its port is another at each start."""
+    note = server.folder / "database"
+    if not note.exists():
+        note.write_text(server.database())
+    return re.sub(r":[0-9]+/", f":{server.port}/", note.read_text())
