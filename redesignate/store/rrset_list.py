@@ -73,6 +73,7 @@ _decode_records = msgspec.json.Decoder(tuple[str, ...]).decode
 _LIVING = func.coalesce(zones.c.deleted, "") == ""
 
 
+_DATA = rrset_data.c.data
 _STATUSES = frozenset(("ACTIVE", "PENDING", "ERROR"))
 _FAILED = zones.c.status == Status.ERROR.value
 _BEHIND = and_(zones.c.confirmed < _REVISION, or_(_SOA, rrsets.c.records != "[]"))
@@ -141,7 +142,7 @@ class _Asked:
             column = rrsets.c[condition.field]
             return where(condition, few.walked(self.conn, column, self.order[0]) if walked else column)
         if walked:
-            return exists().where(rrset_data.c.rrset_id == rrsets.c.id, _has_data(condition))
+            return exists().where(rrset_data.c.rrset_id == rrsets.c.id, _has_data(condition, few.aside(_DATA)))
         return rrsets.c.id.in_(self._having(condition))
 
     def _having(self, data: Condition) -> Select[Any]:
@@ -345,10 +346,9 @@ class _Asked:
         return few.counted(self.conn, chosen, without=without)
 
 
-def _has_data(condition: Condition) -> ColumnElement[bool]:
+def _has_data(condition: Condition, column: ColumnElement[Any] = _DATA) -> ColumnElement[bool]:
     """A record's text meets the condition, as far as it is stored for filters."""
-    cut = Condition("data", condition.op, condition.value[:DATA_PREFIX], condition.upper)
-    return where(cut, rrset_data.c.data)
+    return where(Condition("data", condition.op, condition.value[:DATA_PREFIX], condition.upper), column)
 
 
 def _filled(batches: Iterable[Batch]) -> tuple[tuple[RRset, ...], bool]:
