@@ -117,7 +117,7 @@ def schemas() -> dict[str, Any]:
     return found
 
 
-def of(path: str, said: Answers) -> set[type[Problem]]:
+def of(path: str, verb: str, said: Answers) -> set[type[Problem]]:
     """Every kind of failure that may be the answer."""
     found: set[type[Problem]] = {*EVERY, *said.raises}
     if "_id}" in path.replace("{project_id}", ""):
@@ -126,6 +126,8 @@ def of(path: str, said: Answers) -> set[type[Problem]]:
         found |= {*LISTS}
     if said.takes is not None:
         found |= {*BODIES}
+    if verb == "POST":
+        found |= {errors.KeyReused}
     if said.conditional:
         found |= {errors.PreconditionFailed}
     return found

@@ -46,6 +46,7 @@ ARGUMENTS = {
 }
 """Query arguments that every request under /v2 may carry."""
 _IF_MATCH = {"If-Match": "ETags, one of which the resource must still have, else 412; `*` for any."}
+_KEY = {"Idempotency-Key": "The client's name for the request, which is carried out once however often it is sent."}
 _OPERATORS = (
     " Whole value, or `*` for any characters; a leading `!`, `<`, `<=`, `>`, `>=` compares, `BETWEEN a,b` is a range."
 )
@@ -116,13 +117,13 @@ def _operation(route: Route, verb: str, schemas: Schemas) -> Part:
         "operationId": name_of(route.path, verb, said),
         "tags": [tag(route.path)],
         "summary": about,
-        "parameters": [*_in_path(route.path), *_in_query(said), *_in_headers(said), *_shared()],
+        "parameters": [*_in_path(route.path), *_in_query(said), *_in_headers(verb, said), *_shared()],
     }
     if said.takes is not None:
         body = schemas.body(said.takes, new=verb == "POST")
         kinds = {kind: {"schema": body if kind == JSON else {"type": "string"}} for kind in said.reads}
         operation["requestBody"] = {"required": not said.optional, "content": kinds}
-    operation["responses"] = _successes(said, schemas) | faults.responses(faults.of(route.path, said))
+    operation["responses"] = _successes(said, schemas) | faults.responses(faults.of(route.path, verb, said))
     return operation
 
 
@@ -216,10 +217,11 @@ def _query(name: str, about: str, schema: Mapping[str, Any]) -> Part:
     return {"name": name, "in": "query", "description": about, "schema": dict(schema)}
 
 
-def _in_headers(said: Answers) -> list[Part]:
+def _in_headers(verb: str, said: Answers) -> list[Part]:
+    known = (_KEY if verb == "POST" else {}) | (_IF_MATCH if said.conditional else {}) | dict(said.headers or {})
     return [
         {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
-        for name, about in ((_IF_MATCH if said.conditional else {}) | dict(said.headers or {})).items()
+        for name, about in known.items()
     ]
 
 

@@ -4,6 +4,7 @@ what links begin with), where central is, and how an answer is written."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from typing import Any
@@ -19,7 +20,7 @@ from redesignate.bus.port import Central
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.base import Match
 from redesignate.config.settings import ApiSettings
-from redesignate.model.caller import Caller
+from redesignate.model.caller import Caller, Repeat
 from redesignate.model.errors import (
     BadInput,
     EmptyBody,
@@ -47,6 +48,7 @@ _HEX = re.compile(r"[0-9a-fA-F]{32}\Z")
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x2b\x2d-\x7e\x80-\xff]{0,100}"\Z')
 """Without commas, which ours do not have."""
 TAGS = 100
+KEY_LENGTH = 255
 _JSON_RANGES = ("*/*", "application/*", "application/json")
 ZONE_FILE = "text/dns"
 _ZONE_FILES = frozenset(
@@ -201,6 +203,7 @@ def caller(request: Request, identity: Identity) -> Caller:
     for what, ident, longest in (*ids, ("project", identity.project_id, PROJECT_LENGTH)):
         if ident is not None and (len(ident) > longest or not ident.isprintable()):
             raise BadInput(f"A {what} id has at most {longest} characters, all of them printable")
+    key = env.get("HTTP_IDEMPOTENCY_KEY") if env["REQUEST_METHOD"] == "POST" else None
     switched = not (_SWITCHES.isdisjoint(request.params) and _SWITCH_HEADERS.isdisjoint(env))
     return Caller(
         request_id=env[REQUEST_ID],
@@ -216,8 +219,22 @@ def caller(request: Request, identity: Identity) -> Caller:
         edit_managed=switched and _switch(request, "HTTP_X_DESIGNATE_EDIT_MANAGED_RECORDS", _EDIT_MANAGED),
         hard_delete=switched and _switch(request, "HTTP_X_DESIGNATE_HARD_DELETE"),
         sudo=bool(sudo),
+        repeat=None if key is None else _repeat(key, env),
         delete_shares=switched and _switch(request, "HTTP_X_DESIGNATE_DELETE_SHARES"),
     )
+
+
+def _repeat(key: str, env: WSGIEnvironment) -> Repeat:
+    """A request that its client may send again. Raises BadInput for a key that is too long, or not of ASCII, and
+    where the body is a stream."""
+    if not 0 < len(key) <= KEY_LENGTH or not (key.isascii() and key.isprintable()):
+        raise BadInput(f"An Idempotency-Key has 1 to {KEY_LENGTH} characters, all of them printable ASCII")
+    asked = hashlib.sha256(f"{env['PATH_INFO']}?{env.get('QUERY_STRING', '')}\0".encode("utf-8", "surrogateescape"))
+    body: bytes | None = env.get(BODY)
+    if body is None:
+        raise BadInput("An Idempotency-Key needs a body that is compared as a whole: send the zone file as JSON")
+    asked.update(body)
+    return Repeat(key=key, digest=asked.hexdigest())
 
 
 def _switch(request: Request, header: str, *names: str) -> bool:

@@ -39,8 +39,10 @@ from redesignate.central import (
     zonetasks,
 )
 from redesignate.central.importing import Importer
-from redesignate.central.rules import Answers, Rules, check_switches
+from redesignate.central.repeats import once
+from redesignate.central.rules import Answers, Rules, UseCase, check_switches
 from redesignate.commands.base import CallerCommand, Command
+from redesignate.commands.imports import AddImportPart
 from redesignate.commands.inbound import ReportInbound
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, UpdateRRset, UpsertRRset
 from redesignate.commands.table import READS
@@ -94,6 +96,10 @@ DEFERRING = SHARING - {UpsertRRset}
 """Those that read nothing of what `Ending.defer` leaves either; an upsert looks for the RRset of its name."""
 
 
+APART = READS | {AddImportPart}
+"""Commands that no `Idempotency-Key` is stored for: they change nothing, or nothing more when they come again."""
+
+
 Keep = Callable[[Work, Sequence[Any]], None]
 """`keep(unit, answers)`: stores the answers in the transaction of their changes."""
 
@@ -108,8 +114,7 @@ class CentralService:
 
     def dispatch(self, command: Command[R]) -> R:
         """Return the command's answer; nothing goes on to a commit after this thread's deadline. Raises its Problem."""
-        given = self._prepared(command)
-        use_case = ANSWERS[type(given)]
+        use_case, given = self._prepared(command)
         answer: R
         if type(command) in READS:
             reading, answer = self._store.look(lambda unit: use_case(self._rules, unit, given), deadline=ASKING.at)
@@ -138,7 +143,7 @@ class CentralService:
         def all_of_them(unit: Work) -> list[Any]:
             if len(commands) > 1 and all(type(command) in DEFERRING for command in commands):
                 unit.ending.defer()
-            answers = [ANSWERS[type(given)](self._rules, unit, given) for given in todo]
+            answers = [use_case(self._rules, unit, given) for use_case, given in todo]
             if keep is not None:
                 unit.hints += unit.ending.write(unit.now)  # so that nothing is written after the last step
                 keep(unit, answers)
@@ -150,13 +155,17 @@ class CentralService:
         """Return what carries out imports over this central's database; `owner`: of its leases."""
         return Importer(self._rules, self._store, self._send, owner)
 
-    def _prepared(self, command: Command[Any]) -> Any:
-        """The argument of the use-case: the command, or what was made of it before its transaction. Raises Forbidden
+    def _prepared(self, command: Command[Any]) -> tuple[UseCase, Any]:
+        """The use-case and its argument: the command, or what was made of it before its transaction. Raises Forbidden
         where its caller set a switch that its roles do not allow."""
         if isinstance(command, CallerCommand):
             check_switches(self._rules, command.caller)
         prepare = BEFORE.get(type(command))
-        return command if prepare is None else prepare(self._rules, self._store, command)
+        given = command if prepare is None else prepare(self._rules, self._store, command)
+        use_case = ANSWERS[type(given)]
+        if isinstance(command, CallerCommand) and command.caller.repeat is not None and type(command) not in APART:
+            use_case = once(use_case, command, command.caller.repeat)
+        return use_case, given
 
     def _send(self, unit: Work) -> None:
         for event, fields in unit.events:

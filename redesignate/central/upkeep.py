@@ -5,6 +5,7 @@ order keys."""
 from __future__ import annotations
 
 from redesignate.central import apex
+from redesignate.central.repeats import KEPT_S
 from redesignate.central.rules import Answers, Rules
 from redesignate.commands.hint import Hint, Kind
 from redesignate.commands.upkeep import (
@@ -22,6 +23,7 @@ from redesignate.store.exports import Exports
 from redesignate.store.imports import Imports
 from redesignate.store.kept import Kept
 from redesignate.store.questions import Questions
+from redesignate.store.repeats import Repeats
 from redesignate.store.shares import Shares
 from redesignate.store.unit import Work
 from redesignate.store.unplaced import UnplacedRRsets
@@ -91,8 +93,10 @@ def refresh_apexes(_rules: Rules, work: Work, command: RefreshApexes) -> int:
 
 
 def forget_questions(_rules: Rules, work: Work, command: ForgetQuestions) -> int:
-    """Delete the records of questions carried out long ago, which are not repeated any more; return how many."""
-    return Questions(work.conn).forget(command.age_s * SECOND, command.limit)
+    """Delete the records of questions carried out long ago, which are not repeated any more, and those of clients'
+    requests; return how many."""
+    done = Repeats(work.conn).forget(KEPT_S * SECOND, command.limit)
+    return done + Questions(work.conn).forget(command.age_s * SECOND, command.limit)
 
 
 def find_unplaced(_rules: Rules, work: Work, command: FindUnplaced) -> UnplacedZones:

@@ -7,6 +7,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """A request that may be sent several times and is carried out once.
+
+    key     what the client calls it, unique among the requests of its user in its project
+    digest  of what is asked for: the same in each copy
+    """
+
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """The authenticated origin of one request, as policy and the journal see it.
 
@@ -14,6 +26,7 @@ class Caller:
     roles        role names as the identity service gave them, lower case
     request_id   "req-<uuid>", in every log line and journal row of the request
     all_projects edit_managed hard_delete   switches; policy has yet to allow them
+    repeat       where the request may be a repeated one (`Idempotency-Key`)
     delete_shares  switch: a zone that is deleted loses its shares; open to all that may delete the zone
     """
 
@@ -30,6 +43,7 @@ class Caller:
     edit_managed: bool = False
     hard_delete: bool = False
     sudo: bool = False
+    repeat: Repeat | None = None
     delete_shares: bool = False
 
 

@@ -15,6 +15,7 @@ Problem 500, and directly below it, by status:
     405   MethodNotAllowed
     409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateNSRecord · DuplicateTSIGKey · DuplicateTLD
           DuplicateBlacklist · DuplicateSharedZone
+          KeyReused
     412   PreconditionFailed
     413   OverQuota
     415   UnsupportedContentType
@@ -356,6 +357,12 @@ class DuplicateSharedZone(Problem):
     status, kind = 409, "duplicate_shared_zone"
 
 
+class KeyReused(Problem):
+    """The Idempotency-Key of the request is that of another request."""
+
+    status, kind = 409, "idempotency_key_reused"
+
+
 class PreconditionFailed(Problem):
     """The resource is not as the request's If-Match or If-None-Match demands (RFC 9110 §13.1)."""
 
@@ -463,6 +470,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     DuplicateTLD,
     DuplicateBlacklist,
     DuplicateSharedZone,
+    KeyReused,
     PreconditionFailed,
     OverQuota,
     UnsupportedContentType,

@@ -96,6 +96,7 @@ class Work:
         self.outbox = Outbox(connection)
         self.ending = Ending(connection, self.outbox, self.zones, self.rrsets)
         self.inbound = InboundRows(connection)
+        self.secrets = secrets
         self.pools = Pools(connection, secrets, kept_pools)
         self.peers = Peers(connection, self.pools)
         self.quotas = Quotas(connection)

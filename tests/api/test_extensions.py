@@ -112,3 +112,76 @@ def test_put_names_one_recordset(system: System) -> None:
     assert is_fault(client.ask("PUT", one, {"id": "x"}), 400, "invalid_object")
     assert is_fault(system.client(roles="reader").ask("PUT", one, {"id": "x"}), 403, "forbidden")
     assert is_fault(system.client("p2").ask("PUT", one, {"id": "x"}), 404, "zone_not_found")
+
+
+# -- Idempotency-Key
+
+
+def test_a_post_with_a_key_is_carried_out_once(system: System) -> None:
+    client = system.client()
+    body = {"name": "example.org.", "email": "a@example.org"}
+    first = client.ask("POST", "/v2/zones", body, headers={"Idempotency-Key": "k"})
+    system.serve()
+    again = client.ask("POST", "/v2/zones", body, headers={"Idempotency-Key": "k"})
+    assert (again.status, again.json) == (first.status, first.json) == (202, first.json)
+    for name in ("location", "etag"):
+        assert again.headers[name] == first.headers[name]
+    other = client.ask("POST", "/v2/zones", {**body, "ttl": 60}, headers={"Idempotency-Key": "k"})
+    assert is_fault(other, 409, "idempotency_key_reused")
+    assert is_fault(client.ask("POST", "/v2/zones", body), 409, "duplicate_zone")
+    path = f"/v2/zones/{first.json['id']}"
+    recordset = {"name": "www.example.org.", "type": "A", "records": ["192.0.2.1"]}
+    assert is_fault(
+        client.ask("POST", f"{path}/recordsets", recordset, headers={"Idempotency-Key": "k"}),
+        409,
+        "idempotency_key_reused",
+    )
+    made = [client.ask("POST", f"{path}/recordsets", recordset, headers={"Idempotency-Key": "r"}) for _ in range(2)]
+    assert made[0].json == made[1].json
+
+
+def test_a_post_of_an_operator_is_repeated_too(system: System) -> None:
+    admin = system.client(roles="admin,member,reader")
+    for path, body in (
+        ("/v2/tlds", {"name": "org"}),
+        ("/v2/blacklists", {"pattern": "acme"}),
+        ("/v2/pools", {"name": "other"}),
+        (
+            "/v2/tsigkeys",
+            {
+                "name": "k",
+                "algorithm": "hmac-sha256",
+                "secret": "c2VjcmV0",
+                "scope": "POOL",
+                "resource_id": system.pool.id,
+            },
+        ),
+    ):
+        first, again = (admin.ask("POST", path, body, headers={"Idempotency-Key": path}) for _ in range(2))
+        assert first.status == 201, (path, first)
+        assert (first.status, first.json) == (again.status, again.json), path
+
+
+def test_a_malformed_key_is_refused_and_other_verbs_have_none(system: System) -> None:
+    client = system.client()
+    body = {"name": "example.org.", "email": "a@example.org"}
+    for key in ("", "x" * 256, "\u00e4"):
+        answer = client.ask("POST", "/v2/zones", body, headers={"Idempotency-Key": key}, checked=False)
+        assert is_fault(answer, 400, "bad_request"), key
+    path = f"/v2/zones/{new_zone(client)['id']}"
+    versions = [
+        client.ask("PATCH", path, {"ttl": 60}, headers={"Idempotency-Key": "k"}).json["version"] for _ in range(2)
+    ]
+    assert versions == [2, 3]
+
+
+def test_an_import_with_a_key_is_begun_once_and_goes_on_where_it_ended(system: System) -> None:
+    client = system.client()
+    lines = "".join(f"n{n} 60 IN A 192.0.2.1\n" for n in range(80_000))
+    body = {"zonefile": f"$ORIGIN example.org.\n@ 60 IN SOA ns1 a 1 2 3 4 5\n@ 60 IN NS ns1\n{lines}"}
+    path, key = "/v2/zones/tasks/imports", {"Idempotency-Key": "k"}
+    first, again = (client.ask("POST", path, body, headers=key) for _ in range(2))
+    assert (first.status, first.json) == (again.status, again.json) == (202, first.json)
+    assert client.ask("GET", path).json["metadata"] == {"total_count": 1}
+    stream = {**key, "Content-Type": "text/dns"}
+    assert is_fault(client.ask("POST", path, b"$ORIGIN a.", headers=stream), 400, "bad_request")
