@@ -20,6 +20,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from redesignate import api
 from redesignate.api import faults, openapi
 from redesignate.api.answers import said_of
+from redesignate.api.reference import page
 from redesignate.api.request import _SWITCHES
 from redesignate.api.routes import ROUTES as ROUTED
 from redesignate.api.routes import Route
@@ -31,6 +32,7 @@ from redesignate.model import errors
 from redesignate.model.errors import PROBLEMS, Problem, Unauthorized
 from tests.api.client import api_client, is_fault
 from tests.api.described import faults_of, operation
+from tests.api.test_docs import PAGES
 from tests.api.test_routes import ROUTES as ASKED
 
 DOCUMENT = openapi.document()
@@ -184,6 +186,11 @@ def test_every_switch_of_the_query_is_described() -> None:
 
 
 # -- how it is served
+
+
+def test_the_page_is_what_the_document_says() -> None:
+    """Else: `python -m redesignate.api.reference > docs/api/reference.md`."""
+    assert (PAGES / "reference.md").read_text() == page()
 
 
 def test_whoever_has_no_token_may_read_it() -> None:

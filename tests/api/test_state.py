@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from redesignate.api.covered import COVERED
 from redesignate.api.published import PUBLISHED, Published
 from redesignate.api.routes import ROUTES
 from redesignate.api.state import page
@@ -23,6 +24,13 @@ ABSENT = [published for published in PUBLISHED if published.path not in THERE]
 def test_the_page_is_what_the_tables_say() -> None:
     """Else: `python -m redesignate.api.state > docs/api/state.md`."""
     assert (PAGES / "state.md").read_text() == page()
+
+
+@pytest.mark.parametrize("path", [route.path for route in ROUTES])
+def test_every_path_names_a_test_that_is_there(path: str) -> None:
+    """Else: its line in `redesignate/api/covered.py`."""
+    file, name = COVERED[path]
+    assert f"\ndef test_{name}(" in (PAGES.parents[1] / file).read_text()
 
 
 @pytest.mark.parametrize("published", ABSENT, ids=lambda published: published.path)
