@@ -41,6 +41,7 @@ NAMES = [f"{verb} {route.path}" for route, verb in EACH]
 KINDS: tuple[type[Problem], ...] = (*PROBLEMS, Problem)
 NEVER_ANSWERED = {
     "MethodNotAllowed": "of verbs that a path does not have",
+    "ReportNotFound": "of the admin API, which is not part of v2",
     "TokenNotFound": "of the command line alone",
 }
 READ_ELSEWHERE = {
