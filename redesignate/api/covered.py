@@ -8,6 +8,7 @@ _ZONES, _SETS, _SHARES = "tests/api/test_zones.py", "tests/api/test_recordsets.p
 _TASKS, _IN, _OUT = "tests/central/test_zonetasks.py", "tests/api/test_imports.py", "tests/api/test_exports.py"
 _BLACK, _TLDS = "tests/central/test_blacklists.py", "tests/central/test_tlds.py"
 _KEYS, _POOLS = "tests/api/test_tsigkeys.py", "tests/central/test_written_pools.py"
+_HANDS = "tests/api/test_transfers.py"
 _MADE = "a_pattern_is_made_read_changed_and_removed"
 
 COVERED = {
@@ -28,6 +29,11 @@ COVERED = {
     ),
     "/v2/zones/{zone_id}/shares": (_SHARES, "lists_by_page_and_by_target"),
     "/v2/zones/{zone_id}/shares/{share_id}": (_SHARES, "a_share_from_its_creation_to_its_end"),
+    "/v2/zones/{zone_id}/tasks/transfer_requests": (_HANDS, "null_and_nothing_offer_a_zone_to_anybody"),
+    "/v2/zones/tasks/transfer_requests": (_HANDS, "both_sides_are_one_list"),
+    "/v2/zones/tasks/transfer_requests/{request_id}": (_HANDS, "a_zone_changes_hands"),
+    "/v2/zones/tasks/transfer_accepts": (_HANDS, "a_zone_changes_hands"),
+    "/v2/zones/tasks/transfer_accepts/{accept_id}": (_HANDS, "a_zone_changes_hands"),
     "/v2/zones/tasks/imports": (_IN, "a_zone_file_is_imported_as_v2_publishes_it"),
     "/v2/zones/tasks/imports/{import_id}": (_IN, "a_zone_file_is_imported_as_v2_publishes_it"),
     "/v2/zones/{zone_id}/tasks/export": (_OUT, "an_export_is_shown_as_v2_publishes_it"),

@@ -15,6 +15,7 @@ from redesignate.api.rrsets import Recordsets
 from redesignate.api.services import Services
 from redesignate.api.shares import Shares
 from redesignate.api.tlds import TLDs
+from redesignate.api.transfers import TransferAccepts, TransferRequests
 from redesignate.api.tsigkeys import TSIGKeys
 from redesignate.api.zones import Zones
 from redesignate.api.zonetasks import ZoneTasks
@@ -58,6 +59,11 @@ ROUTES = (
     Route("/v2/zones/{zone_id}/recordsets/{recordset_id}", Recordsets, "one"),
     Route("/v2/zones/{zone_id}/shares", Shares),
     Route("/v2/zones/{zone_id}/shares/{share_id}", Shares, "one"),
+    Route("/v2/zones/{zone_id}/tasks/transfer_requests", TransferRequests, "zone"),
+    Route("/v2/zones/tasks/transfer_requests", TransferRequests),
+    Route("/v2/zones/tasks/transfer_requests/{request_id}", TransferRequests, "one"),
+    Route("/v2/zones/tasks/transfer_accepts", TransferAccepts),
+    Route("/v2/zones/tasks/transfer_accepts/{accept_id}", TransferAccepts, "one"),
     Route("/v2/recordsets", Recordsets, "all"),
     Route("/v2/recordsets/{recordset_id}", Recordsets, "any"),
     Route("/v2/quotas", Quotas),

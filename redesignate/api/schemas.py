@@ -45,7 +45,8 @@ class Schemas:
                 return {"type": "object", "properties": {name: items}, "required": [name]}
             case Also(shape, members):
                 noun = shown(shape)
-                return {**noun, "properties": {**noun["properties"], **members}}
+                noun = {**noun, "properties": {**noun["properties"], **members}}
+                return noun if listing is None else page(listing, noun)
             case _:
                 return dict(shows or {})
 

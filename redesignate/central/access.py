@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from redesignate.central import blacklists, pools, quotas, rrsets, shares, tlds, tsigkeys, zones, zonetasks
+from redesignate.central import blacklists, pools, quotas, rrsets, shares, tlds, transfers, tsigkeys, zones, zonetasks
 from redesignate.central.rules import Answers, Rules, own, visible
 from redesignate.commands.access import CheckAccess
 from redesignate.store.unit import Work
@@ -41,6 +41,15 @@ def _update_recordset(rules: Rules, work: Work, command: CheckAccess) -> None:
 def _share_zone(rules: Rules, work: Work, command: CheckAccess) -> None:
     zone = visible(work, command.caller, work.zones.get(command.zone_id or ""))
     shares.check_shareable(rules, command.caller, zone)
+
+
+def _create_zone_transfer_request(rules: Rules, work: Work, command: CheckAccess) -> None:
+    zone = visible(work, command.caller, work.zones.get(command.zone_id or ""))
+    transfers.check_offerable(rules, command.caller, zone)
+
+
+def _update_zone_transfer_request(rules: Rules, work: Work, command: CheckAccess) -> None:
+    transfers.changeable(rules, work, command.caller, command.resource_id or "")
 
 
 def _set_quota(rules: Rules, _work: Work, command: CheckAccess) -> None:
@@ -93,6 +102,8 @@ _CHECKS: Mapping[str, Callable[[Rules, Work, CheckAccess], None]] = {
     "create_recordset": _create_recordset,
     "update_recordset": _update_recordset,
     "share_zone": _share_zone,
+    "create_zone_transfer_request": _create_zone_transfer_request,
+    "update_zone_transfer_request": _update_zone_transfer_request,
     "set_quota": _set_quota,
     "create_tld": _create_tld,
     "create_zone_import": _create_zone_import,

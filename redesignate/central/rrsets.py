@@ -235,6 +235,8 @@ def found(work: Work, zone: Zone, rrset_id: str) -> Held:
     rrset = work.rrsets.held(rrset_id, zone.id)
     if rrset is None:
         raise RRsetNotFound("Could not find RecordSet")
+    if zone.handed is not None and rrset.born <= zone.handed:  # its row still names who had the zone before
+        return rrset._replace(project_id=zone.project_id)
     return rrset
 
 

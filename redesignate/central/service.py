@@ -31,6 +31,7 @@ from redesignate.central import (
     shares,
     tlds,
     tokens,
+    transfers,
     tsigkeys,
     upkeep,
     views,
@@ -46,6 +47,7 @@ from redesignate.commands.imports import AddImportPart
 from redesignate.commands.inbound import ReportInbound
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, UpdateRRset, UpsertRRset
 from redesignate.commands.table import READS
+from redesignate.commands.transfers import AcceptTransfer
 from redesignate.observe.log import events
 from redesignate.store.unit import Store, Work
 from redesignate.threads.deadline import ASKING
@@ -61,6 +63,7 @@ ANSWERS: Answers = {
     **views.ANSWERS,
     **rrsets.ANSWERS,
     **shares.ANSWERS,
+    **transfers.ANSWERS,
     **quotas.ANSWERS,
     **reports.ANSWERS,
     **pools.ANSWERS,
@@ -84,6 +87,7 @@ BEFORE: Mapping[type[Command[Any]], Callable[[Rules, Store, Any], Any]] = {
     UpdateRRset: quotas.weigh,
     UpsertRRset: quotas.weigh,
     ReportInbound: loading.unpacked,
+    AcceptTransfer: transfers.tried,
 }
 """Steps that take too long for a transaction and need none: each runs once, before it. Its result replaces the command,
 and `ANSWERS` has the use-case of the result: a `ReportInbound` is answered as the `Unpacked` that was made of it."""

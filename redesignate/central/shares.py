@@ -96,7 +96,7 @@ def delete_share(rules: Rules, work: Work, command: DeleteShare) -> None:
     shares = Shares(work.conn)
     if shares.has_child(zone.id, share.target_project_id):
         raise SharedZoneHasSubZone("The project with which the zone is shared has a zone below it; delete that first")
-    if shares.has_rrsets(zone.id, share.target_project_id):
+    if shares.has_rrsets(zone, share.target_project_id):
         raise SharedZoneHasRRsets("The project with which the zone is shared has recordsets in it; delete those first")
     shares.remove(zone, share)
 

@@ -20,11 +20,13 @@ from redesignate.commands.upkeep import (
 from redesignate.commands.work import Overdue, PeerReturned
 from redesignate.model.clock import SECOND
 from redesignate.store.exports import Exports
+from redesignate.store.handovers import Handovers
 from redesignate.store.imports import Imports
 from redesignate.store.kept import Kept
 from redesignate.store.questions import Questions
 from redesignate.store.repeats import Repeats
 from redesignate.store.shares import Shares
+from redesignate.store.transfers import Transfers
 from redesignate.store.unit import Work
 from redesignate.store.unplaced import UnplacedRRsets
 
@@ -74,6 +76,8 @@ def purge_zones(_rules: Rules, work: Work, command: PurgeZones) -> int:
         Exports(work.conn).forget(found)
         Imports(work.conn).forget(found)
         Shares(work.conn).forget(found)
+        Transfers(work.conn, work.secrets).forget(found)
+        Handovers(work.conn).forget(found)
         work.zones.forget(found)
     return len(found)
 

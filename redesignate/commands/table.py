@@ -20,6 +20,7 @@ from redesignate.commands import (
     shares,
     tlds,
     tokens,
+    transfers,
     tsigkeys,
     upkeep,
     work,
@@ -52,6 +53,15 @@ ALL: tuple[type[Command[Any]], ...] = (
     shares.GetShare,
     shares.CreateShare,
     shares.DeleteShare,
+    transfers.ListTransferRequests,
+    transfers.GetTransferRequest,
+    transfers.CreateTransferRequest,
+    transfers.UpdateTransferRequest,
+    transfers.DeleteTransferRequest,
+    transfers.ListTransferAccepts,
+    transfers.GetTransferAccept,
+    transfers.AcceptTransfer,
+    transfers.HandOverRRsets,
     quotas.GetQuotas,
     quotas.GetUsage,
     quotas.SetQuotas,
@@ -159,6 +169,10 @@ READS: frozenset[type[Command[Any]]] = frozenset(
         tlds.ListTLDs,
         tokens.FindToken,
         tokens.ListTokens,
+        transfers.GetTransferAccept,
+        transfers.GetTransferRequest,
+        transfers.ListTransferAccepts,
+        transfers.ListTransferRequests,
         tsigkeys.GetTSIGKey,
         tsigkeys.ListTSIGKeys,
         upkeep.FindUnplaced,
@@ -175,6 +189,13 @@ READS: frozenset[type[Command[Any]]] = frozenset(
 """Commands that change nothing: they are answered from a snapshot, and may be repeated. All others commit."""
 
 SECRET: frozenset[type[Command[Any]]] = frozenset(
-    {pools.ApplyPool, pools.UpdatePool, tsigkeys.CreateTSIGKey, tsigkeys.UpdateTSIGKey}
+    {
+        pools.ApplyPool,
+        pools.UpdatePool,
+        transfers.CreateTransferRequest,
+        transfers.UpdateTransferRequest,
+        tsigkeys.CreateTSIGKey,
+        tsigkeys.UpdateTSIGKey,
+    }
 )
 """Commands whose answers hold secrets: their answers are not stored."""

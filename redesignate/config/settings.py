@@ -214,6 +214,7 @@ def _tasks() -> dict[str, TaskSettings]:
         "apex_refresh": TaskSettings(interval=5),
         "pool_queue": TaskSettings(interval=10, batch_size=1000),
         "zone_moves": TaskSettings(interval=2),
+        "zone_handover": TaskSettings(interval=10, batch_size=500),
         "order_keys": TaskSettings(interval=600, batch_size=500),
         "questions_trim": TaskSettings(interval=60, batch_size=1000, time_threshold=900),
     }

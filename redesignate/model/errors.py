@@ -6,15 +6,17 @@ Problem 500, and directly below it, by status:
     400   BadInput · InvalidObject · EmptyBody · InvalidJSON · InvalidUUID · InvalidMarker · MarkerNotFound
           InvalidLimit · InvalidSortKey · InvalidSortDir · InvalidOperation · InvalidZoneName · InvalidRRsetName
           InvalidRRsetLocation · InvalidTTL · ZoneHasSubZone · ZoneIsShared
-          SharedZoneHasSubZone · SharedZoneHasRRsets · InvalidProject · InvalidTSIGKey · LastServerKept
+          SharedZoneHasSubZone · SharedZoneHasRRsets · InvalidTransferRequest · InvalidProject · InvalidTSIGKey
+          LastServerKept
     401   Unauthorized · MissingProject
-    403   Forbidden · IllegalChild · IllegalParent · InvalidTokenScope
+    403   Forbidden · IllegalChild · IllegalParent · InvalidTokenScope · InvalidKey
     404   NotFound · ZoneNotFound · RRsetNotFound · PoolNotFound · NoValidPool · ServiceNotFound · TSIGKeyNotFound
           TokenNotFound · TLDNotFound · BlacklistNotFound · ZoneExportNotFound
           SharedZoneNotFound · ZoneImportNotFound · ReportNotFound
+          TransferRequestNotFound · TransferAcceptNotFound
     405   MethodNotAllowed
     409   DuplicateZone · DuplicateRRset · DuplicatePool · DuplicateNSRecord · DuplicateTSIGKey · DuplicateTLD
-          DuplicateBlacklist · DuplicateSharedZone
+          DuplicateBlacklist · DuplicateSharedZone · DuplicateTransferRequest
           KeyReused
     412   PreconditionFailed
     413   OverQuota
@@ -165,6 +167,12 @@ class SharedZoneHasRRsets(Problem):
     status, kind = 400, "shared_zone_has_recordsets"
 
 
+class InvalidTransferRequest(Problem):
+    """The transfer request was accepted already."""
+
+    status, kind = 400, "invalid_zone_transfer_request"
+
+
 class InvalidProject(Problem):
     """The identity service does not know the project."""
 
@@ -211,6 +219,12 @@ class IllegalParent(Problem):
     """The zone lies above one of another project."""
 
     status, kind = 403, "illegal_parent"
+
+
+class InvalidKey(Problem):
+    """The key of a transfer request is wrong, or too many wrong ones were sent."""
+
+    status, kind = 403, "invalid_key"
 
 
 class InvalidTokenScope(Problem):
@@ -291,6 +305,18 @@ class ZoneImportNotFound(Problem):
     status, kind = 404, "zone_import_not_found"
 
 
+class TransferRequestNotFound(Problem):
+    """The transfer request does not exist."""
+
+    status, kind = 404, "zone_transfer_request_not_found"
+
+
+class TransferAcceptNotFound(Problem):
+    """The acceptance does not exist, or is another project's."""
+
+    status, kind = 404, "zone_transfer_accept_not_found"
+
+
 class SharedZoneNotFound(Problem):
     """The zone does not have this share."""
 
@@ -349,6 +375,12 @@ class DuplicateBlacklist(Problem):
     """The blacklist has this pattern already."""
 
     status, kind = 409, "duplicate_blacklist"
+
+
+class DuplicateTransferRequest(Problem):
+    """The zone has a transfer request that is not accepted yet."""
+
+    status, kind = 409, "duplicate_zone_transfer_request"
 
 
 class DuplicateSharedZone(Problem):
@@ -438,6 +470,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     ZoneIsShared,
     SharedZoneHasSubZone,
     SharedZoneHasRRsets,
+    InvalidTransferRequest,
     InvalidProject,
     InvalidTSIGKey,
     LastServerKept,
@@ -447,6 +480,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     IllegalChild,
     IllegalParent,
     InvalidTokenScope,
+    InvalidKey,
     NotFound,
     ZoneNotFound,
     RRsetNotFound,
@@ -461,6 +495,8 @@ PROBLEMS: tuple[type[Problem], ...] = (
     ZoneImportNotFound,
     SharedZoneNotFound,
     ReportNotFound,
+    TransferRequestNotFound,
+    TransferAcceptNotFound,
     MethodNotAllowed,
     DuplicateZone,
     DuplicateRRset,
@@ -470,6 +506,7 @@ PROBLEMS: tuple[type[Problem], ...] = (
     DuplicateTLD,
     DuplicateBlacklist,
     DuplicateSharedZone,
+    DuplicateTransferRequest,
     KeyReused,
     PreconditionFailed,
     OverQuota,

@@ -48,6 +48,7 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     mname      the SOA's primary server: the pool's NS record of best priority when last changed
     refresh retry expire minimum ttl   seconds
     shares     with how many projects it is shared; None: it never was
+    handed     RRsets born up to this revision are the owner's, though their rows may name another; None: rows are right
     transferred_at  when a SECONDARY zone was last fetched, or when a CATALOG zone was complete
     deleted_at set once the pool has dropped the zone; the row is kept until purged
     """
@@ -76,6 +77,7 @@ class Zone(msgspec.Struct, frozen=True, kw_only=True):
     attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
     primaries: tuple[str, ...] = ()
     shares: int | None = None
+    handed: int | None = None
     updated_at: int | None = None
     transferred_at: int | None = None
     deleted_at: int | None = None

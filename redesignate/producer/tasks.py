@@ -15,6 +15,7 @@ from redesignate.bus.port import Central
 from redesignate.commands.inbound import ForgetCopies, SweepInbound
 from redesignate.commands.pools import QueuePoolZones
 from redesignate.commands.services import CheckServices
+from redesignate.commands.transfers import HandOverRRsets
 from redesignate.commands.upkeep import (
     FindUnplaced,
     ForgetQuestions,
@@ -160,6 +161,20 @@ def continue_moves(central: Central, mine: range, settings: TaskSettings) -> int
     return done
 
 
+def hand_over(central: Central, mine: range, settings: TaskSettings) -> int:
+    """Write the RRsets of large zones that were transferred over to their owners, in steps. Only the first member does
+    this. Cost: one question for each step."""
+    if not _first(mine):
+        return 0
+    done = 0
+    for _ in range(MOST_ROUNDS):
+        step = central.call(HandOverRRsets(limit=settings.batch_size))
+        done += step.rrsets
+        if not step.more:
+            break
+    return done
+
+
 def trim_questions(central: Central, mine: range, settings: TaskSettings) -> int:
     """Delete the records of questions carried out time_threshold ago, in batches. Only the first member does this."""
     if not _first(mine):
@@ -246,6 +261,10 @@ TASKS: Mapping[str, PeriodicTask] = {
     "zone_moves": PeriodicTask(
         lambda: continue_moves,
         frozenset({"zone_moves", "overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"}),
+    ),
+    "zone_handover": PeriodicTask(
+        lambda: hand_over,
+        frozenset({"zone_handover", "overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"}),
     ),
     "questions_trim": PeriodicTask(lambda: trim_questions, frozenset({"questions_trim", "zone_purge"})),
     "order_keys": PeriodicTask(

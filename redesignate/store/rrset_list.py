@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -21,7 +20,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    case,
     exists,
     false,
     func,
@@ -31,12 +29,14 @@ from sqlalchemy import (
 )
 
 from redesignate.model.paging import Condition, ListQuery, Page
-from redesignate.model.rrset import Held, RRset, seen
+from redesignate.model.rrset import RRset
 from redesignate.model.zone import Status
 from redesignate.store import few
 from redesignate.store.fast import run
 from redesignate.store.listing import marker, matches, page, walk_end, walked_by, walks, where
+from redesignate.store.rrset_rows import HANDED, ITS_ZONE, QUERY, RECORDS, REVISION, SOA, as_seen
 from redesignate.store.schema import DATA_PREFIX, outbox, rrset_data, rrsets, zones
+from redesignate.store.sharing_schema import zone_handovers
 
 AT_ONCE = 100
 PAGE_OCTETS = 2 * 2**20
@@ -44,31 +44,9 @@ PAGE_OCTETS = 2 * 2**20
 MANY_ZONES = 200
 """Changed zones whose RRsets are looked for one zone at a time."""
 
-_SOA = rrsets.c.type == "SOA"
-_REVISION = case((_SOA, zones.c.revision), else_=rrsets.c.revision)
-COLUMNS = (
-    *(rrsets.c[name] for name in Held._fields if name not in {"wire", "order_key"}),
-    func.coalesce(zones.c.typed_name, zones.c.name).label("zone_name"),
-    zones.c.revision.label("zone_revision"),
-    zones.c.confirmed.label("zone_confirmed"),
-    zones.c.status.label("zone_status"),
-    zones.c.mname,
-    zones.c.email,
-    zones.c.serial,
-    zones.c.refresh,
-    zones.c.retry,
-    zones.c.expire,
-    zones.c.minimum,
-)
-"""What `as_seen` reads by position: an RRset without its RRs, and then its zone."""
-_ZONE_ID, _RECORDS, _ZONE = 1, 6, 15
 Rows = Sequence[Sequence[Any]]
 Batch = tuple[Rows, bool]
 """Some rows of a page, and whether there may be more of it."""
-_ITS_ZONE = rrsets.c.zone_id == zones.c.id
-QUERY = select(*COLUMNS).join_from(rrsets, zones, _ITS_ZONE)
-
-_decode_records = msgspec.json.Decoder(tuple[str, ...]).decode
 # COALESCE keeps SQLite from starting with the zones, which would read and sort every RRset for one page
 _LIVING = func.coalesce(zones.c.deleted, "") == ""
 
@@ -76,10 +54,14 @@ _LIVING = func.coalesce(zones.c.deleted, "") == ""
 _DATA = rrset_data.c.data
 _STATUSES = frozenset(("ACTIVE", "PENDING", "ERROR"))
 _FAILED = zones.c.status == Status.ERROR.value
-_BEHIND = and_(zones.c.confirmed < _REVISION, or_(_SOA, rrsets.c.records != "[]"))
+_BEHIND = and_(zones.c.confirmed < REVISION, or_(SOA, rrsets.c.records != "[]"))
 _MEANING = {"ACTIVE": ~_BEHIND, "PENDING": and_(_BEHIND, ~_FAILED), "ERROR": and_(_BEHIND, _FAILED)}
 _OF_ZONE = select(zones.c.rrset_count).where(zones.c.id == bindparam("z"))
 _A_DEPARTED_ZONE = select(zones.c.id).where(zones.c.deleted_at > 0).limit(1)
+_A_HANDOVER = select(zone_handovers.c.zone_id).limit(1)
+_SETTLED = and_(_LIVING, ~HANDED)
+"""In the list of a project: a row that is handed over is in no project's, until all of its zone are."""
+_UNSETTLED = or_(zones.c.deleted_at > 0, HANDED)
 
 
 def listed(conn: Connection, query: ListQuery, *, zone_id: str | None, project_id: str | None) -> Page[RRset]:
@@ -123,7 +105,7 @@ class _Asked:
             total = self._counted(words) if self.query.count else None
             items, cut = self._page_of_many(words, total)
         else:
-            placed = select(*dict.fromkeys(self.order)).join_from(rrsets, zones, _ITS_ZONE)
+            placed = select(*dict.fromkeys(self.order)).join_from(rrsets, zones, ITS_ZONE)
             chosen, total = few.in_order(
                 self.conn, self._living(placed), self.order, ids, query=self.query, after=self.after
             )
@@ -169,8 +151,12 @@ class _Asked:
         ids = select(rrset_data.c.rrset_id).select_from(with_data)
         return ids.where(_has_data(data[0]), *self.scope, *others).prefix_with("STRAIGHT_JOIN")
 
+    def _there(self) -> ColumnElement[bool]:
+        """What a row and its zone must say to be in a list over all zones."""
+        return _LIVING if self.project_id is None else _SETTLED
+
     def _living(self, rows: Select[Any]) -> Select[Any]:
-        return rows.where(_LIVING) if self.zone_id is None else rows
+        return rows.where(self._there()) if self.zone_id is None else rows
 
     # -- a filter that few RRsets match
 
@@ -206,9 +192,9 @@ class _Asked:
         project = few.aside(rrsets.c.project_id)  # its index would read all of it
         filters = self._filters() if self.project_id is None else [project == self.project_id, *self._filters()]
         later = or_(*(and_(rrsets.c.zone_id == ident, rrsets.c.revision > confirmed) for ident, confirmed in zones_))
-        apexes = and_(rrsets.c.zone_id.in_([ident for ident, _ in zones_]), _SOA)
+        apexes = and_(rrsets.c.zone_id.in_([ident for ident, _ in zones_]), SOA)
         query = select(rrsets.c.id).where(*filters)
-        return union_all(query.where(later, ~_SOA, rrsets.c.records != "[]"), query.where(apexes))
+        return union_all(query.where(later, ~SOA, rrsets.c.records != "[]"), query.where(apexes))
 
     def _these(self, ids: Sequence[str], *meant: ColumnElement[bool]) -> Iterator[Batch]:
         """The rows of RRsets, in this order; of those that meet these conditions. A query for each AT_ONCE of them."""
@@ -251,7 +237,7 @@ class _Asked:
             chosen = chosen if sorts else self._in_order(chosen)
             chosen = page(self.conn, chosen, self.order, self.query, after, limit=most, before=before, sorts=sorts)
             found = self.conn.execute(chosen).all()
-            for some, more in self._these([row.id for row in found], _LIVING, *meant):
+            for some, more in self._these([row.id for row in found], self._there(), *meant):
                 rows = some[:left]
                 left -= len(rows)
                 yield rows, left > 0 and (more or len(found) == most)
@@ -277,7 +263,7 @@ class _Asked:
         if by_data is not None:
             chosen = (rrsets.c.id.in_(by_data),)
         if sorts:
-            ids = self._living(select(rrsets.c.id).join_from(rrsets, zones, _ITS_ZONE)).where(*chosen)
+            ids = self._living(select(rrsets.c.id).join_from(rrsets, zones, ITS_ZONE)).where(*chosen)
             ids = page(self.conn, ids, self.order, self.query, after, limit=left, sorts=True)
             yield from self._these(list(self.conn.execute(ids).scalars()))
             return
@@ -335,15 +321,22 @@ class _Asked:
         of the rest needs an index of RRsets alone."""
         scope = (*self.scope, *self._filters(), *meant)
         ids: Select[Any] = select(rrsets.c.id)
-        with_zones = ids.join_from(rrsets, zones, _ITS_ZONE).where(*scope)
-        if self.zone_id is None and run(self.conn, _A_DEPARTED_ZONE, {}).first() is not None:
-            departed = few.counted(self.conn, with_zones.where(zones.c.deleted_at > 0))
+        with_zones = ids.join_from(rrsets, zones, ITS_ZONE).where(*scope)
+        if self.zone_id is None and self._some_are_left_out():
+            left_out = zones.c.deleted_at > 0 if self.project_id is None else _UNSETTLED
+            departed = few.counted(self.conn, with_zones.where(left_out))
             if departed >= few.MANY:
-                return few.counted(self.conn, with_zones.where(_LIVING), without=without)
+                return few.counted(self.conn, with_zones.where(self._there()), without=without)
             without += departed
         by_data = None if meant else self._data_first()
         chosen = (with_zones if meant else ids.where(*scope)) if by_data is None else by_data.distinct()
         return few.counted(self.conn, chosen, without=without)
+
+    def _some_are_left_out(self) -> bool:
+        """Whether there are zones whose RRsets are in the index of a list and not in the list. At most two queries."""
+        if run(self.conn, _A_DEPARTED_ZONE, {}).first() is not None:
+            return True
+        return self.project_id is not None and run(self.conn, _A_HANDOVER, {}).first() is not None
 
 
 def _has_data(condition: Condition, column: ColumnElement[Any] = _DATA) -> ColumnElement[bool]:
@@ -357,44 +350,7 @@ def _filled(batches: Iterable[Batch]) -> tuple[tuple[RRset, ...], bool]:
     octets = 0
     for rows, more in batches:
         items += as_seen(rows)
-        octets += sum([len(row[_RECORDS]) for row in rows])
+        octets += sum([len(row[RECORDS]) for row in rows])
         if more and octets > PAGE_OCTETS:
             return tuple(items), True
     return tuple(items), False
-
-
-class _Zone(NamedTuple):
-    """The zone of a listed RRset."""
-
-    shown_name: str
-    revision: int
-    confirmed: int
-    status: Status
-    mname: str
-    email: str
-    serial: int
-    refresh: int
-    retry: int
-    expire: int
-    minimum: int
-
-
-def as_seen(rows: Sequence[Sequence[Any]]) -> list[RRset]:
-    """The RRsets of one query's rows, each of `COLUMNS`. Cost: three microseconds each; a page may hold a thousand."""
-    of: dict[str, _Zone] = {}  # most lists are of one zone or of few
-    found = []
-    for row in rows:
-        zone = of.get(row[_ZONE_ID])
-        if zone is None:
-            name, revision, confirmed, status, *soa = row[_ZONE:]
-            zone = of[row[_ZONE_ID]] = _Zone(name, revision, confirmed, Status(status), *soa)
-        (
-            ident, zone_id, project_id, name, rrtype, ttl, records, description, managed, revision, born, version,
-            created_at, updated_at, typed_name, *_,
-        ) = row  # fmt: skip
-        held = Held(
-            ident, zone_id, project_id, name, rrtype, ttl, _decode_records(records), b"", None, description,
-            bool(managed), revision, born, version, created_at, updated_at, typed_name,
-        )  # fmt: skip
-        found.append(seen(held, zone))
-    return found

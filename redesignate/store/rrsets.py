@@ -26,7 +26,8 @@ from redesignate.model.paging import ListQuery, Page
 from redesignate.model.rrset import Held, RRset
 from redesignate.model.zone import Zone
 from redesignate.store.fast import Module, run
-from redesignate.store.rrset_list import QUERY, as_seen, listed
+from redesignate.store.rrset_list import listed
+from redesignate.store.rrset_rows import QUERY, as_seen
 from redesignate.store.schema import rrset_data, rrsets, zones
 from redesignate.store.settings_schema import quotas
 from redesignate.store.zones import HAS_A_NAME, LIVE

@@ -44,6 +44,7 @@ zones = Table(
     Column("rrset_count", Integer, nullable=False),
     Column("record_count", Integer, nullable=False),
     Column("shares", Integer),
+    Column("handed", BigInteger),
     Column("deleted", text(36), nullable=False),
     Column("deleted_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, Row, bindparam, func, literal_column, select
 
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.share import Share
@@ -20,13 +20,17 @@ from redesignate.store.sharing_schema import zone_shares
 _OF = select(zone_shares).where(zone_shares.c.zone_id == bindparam("z"))
 _ONE = _OF.where(zone_shares.c.id == bindparam("i"))
 _WITH = (
-    select(zone_shares.c.id)
+    select(zone_shares)
     .where(zone_shares.c.zone_id == bindparam("z"), zone_shares.c.target_project_id == bindparam("p"))
     .limit(literal_column("1"))
 )
 _OF_PROJECT = (
     select(rrsets.c.id)
-    .where(rrsets.c.project_id == bindparam("p"), rrsets.c.zone_id == bindparam("z"))
+    .where(
+        rrsets.c.project_id == bindparam("p"),
+        rrsets.c.zone_id == bindparam("z"),
+        rrsets.c.born > bindparam("r", type_=BigInteger),
+    )
     .limit(literal_column("1"))
 )
 _BELOW = (
@@ -55,9 +59,15 @@ class Shares(Module):
         row = run(self._conn, _ONE, {"z": zone.id, "i": share_id}).first()
         return _share(row, zone) if row else None
 
-    def has_rrsets(self, zone_id: str, project_id: str) -> bool:
+    def of_project(self, zone: Zone, project_id: str) -> Share | None:
+        """The zone's share with a project. One query."""
+        row = run(self._conn, _WITH, {"z": zone.id, "p": project_id}).first()
+        return _share(row, zone) if row else None
+
+    def has_rrsets(self, zone: Zone, project_id: str) -> bool:
         """Whether the zone holds RRsets of the project. One query, of an index."""
-        return bool(run(self._conn, _OF_PROJECT, {"z": zone_id, "p": project_id}))
+        given = {"z": zone.id, "p": project_id, "r": -1 if zone.handed is None else zone.handed}
+        return bool(run(self._conn, _OF_PROJECT, given))
 
     def has_child(self, zone_id: str, project_id: str) -> bool:
         """Whether the project owns a zone whose parent is this zone. One query, of an index."""
@@ -75,8 +85,12 @@ class Shares(Module):
 
     def remove(self, zone: Zone, share: Share) -> None:
         """Delete a share of a zone that is locked, and count it out. Two statements."""
-        run(self._conn, _REMOVE, {"i": share.id})
+        self.forget_one(share)
         self._count(zone, (zone.shares or 1) - 1)
+
+    def forget_one(self, share: Share) -> None:
+        """Delete a share. One statement; the zone's count is the caller's to write."""
+        run(self._conn, _REMOVE, {"i": share.id})
 
     def forget(self, zone_ids: Sequence[str]) -> None:
         """Delete every share of zones. One statement; their counts are the caller's to write."""

@@ -89,6 +89,7 @@ class Work:
 
     def __init__(self, connection: Connection, clock: Clock, secrets: Secrets, kept_pools: dict[str, Pool]) -> None:
         self.conn = connection
+        self.secrets = secrets
         self.now = clock()
         self.zones = Zones(connection)
         self.rrsets = RRsets(connection)

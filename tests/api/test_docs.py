@@ -25,10 +25,12 @@ from redesignate.api.shapes.services import SERVICE
 from redesignate.api.shapes.shape import Shape
 from redesignate.api.shapes.shares import SHARE
 from redesignate.api.shapes.tlds import TLD
+from redesignate.api.shapes.transfers import ACCEPT, REQUEST
 from redesignate.api.shapes.tsigkeys import TSIGKEY
 from redesignate.api.shapes.zones import ZONE
 from redesignate.api.shares import SHARES
 from redesignate.api.tlds import TLDS
+from redesignate.api.transfers import REQUESTS
 from redesignate.api.tsigkeys import TSIGKEYS
 from redesignate.api.zones import ZONES
 from redesignate.model.errors import KINDS
@@ -37,7 +39,7 @@ from tests.api.test_routes import ROUTES
 PAGES = Path(__file__).parents[2] / "docs" / "api"
 WHERE = {"zones": ZONES, "recordsets": OF_ZONE, "pools": POOLS, "service-statuses": SERVICES}
 WHERE |= {"exports": EXPORTS, "imports": IMPORTS, "tlds": TLDS, "blacklists": BLACKLISTS}
-WHERE |= {"tsigkeys": TSIGKEYS, "shares": SHARES}
+WHERE |= {"tsigkeys": TSIGKEYS, "shares": SHARES, "transfers": REQUESTS}
 
 
 def _words(page: str) -> set[str]:
@@ -75,6 +77,8 @@ def test_every_filter_and_sort_key_is_named(page: str) -> None:
         ("blacklists", BLACKLIST),
         ("tsigkeys", TSIGKEY),
         ("shares", SHARE),
+        ("transfers", REQUEST),
+        ("transfers", ACCEPT),
         ("service-statuses", SERVICE),
     ],
 )

@@ -22,6 +22,9 @@ ZONE = {"name": "new.example.", "email": "a@new.example"}
 RRSET = {"name": "new.example.org.", "type": "A", "records": ["192.0.2.1"]}
 KEY = {"name": "k", "algorithm": "hmac-sha256", "scope": "POOL", "resource_id": DEFAULT_POOL_ID}
 
+TRANSFER: dict[str, str] = {}
+"""The body that accepts the transfer request of the furnished system."""
+
 Row = tuple[str, dict[str, tuple[int, Any]]]
 
 ROUTES: list[Row] = [
@@ -46,6 +49,14 @@ ROUTES: list[Row] = [
     ),
     ("/v2/zones/{zone}/shares", {"GET": (200, None), "POST": (201, {"target_project_id": "p9"})}),
     ("/v2/zones/{spare}/shares/{share}", {"GET": (200, None), "DELETE": (204, None)}),
+    ("/v2/zones/{zone}/tasks/transfer_requests", {"POST": (201, {})}),
+    ("/v2/zones/tasks/transfer_requests", {"GET": (200, None)}),
+    (
+        "/v2/zones/tasks/transfer_requests/{request}",
+        {"GET": (200, None), "PATCH": (200, {"description": "x"}), "DELETE": (204, None)},
+    ),
+    ("/v2/zones/tasks/transfer_accepts", {"GET": (200, None), "POST": (201, TRANSFER)}),
+    ("/v2/zones/tasks/transfer_accepts/{accept}", {"GET": (200, None)}),
     ("/v2/recordsets", {"GET": (200, None)}),
     ("/v2/recordsets/{rrset}", {"GET": (301, None)}),
     ("/v2/quotas", {"GET": (200, None)}),
@@ -67,6 +78,11 @@ ROUTES: list[Row] = [
 ]
 
 
+def accepting(request: dict[str, str]) -> dict[str, str]:
+    """The body that accepts a transfer request."""
+    return {"key": request["key"], "zone_transfer_request_id": request["id"]}
+
+
 def _furnished(system: System) -> tuple[Client, dict[str, str]]:
     """An admin of p1, and the ids of one of each: `free` is a pool without zones, `spare` the zone of the share."""
     admin = system.client(roles="admin,member,reader")
@@ -84,7 +100,19 @@ def _furnished(system: System) -> tuple[Client, dict[str, str]]:
     found = system.central.call(ListServices(caller=operator("req-x"), query=ListQuery()))
     spare = admin.ask("POST", "/v2/zones", {"name": "shared.example.", "email": "a@example.org"}).json["id"]
     share = admin.ask("POST", f"/v2/zones/{spare}/shares", {"target_project_id": "p2"}).json["id"]
-    more = {"import": imported, "secondary": secondary, "spare": spare, "share": share, "tsigkey": key}
+    offer = admin.ask("POST", f"/v2/zones/{spare}/tasks/transfer_requests", {}).json
+    done = admin.ask("POST", "/v2/zones/tasks/transfer_accepts", accepting(offer)).json
+    offer = admin.ask("POST", f"/v2/zones/{spare}/tasks/transfer_requests", {}).json
+    TRANSFER.update(accepting(offer))
+    more = {
+        "import": imported,
+        "secondary": secondary,
+        "spare": spare,
+        "share": share,
+        "tsigkey": key,
+        "request": offer["id"],
+        "accept": done["id"],
+    }
     ids = {"zone": zone, "rrset": rrset, "export": export, "tld": tld, "blacklist": blacklist, "free": free}
     return admin, {**ids, **more, "pool": system.pool.id, "service": found.items[0].id}
 
@@ -120,6 +148,8 @@ def test_each_path_answers_its_verbs_and_no_other(system: System, path: str, ans
         (f"/v2/zones/{{zone}}/recordsets/{NOWHERE}", "recordset_not_found"),
         (f"/v2/zones/{NOWHERE}/shares", "zone_not_found"),
         (f"/v2/zones/{{zone}}/shares/{NOWHERE}", "shared_zone_not_found"),
+        (f"/v2/zones/tasks/transfer_requests/{NOWHERE}", "zone_transfer_request_not_found"),
+        (f"/v2/zones/tasks/transfer_accepts/{NOWHERE}", "zone_transfer_accept_not_found"),
         (f"/v2/recordsets/{NOWHERE}", "recordset_not_found"),
         (f"/v2/pools/{NOWHERE}", "pool_not_found"),
         (f"/v2/pools/{NOWHERE}/progress", "pool_not_found"),
@@ -155,6 +185,8 @@ def test_the_redirect_leads_to_the_recordset_in_its_zone(system: System) -> None
         ("/v2/zones", "zones", True),
         ("/v2/zones/{zone}/recordsets", "recordsets", True),
         ("/v2/zones/{spare}/shares", "shared_zones", False),
+        ("/v2/zones/tasks/transfer_requests", "transfer_requests", False),
+        ("/v2/zones/tasks/transfer_accepts", "transfer_accepts", True),
         ("/v2/recordsets", "recordsets", True),
         ("/v2/pools", "pools", False),
         ("/v2/service_statuses", "service_statuses", False),

@@ -30,6 +30,7 @@ from redesignate.commands.services import GetService, ListServices
 from redesignate.commands.shares import CreateShare, DeleteShare, GetShare, ListShares
 from redesignate.commands.table import ALL
 from redesignate.commands.tlds import CreateTLD, DeleteTLD, GetTLD, ImportTLDs, ListTLDs, UpdateTLD
+from redesignate.commands.transfers import CreateTransferRequest
 from redesignate.commands.tsigkeys import CreateTSIGKey, DeleteTSIGKey, GetTSIGKey, ListTSIGKeys, UpdateTSIGKey
 from redesignate.commands.zones import CreateZone, DeleteZone, GetZone, ZoneNameservers, ZonePeers
 from redesignate.commands.zonetasks import AbandonZone, GetZoneMove, MoveZone
@@ -41,6 +42,7 @@ from redesignate.model.pool import CatalogSpec, NewPool, PoolChange, PoolSpec
 from redesignate.model.rrset import NewRRset, RRset, RRsetChange
 from redesignate.model.share import NewShare
 from redesignate.model.tld import NewTLD, TLDChange
+from redesignate.model.transfer import NewTransferRequest
 from redesignate.model.tsigkey import NewTSIGKey, Scope, TSIGKeyChange
 from redesignate.model.zone import NewZone, Zone, ZoneChange
 from tests.central.conftest import Build
@@ -85,6 +87,8 @@ def aimed(command: type[Command[Any]], caller: Caller, zone_id: str | None, rrse
     given["change"] = RRsetChange(ttl=5) if command in (UpdateRRset, UpsertRRset) else ZoneChange(description="taken")
     if command is CreateShare:
         given["new"] = NewShare(target_project_id="p9")
+    if command is CreateTransferRequest:
+        given["new"] = NewTransferRequest()
     return command(**{name: given[name] for name in command.__struct_fields__})
 
 

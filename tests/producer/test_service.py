@@ -13,6 +13,7 @@ import pytest
 from redesignate.bus.inproc import InprocCentral
 from redesignate.commands.base import Command
 from redesignate.commands.pools import QueuedZones, QueuePoolZones
+from redesignate.commands.transfers import HandedOver, HandOverRRsets
 from redesignate.commands.upkeep import FindUnplaced, UnplacedZones
 from redesignate.commands.work import Overdue
 from redesignate.commands.zonetasks import ContinueMoves, MovesLooked
@@ -185,6 +186,8 @@ def test_a_slow_task_holds_up_no_other_and_never_overlaps_itself() -> None:
             return central.dispatch(command)
         if isinstance(command, QueuePoolZones):
             return QueuedZones(queued=0, left=0, more=False)
+        if isinstance(command, HandOverRRsets):
+            return HandedOver(rrsets=0, more=False)
         if isinstance(command, FindUnplaced):
             return UnplacedZones(zone_ids=(), at=0, after="", more=False)
         if isinstance(command, ContinueMoves):

@@ -15,6 +15,7 @@ from redesignate.commands.base import Command
 from redesignate.commands.inbound import ForgetCopies, SweepInbound
 from redesignate.commands.pools import QueuedZones, QueuePoolZones
 from redesignate.commands.services import CheckServices
+from redesignate.commands.transfers import HandedOver, HandOverRRsets
 from redesignate.commands.upkeep import FindUnplaced, PlaceRRsets, PurgeZones, RefreshApexes, TrimJournal, UnplacedZones
 from redesignate.commands.work import Overdue
 from redesignate.commands.zonetasks import ContinueMoves, MovesLooked
@@ -106,6 +107,13 @@ def test_the_zones_of_a_changed_pool_are_queued_until_none_is_left() -> None:
     )
     assert tasks.queue_pool_zones(asked.central, ALL, SETTINGS) == 107
     assert asked.questions == [QueuePoolZones(limit=100)] * 3
+
+
+def test_a_large_zone_is_handed_over_until_none_is_left() -> None:
+    asked = Asked(HandedOver(rrsets=100, more=True), HandedOver(rrsets=7, more=True), HandedOver(rrsets=0, more=False))
+    assert tasks.hand_over(asked.central, ALL, SETTINGS) == 107
+    assert asked.questions == [HandOverRRsets(limit=100)] * 3
+    assert tasks.hand_over(asked.central, SECOND_HALF, SETTINGS) == 0
 
 
 def test_moves_go_on_step_by_step_and_begin_anew_in_the_next_run() -> None:

@@ -231,7 +231,7 @@ def test_a_filtered_page_costs_few_statements(filled: Filled, name: str) -> None
 def test_few_and_one_more_than_few_are_listed_alike(shared_url: str, matches: int) -> None:
     store, project = Store(shared_url), new_id()
     made = [zone(project_id=project, ttl=7, created_at=at // 3) for at in range(matches)]
-    made += [zone(project_id=project, ttl=8), zone(project_id=project, ttl=7, type=ZoneType.CATALOG)]
+    made += [zone(project_id=project, ttl=8), zone(project_id=None, ttl=7, type=ZoneType.CATALOG)]
 
     def do(work: Work) -> None:
         for one in made:

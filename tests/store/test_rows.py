@@ -261,7 +261,7 @@ def test_what_the_rules_on_a_new_rrset_need_is_read_at_once(store: Store) -> Non
 
 
 def test_every_member_of_a_zone_has_a_column_of_its_name() -> None:
-    assert set(Zone.__struct_fields__) - set(schema.zones.c.keys()) == {"shared"}, "a member that is not stored"
+    assert set(Zone.__struct_fields__) <= set(schema.zones.c.keys())
 
 
 def test_quotas_and_counts(store: Store) -> None:

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RRsets as users see them, of rows that hold an RRset without its RRs, and its zone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import and_, case, func, select
+
+from redesignate.model.rrset import Held, RRset, seen
+from redesignate.model.zone import Status
+from redesignate.store.schema import rrsets, zones
+
+SOA = rrsets.c.type == "SOA"
+REVISION = case((SOA, zones.c.revision), else_=rrsets.c.revision)
+HANDED = and_(zones.c.handed.is_not(None), rrsets.c.born <= zones.c.handed)
+"""Of a zone that was transferred, and its row may name another project yet (`store/handovers.py`)."""
+_OWNER = case((HANDED, zones.c.project_id), else_=rrsets.c.project_id).label("project_id")
+COLUMNS = (
+    *(_OWNER if name == "project_id" else rrsets.c[name] for name in Held._fields if name not in {"wire", "order_key"}),
+    func.coalesce(zones.c.typed_name, zones.c.name).label("zone_name"),
+    zones.c.revision.label("zone_revision"),
+    zones.c.confirmed.label("zone_confirmed"),
+    zones.c.status.label("zone_status"),
+    zones.c.mname,
+    zones.c.email,
+    zones.c.serial,
+    zones.c.refresh,
+    zones.c.retry,
+    zones.c.expire,
+    zones.c.minimum,
+)
+"""What `as_seen` reads by position: an RRset without its RRs, and then its zone."""
+_ZONE_ID, RECORDS, _ZONE = 1, 6, 15
+ITS_ZONE = rrsets.c.zone_id == zones.c.id
+QUERY = select(*COLUMNS).join_from(rrsets, zones, ITS_ZONE)
+
+_decode_records = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class _Zone(NamedTuple):
+    """The zone of a listed RRset."""
+
+    shown_name: str
+    revision: int
+    confirmed: int
+    status: Status
+    mname: str
+    email: str
+    serial: int
+    refresh: int
+    retry: int
+    expire: int
+    minimum: int
+
+
+def as_seen(rows: Sequence[Sequence[Any]]) -> list[RRset]:
+    """The RRsets of one query's rows, each of `COLUMNS`. Cost: three microseconds each; a page may hold a thousand."""
+    of: dict[str, _Zone] = {}  # most lists are of one zone or of few
+    found = []
+    for row in rows:
+        zone = of.get(row[_ZONE_ID])
+        if zone is None:
+            name, revision, confirmed, status, *soa = row[_ZONE:]
+            zone = of[row[_ZONE_ID]] = _Zone(name, revision, confirmed, Status(status), *soa)
+        (
+            ident, zone_id, project_id, name, rrtype, ttl, records, description, managed, revision, born, version,
+            created_at, updated_at, typed_name, *_,
+        ) = row  # fmt: skip
+        held = Held(
+            ident, zone_id, project_id, name, rrtype, ttl, _decode_records(records), b"", None, description,
+            bool(managed), revision, born, version, created_at, updated_at, typed_name,
+        )  # fmt: skip
+        found.append(seen(held, zone))
+    return found
