@@ -13,6 +13,7 @@ from redesignate.model.errors import PROBLEMS, Problem
 
 EVERY: tuple[type[Problem], ...] = (
     errors.BadInput,
+    errors.InvalidProject,
     errors.Unauthorized,
     errors.MissingProject,
     errors.Forbidden,

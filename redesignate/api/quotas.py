@@ -11,7 +11,7 @@ from redesignate.api.shapes.members import FLAG, ID, Member
 from redesignate.api.shapes.quotas import LIMITS, QUOTA, limits
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.quotas import GetLimits, GetQuotas, GetUsage, ResetQuotas, SetQuotas
-from redesignate.model.errors import IdentityUnavailable, InvalidProject, InvalidUUID, Problem, ZoneNotFound
+from redesignate.model.errors import IdentityUnavailable, InvalidUUID, Problem, ZoneNotFound
 
 _USAGE = (
     Member("usage", FLAG, "Show as well how much of each limit is used."),
@@ -24,12 +24,12 @@ _WITH_USAGE = Also(QUOTA, {"usage": {"type": "object", "additionalProperties": _
 class Quotas(Resource):
     """What a project may hold: a bare map, without links."""
 
-    @answers(200, shows=_WITH_USAGE, arguments=_USAGE, raises=(ZoneNotFound, InvalidProject, InvalidUUID))
+    @answers(200, shows=_WITH_USAGE, arguments=_USAGE, raises=(ZoneNotFound, InvalidUUID))
     def on_get(self, req: Request, resp: falcon.Response) -> None:
         """The caller's own quotas."""
         self._show(req, resp, None)
 
-    @answers(200, shows=_WITH_USAGE, arguments=_USAGE, raises=(ZoneNotFound, InvalidProject, InvalidUUID))
+    @answers(200, shows=_WITH_USAGE, arguments=_USAGE, raises=(ZoneNotFound, InvalidUUID))
     def on_get_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """A project's quotas."""
         self._show(req, resp, project_id)
@@ -43,7 +43,7 @@ class Quotas(Resource):
             found["usage"] = self.central.call(GetUsage(caller=req.caller, project_id=project_id, zone_id=zone_id))
         send(resp, found)
 
-    @answers(200, takes=QUOTA, shows=QUOTA, raises=(InvalidProject, IdentityUnavailable))
+    @answers(200, takes=QUOTA, shows=QUOTA, raises=(IdentityUnavailable,))
     def on_patch_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """Set some of a project's quotas, of a project that exists where the operator wants that checked."""
         asked = CheckAccess(caller=req.caller, rule="set_quota", project_id=project_id)
@@ -56,7 +56,7 @@ class Quotas(Resource):
             self.authenticate.check_project(req.env, project_id)
         send(resp, self.central.call(SetQuotas(caller=req.caller, project_id=project_id, limits=wanted)))
 
-    @answers(204, raises=(InvalidProject,))
+    @answers(204)
     def on_delete_one(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """Give a project the defaults again."""
         self.central.call(ResetQuotas(caller=req.caller, project_id=project_id))

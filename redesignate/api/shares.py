@@ -14,7 +14,6 @@ from redesignate.commands.shares import CreateShare, DeleteShare, GetShare, List
 from redesignate.model.errors import (
     DuplicateSharedZone,
     IdentityUnavailable,
-    InvalidProject,
     OverQuota,
     Problem,
     SharedZoneHasRRsets,
@@ -24,7 +23,7 @@ from redesignate.model.errors import (
 )
 
 SHARES = Listing("shared_zones", frozenset({"target_project_id"}), ("created_at", "updated_at"))
-_CREATE = (ZoneNotFound, InvalidProject, IdentityUnavailable, OverQuota, DuplicateSharedZone)
+_CREATE = (ZoneNotFound, IdentityUnavailable, OverQuota, DuplicateSharedZone)
 
 
 class Shares(Resource):
