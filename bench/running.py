@@ -84,7 +84,8 @@ def embedded(
     """`redesignate serve` over this kind of database, with so many BINDs as its pool; 0: the built-in nameserver.
 
     catalog   of the pool, which the BINDs consume
-    kept      the database stays in the folder, and is that of the next deployment there
+    kept      the database stays in the folder, and is that of the next deployment there, with the same port for DNS:
+              another would be another target, for which all zones are queued
     """
     with ExitStack() as end:
         server = None
@@ -93,7 +94,11 @@ def embedded(
             server = end.enter_context(database_server(database, folder / "server" if kept else None))
             url = _kept_url(server) if kept else server.database()
         words = ("--database", url) if server is not None else ()
-        system = end.enter_context(Sandbox(folder / "system", options=OPTIONS, words=words))
+        note = folder / "dns-port"
+        port = int(note.read_text()) if kept and note.exists() else None
+        system = end.enter_context(Sandbox(folder / "system", options=OPTIONS, words=words, dns_port=port))
+        if kept:
+            note.write_text(str(system.dns_port))
         consumed = ConsumedCatalog(catalog, system.dns_port) if catalog else None
         servers = [end.enter_context(RealBind(folder / f"bind{n}", catalog=consumed)) for n in range(binds)]
         if servers:

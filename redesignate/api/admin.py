@@ -115,7 +115,7 @@ ADMIN: dict[str, tuple[tuple[str, type[Resource], str | None], ...]] = {
 
 
 def _page(asked: dict[str, str], settings: ApiSettings) -> int:
-    text = asked.get("limit", str(settings.default_limit_admin))
+    text = asked.get("limit", str(settings.max_limit_admin))
     if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
         raise BadInput(f"limit should be an integer between 1 and {settings.max_limit_admin}")
     return min(int(text), settings.max_limit_admin, MOST_LISTED)

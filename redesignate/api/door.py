@@ -215,7 +215,7 @@ class _TooLarge(Exception):
 
 def _receive(environ: WSGIEnvironment, settings: ApiSettings) -> None:
     """Read the body. Raises as `_read`, and OSError where it does not fit on the disk."""
-    if environ["PATH_INFO"] == IMPORTS and environ["REQUEST_METHOD"] == "POST":
+    if environ["PATH_INFO"].rstrip("/") == IMPORTS and environ["REQUEST_METHOD"] == "POST":
         _spool(environ, settings.max_import_size)
     else:
         environ[BODY] = _body(environ, settings.max_request_body_size)
@@ -233,7 +233,7 @@ def _spool(environ: WSGIEnvironment, limit: int) -> None:
             raise
         file.seek(0)
         environ["wsgi.input"] = file
-    if ZONE_FILE not in environ.get("CONTENT_TYPE", "").lower():
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != ZONE_FILE:
         environ[BODY] = environ["wsgi.input"].read()
 
 

@@ -19,18 +19,21 @@ from redesignate.model.caller import Repeat
 from redesignate.model.clock import SECOND
 from redesignate.model.errors import KeyReused
 from redesignate.store.repeats import Repeats
-from redesignate.store.unit import Work
+from redesignate.store.unit import Store, Work
 from redesignate.store.zones import Stale
 
 KEPT_S = 24 * 3600
 """How long a repeated request gets the first one's answer."""
+
+_MARGIN_S = 300
+"""A key that is forgotten so soon may be forgotten before its request is carried out."""
 
 
 def once(use_case: UseCase, command: CallerCommand[Any], repeat: Repeat) -> UseCase:
     """The use-case of a command, carried out by the first of its copies alone.
 
     Raises what it raises; KeyReused where the key is that of another request.
-    Cost   two statements more; for a copy three alone.
+    Cost   two statements more; for a copy three alone. Where a step precedes the transaction, `is_answered` too.
     """
 
     def first(rules: Rules, work: Work, given: Any) -> Any:
@@ -51,6 +54,12 @@ def once(use_case: UseCase, command: CallerCommand[Any], repeat: Repeat) -> UseC
         return codec.reply_to(command, stored)
 
     return first
+
+
+def is_answered(store: Store, command: CallerCommand[Any], repeat: Repeat) -> bool:
+    """Whether the request was carried out, so that its key is still there when `once` claims it. One query."""
+    ident, age = _ident(command, repeat), (KEPT_S - _MARGIN_S) * SECOND
+    return store.look(lambda work: Repeats(work.conn).is_known(ident, age))[1]
 
 
 def _ident(command: CallerCommand[Any], repeat: Repeat) -> str:

@@ -36,9 +36,10 @@ def count_all(rules: Rules, work: Work, command: CountAll) -> dict[str, int]:
 
 
 def list_projects(rules: Rules, work: Work, command: ListProjects) -> tuple[ProjectReport, ...]:
-    """Return a page of the projects that have zones. Raises Forbidden. One query."""
+    """Return a page of the projects that have zones. Raises Forbidden, InvalidProject. One query."""
     rules.policy.may("find_tenants", command.caller, {})
-    return Reports(work.conn).listed(command.after, min(command.limit, MOST_LISTED))
+    after = fields.project_id(command.after) if command.after else ""
+    return Reports(work.conn).listed(after, min(command.limit, MOST_LISTED))
 
 
 def get_project(rules: Rules, work: Work, command: GetProject) -> ProjectReport:

@@ -40,7 +40,7 @@ from redesignate.central import (
     zonetasks,
 )
 from redesignate.central.importing import Importer
-from redesignate.central.repeats import once
+from redesignate.central.repeats import is_answered, once
 from redesignate.central.rules import Answers, Rules, UseCase, check_switches
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.commands.imports import AddImportPart
@@ -165,11 +165,14 @@ class CentralService:
         if isinstance(command, CallerCommand):
             check_switches(self._rules, command.caller)
         prepare = BEFORE.get(type(command))
-        given = command if prepare is None else prepare(self._rules, self._store, command)
-        use_case = ANSWERS[type(given)]
-        if isinstance(command, CallerCommand) and command.caller.repeat is not None and type(command) not in APART:
-            use_case = once(use_case, command, command.caller.repeat)
-        return use_case, given
+        asked = command if isinstance(command, CallerCommand) and type(command) not in APART else None
+        if asked is None or (repeat := asked.caller.repeat) is None:
+            given = command if prepare is None else prepare(self._rules, self._store, command)
+            return ANSWERS[type(given)], given
+        if prepare is None or is_answered(self._store, asked, repeat):
+            return once(ANSWERS[type(command)], asked, repeat), command
+        given = prepare(self._rules, self._store, command)
+        return once(ANSWERS[type(given)], asked, repeat), given
 
     def _send(self, unit: Work) -> None:
         for event, fields in unit.events:

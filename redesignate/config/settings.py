@@ -61,7 +61,7 @@ class CorsSettings:
 
     allowed_origin: tuple[str, ...] = ()
     allow_credentials: bool = True
-    expose_headers: tuple[str, ...] = ("X-OpenStack-Request-ID", "Host")
+    expose_headers: tuple[str, ...] = ("X-OpenStack-Request-ID", "Host", "ETag", "Location", "Retry-After")
     max_age: int = 3600
     allow_methods: tuple[str, ...] = ("GET", "PUT", "POST", "DELETE", "PATCH", "HEAD")
     allow_headers: tuple[str, ...] = (
@@ -73,6 +73,9 @@ class CorsSettings:
         "X-Designate-Hard-Delete",
         "X-Designate-Delete-Shares",
         "OpenStack-DNS-Hide-Counts",
+        "If-Match",
+        "If-None-Match",
+        "Idempotency-Key",
     )
 
 
@@ -97,7 +100,6 @@ class ApiSettings:
     quotas_verify_project_id: bool = False
     enable_api_admin: bool = False
     enabled_extensions_admin: tuple[str, ...] = ()
-    default_limit_admin: int = 20
     max_limit_admin: int = 1000
     allow_empty_secrets_for_tsig: bool = True
     maintenance_mode: bool = False

@@ -21,6 +21,9 @@ _CLAIM = {
     "sqlite": sqlite.insert(repeats).values(_ROW).on_conflict_do_nothing(),
 }
 _FIND = select(repeats.c.digest, repeats.c.answer).where(repeats.c.id == bindparam("i"))
+_KNOWN = select(repeats.c.id).where(
+    repeats.c.id == bindparam("i"), repeats.c.answer.is_not(null()), repeats.c.at >= database_now() - bindparam("age")
+)
 _RENEW = (
     repeats.update()
     .where(repeats.c.id == bindparam("i"), repeats.c.at < database_now() - bindparam("age"))
@@ -54,6 +57,10 @@ class Repeats(Module):
         """The request as it was carried out. One query."""
         row = run(self._conn, _FIND, {"i": ident}).first()
         return Repeated(row.digest, bytes(row.answer)) if row and row.answer is not None else None
+
+    def is_known(self, ident: str, age: int) -> bool:
+        """Whether a request was carried out in the last `age` µs. One query."""
+        return run(self._conn, _KNOWN, {"i": ident, "age": age}).first() is not None
 
     def keep(self, ident: str, answer: bytes) -> None:
         """Store the answer of a request that was claimed. One statement."""

@@ -81,6 +81,7 @@ def test_projects_are_listed_page_by_page(admin: System) -> None:
     alone = client.ask("GET", "/admin/reports/tenants/p2").json
     assert alone == detailed[1]
     assert alone["zones_count"] == 1
+    assert client.ask("GET", "/admin/reports/tenants?marker=%00").status == 400
     for limit in ("0", "-1", "x", "1" * 30):
         assert client.ask("GET", f"/admin/reports/tenants?limit={limit}").status == 400
     assert is_fault(client.ask("GET", "/admin/reports/tenants/" + "x" * 37), 400, "invalid_project")

@@ -88,6 +88,10 @@ def test_an_empty_text_and_another_type_are_refused(system: System) -> None:
     client = system.client()
     assert is_fault(client.ask("POST", PATH, b"", TEXT), 400, "empty_request_body")
     assert is_fault(client.ask("POST", PATH, b"x", {"Content-Type": "text/plain"}), 415, "unsupported_content_type")
+    for kind in ("text/dnsx", "x-text/dns", "application/text/dns"):
+        assert is_fault(client.ask("POST", PATH, b"x", {"Content-Type": kind}), 415, "unsupported_content_type")
+    odd = {"Content-Type": "application/json; a=text/dns"}
+    assert is_fault(client.ask("POST", PATH, b"x", odd), 400, "invalid_json")
 
 
 def test_a_large_file_goes_to_central_in_parts(small: System) -> None:

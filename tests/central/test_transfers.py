@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from redesignate.central.repeats import KEPT_S
 from redesignate.commands.quotas import GetUsage
 from redesignate.commands.rrsets import GetRRset, ListRRsets
 from redesignate.commands.shares import CreateShare, DeleteShare
@@ -24,7 +25,8 @@ from redesignate.commands.transfers import (
 )
 from redesignate.commands.upkeep import PurgeZones
 from redesignate.model import errors
-from redesignate.model.caller import Caller
+from redesignate.model.caller import Caller, Repeat
+from redesignate.model.clock import SECOND
 from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.rrset import RRset
 from redesignate.model.share import NewShare
@@ -37,6 +39,7 @@ from redesignate.model.transfer import (
     TransferStatus,
 )
 from redesignate.model.zone import Zone
+from redesignate.store.repeats_schema import repeats
 from tests.central.driver import OPERATOR, CentralDriver, admin, member
 
 THEIRS = member("p2")
@@ -135,6 +138,17 @@ def test_a_request_is_accepted_once(central: CentralDriver, zone: Zone) -> None:
     accept(central, back, member())
     assert central.get(zone.id).project_id == "p1"
     assert offer(central, zone).id
+
+
+def test_an_acceptance_that_is_sent_again_under_its_key_gets_its_answer(central: CentralDriver, zone: Zone) -> None:
+    request = offer(central, zone)
+    caller = member("p2", repeat=Repeat(key="k", digest="d"))
+    first = accept(central, request, caller)
+    assert accept(central, request, caller) == first
+    with central.store.engine.begin() as connection:  # a day passes
+        connection.execute(repeats.update().values(at=repeats.c.at - KEPT_S * SECOND - 1))
+    with pytest.raises(errors.InvalidTransferRequest):
+        accept(central, request, caller)
 
 
 def test_wrong_keys_are_counted_for_each_project(central: CentralDriver, zone: Zone) -> None:

@@ -161,12 +161,19 @@ class Sandbox(_System):
     """`redesignate serve` in a folder."""
 
     def __init__(
-        self, folder: Path, *, options: str = "", headers: Mapping[str, str] | None = None, words: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        options: str = "",
+        headers: Mapping[str, str] | None = None,
+        words: Sequence[str] = (),
+        dns_port: int | None = None,
     ) -> None:
-        """`options`: further text of its configuration file. `words`: further arguments of `serve`."""
+        """`options`: further text of its configuration file. `words`: further arguments of `serve`. `dns_port`: None
+        for a free one."""
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port, self.dns_port = free_port(), free_port()
+        self.port, self.dns_port = free_port(), dns_port or free_port()
         self.state = folder / "state"
         self.config = self.state / "redesignate.conf"
         own = folder / "own.conf"
