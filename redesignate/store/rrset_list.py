@@ -61,7 +61,8 @@ _A_DEPARTED_ZONE = select(zones.c.id).where(zones.c.deleted_at > 0).limit(1)
 _A_HANDOVER = select(zone_handovers.c.zone_id).limit(1)
 _SETTLED = and_(_LIVING, ~HANDED)
 """In the list of a project: a row that is handed over is in no project's, until all of its zone are."""
-_UNSETTLED = or_(zones.c.deleted_at > 0, HANDED)
+_OF_A_DEPARTED_ZONE = zones.c.deleted_at > 0
+_HANDED_OVER = and_(zones.c.id.in_(select(zone_handovers.c.zone_id)), _LIVING, HANDED)
 
 
 def listed(conn: Connection, query: ListQuery, *, zone_id: str | None, project_id: str | None) -> Page[RRset]:
@@ -322,8 +323,7 @@ class _Asked:
         scope = (*self.scope, *self._filters(), *meant)
         ids: Select[Any] = select(rrsets.c.id)
         with_zones = ids.join_from(rrsets, zones, ITS_ZONE).where(*scope)
-        if self.zone_id is None and self._some_are_left_out():
-            left_out = zones.c.deleted_at > 0 if self.project_id is None else _UNSETTLED
+        for left_out in self._left_out():
             departed = few.counted(self.conn, with_zones.where(left_out))
             if departed >= few.MANY:
                 return few.counted(self.conn, with_zones.where(self._there()), without=without)
@@ -332,11 +332,12 @@ class _Asked:
         chosen = (with_zones if meant else ids.where(*scope)) if by_data is None else by_data.distinct()
         return few.counted(self.conn, chosen, without=without)
 
-    def _some_are_left_out(self) -> bool:
-        """Whether there are zones whose RRsets are in the index of a list and not in the list. At most two queries."""
-        if run(self.conn, _A_DEPARTED_ZONE, {}).first() is not None:
-            return True
-        return self.project_id is not None and run(self.conn, _A_HANDOVER, {}).first() is not None
+    def _left_out(self) -> Iterator[ColumnElement[bool]]:
+        """Of which zones there are RRsets in the index of a list that are not in the list. At most two queries."""
+        if self.zone_id is None and run(self.conn, _A_DEPARTED_ZONE, {}).first() is not None:
+            yield _OF_A_DEPARTED_ZONE
+        if self.project_id is not None and run(self.conn, _A_HANDOVER, {}).first() is not None:
+            yield _HANDED_OVER
 
 
 def _has_data(condition: Condition, column: ColumnElement[Any] = _DATA) -> ColumnElement[bool]:

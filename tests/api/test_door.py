@@ -54,14 +54,7 @@ def test_an_unknown_path_is_a_json_404(path: str) -> None:
     assert is_fault(api_client().ask("GET", path), 404, "not_found")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/v2/zones/tasks/transfer_accepts",
-        "/v2/reverse/floatingips",
-        "/v2/zones/tasks/transfer_requests",
-    ],
-)
+@pytest.mark.parametrize("path", ["/v2/reverse/floatingips", "/v2/reverse/floatingips/region:6ba7b810"])
 def test_what_is_not_built_yet_is_a_json_404(path: str) -> None:
     for verb in ("GET", "POST"):
         assert is_fault(api_client().ask(verb, path), 404, "not_found")

@@ -110,6 +110,7 @@ def test_a_keystone_that_pauses_delays_no_other_request(tmp_path: Path) -> None:
     go, asked = threading.Event(), threading.Event()
     with identity(go, asked, pauses_at="/auth/tokens") as port:
         client = Client(login(tmp_path, port).wrap(app))
+        client.described = False
         assert others_run(lambda: client.ask("GET", "/", headers={"X-Auth-Token": "project"}).status, go, asked) == 200
 
 
@@ -118,6 +119,7 @@ def test_a_memcached_that_pauses_delays_no_other_request(tmp_path: Path) -> None
     with memcached(go, asked) as cache, identity(go, never, pauses_at="nowhere") as port:
         more = f"memcached_servers = 127.0.0.1:{cache}\nmemcache_pool_socket_timeout = {WAIT_S}\n"
         client = Client(login(tmp_path, port, more).wrap(app))
+        client.described = False
         assert others_run(lambda: client.ask("GET", "/", headers={"X-Auth-Token": "project"}).status, go, asked) == 200
 
 
