@@ -106,6 +106,8 @@ def read_zone_file(rules: Rules, work: Work, command: ReadZoneFile) -> ZoneFileP
     else:
         if work.now - at.began > LONGEST_S * SECOND:
             raise Unavailable("The zone file was not read to its end within an hour; begin again.")
+        if zone.revision < at.revision:  # a database that lags: nothing says what the first part saw
+            raise Unavailable("The zone was read from a database that has not this revision yet; retry.")
         texts, last = _texts(work, zone.id, (at.name, at.type))
         if zone.revision != at.revision:
             texts = _taken_back(work, zone, at, texts, last)

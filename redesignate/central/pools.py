@@ -266,10 +266,10 @@ def delete_pool(rules: Rules, work: Work, command: DeletePool) -> None:
     if pool is None:
         raise PoolNotFound("Could not find Pool")
     PoolGuard(work.conn).excluding()
-    if Moves(work.conn).leaves(pool_id):
-        raise InvalidOperation("zones are still leaving the pool; wait until its servers have dropped them")
     if work.zones.in_pool(pool_id):
         raise InvalidOperation("pool must not contain zones")
+    if Moves(work.conn).leaves(pool_id):  # after the zones: one that leaves meanwhile is seen here
+        raise InvalidOperation("zones are still leaving the pool; wait until its servers have dropped them")
     catalogs.keep(work, replace(pool, catalog=None))
     work.peers.forget_peers(pool.peers)
     PoolChanges(work.conn).forget(pool_id)

@@ -49,6 +49,7 @@ class Handovers(Module):
         number. Idempotent: the last step of a zone says so in its row."""
         done = self._conn.execute(select(zone_handovers.c.up_to).where(zone_handovers.c.zone_id == zone.id)).scalar()
         if done is None or zone.handed is None:
+            self.forget([zone.id])  # else it would be the next one for ever
             return 0
         behind = select(rrsets.c.id).where(rrsets.c.zone_id == zone.id, rrsets.c.id > done)
         ids = list(self._conn.execute(behind.order_by(rrsets.c.id).limit(limit)).scalars())

@@ -16,7 +16,7 @@ from redesignate.store.fast import Module, run
 from redesignate.store.leasetime import NOW
 from redesignate.store.listing import listed
 from redesignate.store.outbox import FAR, NEVER
-from redesignate.store.schema import rrset_data, rrsets
+from redesignate.store.schema import rrset_data, rrsets, zones
 from redesignate.store.task_schema import zone_import_parts, zone_imports
 
 STEP = 500
@@ -134,7 +134,10 @@ class Imports(Module):
             raise Lost
 
     def drop_stored(self, target_id: str) -> bool:
-        """Delete some of the RRsets that were stored ahead; whether there may be more. Two or three statements."""
+        """Delete some of the RRsets that were stored ahead, unless the zone was made after all; whether there may be
+        more. At most four statements."""
+        if self._conn.execute(select(zones.c.id).where(zones.c.id == target_id)).first() is not None:
+            return False
         query = select(rrsets.c.id).where(rrsets.c.zone_id == target_id).limit(STEP)
         ids = list(self._conn.execute(query).scalars())
         if ids:

@@ -71,5 +71,5 @@ class Repeats(Module):
         chosen = select(repeats.c.id).where(repeats.c.at < database_now() - age).limit(limit)
         found = self._conn.execute(chosen).scalars().all()
         if found:
-            self._conn.execute(delete(repeats).where(repeats.c.id.in_(found)))
+            self._conn.execute(delete(repeats).where(repeats.c.id.in_(found), repeats.c.at < database_now() - age))
         return len(found)

@@ -185,6 +185,13 @@ def test_a_file_is_read_for_an_hour_at_most(central: CentralDriver) -> None:
         part(central, zone, first.after)
 
 
+def test_a_database_that_lags_gives_no_part(central: CentralDriver) -> None:
+    zone = central.zone()
+    at = Place(revision=central.get(zone.id).revision + 1, began=central.time, name="", type="")
+    with pytest.raises(errors.Unavailable, match="has not this revision yet"):
+        part(central, zone, at)
+
+
 def test_a_large_zone_is_read_in_parts(central: CentralDriver) -> None:
     zone = central.zone()
     for number in range(6):

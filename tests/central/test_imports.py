@@ -91,6 +91,14 @@ def test_a_file_becomes_a_zone(central: CentralDriver) -> None:
     assert changed.status.value == "PENDING"
 
 
+def test_the_record_sets_of_a_zone_that_was_made_are_not_dropped(central: CentralDriver) -> None:
+    done = carried_out(central, HEAD + BODY)
+    before = left(central)
+    with central.store.engine.begin() as connection:
+        assert not Imports(connection).drop_stored(done.zone_id or "")
+    assert left(central) == before
+
+
 def test_an_imported_zone_is_what_is_served(central: CentralDriver) -> None:
     done = carried_out(central, HEAD + BODY)
     zone = central.get(done.zone_id or "")

@@ -40,6 +40,7 @@ from redesignate.model.transfer import (
 )
 from redesignate.model.zone import Zone
 from redesignate.store.repeats_schema import repeats
+from redesignate.store.sharing_schema import zone_handovers
 from tests.central.driver import OPERATOR, CentralDriver, admin, member
 
 THEIRS = member("p2")
@@ -334,6 +335,13 @@ def steps(central: CentralDriver, *, limit: int = 4) -> int:
     while (step := central.call(HandOverRRsets(limit=limit))).more:
         done += step.rrsets
     return done
+
+
+def test_a_zone_without_a_handover_is_not_the_next_for_ever(central: CentralDriver, zone: Zone) -> None:
+    with central.store.engine.begin() as connection:
+        connection.execute(zone_handovers.insert().values(zone_id=zone.id, up_to=""))
+    assert central.call(HandOverRRsets(limit=4)).more
+    assert not central.call(HandOverRRsets(limit=4)).more
 
 
 def test_a_large_zone_is_the_new_owners_at_once(central: CentralDriver, zone: Zone, large: list[RRset]) -> None:
