@@ -15,7 +15,7 @@ whether the zone may be made, is central's to say.
 
 from __future__ import annotations
 
-from redesignate.model.zonefile.content import Content, Found, gather
+from redesignate.model.zonefile.content import Content, Found, TooManyRecords, gather
 from redesignate.model.zonefile.lines import MAX_STATEMENT, ZoneFileError
 from redesignate.model.zonefile.reader import NO_ORIGIN, Record, read
 from redesignate.model.zonefile.writer import Entry, write, written
@@ -27,6 +27,7 @@ __all__ = [
     "Entry",
     "Found",
     "Record",
+    "TooManyRecords",
     "ZoneFileError",
     "gather",
     "read",

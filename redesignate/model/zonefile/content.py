@@ -29,8 +29,14 @@ MAX_RRSET = 65_535 - 12 - (names.MAX_NAME + 4)
 """Octets of an RRset in an answer, its owner's name compressed: what a message has beside header and question."""
 ROOM = 32 * 2**20
 MAX_RECORDS = 10_000_000
+MAX_OCTETS = 2**28
+"""Octets of all records' names and rdata: a file of 32 MiB without $GENERATE has fewer, save below long origins."""
 _RR = 12
 _BESIDE_CNAME = frozenset(map(mnemonic, BESIDE_CNAME))
+
+
+class TooManyRecords(ZoneFileError):
+    """A file with more records than its reader may take."""
 
 
 class Found(NamedTuple):
@@ -105,28 +111,33 @@ def gather(
     chunks: Iterable[bytes | str],
     *,
     most: int = MAX_RECORDS,
+    octets: int = MAX_OCTETS,
+    alive: Callable[[], object] = bool,
     room: int = ROOM,
     spool: Callable[[], IO[bytes]] = tempfile.TemporaryFile,
 ) -> Content:
     """Read a whole zone file, in pieces of any size; the result is to be closed.
 
     most    records that the file may have beside the SOA, those of $GENERATE too, of which a short file makes many
+    octets  that the names and rdata of these may take: a short file makes a thousand long ones in a line
+    alive   called for each part of `room` that is read, and for each block of 128 KiB that is read again; it may raise
     room    octets of memory for records, about; further ones wait in the file that `spool` opens, 50 octets each
-    Raises ZoneFileError, and OSError where the temporary file cannot be written; then nothing is left.
+    Raises ZoneFileError (TooManyRecords beyond `most`), and OSError where the temporary file cannot be written; then
+    nothing is left.
     Cost    9 µs for a record; records are parsed once
     """
-    runs = Runs(room, spool)
+    runs = Runs(room, spool, alive)
     try:
-        return _gathered(chunks, runs, most)
+        return _gathered(chunks, runs, most, octets)
     except BaseException:
         runs.close()
         raise
 
 
-def _gathered(chunks: Iterable[bytes | str], runs: Runs, most: int) -> Content:
+def _gathered(chunks: Iterable[bytes | str], runs: Runs, most: int, octets: int) -> Content:
     reader = Reader()
     apex: _Apex | None = None
-    owner, key, typed, count = "", b"", None, 0
+    owner, key, typed, count, size = "", b"", None, 0, 0
     for line, name, ttl, rrtype, value in reader.records(chunks):
         if apex is None:
             apex = _Apex(line, name if rrtype == "SOA" else reader.first_origin or name)
@@ -139,7 +150,10 @@ def _gathered(chunks: Iterable[bytes | str], runs: Runs, most: int) -> Content:
         else:
             count += 1
             if count > most:
-                raise ZoneFileError(line, f"the file has more than {most} records")
+                raise TooManyRecords(line, f"the file has more than {most} records")
+            size += len(key) + len(value.wire) + (0 if typed is None else len(typed))
+            if size > octets:
+                raise ZoneFileError(line, f"the names and records of the file take more than {octets} octets")
             runs.add((key, rrtype, count, line, ttl, value.text, value.wire, typed))
     if apex is None or apex.soa is None:
         raise ZoneFileError(None, NO_SOA if apex is not None or reader.first_origin else NO_ORIGIN)
@@ -164,7 +178,7 @@ class _Apex:
             raise ZoneFileError(line, f"the zone's name: {error}") from error
         self.typed_name = None if typed == self.zone else typed
         self.soa: Rdata | None = None
-        self.line = self.ttl = 0
+        self.line = self.ttl = self._stands = 0
 
     def key(self, line: int, name: str) -> bytes:
         """The order key of a canonical name, which has to be in the zone."""
@@ -173,9 +187,12 @@ class _Apex:
         return names.order_key(name, self.zone)
 
     def take(self, line: int, key: bytes, ttl: int, value: Rdata) -> None:
-        """Take the SOA. An equal one may stand again, as after a transfer (RFC 5936 §2.2)."""
+        """Take the SOA. An equal one may stand again, as after a transfer (RFC 5936 §2.2). Raises ZoneFileError."""
         if key:
             raise ZoneFileError(line, f"an SOA record stands below the apex of the zone {self.zone}; remove it")
+        self._stands += 1
+        if self._stands > 2:  # $GENERATE would make any number
+            raise ZoneFileError(line, "the SOA record stands more than twice; leave one")
         if self.soa is None:
             self.soa, self.line, self.ttl = value, line, ttl
         elif not rdata.same("SOA", self.soa, value):

@@ -30,12 +30,13 @@ class Runs:
     """Rows that are added in any order, and read in ascending order.
 
     room   octets of memory for rows, about; beyond them they go to the file that `spool` opens
+    alive  called when rows go there, and for each block that is read from there; what it raises ends the work
     Raises OSError where that file cannot be written.
     """
 
-    def __init__(self, room: int, spool: Callable[[], IO[bytes]]) -> None:
+    def __init__(self, room: int, spool: Callable[[], IO[bytes]], alive: Callable[[], object] = bool) -> None:
         self._room = self._left = room
-        self._spool = spool
+        self._spool, self._alive = spool, alive
         self._file: IO[bytes] | None = None
         self._rows: list[Row] = []
         self._spans: list[tuple[int, int]] = []
@@ -62,6 +63,7 @@ class Runs:
             self._file = None
 
     def _spill(self) -> None:
+        self._alive()
         if self._file is None:
             self._file = self._spool()
         self._rows.sort()
@@ -78,6 +80,7 @@ class Runs:
         file = self._file
         assert file is not None
         while at < end:
+            self._alive()
             file.seek(at)
             (size,) = _SIZE.unpack(file.read(_SIZE.size))
             block = _decode(file.read(size))

@@ -180,6 +180,31 @@ def test_a_file_has_no_more_records_than_are_allowed_however_they_are_written() 
     gather([HEAD + "$GENERATE 1-100 h$ A 192.0.2.1\n"], most=100).close()
 
 
+def test_a_file_has_no_more_octets_than_are_allowed_however_they_are_written() -> None:
+    record = " ".join(['"' + "x" * 255 + '"'] * 200)
+    with pytest.raises(ZoneFileError, match="line 4: the names and records of the file take more than 1000000 octets"):
+        gather([HEAD + f"$GENERATE 1-60000 h$ TXT {record}\n"], octets=1_000_000)
+    name = ".".join(["y" * 60] * 3)
+    with pytest.raises(ZoneFileError, match="line 4: the names and records of the file take more than 1000000 octets"):
+        gather([HEAD + f"$GENERATE 1-60000 h$.{name} A 192.0.2.1\n"], octets=1_000_000)
+    gather([HEAD + "$GENERATE 1-1000 h$ A 192.0.2.1\n"], octets=100_000).close()
+
+
+def test_an_soa_that_stands_again_and_again_is_refused() -> None:
+    with pytest.raises(ZoneFileError, match="line 3: the SOA record stands more than twice"):
+        gather(["$ORIGIN example.org.\n$TTL 5\n$GENERATE 1-65535 @ SOA a b 1 1 1 1 1\n"])
+
+
+def test_a_reader_is_called_while_one_piece_is_read_and_while_one_rrset_is() -> None:
+    calls: list[int] = []
+    text = HEAD + "$GENERATE 1-2000 h A 192.0.2.1\n"
+    with gather([text], room=50_000, alive=lambda: calls.append(1)) as content:
+        assert len(calls) > 5
+        calls.clear()
+        assert sum(1 for _ in content.rrsets()) == 1
+        assert len(calls) > 5
+
+
 def test_a_byte_order_mark_is_named() -> None:
     assert str(refused("\ufeff" + HEAD, head="")) == (
         "line 1: the file begins with a byte order mark; save it as UTF-8 without one"
