@@ -11,8 +11,9 @@ import io
 import re
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import lru_cache
@@ -25,7 +26,9 @@ MOST_HEAD = 65536
 """Octets of a request line with its header fields, and of a chunked body's trailer fields."""
 MOST_FIELDS = 256
 MOST_FILES = 16
-"""Large bodies that are received at a time: each may take as much of the disk as the limit says."""
+"""Large bodies that are received at a time, a quarter of them of one address: each takes the disk, up to the limit."""
+SLOW_S = 2.0
+"""How long a large body is received before it may have to give way to another."""
 MOST_LINE = 1024
 """Octets of the line before a chunk."""
 DISCARDED = 32 * 2**20
@@ -77,6 +80,7 @@ class Request:
     left      octets of the body, or of the chunk, that are yet to come; None: a chunk's size is
     size      octets of the body, as far as they are known; where they are too many, `body` has none
     most      octets of a body that are kept: in `file`, if there is one, else in `body`
+    began     when its file was opened (monotonic); `waits`: whether more of it is to come
     trails    whether only the trailer fields are yet to come; `trailer`: the octets that they take
     """
 
@@ -92,10 +96,13 @@ class Request:
     most: int = 0
     body: bytearray = field(default_factory=bytearray)
     file: IO[bytes] | None = None
+    began: float = 0.0
+    waits: bool = True
 
 
 _receiving: WeakSet[Request] = WeakSet()
 """The requests whose bodies are received in files."""
+_filing = threading.Lock()  # held by whoever writes to these files, or closes that of another
 
 
 @dataclass(slots=True, eq=False)
@@ -139,12 +146,13 @@ class Incoming:
                 return None
             self._request = _parse(buffer[: end + 2].decode("latin-1"), self.common)
             self._request.most = self.most
-            if self._request.environ["PATH_INFO"] == self.large[0]:
+            if self.large[0] and self._request.environ["PATH_INFO"].rstrip("/") == self.large[0]:
                 self._enlarge(self._request)
             del buffer[: end + 4]
             self._looked = 0
         request = self._request
-        arrived = self._chunks(request) if request.chunked else self._octets(request)
+        take = self._filed if request.file is not None else self._chunks if request.chunked else self._octets
+        arrived = take(request)
         if not arrived and request.size <= (request.most if request.expects else max(request.most, DISCARDED)):
             self.awaited, request.expects = request.expects and not request.body, False
             return None
@@ -157,6 +165,9 @@ class Incoming:
         if request.file is None:
             request.environ["wsgi.input"] = io.BytesIO(request.body)
         else:
+            with _filing:
+                _see_open(request.file)
+                request.waits = False
             request.file.seek(0)
             request.environ["wsgi.input"] = request.file
         return request
@@ -167,15 +178,22 @@ class Incoming:
             self._request.file.close()
 
     def _enlarge(self, request: Request) -> None:
-        """Let a request have a large body. Raises Malformed where too many have one."""
+        """Let a request have a large body. Raises Malformed where too many have one, and none can give way."""
         if request.environ["REQUEST_METHOD"] != "POST" or not (request.chunked or self.most < request.size):
             return
         if request.size <= self.large[1]:
-            if len(_receiving) >= MOST_FILES:
-                raise Malformed(503, "Too many large requests are being received; retry.")
-            _receiving.add(request)
-            request.most = self.large[1]
-            request.file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by whoever has the request
+            with _filing:
+                _make_place(request.environ.get("REMOTE_ADDR"))
+                request.most, request.began = self.large[1], time.monotonic()
+                request.file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by whoever has the request
+                _receiving.add(request)
+
+    def _filed(self, request: Request) -> bool:
+        """Take what has arrived of a large body; whether that is all. Raises Malformed."""
+        with _filing:
+            assert request.file is not None
+            _see_open(request.file)
+            return self._chunks(request) if request.chunked else self._octets(request)
 
     def _octets(self, request: Request) -> bool:
         """Take what has arrived of the body, or of the chunk; whether that is all."""
@@ -183,11 +201,9 @@ class Incoming:
         taken = self._buffer[:left]
         del self._buffer[:left]
         request.left = left - len(taken)
-        if request.file is not None:
-            if request.size <= request.most:
-                request.file.write(taken)
-        elif request.size <= request.most:
-            request.body += taken
+        if request.size <= request.most:
+            keep: Callable[[bytearray], object] = request.body.extend if request.file is None else request.file.write
+            keep(taken)
         return not request.left
 
     def _chunks(self, request: Request) -> bool:
@@ -236,6 +252,25 @@ class Incoming:
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
         return line
+
+
+def _see_open(file: IO[bytes]) -> None:
+    if file.closed:
+        raise Malformed(503, "Too many large requests are being received, and this was the slowest; retry.")
+
+
+def _make_place(address: str | None) -> None:
+    """See that one more file may be opened for an address: where it has its share, or all are taken, the upload that
+    received least in a second gives way. Raises Malformed where there is none that has had its time."""
+    open_ = [one for one in _receiving if one.file is not None and not one.file.closed]
+    mine = [one for one in open_ if one.environ.get("REMOTE_ADDR") == address]
+    if len(mine) < MOST_FILES // 4 and len(open_) < MOST_FILES:
+        return
+    now, some = time.monotonic(), mine if len(mine) >= MOST_FILES // 4 else open_
+    slow = [(now - one.began, one.file) for one in some if one.waits and one.file and now - one.began >= SLOW_S]
+    if not slow:
+        raise Malformed(503, "Too many large requests are being received; retry.")
+    min(slow, key=lambda one: one[1].tell() / one[0])[1].close()
 
 
 def _parse(head: str, common: Mapping[str, Any]) -> Request:

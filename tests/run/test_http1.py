@@ -3,15 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redesignate.run.http1 import DISCARDED, MOST_FIELDS, MOST_HEAD, Incoming, Malformed, Request, answer
+from redesignate.run import http1
+from redesignate.run.http1 import (
+    DISCARDED,
+    MOST_FIELDS,
+    MOST_FILES,
+    MOST_HEAD,
+    SLOW_S,
+    Incoming,
+    Malformed,
+    Request,
+    answer,
+)
 
 MOST = 100
 FAST = settings(deadline=None)
@@ -253,6 +267,83 @@ def test_a_body_that_arrives_octet_by_octet_costs_no_more_than_its_length() -> N
         found = incoming.whole(b"a")
     assert found is not None
     assert len(found.environ["wsgi.input"].read()) == 100_000
+
+
+# -- large bodies
+
+UPLOAD = b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx"
+
+
+def begun(address: str, head: bytes = UPLOAD) -> Incoming:
+    """A connection from an address on which a large body has begun."""
+    incoming = Incoming({"REMOTE_ADDR": address}, MOST, ("/upload", 1000))
+    assert incoming.whole(head) is None
+    return incoming
+
+
+@pytest.fixture
+def moved(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The time, which the test moves. No large body is received before."""
+    now, files, temporary = [1000.0], list[Any](), tempfile.TemporaryFile
+
+    def opened() -> Any:
+        files.append(temporary())
+        return files[-1]
+
+    monkeypatch.setattr(http1, "_receiving", WeakSet())
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(http1.tempfile, "TemporaryFile", opened)
+    yield now
+    for file in files:
+        file.close()
+
+
+def refuses(do: Callable[[], object]) -> bool:
+    try:
+        do()
+    except Malformed as refused:
+        return refused.status == 503
+    return False
+
+
+@pytest.mark.usefixtures("moved")
+def test_one_address_has_a_share_of_the_places_for_large_bodies() -> None:
+    held = [begun("192.0.2.66") for _ in range(MOST_FILES // 4)]
+    assert refuses(lambda: begun("192.0.2.66"))
+    other = begun("192.0.2.1")
+    found = other.whole(b"x" * 999)
+    assert found is not None
+    assert len(held) == MOST_FILES // 4
+
+
+def test_where_no_place_is_left_the_slowest_upload_gives_way(moved: list[float]) -> None:
+    held = [begun(f"192.0.2.{number // 4}") for number in range(MOST_FILES)]
+    assert refuses(lambda: begun("192.0.2.99"))
+    moved[0] += SLOW_S
+    for number, one in enumerate(held):
+        assert one.whole(b"x" * (0 if number == 7 else 100)) is None
+    later = begun("192.0.2.99")
+    assert refuses(lambda: held[7].whole(b"x"))
+    assert held[6].whole(b"x" * 899) is not None
+    assert later.whole(b"x" * 999) is not None
+    mine = [begun("192.0.2.50", UPLOAD[:-1])]
+    assert len(mine) == 1
+
+
+def test_an_upload_that_is_whole_keeps_its_place(moved: list[float]) -> None:
+    whole_ = [begun("192.0.2.66").whole(b"x" * 999) for _ in range(MOST_FILES // 4)]
+    moved[0] += 100 * SLOW_S
+    assert refuses(lambda: begun("192.0.2.66"))
+    for one in whole_:
+        assert one is not None
+        assert len(one.environ["wsgi.input"].read()) == 1000
+
+
+@pytest.mark.usefixtures("moved")
+def test_the_path_of_large_bodies_may_end_with_a_slash() -> None:
+    found = begun("192.0.2.1", UPLOAD.replace(b"/upload", b"/upload/")).whole(b"x" * 999)
+    assert found is not None
+    assert found.file is not None
 
 
 # -- answers
