@@ -17,30 +17,31 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, TypeVar
 
 from redesignate.central import quotas
 from redesignate.central.arrival import Unacceptable, inflate
 from redesignate.central.edit import Edit
+from redesignate.central.importwords import cut, said
 from redesignate.central.rules import Rules, fields, target_of
 from redesignate.central.zones import Loaded, add_zone
 from redesignate.commands.imports import PART
 from redesignate.model.clock import SECOND
-from redesignate.model.errors import BadInput, DuplicateZone, InvalidObject, OverQuota, Problem, Unavailable
+from redesignate.model.errors import BadInput, OverQuota, Problem, Unavailable
 from redesignate.model.names import ancestors
 from redesignate.model.rdata import CHECKED, check_entry
 from redesignate.model.rrset import Held, new_rrset
 from redesignate.model.zone import NewZone, Zone
-from redesignate.model.zonefile import Content, Found, ZoneFileError, gather
+from redesignate.model.zonefile import Content, Found, TooManyRecords, ZoneFileError, gather
 from redesignate.model.zonetask import ImportTask, TaskStatus
 from redesignate.observe.log import events
-from redesignate.store.imports import MESSAGE, Imports, Lost
+from redesignate.store.imports import Imports, Lost
 from redesignate.store.unit import Store, Work
 from redesignate.wire.rrset import MAX_RR, pack
 
 STEP = 1000
-"""RRsets that one transaction stores."""
+"""RRsets that one transaction stores, if they have EACH octets or fewer on average."""
+EACH = 1024
 SHORT_STEP = 50
 """As many while others write on SQLite, where they wait for it: some 5 ms."""
 OTHERS_S = 1.0
@@ -52,6 +53,13 @@ ABANDONED_S = 900
 """How long after its first part a file that is not whole is forgotten."""
 FOUND_AT_ONCE = 20
 MOST_CHILDREN = 10_000
+BESIDE = 1000
+"""Records that are read of a file beyond its project's quota, in SPELLINGS: those at the apex that the pool has."""
+TRIALS = 3
+"""How often a file is read where the temporary file cannot be written."""
+AGAIN_S = 5.0
+SKIPPED = 256
+"""Stored RRsets that are skipped between two looks at the lease."""
 T = TypeVar("T")
 log = events(__name__)
 
@@ -85,6 +93,7 @@ class Importer:
         self._rules, self._store, self._sent, self._owner = rules, store, sent, owner
         self.stopping: Callable[[], bool] = bool
         self.rest: Callable[[float], object] = time.sleep
+        self._others_until = 0.0
 
     def turn(self) -> bool:
         """Carry out one import, if there is one to be taken; whether there was."""
@@ -105,12 +114,53 @@ class Importer:
         try:
             status = task.status
             if status is TaskStatus.PENDING and task.parts is not None:
-                status = _Run(self, task).end()
+                status = self._ended(task)
             self._clean(task, keeps=status is TaskStatus.COMPLETE)
         except Lost:
             log.info("import is worked on by another process", task=task.id)
         except _Stopped:
             self._store.transact(lambda work: Imports(work.conn).change(task.id, lease_owner=None, lease_until=0))
+
+    def _ended(self, task: ImportTask, trials: int = TRIALS) -> TaskStatus:
+        """Make the zone, or say why not; the import's status. Raises Lost, _Stopped, Unavailable."""
+        run = _Run(self, task)
+        try:
+            return run.end()
+        except OSError as failure:
+            why = failure.strerror or type(failure).__name__
+            log.warning("the temporary file of an import failed", task=task.id, why=why)
+            if trials == 1:
+                return run.failed(f"The server's temporary file failed ({why}); import it again later.")
+        self.rest(AGAIN_S)
+        return self._ended(self._as_it_is(task), trials - 1)
+
+    def _as_it_is(self, task: ImportTask) -> ImportTask:
+        now = self.step(task, lambda work: Imports(work.conn).task(task.id))
+        if now is None:
+            raise Lost
+        return now
+
+    def paced(self, task: ImportTask, do: Callable[[Work], T], **written: Any) -> T:
+        """As `step`; where others wait for SQLite's turn it is left to them for as long as the step took."""
+        began, waiting = time.monotonic(), [0]
+
+        def one(work: Work) -> T:
+            done = do(work)
+            waiting[0] = self._store.writers_waiting()
+            return done
+
+        done = self.step(task, one, **written)
+        now = time.monotonic()
+        if waiting[0]:
+            self._others_until = now + OTHERS_S
+        if now < self._others_until:
+            self.rest(now - began)
+        return done
+
+    @property
+    def others(self) -> bool:
+        """Whether others write just now."""
+        return time.monotonic() < self._others_until
 
     def step(self, task: ImportTask, do: Callable[[Work], T], **written: Any) -> T:
         """One transaction of the work on an import, which renews its lease and writes these members. Raises Lost,
@@ -128,9 +178,9 @@ class Importer:
 
     def _clean(self, task: ImportTask, *, keeps: bool) -> None:
         """Remove the file, and what was stored of a zone that was not made; then nothing is left to be done."""
-        while not keeps and self.step(task, lambda work: Imports(work.conn).drop_stored(task.target_id)):
+        while not keeps and self.paced(task, lambda work: Imports(work.conn).drop_stored(task.target_id)):
             pass
-        while self.step(task, lambda work: Imports(work.conn).drop_parts(task.id)):
+        while self.paced(task, lambda work: Imports(work.conn).drop_parts(task.id)):
             pass
 
         def end(work: Work) -> None:
@@ -163,20 +213,38 @@ class _Run:
     def end(self) -> TaskStatus:
         """Make the zone, or say why not; the import's status. Raises Lost, _Stopped, Unavailable, OSError."""
         try:
-            with gather(self._chunks(), most=self._by.rules.settings.max_import_records) as content:
+            most, allowed = self._limits()
+            with gather(self._chunks(), most=most, alive=self._say) as content:
                 zone = self._made(content)
+        except TooManyRecords as fault:
+            return self.failed(self._beyond(fault, allowed))
         except (ZoneFileError, Unacceptable) as fault:
-            return self._failed(str(fault))
+            return self.failed(str(fault))
         except (Unavailable, OSError):
             raise
         except Problem as problem:
-            return self._failed(_said(problem))
+            return self.failed(said(problem))
         log.info("zone imported", task=self._task.id, zone=zone.id, name=zone.name)
         return TaskStatus.COMPLETE
 
-    def _failed(self, why: str) -> TaskStatus:
+    def _limits(self) -> tuple[int, int]:
+        """How many records of the file are read, and the project's limit of them in a zone. One query."""
+        rules = self._by.rules
+        _, found = self._by.store.look(lambda work: quotas.limits(rules, work, self._task.project_id))
+        most, allowed = rules.settings.max_import_records, found["zone_records"]
+        return most if allowed < 0 else min(most, allowed * quotas.SPELLINGS + BESIDE), allowed
+
+    def _beyond(self, fault: TooManyRecords, allowed: int) -> str:
+        try:
+            quotas.check({"zone_records": allowed}, zone_records=self._by.rules.settings.max_import_records)
+        except OverQuota as over:
+            return said(over)
+        return str(fault)
+
+    def failed(self, why: str) -> TaskStatus:
+        """End the import as ERROR. Raises Lost, _Stopped."""
         log.info("zone not imported", task=self._task.id, project=self._task.project_id, why=why)
-        self._by.step(self._task, lambda _: None, status=TaskStatus.ERROR.value, message=_cut(why), version=2)
+        self._by.step(self._task, lambda _: None, status=TaskStatus.ERROR.value, message=cut(why), version=2)
         return TaskStatus.ERROR
 
     def _chunks(self) -> Iterator[bytes]:
@@ -189,37 +257,32 @@ class _Run:
             yield inflate(data, PART)
             self._say(f"{100 * (number + 1) // self._task.parts} % of the file are read.")
 
-    def _say(self, message: str) -> None:
-        """Renew the lease, and say how far it is, now and then."""
+    def _say(self, message: str | None = None) -> None:
+        """Renew the lease, and say how far it is, now and then. Raises Lost, _Stopped."""
         if self._by.stopping():
             raise _Stopped
         if time.monotonic() - self._renewed >= RENEW_S:
-            self._by.step(self._task, lambda _: None, message=message)
+            self._by.step(self._task, lambda _: None, **({} if message is None else {"message": message}))
             self._renewed = time.monotonic()
 
     def _made(self, content: Content) -> Zone:
         task, plan = self._task, self._planned(content)
         rows, rrsets, records = self._rows(plan, content), task.stored, 0
-        for _ in range(task.stored):
+        for number in range(task.stored):
+            if not number % SKIPPED:
+                self._say()
             records += len(next(rows).records)
-        others_until = 0.0
-        while some := list(islice(rows, SHORT_STEP if time.monotonic() < others_until else STEP)):
-            began, waiting = time.monotonic(), [0]
+        while some := _some(rows, SHORT_STEP if self._by.others else STEP):
             rrsets += len(some)
             records += sum([len(held.records) for held in some])
             quotas.check(plan.limits, zone_recordsets=rrsets + 2, zone_records=records)
 
-            def store(work: Work, some: list[Held] = some, waiting: list[int] = waiting) -> None:
+            def store(work: Work, some: list[Held] = some) -> None:
                 work.rrsets.add(some)
                 work.ending.texts(gone=(), come=some)
-                waiting[0] = self._by.store.writers_waiting()
 
-            self._by.step(task, store, stored=rrsets, message=f"{rrsets} record sets of {content.zone} are stored.")
+            self._by.paced(task, store, stored=rrsets, message=f"{rrsets} record sets of {content.zone} are stored.")
             self._renewed = time.monotonic()
-            if waiting[0]:
-                others_until = self._renewed + OTHERS_S
-            if self._renewed < others_until:
-                self._by.rest(self._renewed - began)
         loaded = _loaded(task, content, rrsets, records)
 
         def publish(work: Work) -> Zone:
@@ -232,7 +295,7 @@ class _Run:
             task,
             publish,
             status=TaskStatus.COMPLETE.value,
-            message=_cut(f"{content.typed_name or content.zone} imported"),
+            message=cut(f"{content.typed_name or content.zone} imported"),
             zone_id=task.target_id,
             version=2,
         )
@@ -270,7 +333,7 @@ class _Run:
             except OverQuota:
                 raise
             except Problem as problem:
-                raise ZoneFileError(found.line, f"{found.rrtype} at {found.name}: {_said(problem)}") from problem
+                raise ZoneFileError(found.line, f"{found.rrtype} at {found.name}: {said(problem)}") from problem
             except ValueError as error:
                 raise ZoneFileError(found.line, f"{found.rrtype} at {found.name}: {error}") from error
             wire = pack(zone.name, found.name, found.rrtype, found.ttl, [record.wire for record in found.records])
@@ -285,6 +348,15 @@ class _Run:
                 typed_name=found.typed_name,
             )
             yield edit.stamped(held, None)
+
+
+def _some(rows: Iterator[Held], most: int) -> list[Held]:
+    """The next RRsets: so many, or as many as have `most` times EACH octets. None at the end."""
+    some, octets = list[Held](), 0
+    while len(some) < most and octets < most * EACH and (held := next(rows, None)) is not None:
+        some.append(held)
+        octets += len(held.wire)
+    return some
 
 
 def _check(rules: Rules, plan: _Plan, found: Found) -> None:
@@ -325,23 +397,3 @@ def _loaded(task: ImportTask, content: Content, rrsets: int, records: int) -> Lo
     return Loaded(
         id=task.target_id, serial=soa.serial, retry=soa.retry, expire=soa.expire, rrsets=rrsets, records=records
     )
-
-
-def _said(problem: Problem) -> str:
-    """A failure in the words of an import's message."""
-    match problem:
-        case DuplicateZone():
-            return "Duplicate zone."
-        case OverQuota():
-            return f"Quota exceeded during zone import. {problem.message}"
-        case InvalidObject() if problem.errors and not problem.message:
-            return "; ".join(str(fault["message"]) for fault in problem.errors["errors"])
-        case _:
-            return (
-                problem.message.removeprefix("Provided object is not valid. Got a ValueError error with message ")
-                or problem.kind
-            )
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MESSAGE else text[: MESSAGE - 1] + "…"
