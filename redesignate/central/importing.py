@@ -99,7 +99,7 @@ class Importer:
         """Carry out one import, if there is one to be taken; whether there was."""
         old = self._store.clock() - ABANDONED_S * SECOND
         _, due = self._store.look(lambda work: Imports(work.conn).due(work.now, old, FOUND_AT_ONCE))
-        for import_id, _ in due:
+        for import_id in sorted({project: ident for ident, project in reversed(due)}.values()):  # one of each project
             task = self._store.transact(
                 lambda work, which=import_id: Imports(work.conn).lease(  # type: ignore[misc]  # bound
                     which, self._owner, work.now, LEASE_S * SECOND
@@ -281,7 +281,8 @@ class _Run:
                 work.rrsets.add(some)
                 work.ending.texts(gone=(), come=some)
 
-            self._by.paced(task, store, stored=rrsets, message=f"{rrsets} record sets of {content.zone} are stored.")
+            words = cut(f"{rrsets} record sets of {content.zone} are stored.")
+            self._by.paced(task, store, stored=rrsets, message=words)
             self._renewed = time.monotonic()
         loaded = _loaded(task, content, rrsets, records)
 

@@ -383,3 +383,10 @@ def test_a_file_becomes_a_zone_on_every_database(anywhere: Build, monkeypatch: p
     assert [len(central.rows(table)) for table in ("zones", "rrsets", "zone_import_parts")] == [1, 6, 0]
     query = ListQuery(conditions=(Condition("message", Op.LIKE, "line 11*"),))
     assert central.call(ListImports(caller=member(), query=query)).items == (failed,)
+
+
+def test_a_zone_with_a_long_name_is_imported_on_every_database(anywhere: Build) -> None:
+    central = anywhere()
+    name = ".".join(["a" * 60] * 4) + ".org."
+    done = carried_out(central, f"$ORIGIN {name}\n@ IN SOA ns a.b. 1 2 3 4 5\nw 60 IN A 192.0.2.1\n")
+    assert done.status is TaskStatus.COMPLETE

@@ -292,7 +292,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
     monkeypatch.setattr(http1, "_receiving", WeakSet())
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(http1.tempfile, "TemporaryFile", opened)
+    monkeypatch.setattr(tempfile, "TemporaryFile", opened)
     yield now
     for file in files:
         file.close()
