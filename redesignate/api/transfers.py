@@ -26,7 +26,6 @@ from redesignate.model.errors import (
     DuplicateTransferRequest,
     DuplicateZone,
     InvalidKey,
-    InvalidProject,
     InvalidTransferRequest,
     InvalidUUID,
     OverQuota,
@@ -41,7 +40,7 @@ REQUESTS = Listing("transfer_requests", frozenset({"status"}), _ORDERS)
 _TEXT = {"type": ["string", "null"]}
 _OWNERS = ("project_id", "target_project_id", "key", "created_at", "updated_at")
 _SHOWN = Also(BRIEF, dict.fromkeys(_OWNERS, _TEXT))
-_OFFERING = (ZoneNotFound, InvalidProject, DuplicateTransferRequest)
+_OFFERING = (ZoneNotFound, DuplicateTransferRequest)
 _ACCEPTING = (
     ZoneNotFound,
     TransferRequestNotFound,
@@ -62,7 +61,7 @@ class TransferRequests(Resource):
         takes=REQUEST,
         shows=_SHOWN,
         located=(201,),
-        raises=(ZoneNotFound, InvalidProject, DuplicateTransferRequest),
+        raises=(ZoneNotFound, DuplicateTransferRequest),
     )
     def on_post_zone(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Offer a zone."""
