@@ -57,8 +57,11 @@ _FAILED = zones.c.status == Status.ERROR.value
 _BEHIND = and_(zones.c.confirmed < REVISION, or_(SOA, rrsets.c.records != "[]"))
 _MEANING = {"ACTIVE": ~_BEHIND, "PENDING": and_(_BEHIND, ~_FAILED), "ERROR": and_(_BEHIND, _FAILED)}
 _OF_ZONE = select(zones.c.rrset_count).where(zones.c.id == bindparam("z"))
-_A_DEPARTED_ZONE = select(zones.c.id).where(zones.c.deleted_at > 0).limit(1)
-_A_HANDOVER = select(zone_handovers.c.zone_id).limit(1)
+_LEFT_OUT = select(
+    select(zones.c.id).where(zones.c.deleted_at > 0).limit(1).scalar_subquery().label("departed"),
+    select(zone_handovers.c.zone_id).limit(1).scalar_subquery().label("handed"),
+)
+"""A zone that is deleted and not yet purged, and one that is handed over, where there are any."""
 _SETTLED = and_(_LIVING, ~HANDED)
 """In the list of a project: a row that is handed over is in no project's, until all of its zone are."""
 _OF_A_DEPARTED_ZONE = zones.c.deleted_at > 0
@@ -333,11 +336,14 @@ class _Asked:
         return few.counted(self.conn, chosen, without=without)
 
     def _left_out(self) -> Iterator[ColumnElement[bool]]:
-        """Of which zones there are RRsets in the index of a list that are not in the list. At most two queries."""
-        if self.zone_id is None and run(self.conn, _A_DEPARTED_ZONE, {}).first() is not None:
-            yield _OF_A_DEPARTED_ZONE
-        if self.project_id is not None and run(self.conn, _A_HANDOVER, {}).first() is not None:
-            yield _HANDED_OVER
+        """Of which zones there are RRsets in the index of a list that are not in the list. At most one query."""
+        if self.zone_id is not None:
+            return
+        for departed, handed in run(self.conn, _LEFT_OUT, {}):
+            if departed is not None:
+                yield _OF_A_DEPARTED_ZONE
+            if handed is not None and self.project_id is not None:
+                yield _HANDED_OVER
 
 
 def _has_data(condition: Condition, column: ColumnElement[Any] = _DATA) -> ColumnElement[bool]:
