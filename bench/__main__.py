@@ -5,7 +5,7 @@
     python -m bench compare A.json B.json     two files that --json wrote
     python -m bench pictures A.json … FOLDER  pictures of growth and of latency by load
 
-Groups: embedded, split, direct, transfer, questions, fan-out, lists, growth, mixed, floors, hops
+Groups: embedded, split, direct, transfer, questions, fan-out, lists, imports, growth, mixed, floors, hops
 (docs/performance.md).
 With --compare, the work of embedded and split is done by another deployment too, and the ratios are printed.
 """
@@ -20,7 +20,21 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bench import compare, fanout, floors, growth, hops, lists, mixed, pictures, questions, remote, system, transfer
+from bench import (
+    compare,
+    fanout,
+    floors,
+    growth,
+    hops,
+    imports,
+    lists,
+    mixed,
+    pictures,
+    questions,
+    remote,
+    system,
+    transfer,
+)
 from bench.figures import Figure, as_json, machine, number, say, tables
 from bench.guard import guarded
 from bench.options import DATABASES, KINDS, Options
@@ -34,6 +48,7 @@ GROUPS: dict[str, Group] = {
     "questions": questions.figures,
     "fan-out": fanout.figures,
     "lists": lists.figures,
+    "imports": imports.figures,
     "growth": growth.figures,
     "mixed": mixed.figures,
     "floors": floors.figures,
@@ -109,14 +124,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, help="of each run; three are made of each (2; small: 1)")
     parser.add_argument("--minutes", type=float, help="of mixed load (5; small: 0.5)")
     parser.add_argument("--loads", type=_numbers, help="shares of full load for latencies (0,0.5,1)")
-    parser.add_argument("--sizes", type=_numbers, help="growth, questions: zones, record sets; lists, transfer: one")
     parser.add_argument(
-        "--databases", type=partial(_among, DATABASES), help=f"growth, lists, questions: {','.join(DATABASES)} (sqlite)"
+        "--sizes", type=_numbers, help="growth, questions, imports: zones, record sets; lists, transfer: one"
+    )
+    parser.add_argument(
+        "--databases",
+        type=partial(_among, DATABASES),
+        help=f"growth, lists, questions, imports: {','.join(DATABASES)} (sqlite)",
     )
     parser.add_argument("--of", dest="kinds", type=partial(_among, KINDS), help=f"growth: {','.join(KINDS)} (both)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="growth: keep there what was filled, or use it")
     parser.add_argument("--fill-only", action="store_true", help="growth: measure nothing")
-    parser.add_argument("--split", action="store_true", help="lists over a process a service, with RabbitMQ")
+    parser.add_argument("--split", action="store_true", help="lists, imports over a process a service, with RabbitMQ")
     return parser
 
 

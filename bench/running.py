@@ -22,7 +22,9 @@ from tests.support.rabbitmq import RabbitMQ
 from tests.support.servers import free_port
 from tests.support.system import Sandbox, Split
 
-OPTIONS = "[DEFAULT]\nquota_zones = -1\nquota_zone_recordsets = -1\nquota_zone_records = -1\n"
+OPTIONS = (
+    "[DEFAULT]\nquota_zones = -1\nquota_zone_recordsets = -1\nquota_zone_records = -1\nquota_api_export_size = -1\n"
+)
 ONE_OF_EACH = {"central": 1, "mdns": 1, "worker": 1, "producer": 1, "api": 1}
 PENDING = "/v2/zones?status=PENDING&limit=1"
 
