@@ -42,7 +42,7 @@ _TYPES = (
     "h{n} A {address}\n",
     "h{n} A {address}\n",
     "h{n} A {address}\n",
-    "h{n} AAAA 2001:db8::{n:x}\n",
+    "h{n} AAAA 2001:db8:1{high:x}::{low:x}\n",
     "c{n} CNAME h{n}\n",
     "m{n} MX 10 h{n}\n",
     't{n} TXT "v={n}"\n',
@@ -111,7 +111,9 @@ def _measured(where: Running, sizes: tuple[int, ...], words: str) -> Iterator[Fi
 
 def zone_file(name: str, records: int) -> bytes:
     """A zone of so many records beside its SOA and its NS record, as a file."""
-    lines = [_TYPES[n % len(_TYPES)].format(n=n, address=address(n)) for n in range(records)]
+    lines = [
+        _TYPES[n % len(_TYPES)].format(n=n, address=address(n), high=n >> 16, low=n & 65535) for n in range(records)
+    ]
     random.Random(1).shuffle(lines)
     head = (
         f"$ORIGIN {name}\n$TTL 900\n@ IN SOA ns.example. admin.example. 2026010100 7200 900 86400 60\nlast A 10.1.2.3\n"

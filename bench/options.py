@@ -17,9 +17,9 @@ class Options:
     small      a form that fits into a few minutes together with all other groups
     seconds    of each run; three are made of each
     loads      shares of full load at which latency is measured
-    sizes      zones or record sets beside which growth and lists are measured
+    sizes      zones or record sets beside which growth and lists are measured; records of files that are imported
     databases  over which
-    split      lists over a process a service, RabbitMQ between them
+    split      lists and imports over a process a service, RabbitMQ between them
     minutes    of mixed load
     kinds      growth by zones, by record sets of one zone, or both
     keep       where growth keeps what it filled for the next time; None: nowhere
