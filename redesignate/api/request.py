@@ -198,6 +198,8 @@ def caller(request: Request, identity: Identity) -> Caller:
     """
     env = request.env
     sudo = env.get("HTTP_X_AUTH_SUDO_PROJECT_ID") or env.get("HTTP_X_AUTH_SUDO_TENANT_ID")
+    if sudo == identity.project_id:
+        sudo = None  # Terraform and openstacksdk name the caller's own project: to act as oneself takes no right
     ids = (("user", identity.user_id, USER_LENGTH), ("project", sudo or identity.project_id, PROJECT_LENGTH))
     # ids may come from a header alone: all of them with noauth, and the sudo project always
     for what, ident, longest in (*ids, ("project", identity.project_id, PROJECT_LENGTH)):

@@ -135,10 +135,10 @@ def changeable(rules: Rules, work: Work, caller: Caller, request_id: str) -> Tra
 
 
 def delete_request(rules: Rules, work: Work, command: DeleteTransferRequest) -> None:
-    """Withdraw a request. Raises TransferRequestNotFound, Forbidden."""
+    """Withdraw a request; its acceptance goes with it. Raises TransferRequestNotFound, Forbidden."""
     found = _found(work, command.request_id)
     rules.policy.may("delete_zone_transfer_request", command.caller, _target(found))
-    if not _transfers(work).remove(found.id):
+    if not _transfers(work).remove(found.id, found.zone_id):
         raise TransferRequestNotFound("Could not find Zone Transfer Request")
 
 

@@ -68,9 +68,11 @@ class Transfers(Module):
         self._conn.execute(zone_transfer_tries.delete().where(_T.request_id == request_id))
         return self._conn.execute(written.values(values)).rowcount == 1
 
-    def remove(self, request_id: str) -> bool:
-        """Delete a request and what was tried; whether it was there. Two statements."""
+    def remove(self, request_id: str, zone_id: str) -> bool:
+        """Delete a zone's request, what was tried, and its acceptance; whether it was there. Three statements."""
         self._conn.execute(zone_transfer_tries.delete().where(_T.request_id == request_id))
+        own = (_A.zone_id == zone_id, _A.zone_transfer_request_id == request_id)
+        self._conn.execute(zone_transfer_accepts.delete().where(*own))
         return self._conn.execute(zone_transfer_requests.delete().where(_R.id == request_id)).rowcount == 1
 
     def listed(self, query: ListQuery, project_id: str | None) -> Page[TransferRequest]:
