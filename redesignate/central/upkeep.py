@@ -11,6 +11,7 @@ from redesignate.commands.hint import Hint, Kind
 from redesignate.commands.upkeep import (
     FindUnplaced,
     ForgetQuestions,
+    ForgetTasks,
     PlaceRRsets,
     PurgeZones,
     RefreshApexes,
@@ -31,6 +32,8 @@ from redesignate.store.unit import Work
 from redesignate.store.unplaced import UnplacedRRsets
 
 SHARDS = 4096
+MOST_TASKS = 1000
+"""Exports of a zone, and imports of a project that failed."""
 HINTS = 500
 OVERLAP = 900 * SECOND
 """How far back changes are looked at again: a transaction may last, and hosts' clocks differ."""
@@ -103,6 +106,14 @@ def forget_questions(_rules: Rules, work: Work, command: ForgetQuestions) -> int
     return done + Questions(work.conn).forget(command.age_s * SECOND, command.limit)
 
 
+def forget_tasks(_rules: Rules, work: Work, command: ForgetTasks) -> int:
+    """Delete rows of exports and of imports that failed: those that are old, and the oldest beyond MOST_TASKS of a zone
+    or a project; return how many."""
+    before = work.now - command.age_s * SECOND if command.age_s else 0
+    done = Exports(work.conn).forget_old(before, MOST_TASKS, command.limit)
+    return done + Imports(work.conn).forget_failed(before, MOST_TASKS, command.limit - done)
+
+
 def find_unplaced(_rules: Rules, work: Work, command: FindUnplaced) -> UnplacedZones:
     """Find zones in which a process of an older release has left order keys out, during an upgrade.
 
@@ -133,6 +144,7 @@ ANSWERS: Answers = {
     TrimJournal: trim_journal,
     RefreshApexes: refresh_apexes,
     ForgetQuestions: forget_questions,
+    ForgetTasks: forget_tasks,
     FindUnplaced: find_unplaced,
     PlaceRRsets: place_rrsets,
 }

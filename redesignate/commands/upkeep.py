@@ -39,6 +39,14 @@ class ForgetQuestions(Command[int], tag="questions.forget", frozen=True):
     limit: int
 
 
+class ForgetTasks(Command[int], tag="tasks.forget", frozen=True):
+    """Delete at most `limit` rows of exports, and of imports that failed, more than `age_s` ago (0: any age is kept).
+    Returns how many."""
+
+    age_s: int
+    limit: int
+
+
 class UnplacedZones(msgspec.Struct, frozen=True, kw_only=True):
     """One step through the zones by the time of their last change.
 

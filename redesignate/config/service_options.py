@@ -132,6 +132,13 @@ CENTRAL = [
         "Filters that choose the pool of a new zone, in order: default_pool, fallback, attribute, "
         "pool_id_attribute, random, in_doubt_default_pool.",
     ),
+    setting(
+        _central,
+        "max_import_records",
+        "Maximum number of records of a zone file that is imported; quotas may be lower.",
+        min=1,
+        max=INT32_MAX,
+    ),
     cfg.IntOpt(
         "journal_keep",
         default=7 * 86400,
@@ -355,6 +362,8 @@ _AGES = {
     "zone_purge": "Seconds since its deletion after which a zone's rows are removed.",
     "periodic_check_service_status": "Seconds without a heartbeat after which a service that is UP becomes DOWN.",
     "periodic_cleanup_stopped_service_status": "Seconds after which a service that is DOWN is forgotten. 0: never.",
+    "tasks_trim": "Seconds for which the rows of exports, and of imports that failed, are kept; 0: no limit. At most "
+    "the newest 1000 of a zone's exports, and of a project's failed imports, are kept.",
     "questions_trim": "Seconds for which a change requested over the broker is remembered by its id, so that it is "
     "not made twice; must exceed rpc_response_timeout.",
 }

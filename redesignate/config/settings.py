@@ -218,6 +218,7 @@ def _tasks() -> dict[str, TaskSettings]:
         "zone_moves": TaskSettings(interval=2),
         "zone_handover": TaskSettings(interval=10, batch_size=500),
         "order_keys": TaskSettings(interval=600, batch_size=500),
+        "tasks_trim": TaskSettings(interval=600, batch_size=500, time_threshold=30 * 86400),
         "questions_trim": TaskSettings(interval=60, batch_size=1000, time_threshold=900),
     }
 

@@ -80,6 +80,7 @@ class ImportTask(msgspec.Struct, frozen=True, kw_only=True):
     attributes  of the zone
     target_id   the id that the zone will have, and under which its RRsets are stored before
     stored      how many of them are, in their order
+    attempts    this one too; since the last that made progress
     """
 
     id: str
@@ -91,3 +92,4 @@ class ImportTask(msgspec.Struct, frozen=True, kw_only=True):
     target_id: str
     stored: int
     hidden: bool
+    attempts: int

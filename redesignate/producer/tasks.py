@@ -19,6 +19,7 @@ from redesignate.commands.transfers import HandOverRRsets
 from redesignate.commands.upkeep import (
     FindUnplaced,
     ForgetQuestions,
+    ForgetTasks,
     PlaceRRsets,
     PurgeZones,
     RefreshApexes,
@@ -183,6 +184,15 @@ def trim_questions(central: Central, mine: range, settings: TaskSettings) -> int
     return _until_short(lambda: central.call(command), settings.batch_size)
 
 
+def trim_tasks(central: Central, mine: range, settings: TaskSettings) -> int:
+    """Delete the rows of exports, and of imports that failed, after time_threshold, in batches. Only the first member
+    does this."""
+    if not _first(mine):
+        return 0
+    command = ForgetTasks(age_s=settings.time_threshold, limit=settings.batch_size)
+    return _until_short(lambda: central.call(command), settings.batch_size)
+
+
 class OrderKeys:
     """Fills in the order keys that a process of an older release left out, during an upgrade: first in all zones, then
     in those that have changed since. Only the first member does this.
@@ -267,6 +277,7 @@ TASKS: Mapping[str, PeriodicTask] = {
         frozenset({"zone_handover", "overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"}),
     ),
     "questions_trim": PeriodicTask(lambda: trim_questions, frozenset({"questions_trim", "zone_purge"})),
+    "tasks_trim": PeriodicTask(lambda: trim_tasks, frozenset({"tasks_trim", "zone_purge"})),
     "order_keys": PeriodicTask(
         OrderKeys,
         frozenset({"order_keys", "overdue_work", "increment_serial", "delayed_notify", "worker_periodic_recovery"}),

@@ -12,6 +12,7 @@ from redesignate.central.importing import Importer
 from redesignate.central.service import CentralService
 from redesignate.model.errors import Problem
 from redesignate.observe.log import events
+from redesignate.run.reading import Apart
 from redesignate.run.stopping import FAREWELL_S
 from redesignate.run.wiring import at_end
 from redesignate.threads.service import Daemon
@@ -19,17 +20,18 @@ from redesignate.threads.service import Daemon
 IDLE_S = 0.25
 """The pause between two looks for imports."""
 FAILED_S = 2.0
-THREADS = 2
-"""Imports at a time in a process: those of one project follow each other."""
+LANES = ("short", "any")
+"""Imports at a time in a process: those of one project follow each other. The first takes short files alone."""
 log = events(__name__)
 
 
 def start_importers(service: CentralService, host: str, end: ExitStack) -> None:
     """Carry out imports until the process ends."""
-    for number in range(THREADS):
-        importer = service.importer(f"{host[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}:{number}")
-        daemon = Daemon(f"imports-{number}", partial(_turn, importer))
+    for lane in LANES:
+        importer = service.importer(f"{host[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}:{lane}")
+        daemon = Daemon(f"imports-{lane}", partial(_turn, importer))
         importer.stopping, importer.rest = partial(_stopping, daemon), daemon.rest
+        importer.readers, importer.short = Apart, lane == "short"
         daemon.start()
         at_end(end, partial(daemon.stop, FAREWELL_S))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, bindparam, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, Table, bindparam, func, or_, select, true
 
 from redesignate.model.paging import ListQuery, Page
 from redesignate.model.zonefile import Entry
@@ -64,6 +64,12 @@ class Exports(Module):
         """Delete the exports of zones that are purged. One statement."""
         self._conn.execute(zone_exports.delete().where(zone_exports.c.zone_id.in_(zone_ids)))
 
+    def forget_old(self, before: int, most: int, limit: int) -> int:
+        """Delete at most `limit` exports: made before this time (µs), and a zone's oldest beyond `most`. Returns how
+        many. Cost: `forget`."""
+        of = zone_exports.c.zone_id
+        return forget(self._conn, zone_exports, of, true(), before=before, most=most, limit=limit)
+
     def listed(self, query: ListQuery, project_id: str | None) -> Page[ZoneExport]:
         """A page of the exports of one project, or of all. Raises MarkerNotFound. 1 to 4 queries."""
         seen = [] if project_id is None else [zone_exports.c.project_id == project_id]
@@ -82,6 +88,32 @@ class Exports(Module):
             octets += len(name) + len(records) + _FIXED
             found.append(((name, rrtype), Entry(typed or name, rrtype, ttl, _decode_records(records))))
         return found, octets
+
+
+def forget(
+    conn: Connection,
+    tasks: Table,
+    of: Column[Any],
+    which: ColumnElement[bool],
+    *,
+    before: int,
+    most: int,
+    limit: int,
+) -> int:
+    """Delete at most `limit` of such tasks: those that were made before a time (µs), and of any one value of this
+    column the oldest beyond `most`. Returns how many. Two statements, two more for each such value."""
+    old = select(tasks.c.id).where(which, tasks.c.created_at < before).limit(limit)
+    ids = list(conn.execute(old).scalars())
+    while len(ids) < limit:
+        chosen = (which, tasks.c.id.not_in(ids))
+        crowded = select(of).where(*chosen, of.is_not(None)).group_by(of).having(func.count() > most).limit(1)
+        value = conn.execute(crowded).scalar()
+        if value is None:
+            break
+        newest = select(tasks.c.id).where(*chosen, of == value).order_by(tasks.c.id.desc())
+        ids += conn.execute(newest.offset(most).limit(limit - len(ids))).scalars()
+    conn.execute(tasks.delete().where(tasks.c.id.in_(ids)))
+    return len(ids)
 
 
 def _export(row: Row[Any]) -> ZoneExport:

@@ -6,9 +6,9 @@ its rows are named tuples. SQLAlchemy takes longer to build, hash and run a stat
 SQLite takes to carry it out, and as long as PyMySQL takes to send it. Errors and lost connections are handled as by
 SQLAlchemy; columns come as the driver has them (on SQLite and MariaDB a boolean is a number).
 
-`stream` is for rows that may be too many for memory. `conn.execute` is for statements whose text depends on what is
-asked (the filters of a list), and for what an operator or a sweep does now and then. What this module needs of
-SQLAlchemy's inside is held by `tests/store/test_fast.py`.
+`stream` is for rows that may be too many for memory, `insert` for very many that are written. `conn.execute` is for
+statements whose text depends on what is asked (the filters of a list), and for what an operator or a sweep does now and
+then. What this module needs of SQLAlchemy's inside is held by `tests/store/test_fast.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy import Connection, Dialect, Executable, Table
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import DBAPIError
 
@@ -76,6 +76,8 @@ class _Prepared(NamedTuple):
     make: Callable[[tuple[Any, ...]], Any] | None
 
 
+MOST_BINDS = 1000
+"""Values of one statement that inserts many rows."""
 _NAMED = {"sqlite": ("named", ":{}_{}"), "postgresql": ("pyformat", "%({}_{})s"), "mysql": ("pyformat", "%({}_{})s")}
 """How a driver takes binds by name: SQLAlchemy's word for it, and the bind of one value of a list."""
 _prepared: dict[tuple[Executable, str, Any], _Prepared] = {}
@@ -134,6 +136,34 @@ def run(conn: Connection, statement: Executable, parameters: Parameters) -> Rows
         return rows
     except BaseException as error:  # noqa: BLE001  # as SQLAlchemy: wrapped; a lost connection is dropped with its pool
         conn._handle_dbapi_exception(error, sql, given, cursor, None)
+
+
+def insert(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert very many rows, each with the values of these columns in this order. Raises as SQLAlchemy would.
+
+    Cost  on SQLite a statement for each MOST_BINDS: the driver lets other threads run once a statement, not once a row
+    """
+    if not conn.in_transaction():
+        conn.begin()
+    sqlite, quote = conn.dialect.name == "sqlite", conn.dialect.identifier_preparer.quote
+    head = f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, columns))}) VALUES "
+    one = f"({', '.join(['?' if sqlite else '%s'] * len(columns))})"
+    together = MOST_BINDS // len(columns) if sqlite else len(rows)
+    heard = conn.engine.dispatch.before_cursor_execute
+    if heard and rows:
+        heard(conn, None, head + one, rows, None, len(rows) > 1)
+    driver: Any = conn.connection.dbapi_connection
+    cursor: Any = None
+    try:
+        cursor = driver.cursor()
+        for at in range(0, len(rows), together or 1):
+            some = rows[at : at + together]
+            if sqlite:
+                cursor.execute(head + ",".join([one] * len(some)), [value for row in some for value in row])
+            else:
+                cursor.executemany(head + one, some)
+    except BaseException as error:  # noqa: BLE001  # as in `run`
+        conn._handle_dbapi_exception(error, head + one, None, cursor, None)
 
 
 def stream(

@@ -11,14 +11,17 @@ from sqlalchemy import Row, and_, bindparam, func, or_, select
 
 from redesignate.model.caller import Caller
 from redesignate.model.paging import ListQuery, Page
+from redesignate.model.rrset import Held
 from redesignate.model.zonetask import ImportTask, TaskStatus, ZoneImport
-from redesignate.store.fast import Module, run
+from redesignate.store.exports import forget
+from redesignate.store.fast import Module, insert, run
 from redesignate.store.leasetime import NOW
 from redesignate.store.listing import listed
 from redesignate.store.outbox import FAR, NEVER
 from redesignate.store.schema import rrset_data, rrsets, zones
 from redesignate.store.task_schema import zone_import_parts, zone_imports
 
+_TEXT = ("rrset_id", "position", "zone_id", "data")
 STEP = 500
 """RRsets that one transaction removes."""
 MESSAGE = 255
@@ -34,7 +37,11 @@ _DUE = select(zone_imports.c.id, zone_imports.c.project_id).where(
 _LEASE = (
     zone_imports.update()
     .where(zone_imports.c.id == bindparam("i"), zone_imports.c.todo, _FREE)
-    .values(lease_owner=bindparam("w"), lease_until=NOW + bindparam("length"))
+    .values(
+        lease_owner=bindparam("w"),
+        lease_until=NOW + bindparam("length"),
+        attempts=func.coalesce(zone_imports.c.attempts, 0) + 1,
+    )
 )
 _RENEW = zone_imports.update().where(_HELD).values(lease_until=NOW + bindparam("length"))
 _PART = select(zone_import_parts.c.data).where(
@@ -114,11 +121,13 @@ class Imports(Module):
 
     # -- work
 
-    def due(self, now: int, old: int, limit: int) -> list[tuple[str, str | None]]:
+    def due(self, now: int, old: int, limit: int, *, short: bool = False) -> list[tuple[str, str | None]]:
         """Id and project of imports that nobody works on: those that are whole, and those begun before `old` (µs) that
-        are not, the oldest first. One query, which reads those that are not finished."""
+        are not, the oldest first; `short`: of files of one part alone. One query, which reads those that are not
+        finished."""
         busy = select(zone_imports.c.project_id).where(zone_imports.c.todo, ~_FREE)
         query = _DUE.where(or_(zone_imports.c.project_id.is_(None), zone_imports.c.project_id.not_in(busy)))
+        query = query.where(zone_imports.c.parts == 1) if short else query
         rows = self._conn.execute(query.order_by(zone_imports.c.id).limit(limit), {"now": now, "old": old})
         return [(row.id, row.project_id) for row in rows]
 
@@ -133,6 +142,12 @@ class Imports(Module):
         if run(self._conn, _RENEW, {"i": import_id, "w": owner, "now": now, "length": length}).rowcount != 1:
             raise Lost
 
+    def store_ahead(self, rows: Sequence[tuple[Any, ...]], texts: Sequence[tuple[Any, ...]]) -> None:
+        """Insert RRsets as the members of `Held`, their records as JSON, and their texts: id, position, zone, text. Two
+        statements; on SQLite more, each of `fast.MOST_BINDS`. Raises IntegrityError."""
+        insert(self._conn, rrsets, Held._fields, rows)
+        insert(self._conn, rrset_data, _TEXT, texts)
+
     def drop_stored(self, target_id: str) -> bool:
         """Delete some of the RRsets that were stored ahead, unless the zone was made after all; whether there may be
         more. At most four statements."""
@@ -144,6 +159,13 @@ class Imports(Module):
             self._conn.execute(rrset_data.delete().where(rrset_data.c.rrset_id.in_(ids)))
             self._conn.execute(rrsets.delete().where(rrsets.c.id.in_(ids)))
         return len(ids) == STEP
+
+    def forget_failed(self, before: int, most: int, limit: int) -> int:
+        """Delete at most `limit` imports that failed: begun before this time (µs), and a project's oldest beyond
+        `most`. Returns how many. Cost: `exports.forget`."""
+        failed = and_(zone_imports.c.status == TaskStatus.ERROR.value, ~zone_imports.c.todo)
+        of = zone_imports.c.project_id
+        return forget(self._conn, zone_imports, of, failed, before=before, most=most, limit=limit)
 
     def drop_parts(self, import_id: str) -> bool:
         """Delete some parts of a file; whether there may be more. Two statements."""
@@ -173,4 +195,5 @@ def _task(row: Row[Any]) -> ImportTask:
         target_id=row.target_id,
         stored=row.stored,
         hidden=bool(row.hidden),
+        attempts=row.attempts or 0,
     )

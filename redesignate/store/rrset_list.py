@@ -37,6 +37,7 @@ from redesignate.store.listing import marker, matches, page, walk_end, walked_by
 from redesignate.store.rrset_rows import HANDED, ITS_ZONE, QUERY, RECORDS, REVISION, SOA, as_seen
 from redesignate.store.schema import DATA_PREFIX, outbox, rrset_data, rrsets, zones
 from redesignate.store.sharing_schema import zone_handovers
+from redesignate.store.task_schema import zone_imports
 
 AT_ONCE = 100
 PAGE_OCTETS = 2 * 2**20
@@ -57,11 +58,15 @@ _FAILED = zones.c.status == Status.ERROR.value
 _BEHIND = and_(zones.c.confirmed < REVISION, or_(SOA, rrsets.c.records != "[]"))
 _MEANING = {"ACTIVE": ~_BEHIND, "PENDING": and_(_BEHIND, ~_FAILED), "ERROR": and_(_BEHIND, _FAILED)}
 _OF_ZONE = select(zones.c.rrset_count).where(zones.c.id == bindparam("z"))
+_IMPORTED = and_(zone_imports.c.todo, zone_imports.c.zone_id.is_(None), zone_imports.c.stored > 0)
 _LEFT_OUT = select(
     select(zones.c.id).where(zones.c.deleted_at > 0).limit(1).scalar_subquery().label("departed"),
     select(zone_handovers.c.zone_id).limit(1).scalar_subquery().label("handed"),
+    select(zone_imports.c.id).where(_IMPORTED).limit(1).scalar_subquery().label("ahead"),
 )
-"""A zone that is deleted and not yet purged, and one that is handed over, where there are any."""
+"""A zone that is deleted and not yet purged, one that is handed over, and one that is imported, where there are any."""
+_AHEAD = select(rrsets.c.id).where(rrsets.c.zone_id.in_(select(zone_imports.c.target_id).where(_IMPORTED)))
+"""RRsets that are stored under the id of a zone that is not there yet."""
 _SETTLED = and_(_LIVING, ~HANDED)
 """In the list of a project: a row that is handed over is in no project's, until all of its zone are."""
 _OF_A_DEPARTED_ZONE = zones.c.deleted_at > 0
@@ -326,8 +331,8 @@ class _Asked:
         scope = (*self.scope, *self._filters(), *meant)
         ids: Select[Any] = select(rrsets.c.id)
         with_zones = ids.join_from(rrsets, zones, ITS_ZONE).where(*scope)
-        for left_out in self._left_out():
-            departed = few.counted(self.conn, with_zones.where(left_out))
+        for left_out in self._left_out(with_zones, _AHEAD.where(*scope)):
+            departed = few.counted(self.conn, left_out)
             if departed >= few.MANY:
                 return few.counted(self.conn, with_zones.where(self._there()), without=without)
             without += departed
@@ -335,15 +340,20 @@ class _Asked:
         chosen = (with_zones if meant else ids.where(*scope)) if by_data is None else by_data.distinct()
         return few.counted(self.conn, chosen, without=without)
 
-    def _left_out(self) -> Iterator[ColumnElement[bool]]:
-        """Of which zones there are RRsets in the index of a list that are not in the list. At most one query."""
+    def _left_out(self, with_zones: Select[Any], ahead: Select[Any]) -> Iterator[Select[Any]]:
+        """The RRsets that are in the index of a list and not in the list. At most one query.
+
+        with_zones ahead   those that the filter selects, of zones, and of zones that are not there yet
+        """
         if self.zone_id is not None:
             return
-        for departed, handed in run(self.conn, _LEFT_OUT, {}):
+        for departed, handed, imported in run(self.conn, _LEFT_OUT, {}):
             if departed is not None:
-                yield _OF_A_DEPARTED_ZONE
+                yield with_zones.where(_OF_A_DEPARTED_ZONE)
             if handed is not None and self.project_id is not None:
-                yield _HANDED_OVER
+                yield with_zones.where(_HANDED_OVER)
+            if imported is not None:
+                yield ahead
 
 
 def _has_data(condition: Condition, column: ColumnElement[Any] = _DATA) -> ColumnElement[bool]:

@@ -29,6 +29,7 @@ for _column in TASK_ORDERS:
 Index("ix_zone_exports_project", zone_exports.c.project_id, zone_exports.c.id)
 
 # `received`: whether all parts of the file are there; `todo`: whether work is left, and be it to remove what it left.
+# `attempts`: leases since the last progress or orderly end; NULL: none.
 # `target_id`: the id of the zone to be, under which `stored` RRsets are stored ahead: no row of `zones` has it yet.
 zone_imports = Table(
     "zone_imports",
@@ -50,6 +51,7 @@ zone_imports = Table(
     Column("hidden", Boolean, nullable=False),
     Column("lease_owner", text(128)),
     Column("lease_until", BigInteger, nullable=False),
+    Column("attempts", Integer),
     Index("ix_zone_imports_zone", "zone_id"),
     Index("ix_zone_imports_todo", "todo", "lease_until"),
     **OPTIONS,

@@ -3,19 +3,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
 
-from redesignate.central import importing, quotas
+from redesignate.central import importing, importrows, importrun, quotas, upkeep
+from redesignate.central.importrows import Block, Frame, Head, Here
+from redesignate.commands.exports import CreateExport
+from redesignate.commands.imports import AddImportPart, CreateImport, GetImport
+from redesignate.commands.rrsets import ListRRsets
+from redesignate.commands.upkeep import ForgetTasks
+from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.zonefile import Content, Found, gather
 from redesignate.model.zonetask import TaskStatus
 from redesignate.store.imports import Imports
 from tests.central.conftest import Build
-from tests.central.driver import PLENTY, CentralDriver
+from tests.central.driver import PLENTY, CentralDriver, admin, member
 from tests.central.test_imports import BODY, HEAD, carried_out, get, importer, left, sent
 
 LONG = HEAD + "$GENERATE 1-3000 h$ IN A 192.0.2.1\n"
@@ -31,10 +39,10 @@ def test_a_file_far_beyond_its_projects_quota_is_not_read_to_its_end(
         read.append(more["most"])
         return gather(*args, **more)
 
-    monkeypatch.setattr(importing, "gather", noted)
+    monkeypatch.setattr(importrows, "gather", noted)
     done = carried_out(central, HEAD + "$GENERATE 1-65535 h$ IN A 192.0.2.1\n")
     assert (done.message or "").startswith("Quota exceeded during zone import. Quota exceeded for zone_records.")
-    assert read == [10 * quotas.SPELLINGS + importing.BESIDE]
+    assert read == [10 * quotas.SPELLINGS + importrun.BESIDE]
     assert left(central) == [0, 0, 0, 0, 0]
     equal = carried_out(central, HEAD + "www IN A 192.0.2.1\n" * 30)
     assert equal.status is TaskStatus.COMPLETE
@@ -49,7 +57,7 @@ def test_an_import_for_which_the_disk_has_no_room_ends_after_a_few_trials(
 ) -> None:
     made, one, rests = sent(central, HEAD + BODY), importer(central), list[float]()
     one.rest = rests.append
-    monkeypatch.setattr(importing, "gather", lambda chunks, **more: full(list(chunks)))
+    monkeypatch.setattr(importrows, "gather", lambda chunks, **more: full(list(chunks)))
     assert one.turn()
     done = get(central, made)
     assert (done.status, "No space left on device" in (done.message or "")) == (TaskStatus.ERROR, True)
@@ -62,7 +70,7 @@ def test_an_import_goes_on_behind_what_is_stored_once_the_disk_has_room(
     central: CentralDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The temporary file fails while it is read again, after a first step was stored."""
-    monkeypatch.setattr(importing, "STEP", 1)
+    monkeypatch.setattr(importrun, "STEP", 1)
     made, one, times = sent(central, HEAD + BODY), importer(central), [0]
 
     def breaks(content: Content) -> Iterator[Found]:
@@ -82,8 +90,8 @@ def test_an_import_goes_on_behind_what_is_stored_once_the_disk_has_room(
 def test_a_lease_is_renewed_and_a_stop_seen_while_one_part_is_read(
     central: CentralDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "gather", partial(gather, room=50_000))
-    monkeypatch.setattr(importing, "RENEW_S", 0.0)
+    monkeypatch.setattr(importrows, "gather", partial(gather, room=50_000))
+    monkeypatch.setattr(importrun, "RENEW_S", 0.0)
     made, one, asked, held = sent(central, LONG), importer(central), [0], [0]
     hold = Imports.hold
 
@@ -110,11 +118,11 @@ def test_a_lease_is_renewed_while_what_is_stored_is_skipped(
     first.stopping = lambda: central.rows("zone_imports")[0].stored >= 2000
     assert first.turn()
     assert central.rows("zone_imports")[0].stored == 2000
-    second, planned, skipped = importer(central, "two"), importing._Run._planned, list[int]()
+    second, planned, skipped = importer(central, "two"), importrun.Run._planned, list[int]()
 
     def noted(run: Any, content: Any) -> Any:
         plan = planned(run, content)
-        monkeypatch.setattr(importing, "RENEW_S", 0.0)
+        monkeypatch.setattr(importrun, "RENEW_S", 0.0)
         skipped.append(len(steps))
         return plan
 
@@ -125,12 +133,12 @@ def test_a_lease_is_renewed_while_what_is_stored_is_skipped(
         steps.append(more)
         return step(*args, **more)
 
-    monkeypatch.setattr(importing._Run, "_planned", noted)
+    monkeypatch.setattr(importrun.Run, "_planned", noted)
     monkeypatch.setattr(second, "step", seen)
     assert second.turn()
     assert get(central, made).status is TaskStatus.COMPLETE
     behind = steps[skipped[0] :]
-    assert next(number for number, one in enumerate(behind) if "stored" in one) >= 2000 // importing.SKIPPED
+    assert next(number for number, one in enumerate(behind) if "stored" in one) >= 2000 // importrows.SKIPPED
 
 
 def test_a_step_has_few_octets_however_large_its_record_sets_are(
@@ -168,3 +176,112 @@ def test_what_is_left_is_removed_with_rests_while_others_wait(
     assert one.turn()
     assert removed == [0, 1, 2, 3, 4, 5, 6]
     assert left(central) == [0, 0, 0, 0, 0]
+
+
+def test_an_import_that_fails_unexpectedly_is_given_up_after_some_attempts(
+    central: CentralDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importrun, "SHORT_FILE", -1)
+    made, one, tried = sent(central, HEAD + BODY), importer(central), [0]
+
+    class Broken(Here):
+        def head(self, chunks: Iterable[bytes], most: int) -> Head:
+            tried[0] += 1
+            raise KeyError("a fault of ours")
+
+    one.readers = Broken
+    for _ in range(importing.MOST_ATTEMPTS):
+        with pytest.raises(KeyError):
+            one.turn()
+        assert not one.turn()  # it is leased
+        assert get(central, made).status is TaskStatus.PENDING
+        central.pass_time(importing.LEASE_S + 1)
+    assert one.turn()
+    done = get(central, made)
+    assert (done.status, done.message) == (TaskStatus.ERROR, importing.GIVEN_UP)
+    assert tried == [importing.MOST_ATTEMPTS]
+    assert left(central) == [0, 0, 0, 0, 0]
+
+
+def test_attempts_are_counted_since_the_last_record_sets_were_stored(
+    central: CentralDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importrun, "STEP", 1)
+    monkeypatch.setattr(importing, "MOST_ATTEMPTS", 2)
+    monkeypatch.setattr(importrun, "SHORT_FILE", -1)
+    made, one = sent(central, HEAD + BODY), importer(central)
+
+    class Breaks(Here):
+        def blocks(self, frame: Frame) -> Iterator[Block]:
+            given = False
+            for block in super().blocks(frame):
+                if given:
+                    raise KeyError("a fault of ours")
+                given = bool(block.rows)
+                yield block
+
+    one.readers = Breaks
+    for _ in range(12):
+        with contextlib.suppress(KeyError):
+            one.turn()
+        central.pass_time(importing.LEASE_S + 1)
+    assert get(central, made).status is TaskStatus.COMPLETE
+
+
+def test_a_lane_for_short_files_leaves_long_ones_to_others(central: CentralDriver) -> None:
+    pieces = [zlib.compress(piece.encode()) for piece in (HEAD, BODY)]
+    long = central.call(CreateImport(caller=member(), data=pieces[0], last=False))
+    central.call(AddImportPart(caller=member(), import_id=long.id, number=1, data=pieces[1], last=True))
+    short = sent(central, HEAD.replace("Example", "Other") + BODY, member("p2"))
+    one, any_ = importer(central), importer(central, "two")
+    one.short = True
+    assert one.turn()
+    assert not one.turn()
+    assert central.call(GetImport(caller=member("p2"), import_id=short.id)).status is TaskStatus.COMPLETE
+    assert get(central, long).status is TaskStatus.PENDING
+    assert any_.turn()
+    assert get(central, long).status is TaskStatus.COMPLETE
+
+
+def test_lists_do_not_count_what_is_stored_ahead(anywhere: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    central = anywhere()
+    zone = central.zone("shown.org.")
+    monkeypatch.setattr(importrun, "STEP", 2)
+    sent(central, HEAD + BODY)
+    one = importer(central)
+    one.stopping = lambda: bool(central.rows("zone_imports")[0].stored)
+    assert one.turn()
+    assert central.rows("zone_imports")[0].stored == 2
+    of_all = admin(all_projects=True)
+    by_type = ListQuery(conditions=(Condition("type", Op.EQ, "MX"),))
+    assert central.call(ListRRsets(caller=member(), zone_id=None, query=ListQuery())).total == 2
+    assert central.call(ListRRsets(caller=of_all, zone_id=None, query=ListQuery())).total == 2
+    assert central.call(ListRRsets(caller=member(), zone_id=None, query=by_type)).total == 0
+    one.stopping = bool
+    assert one.turn()
+    assert central.call(ListRRsets(caller=member(), zone_id=None, query=ListQuery())).total == 2 + 6
+    assert central.call(ListRRsets(caller=member(), zone_id=None, query=by_type)).total == 1
+    assert zone.id
+
+
+def test_failed_imports_and_exports_are_kept_for_a_time_and_to_a_number(
+    anywhere: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "MOST_TASKS", 2)
+    central = anywhere()
+    zone = central.zone("shown.org.")
+
+    def kept() -> tuple[list[str], list[str]]:
+        return tuple(sorted(row.id for row in central.rows(table)) for table in ("zone_imports", "zone_exports"))  # type: ignore[return-value]  # two
+
+    whole = carried_out(central, HEAD + BODY)
+    failed = [carried_out(central, HEAD + BODY) for _ in range(4)]
+    exports = [central.call(CreateExport(caller=member(), zone_id=zone.id)) for _ in range(4)]
+    assert central.call(ForgetTasks(age_s=100, limit=100)) == 4
+    assert kept() == (sorted(one.id for one in (whole, *failed[2:])), sorted(one.id for one in exports[2:]))
+    assert central.call(ForgetTasks(age_s=100, limit=100)) == 0
+    central.pass_time(101)
+    assert central.call(ForgetTasks(age_s=0, limit=100)) == 0
+    assert central.call(ForgetTasks(age_s=100, limit=3)) == 3
+    assert central.call(ForgetTasks(age_s=100, limit=3)) == 1
+    assert kept() == ([whole.id], [])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from redesignate.central import importing, imports
+from redesignate.central import importing, importrun, imports
 from redesignate.central.importing import Importer
 from redesignate.commands.imports import AddImportPart, CreateImport, DeleteImport, GetImport, ListImports
 from redesignate.commands.tlds import CreateTLD
@@ -130,7 +130,7 @@ def test_a_fault_of_the_file_names_its_line_and_leaves_nothing(central: CentralD
 
 
 def test_a_fault_found_late_takes_away_what_was_stored(central: CentralDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "STEP", 1)
+    monkeypatch.setattr(importrun, "STEP", 1)
     done = carried_out(central, HEAD + BODY + "z IN CNAME www\nz IN A 192.0.2.1\n")
     assert done.status is TaskStatus.ERROR
     assert left(central) == [0, 0, 0, 0, 0]
@@ -198,7 +198,7 @@ def test_a_worker_that_dies_at_any_commit_is_followed_by_another(
     central: CentralDriver, monkeypatch: pytest.MonkeyPatch, commits: int
 ) -> None:
     """Killed after each commit in turn: the second one makes the zone, once, with each RRset once."""
-    monkeypatch.setattr(importing, "STEP", 1)
+    monkeypatch.setattr(importrun, "STEP", 1)
     made, transact, count = sent(central, HEAD + BODY), central.store.transact, [0]
 
     def counted(*args: Any, **more: Any) -> Any:
@@ -225,7 +225,7 @@ def test_a_worker_that_dies_at_any_commit_is_followed_by_another(
 
 
 def test_who_lost_the_lease_writes_nothing(central: CentralDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "STEP", 1)
+    monkeypatch.setattr(importrun, "STEP", 1)
     made, slow = sent(central, HEAD + BODY), importer(central)
     step: Callable[..., Any] = slow.step
     count = [0]
@@ -244,7 +244,7 @@ def test_who_lost_the_lease_writes_nothing(central: CentralDriver, monkeypatch: 
 
 
 def test_a_stop_leaves_the_work_to_others_at_once(central: CentralDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "STEP", 1)
+    monkeypatch.setattr(importrun, "STEP", 1)
     made, stopped = sent(central, HEAD + BODY), importer(central)
     asked = iter([False] * 4)
     stopped.stopping = lambda: next(asked, True)
@@ -255,7 +255,7 @@ def test_a_stop_leaves_the_work_to_others_at_once(central: CentralDriver, monkey
 
 
 def test_progress_is_counted(central: CentralDriver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "STEP", 2)
+    monkeypatch.setattr(importrun, "STEP", 2)
     made, said = sent(central, HEAD + BODY), list[str | None]()
     one = importer(central)
     step: Callable[..., Any] = one.step
@@ -373,7 +373,7 @@ def test_a_million_records_from_a_short_file_are_too_many(build: Build) -> None:
 
 
 def test_a_file_becomes_a_zone_on_every_database(anywhere: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "STEP", 2)
+    monkeypatch.setattr(importrun, "STEP", 2)
     central = anywhere()
     done = carried_out(central, HEAD + BODY)
     assert done.status is TaskStatus.COMPLETE

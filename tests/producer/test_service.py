@@ -204,7 +204,7 @@ def test_a_slow_task_holds_up_no_other_and_never_overlaps_itself() -> None:
     producer.start()
     try:
         until(lambda: len(central.asked) > 10)
-        for _ in range(3):  # zone_purge, journal_trim and questions_trim, one each
+        for _ in range(4):  # zone_purge, journal_trim, questions_trim and tasks_trim, one each
             assert purges.acquire(timeout=10)
         assert not purges.acquire(blocking=False)
         assert producer.last_success()["overdue_work"] is not None
