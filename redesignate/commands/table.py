@@ -134,6 +134,7 @@ ALL: tuple[type[Command[Any]], ...] = (
     upkeep.TrimJournal,
     upkeep.RefreshApexes,
     upkeep.ForgetQuestions,
+    upkeep.ForgetTasks,
     upkeep.FindUnplaced,
     upkeep.PlaceRRsets,
 )
