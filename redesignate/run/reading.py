@@ -77,13 +77,16 @@ class Apart:
     def __init__(self, alive: Callable[[], object]) -> None:
         self._alive = alive
         path = os.pathsep.join(one for one in sys.path if one)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            env=os.environ | {"PYTHONPATH": path},
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(os.getpid())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                env=os.environ | {"PYTHONPATH": path},
+            )
+        except OSError as error:  # no disk's fault
+            raise ReaderFailed(f"it could not be started: {error}") from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self.pid = self._process.pid

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -120,6 +121,12 @@ def test_a_reader_that_dies_or_hangs_is_seen(monkeypatch: pytest.MonkeyPatch, nu
         os.kill(pid, 0)
 
 
+def test_one_that_cannot_be_started_is_no_fault_of_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(ReaderFailed, match="could not be started"):
+        Apart(bool)
+
+
 def test_who_is_to_stop_ends_it() -> None:
     class Stopped(Exception):
         pass
@@ -138,17 +145,22 @@ def test_who_is_to_stop_ends_it() -> None:
 
 def test_it_hears_no_signal_of_its_parents_terminal_and_ends_with_its_parent() -> None:
     script = "\n".join((
-        "import time",
-        "from redesignate.run.reading import Apart",
+        "import sys, time, msgspec",
+        "from redesignate.run.reading import Apart, Frame",
         f"reader = Apart(bool); reader.head([{HEAD!r}.encode()], 5)",
-        "print(reader.pid, flush=True); time.sleep(60)",
+        "print(reader.pid, flush=True)",
+        "frame = msgspec.msgpack.decode(bytes.fromhex(sys.stdin.readline()), type=Frame)",
+        "list(reader.blocks(frame)); print('it reads', flush=True); time.sleep(60)",
     ))  # fmt: skip
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", script], stdin=pipe, stdout=pipe, text=True) as parent:
         assert parent.stdout is not None
+        assert parent.stdin is not None
         pid = int(parent.stdout.readline())
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(pid, number)
-        assert Path(f"/proc/{pid}/cmdline").exists()
+        print(msgspec.msgpack.encode(FRAME).hex(), file=parent.stdin, flush=True)
+        assert parent.stdout.readline() == "it reads\n"
         parent.kill()
     deadline = time.monotonic() + 20
     while Path(f"/proc/{pid}/cmdline").exists() and "reading" in Path(f"/proc/{pid}/cmdline").read_text():
