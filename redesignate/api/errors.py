@@ -59,7 +59,7 @@ def on_http(req: Request, resp: falcon.Response, error: falcon.HTTPError, params
     """Falcon's handler for its own errors: routing, and requests that it cannot read."""
     match error.status_code:
         case 404:
-            problem: Problem = NotFound()
+            problem: Problem = NotFound("resource not found")
         case 405:
             problem = MethodNotAllowed()
             for name, value in dict(error.headers or {}).items():

@@ -10,7 +10,7 @@ import falcon
 
 from redesignate.api.answers import JSON, answers
 from redesignate.api.paging import Listing, envelope, list_query
-from redesignate.api.request import BODY, ZONE_FILE, Request, Resource, parse_id, send
+from redesignate.api.request import BODY, NO_BODY, ZONE_FILE, Request, Resource, parse_id, send
 from redesignate.api.shapes.imports import FILE, IMPORT, imports
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.imports import PART, AddImportPart, CreateImport, DeleteImport, GetImport, ListImports
@@ -52,7 +52,7 @@ class Imports(Resource):
                 pieces = (content[at : at + PART] for at in range(0, len(content), PART))
             piece = next(pieces, b"")
             if not piece:
-                raise EmptyBody
+                raise EmptyBody(NO_BODY)
         except Problem as fault:
             raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="create_zone_import")) from None
         after = next(pieces, b"")

@@ -97,8 +97,8 @@ def _conditions(arguments: dict[str, str], filters: Collection[str]) -> tuple[Co
 
 
 def _order(arguments: dict[str, str], sort_keys: tuple[str, ...], *, all_projects: bool) -> tuple[str, bool]:
-    key = arguments.get("sort_key", "created_at")
-    direction = arguments.get("sort_dir", "asc")
+    key = arguments.get("sort_key") or "created_at"
+    direction = arguments.get("sort_dir") or "asc"
     if key not in sort_keys:
         raise InvalidSortKey(f"sort key must be one of {list(sort_keys)}")
     if direction not in ("asc", "desc"):

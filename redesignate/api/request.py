@@ -40,6 +40,7 @@ PROJECT = "redesignate.project"
 """Keys of the WSGI environment: the request's id, its body, which `api/door.py` has read and measured, and, once the
 sender is known, the project that is asked for."""
 
+NO_BODY = "Request Body is empty"
 _DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
@@ -128,7 +129,7 @@ class Request(falcon.Request):
         if declared != "application/json" and (declared or body):
             raise UnsupportedContentType(f"Content type {declared[:100]!r} is not application/json")
         if not body:
-            raise EmptyBody
+            raise EmptyBody(NO_BODY)
         try:
             value = _DECODER.decode(body)
         except msgspec.ValidationError as wrong:  # well-formed, but a number beyond what we hold
@@ -138,7 +139,7 @@ class Request(falcon.Request):
         except RecursionError:
             raise InvalidJSON("JSON is nested too deeply") from None
         if value is None:
-            raise EmptyBody
+            raise EmptyBody(NO_BODY)
         if not isinstance(value, dict):
             raise InvalidObject(f"The body must be a JSON object, not {json_type(value)}")
         return value

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from redesignate.api.answers import Also, answers
 from redesignate.api.paging import Listing, envelope, list_query
-from redesignate.api.request import Request, Resource, parse_id, send
+from redesignate.api.request import BODY, Request, Resource, parse_id, send
 from redesignate.api.shapes.members import Body
 from redesignate.api.shapes.transfers import ACCEPT, BRIEF, REQUEST, requests
 from redesignate.commands.access import CheckAccess
@@ -59,6 +59,7 @@ class TransferRequests(Resource):
     @answers(
         201,
         takes=REQUEST,
+        optional=True,
         shows=_SHOWN,
         located=(201,),
         raises=(ZoneNotFound, DuplicateTransferRequest),
@@ -67,7 +68,7 @@ class TransferRequests(Resource):
         """Offer a zone."""
         ident = parse_id("zone_id", zone_id)
         try:
-            new = REQUEST.created(req.json())
+            new = REQUEST.created(req.json() if req.env[BODY] else {})
         except Problem as fault:
             asked = CheckAccess(caller=req.caller, rule="create_zone_transfer_request", zone_id=ident)
             raise self.bad_body(fault, asked) from None

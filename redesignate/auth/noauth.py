@@ -34,7 +34,8 @@ class NoAuth:
         """Every project exists."""
 
     def identity(self, environ: WSGIEnvironment) -> Identity:
-        """The identity in the headers. An empty header counts as missing. Raises Forbidden if `local`."""
+        """The identity in the headers. An empty id counts as missing; an empty `X-Roles` is
+        one without roles. Raises Forbidden if `local`."""
         if self._local:
             for peer in environ.get(HOPS) or (environ.get("REMOTE_ADDR", ""),):
                 if peer not in _HERE and not is_loopback(peer):
@@ -42,7 +43,7 @@ class NoAuth:
         return Identity(
             user_id=environ.get("HTTP_X_AUTH_USER_ID") or USER,
             project_id=environ.get("HTTP_X_AUTH_PROJECT_ID") or PROJECT,
-            roles=role_names(environ.get("HTTP_X_ROLES") or ROLES),
+            roles=role_names(environ.get("HTTP_X_ROLES", ROLES)),
         )
 
 

@@ -147,7 +147,7 @@ def test_what_is_not_there_is_named_without_its_id(system: System, zone: dict[st
     [
         ({"name": "a.example."}, ["type", "email"], "required", "email"),
         ({"name": "a.example.", "type": "SECONDARY"}, ["type", "masters"], "required", ["masters"]),
-        ({"email": "a@b.example"}, ["records", 0, "name"], "required", "name"),
+        ({"email": "a@b.example"}, ["records", 0, "name"], "required", ["name"]),
         (
             {"name": "a.example.", "type": "SECONDARY", "masters": ["192.0.2.1"], "ttl": 5},
             ["type"],

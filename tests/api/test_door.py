@@ -13,6 +13,7 @@ import pytest
 
 from redesignate.config.settings import ApiSettings, CorsSettings
 from tests.api.client import Answer, api_client, is_fault
+from tests.api.conftest import System
 
 ORIGIN = {"Origin": "https://dash.example"}
 CORS = ApiSettings(cors=CorsSettings(allowed_origin=("https://dash.example",)))
@@ -123,6 +124,11 @@ def test_a_body_that_claims_to_be_endless_is_not_waited_for() -> None:
         how: dict[str, Any] = {"CONTENT_LENGTH": length, "wsgi.input": stream}
         assert api_client().ask("POST", "/v2/zones", b"", **how).status == 413
         assert stream.tell() == 0
+
+
+def test_a_caller_may_come_without_roles(system: System) -> None:
+    """An empty header is not a missing one, which is an admin's."""
+    assert is_fault(system.client(roles="").ask("GET", "/v2/zones"), 403, "forbidden")
 
 
 def test_without_a_length_nothing_is_read() -> None:

@@ -91,6 +91,12 @@ def test_a_hostile_body_is_refused_by_name(body: bytes) -> None:
         assert is_fault(api_client().ask("POST", path, body), 400, BODIES[body])
 
 
+def test_what_is_missing_is_said() -> None:
+    """In the words of v2."""
+    assert api_client().ask("POST", "/v2/zones", b"null").json["message"] == "Request Body is empty"
+    assert api_client().ask("GET", "/v2/nothing").json["message"] == "resource not found"
+
+
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/json-patch+json", "application/x-www-form-urlencoded", "application/jsonx", ""]
 )

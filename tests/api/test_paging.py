@@ -13,6 +13,7 @@ from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import InvalidLimit
 from redesignate.model.paging import Condition, Op
 from tests.api.client import api_client, is_fault
+from tests.api.conftest import System
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,15 @@ def test_a_list_refuses_what_it_does_not_offer(path: str, query: str, kind: str,
     assert is_fault(answer, 400, kind)
     if message:
         assert answer.json["message"] == message
+
+
+@pytest.mark.parametrize("query", ["sort_key=", "sort_dir=", "sort_key=&sort_dir="])
+def test_an_empty_order_is_the_usual_one(system: System, query: str) -> None:
+    client = system.client()
+    for name in ("b.example.", "a.example."):
+        client.ask("POST", "/v2/zones", {"name": name, "email": "a@example.org"})
+    page = client.ask("GET", f"/v2/zones?{query}").json["zones"]
+    assert [zone["name"] for zone in page] == ["b.example.", "a.example."]
 
 
 def test_a_marker_that_is_no_uuid_has_no_message() -> None:

@@ -75,7 +75,7 @@ def test_a_lacking_member_is_a_field_error_in_two_nests() -> None:
                 "path": ["records", 0, "type"],
                 "message": "'type' is a required property",
                 "validator": "required",
-                "validator_value": "type",
+                "validator_value": ["type"],
             }
         ]
     }

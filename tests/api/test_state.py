@@ -65,4 +65,4 @@ def test_no_verb_is_there_that_is_not_published() -> None:
 def test_what_nobody_published_is_just_not_there() -> None:
     answer = api_client().ask("GET", "/v2/nothing")
     assert is_fault(answer, 404, "not_found")
-    assert "message" not in answer.json
+    assert answer.json["message"] == "resource not found"

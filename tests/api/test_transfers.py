@@ -92,6 +92,12 @@ def test_null_and_nothing_offer_a_zone_to_anybody(owner: Client, taker: Client, 
     offered(owner, zone)
 
 
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/json"}])
+def test_a_zone_is_offered_without_a_body(owner: Client, zone: str, headers: dict[str, str]) -> None:
+    answer = owner.ask("POST", f"/v2/zones/{zone}/tasks/transfer_requests", b"", headers=headers)
+    assert (answer.status, answer.json["target_project_id"]) == (201, None)
+
+
 def test_refusals(owner: Client, taker: Client, zone: str, system: System) -> None:
     request = offered(owner, zone, {"target_project_id": "p2"})
     here = f"{REQUESTS}/{request['id']}"

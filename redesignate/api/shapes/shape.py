@@ -145,7 +145,7 @@ class Shape(Generic[N, C]):
                 "path": ["records", 0, name],
                 "message": f"'{name}' is a required property",
                 "validator": "required",
-                "validator_value": name,
+                "validator_value": [name],
             }
             for name in self._required
             if body.get(name) is None

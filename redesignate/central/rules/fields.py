@@ -147,7 +147,7 @@ def rrtype(rules: Rules, mnemonic: str) -> str:
         return mnemonic
     what = "supported" if mnemonic in TYPES else "valid"
     raise InvalidObject.at(
-        ["recordset", "type"], f"'{mnemonic}' is not a {what} record type", validator="value", value=mnemonic
+        ["recordset", "type"], f"'{mnemonic}' is not a {what} record type", validator="value", value=[mnemonic]
     )
 
 
