@@ -15,6 +15,7 @@ from dataclasses import replace
 from redesignate.central.foreign import jump, unknown
 from redesignate.central.rules import Answers, Rules
 from redesignate.central.rules.agreement import deleting, heard, judge, missing, pause
+from redesignate.central.rules.ownership import family
 from redesignate.commands.hint import Hint, Kind
 from redesignate.commands.work import BeginWork, PoolForWork, ReleaseWork, Report, WorkPool
 from redesignate.model.clock import SECOND
@@ -80,10 +81,11 @@ def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
     """Record outcomes; the answer holds the zones that changed meanwhile, still leased to this worker.
 
     Cost   five messages for all (four on SQLite), with a statement for each zone or row that changes, which PyMySQL
-           sends as a message of its own
+           sends as a message of its own; one more where zones are deleted, and one for each family of their names
     """
     worker, outcomes = command.worker, command.outcomes
     ids = {outcome.zone_id for outcome in outcomes}
+    _queue_to_free(work, [outcome.zone_id for outcome in outcomes if not outcome.present])
     work.zones.hold(ids)
     found = work.peers.progress(ids, work.now)
     before = {zone_id: dict(one.states) for zone_id, one in found.items()}
@@ -101,6 +103,14 @@ def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
     if any(one.row is None and one.zone.deleted_at is not None for one in found.values()):
         again += _let_go(work, worker, outcomes, found)
     return _tasks(work, [found[zone_id] for zone_id in again]) if again else ()
+
+
+def _queue_to_free(work: Work, zone_ids: Sequence[str]) -> None:
+    """Wait for those who create kindred zones where these may lose their names: they look for parents, and for earlier
+    zones of the name. One statement for each family of names, and one for all; none where no zone is deleted."""
+    going = work.zones.many(zone_ids).values() if zone_ids else ()
+    for name in sorted({family(zone.name) for zone in going if zone.deleted_at is None}):
+        work.quotas.queue_on(name)
 
 
 def _foreign(work: Work, found: Mapping[str, Progress], outcomes: Sequence[Outcome]) -> set[tuple[str, int]]:

@@ -41,6 +41,8 @@ def abandon_zone(rules: Rules, work: Work, command: AbandonZone) -> None:
     Raises ZoneNotFound, Forbidden, ZoneIsShared, ZoneHasSubZone.
     """
     caller = command.caller
+    seen = visible(work, caller, work.zones.get(command.zone_id))
+    work.quotas.queue_on(family(seen.name))  # before the zone, as creations do, which look for parents and earlier ones
     zone, _ = locked(work, caller, command.zone_id)
     if zone.type is ZoneType.CATALOG:
         raise Forbidden("This operation is not allowed for catalog zones.")

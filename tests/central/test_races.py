@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from collections import Counter
@@ -12,19 +13,23 @@ import pytest
 
 from redesignate.central.rules import Rules
 from redesignate.central.work import report
+from redesignate.central.zones import create_zone
 from redesignate.commands.pools import ApplyPool
 from redesignate.commands.quotas import GetUsage
 from redesignate.commands.services import Heartbeat, HoldPartition
 from redesignate.commands.work import ReleaseWork, Report
+from redesignate.commands.zones import CreateZone
+from redesignate.commands.zonetasks import AbandonZone
 from redesignate.config.settings import DEFAULT_POOL_ID, QUOTAS
 from redesignate.model import errors
 from redesignate.model.pool import CatalogSpec, PoolSpec, TargetSpec
 from redesignate.model.serial import newer
 from redesignate.model.service import ServiceState
 from redesignate.model.work import Outcome, Role
+from redesignate.model.zone import NewZone
 from redesignate.store.unit import Work
 from tests.central.conftest import Build
-from tests.central.driver import OPERATOR, PLENTY, POLICY, CentralDriver, member
+from tests.central.driver import OPERATOR, PLENTY, POLICY, CentralDriver, admin, member
 from tests.central.test_pools import check_catalog
 
 
@@ -224,6 +229,44 @@ def test_deleting_a_parent_while_a_child_is_made_leaves_no_orphan(anywhere: Buil
     settle(central)
     living = {row.id for row in central.rows("zones", deleted="")}
     assert all(row.parent_id is None or row.parent_id in living for row in central.rows("zones", deleted=""))
+
+
+@pytest.mark.parametrize("end", ["served", "abandoned"])
+def test_a_zone_that_is_made_while_its_parent_goes_has_none(anywhere: Build, end: str) -> None:
+    """Else the next zone of the parent's name would not know of it, and could be deleted before it."""
+    central = anywhere()
+    if central.store.engine.dialect.name == "sqlite":
+        pytest.skip("its writers come one after another")
+    top = central.zone()
+    if end == "served":
+        central.delete(top)
+    tasks = central.begin(top)
+    made, go = threading.Event(), threading.Event()
+    rules = Rules(settings=central.settings, policy=POLICY)
+    new = NewZone(name="a.example.org.", email="hostmaster@example.org")
+
+    def slow(unit: Work) -> None:
+        create_zone(rules, unit, CreateZone(caller=member(), new=new))
+        made.set()
+        assert go.wait(10)
+
+    thread = threading.Thread(target=central.store.transact, args=(slow,))
+    thread.start()
+    assert made.wait(10)
+    threading.Timer(0.5, go.set).start()  # while what ends the parent waits for the names
+    if end == "served":
+        central.said(tasks[0], central.as_wanted(tasks[0]))
+    else:
+        with contextlib.suppress(errors.ZoneHasSubZone):
+            central.call(AbandonZone(caller=admin(), zone_id=top.id))
+    thread.join(10)
+    living = {row.id: row.parent_id for row in central.rows("zones", deleted="")}
+    assert all(parent in {None, *living} for parent in living.values())
+    if end == "served":
+        again = central.zone()
+        assert top.id not in living
+        with pytest.raises(errors.ZoneHasSubZone):
+            central.delete(again)
 
 
 def test_what_a_report_writes_while_the_pool_changes_is_forgotten_too(anywhere: Build) -> None:
