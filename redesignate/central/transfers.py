@@ -292,17 +292,17 @@ def hand_over(_rules: Rules, work: Work, command: HandOverRRsets) -> HandedOver:
     """Write the next RRsets of a transferred zone over to its owner. Idempotent.
 
     Nothing that is served or shown changes but the lists of RRsets by project, with a zone's last step: no revision.
-    Cost   at most nine statements, under the zone's lock, of the size of a step
+    Cost   at most ten statements, under the zone's lock, of the size of a step
     """
     handovers = Handovers(work.conn)
-    zone_id = handovers.next()
+    zone_id = handovers.next(command.after)
     if zone_id is None:
         return HandedOver(rrsets=0, more=False)
     held = work.zones.lock(zone_id)
     if held is None:
         handovers.forget([zone_id])
-        return HandedOver(rrsets=0, more=True)
-    return HandedOver(rrsets=handovers.step(held[0], command.limit), more=True)
+        return HandedOver(rrsets=0, more=True, after=zone_id)
+    return HandedOver(rrsets=handovers.step(held[0], command.limit), more=True, after=zone_id)
 
 
 def list_accepts(rules: Rules, work: Work, command: ListTransferAccepts) -> Page[TransferAccept]:

@@ -53,13 +53,17 @@ class AcceptTransfer(CallerCommand[TransferAccept], tag="transfer.accept", froze
 
 
 class HandedOver(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a step: how many RRsets were looked at, and whether zones are left."""
+    """The result of a step: how many RRsets were looked at, whether zones are left, and the zone behind which the next
+    step looks first."""
 
     rrsets: int
     more: bool
+    after: str = ""
 
 
 class HandOverRRsets(Command[HandedOver], tag="transfer.step", frozen=True):
-    """Write the next `limit` RRsets of a transferred zone over to its owner. Idempotent."""
+    """Write the next `limit` RRsets of a transferred zone over to its owner: of the next one behind the zone `after`,
+    so that each has its turn, also beside one that changes hands again and again. Idempotent."""
 
     limit: int
+    after: str = ""

@@ -167,10 +167,10 @@ def hand_over(central: Central, mine: range, settings: TaskSettings) -> int:
     this. Cost: one question for each step."""
     if not _first(mine):
         return 0
-    done = 0
+    done, after = 0, ""
     for _ in range(MOST_ROUNDS):
-        step = central.call(HandOverRRsets(limit=settings.batch_size))
-        done += step.rrsets
+        step = central.call(HandOverRRsets(limit=settings.batch_size, after=after))
+        done, after = done + step.rrsets, step.after
         if not step.more:
             break
     return done

@@ -39,10 +39,12 @@ class Handovers(Module):
         self._conn.execute(written.values(project_id=project_id))
         return None
 
-    def next(self) -> str | None:
-        """A zone whose RRsets are not all written over. One query."""
-        found = self._conn.execute(select(zone_handovers.c.zone_id).order_by(zone_handovers.c.zone_id).limit(1))
-        return found.scalar()
+    def next(self, after: str) -> str | None:
+        """The next zone behind `after`, and behind the last of them the first, whose RRsets are not all written over.
+        One query, two behind the last."""
+        found = select(zone_handovers.c.zone_id).order_by(zone_handovers.c.zone_id).limit(1)
+        behind: str | None = self._conn.execute(found.where(zone_handovers.c.zone_id > after)).scalar()
+        return behind if behind is not None or not after else self._conn.execute(found).scalar()
 
     def step(self, zone: Zone, limit: int) -> int:
         """Write the next RRsets of a locked zone over; how many were looked at. At most four statements, of their

@@ -337,6 +337,25 @@ def steps(central: CentralDriver, *, limit: int = 4) -> int:
     return done
 
 
+def test_a_zone_that_changes_hands_again_and_again_holds_up_no_other(
+    central: CentralDriver, zone: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redesignate.store.handovers.AT_ONCE", 5)
+    second = central.zone("second.example.net.")
+    assert zone.id < second.id
+    for one in (zone, second):
+        for n in range(12):
+            central.rrset(one, f"n{n}")
+        accept(central, offer(central, one))
+    turn, after = [member(), THEIRS], ""
+    for n in range(8):
+        step = central.call(HandOverRRsets(limit=4, after=after))
+        after = step.after
+        accept(central, offer(central, zone, caller=turn[(n + 1) % 2]), turn[n % 2])  # it begins anew
+    assert [row.zone_id for row in central.rows("zone_handovers")] == [zone.id]
+    assert {row.project_id for row in central.rows("rrsets", zone_id=second.id)} == {"p2"}
+
+
 def test_a_zone_without_a_handover_is_not_the_next_for_ever(central: CentralDriver, zone: Zone) -> None:
     with central.store.engine.begin() as connection:
         connection.execute(zone_handovers.insert().values(zone_id=zone.id, up_to=""))

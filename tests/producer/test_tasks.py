@@ -110,9 +110,10 @@ def test_the_zones_of_a_changed_pool_are_queued_until_none_is_left() -> None:
 
 
 def test_a_large_zone_is_handed_over_until_none_is_left() -> None:
-    asked = Asked(HandedOver(rrsets=100, more=True), HandedOver(rrsets=7, more=True), HandedOver(rrsets=0, more=False))
+    steps = HandedOver(rrsets=100, more=True, after="a"), HandedOver(rrsets=7, more=True, after="b")
+    asked = Asked(*steps, HandedOver(rrsets=0, more=False))
     assert tasks.hand_over(asked.central, ALL, SETTINGS) == 107
-    assert asked.questions == [HandOverRRsets(limit=100)] * 3
+    assert asked.questions == [HandOverRRsets(limit=100, after=after) for after in ("", "a", "b")]
     assert tasks.hand_over(asked.central, SECOND_HALF, SETTINGS) == 0
 
 
