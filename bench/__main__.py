@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--databases",
         type=partial(_among, DATABASES),
-        help=f"growth, lists, questions, imports: {','.join(DATABASES)} (sqlite)",
+        help=f"growth, lists, questions, transfer, imports: {','.join(DATABASES)} (sqlite)",
     )
     parser.add_argument("--of", dest="kinds", type=partial(_among, KINDS), help=f"growth: {','.join(KINDS)} (both)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="growth: keep there what was filled, or use it")

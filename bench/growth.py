@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from bench import running
+from bench import inner, running
 from bench.dns import Asker, wait_served
 from bench.figures import Figure, at_most, of_runs, say
 from bench.fill import fill_rrsets, fill_zones, opened
@@ -83,8 +83,13 @@ def _beside(folder: Path, database: str, kind: str, size: int, options: Options)
         with where.meter() as idle:
             time.sleep(2)
         yield from _operations(where, zone)
-        pids = [pid for name, some in where.roots().items() if name in where.services for pid in some]
+        roots = where.roots()
+        pids = [pid for name, some in roots.items() if name in where.services for pid in some]
         yield at_most("memory (PSS)", memory(pids), "MB", others=idle.used.others)
+        system.api.close()
+        system.process.stop()
+        left = {name: some for name, some in roots.items() if name not in where.services}
+        yield from inner.figures(where.database, left, zone)
 
 
 def _fill(database: str, kind: str, zone: Zone, size: int, words: str) -> None:
@@ -133,7 +138,7 @@ class _Todo:
         """Name, preparation, operation on what was prepared."""
         api, path = self._where.api, self._path
         return [
-            ("zone create", self._name, lambda name: api.zone(f"{name}.new-{self._where.label}.example.")),
+            ("zone create", self._name, lambda name: api.zone(f"{name}.new.example.")),
             ("record set create", self._name, self._made),
             ("record set update", self._stored, lambda one: self._changed("PUT", one, {"ttl": 60})),
             ("record set delete", self._stored, lambda one: self._changed("DELETE", one, None)),
@@ -148,7 +153,7 @@ class _Todo:
 
     def _name(self) -> str:
         self._number += 1
-        return f"n{self._number}"
+        return f"n{self._number}-{self._where.label}"  # new, too, in a database that was measured before
 
     def _made(self, name: str) -> str:
         return str(self._where.api.rrset(self._zone[0], f"{name}.{self._zone[1]}", "A", ["192.0.2.1"])["id"])

@@ -2,9 +2,10 @@
 """How fast zones go out: AXFR not rendered and rendered, IXFR of one change, SOA queries.
 
     python -m bench.transfer [--records 100000] [--folder DIR]
+    python -m bench transfer --databases sqlite,mariadb,postgresql
 
-The zone is written straight into an SQLite file; the nameserver runs in this process, its clients in another, over
-loopback. Prints one line a figure.
+The zone is written straight into the database; the nameserver runs in this process, its clients in another, over
+loopback. `bench.transfer` uses an SQLite file, and prints one line a figure.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -28,6 +30,7 @@ from sqlalchemy import update
 from bench.beside import apart
 from bench.figures import Figure, at_least, at_most, say
 from bench.options import Options
+from bench.running import database_server
 from redesignate.config.settings import DEFAULT_POOL_ID, MdnsSettings
 from redesignate.mdns.service import DNSService
 from redesignate.model import names
@@ -210,21 +213,38 @@ def several(
 def figures(folder: Path, options: Options) -> Iterator[Figure]:
     """What `make bench` prints of transfers."""
     records = (options.sizes or (100_000,))[0]
+    for kind in options.databases:
+        with _database(folder, kind) as url:
+            yield from _over(url, records, "" if kind == "sqlite" else f", {kind}")
+
+
+@contextmanager
+def _database(folder: Path, kind: str) -> Iterator[str]:
+    """The URL of an empty database."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'transfer.db'}"
+        return
+    with database_server(kind) as server:
+        yield server.database()
+
+
+def _over(url: str, records: int, where: str) -> Iterator[Figure]:
     goals = {"AXFR, not rendered": 1_000_000, "AXFR, rendered": 1_000_000}
-    for title, (value, _) in measure(folder, records):
+    for title, (value, _) in measure(url, records):
         if title in goals:
-            yield at_least(title.replace("AXFR", f"AXFR of {records:,} records"), value, "records/s", goals[title])
+            words = title.replace("AXFR", f"AXFR of {records:,} records")
+            yield at_least(words + where, value, "records/s", goals[title])
         elif title == "the first message of one not rendered":
-            yield at_most(title, value, "ms", 50)
+            yield at_most(title + where, value, "ms", 50)
         elif title.startswith("IXFR of one change"):
-            yield at_most(title.replace("change", "change in that zone", 1) + ", median", value, "ms", 5)
+            yield at_most(title.replace("change", "change in that zone", 1) + ", median" + where, value, "ms", 5)
         else:
-            say(f"{title}: {value:,.0f}/s")
+            say(f"{title}{where}: {value:,.0f}/s")
 
 
-def measure(folder: Path, records: int) -> Iterator[tuple[str, tuple[float, str]]]:
-    """Each figure's name, its value, and the value as a line says it."""
-    store = Store(f"sqlite:///{folder / 'transfer.db'}")
+def measure(url: str, records: int) -> Iterator[tuple[str, tuple[float, str]]]:
+    """Each figure's name, its value, and the value as a line says it. `url`: of an empty database."""
+    store = Store(url)
     zone = fill(store, records)
     axfr = message.build(7, 0, message.question(names.to_wire(NAME), AXFR))
 
@@ -269,7 +289,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        for title, (_, line) in measure(Path(folder), options.records):
+        for title, (_, line) in measure(f"sqlite:///{Path(folder) / 'transfer.db'}", options.records):
             print(f"{title:38}{line}", flush=True)
 
 
