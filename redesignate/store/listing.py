@@ -165,7 +165,9 @@ def listed(
     if after is None and query.marker is not None:
         after = marker(conn, query.marker, order, shown)
     chosen = [*(sought or seen), *(meant(one, table.c[one.field]) for one in query.conditions)]
-    ids = few.found(conn, select(table.c.id).where(*chosen)) if query.conditions else None
+    part = [one for one in query.conditions if bounds(one, order[0])]
+    is_walk = len(part) == len(query.conditions)
+    ids = None if is_walk else few.found(conn, select(table.c.id).where(*chosen))
     if ids is not None:
         placed = select(*dict.fromkeys(order)).where(*shown)
         page_ids, total = few.in_order(conn, placed, order, ids, query=query, after=after)
@@ -175,8 +177,9 @@ def listed(
         every = select(table.c.id).where(*chosen)
         not_shown = 0 if hidden is None else few.counted(conn, every.where(hidden))
         count = few.counted(conn, every, without=not_shown)
-    if walks(query, count):
-        end = walk_end(conn, select(*dict.fromkeys(order)).where(*seen), order, query, after)
+    if walks(query, count, part):
+        places = select(*dict.fromkeys(order)).where(*seen, *(where(one, order[0]) for one in part))
+        end = walk_end(conn, places, order, query, after, part=part)
         walked = (meant(one, few.walked(conn, table.c[one.field], order[0])) for one in query.conditions)
         found = conn.execute(page(conn, select(table).where(*shown, *walked), order, query, after, before=end)).all()
         if end is None or len(found) == query.limit:
@@ -202,9 +205,20 @@ def marker(
     return dict(found._mapping)
 
 
-def walks(query: ListQuery, total: int | None) -> bool:
-    """Whether a page of so many matches (None: not counted) is looked for in the order's index first."""
-    return not query.conditions or total is None or total > FAR
+def bounds(condition: Condition, column: Column[Any]) -> bool:
+    """Whether what the condition selects is one part of the order by this column, with nothing else between: a walk
+    then begins and ends with it."""
+    if condition.field != column.name or condition.op is Op.NE:
+        return False
+    return condition.op is not Op.LIKE or condition.value.find("*") in (-1, len(condition.value) - 1)
+
+
+def walks(query: ListQuery, total: int | None, part: Sequence[Condition] = ()) -> bool:
+    """Whether a page of so many matches (None: not counted) is looked for in the order's index first.
+
+    part  those conditions that are one part of that index
+    """
+    return len(part) == len(query.conditions) or total is None or total > FAR
 
 
 def walk_end(
@@ -213,13 +227,16 @@ def walk_end(
     order: Sequence[Column[Any]],
     query: ListQuery,
     after: Mapping[str, Any] | None,
+    *,
+    part: Sequence[Condition] = (),
 ) -> Mapping[str, Any] | None:
     """The place at which a walk for what a filter selects ends: FAR rows on from `after`; None: with the list.
 
-    places  selects the columns of the order, of the rows of the whole list. One query, of the order's index alone, if
-            there is a filter
+    places  selects the columns of the order, of the rows of the part of the list that is walked. One query, of the
+            order's index alone, if there is another filter
+    part    the conditions that say which part that is
     """
-    if not query.conditions:
+    if len(part) == len(query.conditions):
         return None
     found = conn.execute(page(conn, places, order, query, after, limit=1).offset(FAR)).first()
     return None if found is None else dict(found._mapping)

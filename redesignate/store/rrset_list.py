@@ -28,12 +28,12 @@ from sqlalchemy import (
     union_all,
 )
 
-from redesignate.model.paging import Condition, ListQuery, Page
+from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.rrset import RRset
 from redesignate.model.zone import Status
 from redesignate.store import few
 from redesignate.store.fast import run
-from redesignate.store.listing import marker, matches, page, walk_end, walked_by, walks, where
+from redesignate.store.listing import bounds, marker, matches, page, walk_end, walked_by, walks, where
 from redesignate.store.rrset_rows import HANDED, ITS_ZONE, QUERY, RECORDS, REVISION, SOA, as_seen
 from redesignate.store.schema import DATA_PREFIX, outbox, rrset_data, rrsets, zones
 from redesignate.store.sharing_schema import zone_handovers
@@ -109,7 +109,7 @@ class _Asked:
 
     def answer(self) -> Page[RRset]:
         words = {word for word in _STATUSES if all(matches(one, word) for one in self._by_status())}
-        ids = self._few(words) if self.query.conditions else None
+        ids = None if self._is_part() and len(words) == len(_STATUSES) else self._few(words)
         if ids is None:
             total = self._counted(words) if self.query.count else None
             items, cut = self._page_of_many(words, total)
@@ -124,6 +124,19 @@ class _Asked:
     def _by_status(self) -> list[Condition]:
         return [one for one in self.query.conditions if one.field == "status"]
 
+    def _part(self) -> list[Condition]:
+        """The filters that select one part of the order, which an index holds without anything between: those by its
+        own column; and one type, in the order of creation, which the most ask for."""
+        within = self.zone_id is not None or self.project_id is not None
+        return [one for one in self.query.conditions if bounds(one, self.order[0]) or (within and self._is_type(one))]
+
+    def _is_type(self, condition: Condition) -> bool:
+        return condition.field == "type" and condition.op is Op.EQ and self.order[0] is rrsets.c.created_at
+
+    def _is_part(self) -> bool:
+        """Whether the list is one part of the order, whole."""
+        return len(self._part()) == len(self.query.conditions)
+
     def _filters(self, *, walked: bool = False) -> list[ColumnElement[bool]]:
         """The filters but those by status. `walked`: for the walk of an order."""
         return [self._filter(one, walked=walked) for one in self.query.conditions if one.field != "status"]
@@ -131,7 +144,8 @@ class _Asked:
     def _filter(self, condition: Condition, *, walked: bool) -> ColumnElement[bool]:
         if condition.field != "data":
             column = rrsets.c[condition.field]
-            return where(condition, few.walked(self.conn, column, self.order[0]) if walked else column)
+            aside = walked and condition not in self._part()
+            return where(condition, few.walked(self.conn, column, self.order[0]) if aside else column)
         if walked:
             return exists().where(rrset_data.c.rrset_id == rrsets.c.id, _has_data(condition, few.aside(_DATA)))
         return rrsets.c.id.in_(self._having(condition))
@@ -219,9 +233,11 @@ class _Asked:
         order, what it selects stands together elsewhere, and is sorted."""
         if "ACTIVE" in words and len(self._by_status()) == len(self.query.conditions):  # nearly all of the list
             return _filled(self._paged(words))
-        if walks(self.query, total):
-            places = self._in_order(select(*dict.fromkeys(self.order)).where(*self.scope))
-            end = walk_end(self.conn, places, self.order, self.query, self.after)
+        part = self._part()
+        if walks(self.query, total, part):
+            within = [*self.scope, *(self._filter(one, walked=True) for one in part)]
+            places = self._in_order(select(*dict.fromkeys(self.order)).where(*within))
+            end = walk_end(self.conn, places, self.order, self.query, self.after, part=part)
             items, cut = _filled(self._paged(words, before=end))
             if end is None or cut or len(items) == self.query.limit:
                 return items, cut
@@ -289,7 +305,8 @@ class _Asked:
     def _in_order(self, rows: Select[Any]) -> Select[Any]:
         """A walk of the order, which MariaDB is told the index of."""
         within = "_zone" if self.zone_id is not None else "_project" if self.project_id is not None else ""
-        return walked_by(rows, rrsets, f"ix_rrsets{within}_{self.order[0].name}".removesuffix("_id"))
+        by_type = "_type" if within and any(map(self._is_type, self.query.conditions)) else ""
+        return walked_by(rows, rrsets, f"ix_rrsets{within}{by_type}_{self.order[0].name}".removesuffix("_id"))
 
     def _meant(self, words: Collection[str]) -> list[ColumnElement[bool]]:
         """The status is computed, so a condition on it becomes one on revisions."""

@@ -96,6 +96,9 @@ for _column in RRSET_ORDERS:
     Index(f"ix_rrsets_{_column}", rrsets.c[_column], rrsets.c.id)
     Index(f"ix_rrsets_zone_{_column}", rrsets.c.zone_id, rrsets.c[_column], rrsets.c.id)
     Index(f"ix_rrsets_project_{_column}", rrsets.c.project_id, rrsets.c[_column], rrsets.c.id)
+for _owner in ("zone", "project"):  # the order of creation of one type
+    _of = rrsets.c[f"{_owner}_id"]
+    Index(f"ix_rrsets_{_owner}_type_created_at", _of, rrsets.c.type, rrsets.c.created_at, rrsets.c.id)
 Index("ix_rrsets_zone", rrsets.c.zone_id, rrsets.c.id)
 Index("ix_rrsets_project_zone", rrsets.c.project_id, rrsets.c.zone_id, rrsets.c.id)
 Index("ix_rrsets_project", rrsets.c.project_id, rrsets.c.id)

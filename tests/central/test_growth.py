@@ -255,6 +255,27 @@ def test_a_page_of_many_matches_reads_each_row_a_few_times_at_most(grown: Grown,
             assert spent <= A_FEW_TIMES
 
 
+PARTS: dict[str, tuple[Condition, str]] = {
+    "type by creation": (Condition("type", Op.EQ, "NS"), "created_at"),
+    "type by type": (Condition("type", Op.EQ, "NS"), "type"),
+    "name": (Condition("name", Op.LIKE, "h1*"), "name"),
+    "ttl": (Condition("ttl", Op.GE, "300"), "ttl"),
+    "description": (Condition("description", Op.LIKE, "host 1*"), "description"),
+    "created_at": (Condition("created_at", Op.GT, "5"), "created_at"),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_what_is_one_part_of_an_order_is_read_without_the_rest(grown: Grown, name: str) -> None:
+    """However far on in the list it stands: the large zone's names were created after the NS of all others."""
+    condition, key = PARTS[name]
+    for descending in (False, True):
+        query = ListQuery(limit=100, sort_key=key, descending=descending, conditions=(condition,), count=False)
+        for zone_id in (grown.large.id, None):
+            spent = read_of(grown, ListRRsets(caller=member(), zone_id=zone_id, query=query))
+            assert spent <= WITH_DEPARTED, (zone_id, descending)
+
+
 @pytest.mark.parametrize("name", ["all", "active"])
 def test_a_total_without_a_counter_is_counted_so_far_only(grown: Grown, name: str) -> None:
     needs_statistics(grown)
