@@ -141,7 +141,7 @@ class _Asked:
         """The filters but those by status. `walked`: for the walk of an order."""
         return [self._filter(one, walked=walked) for one in self.query.conditions if one.field != "status"]
 
-    def _filter(self, condition: Condition, *, walked: bool) -> ColumnElement[bool]:
+    def _filter(self, condition: Condition, *, walked: bool = False) -> ColumnElement[bool]:
         if condition.field != "data":
             column = rrsets.c[condition.field]
             aside = walked and condition not in self._part()
@@ -162,17 +162,22 @@ class _Asked:
         return self._having(self.query.conditions[0]).distinct()
 
     def _data_first(self) -> Select[Any] | None:
-        """The ids that the filter selects in all zones, one for each record that has the data asked for: from the index
-        of data on MariaDB, which would read each RRset of the project. None: nothing to gain."""
+        """The ids that the filter selects in all zones, one for each record that has the data asked for, by the index
+        of data: a database that begins with the RRsets asks each of the project for its data, and SQLite collects all
+        that match for one page. None: nothing to gain."""
         data = [one for one in self.query.conditions if one.field == "data"]
-        if self.zone_id is not None or len(data) != 1 or self.conn.dialect.name not in ("mysql", "mariadb"):
+        if self.zone_id is not None or len(data) != 1:
             return None
-        others = [
-            self._filter(one, walked=False) for one in self.query.conditions if one.field not in ("data", "status")
-        ]
-        with_data = rrset_data.join(rrsets, rrsets.c.id == rrset_data.c.rrset_id)
-        ids = select(rrset_data.c.rrset_id).select_from(with_data)
-        return ids.where(_has_data(data[0]), *self.scope, *others).prefix_with("STRAIGHT_JOIN")
+        others = [one for one in self.query.conditions if one.field not in ("data", "status")]
+        is_mysql = self.conn.dialect.name in ("mysql", "mariadb")
+        if is_mysql:
+            ident, of = rrset_data.c.rrset_id, [*self.scope, *(self._filter(one) for one in others)]
+        else:  # no index of RRsets but that by id serves any of it
+            ident, of = few.aside(rrset_data.c.rrset_id), [where(one, few.aside(rrsets.c[one.field])) for one in others]
+            of += [] if self.project_id is None else [few.aside(rrsets.c.project_id) == self.project_id]
+        ids = select(rrset_data.c.rrset_id).select_from(rrset_data.join(rrsets, rrsets.c.id == ident))
+        ids = ids.where(_has_data(data[0]), *of)
+        return ids.prefix_with("STRAIGHT_JOIN") if is_mysql else ids
 
     def _there(self) -> ColumnElement[bool]:
         """What a row and its zone must say to be in a list over all zones."""
@@ -353,7 +358,8 @@ class _Asked:
             if departed >= few.MANY:
                 return few.counted(self.conn, with_zones.where(self._there()), without=without)
             without += departed
-        by_data = None if meant else self._data_first()
+        # PostgreSQL would read all that match before it counted them
+        by_data = None if meant or self.conn.dialect.name == "postgresql" else self._data_first()
         chosen = (with_zones if meant else ids.where(*scope)) if by_data is None else by_data.distinct()
         return few.counted(self.conn, chosen, without=without)
 

@@ -19,7 +19,7 @@ from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.tsigkey import Scope
 from redesignate.model.work import Task
 from redesignate.model.zone import Zone
-from redesignate.store import few, migrate
+from redesignate.store import few, listing, migrate
 from redesignate.store.served_zone import Reach
 from redesignate.store.serving import Serving
 from redesignate.wire.message import A
@@ -274,6 +274,15 @@ def test_what_is_one_part_of_an_order_is_read_without_the_rest(grown: Grown, nam
         for zone_id in (grown.large.id, None):
             spent = read_of(grown, ListRRsets(caller=member(), zone_id=zone_id, query=query))
             assert spent <= WITH_DEPARTED, (zone_id, descending)
+
+
+@pytest.mark.parametrize("sort_key", ["created_at", "name"])
+def test_data_that_most_have_is_looked_for_only_until_many_are_found(grown: Grown, sort_key: str) -> None:
+    """In all zones. The page itself walks at most `listing.FAR` rows of the order."""
+    everywhere = (Condition("data", Op.LIKE, "*0*"),)
+    query = ListQuery(limit=100, sort_key=sort_key, conditions=everywhere, count=False)
+    spent = read_of(grown, ListRRsets(caller=member(), zone_id=None, query=query))
+    assert spent <= 2 * listing.FAR
 
 
 @pytest.mark.parametrize("name", ["all", "active"])
