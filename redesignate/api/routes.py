@@ -52,6 +52,9 @@ ROUTES = (
     Route("/v2/zones/tasks/exports", Exports),
     Route("/v2/zones/tasks/exports/{export_id}", Exports, "one"),
     Route("/v2/zones/tasks/exports/{export_id}/export", Exports, "file"),
+    Route("/v2/zones/tasks/export", Exports),  # openstacksdk asks for exports by this name
+    Route("/v2/zones/tasks/export/{export_id}", Exports, "one"),
+    Route("/v2/zones/tasks/export/{export_id}/export", Exports, "file"),
     Route("/v2/zones/{zone_id}/tasks/abandon", ZoneTasks, "abandon"),
     Route("/v2/zones/{zone_id}/tasks/pool_move", ZoneTasks, "move"),
     Route("/v2/zones/{zone_id}/moves", ZoneTasks, "moves"),

@@ -51,7 +51,7 @@ def test_every_path_and_verb_has_its_line(path: str) -> None:
     text = "\n".join(page.read_text() for page in PAGES.glob("*.md"))
     shown = path.replace("{zone}/recordsets", "{zone_id}/recordsets").replace("/p1", "/{project_id}")
     shown = re.sub(r"\{(?!zone_id\}|project_id\})\w+\}", "{id}", shown)
-    if path == "/v2/service_status":
+    if path == "/v2/service_status" or re.match(r"/v2/zones/tasks/export(/|$)", path):  # other names
         assert f"`{shown}`" in text
         return
     for verb in dict(ROUTES)[path]:

@@ -42,6 +42,18 @@ def test_an_export_is_shown_as_v2_publishes_it(system: System) -> None:
     assert (listed["exports"], listed["metadata"]) == ([shown], {"total_count": 1})
 
 
+def test_openstacksdk_finds_exports_where_it_looks(system: System) -> None:
+    """Its path is the one that makes them, without the zone."""
+    client, zone = furnished(system)
+    made = client.ask("POST", f"/v2/zones/{zone}/tasks/export").json["id"]
+    listed = client.ask("GET", f"/v2/zones/tasks/export?zone_id={zone}").json
+    assert [one["id"] for one in listed["exports"]] == [made]
+    assert client.ask("GET", f"/v2/zones/tasks/export/{made}").json["links"]["self"].endswith(f"exports/{made}")
+    assert client.ask("GET", f"/v2/zones/tasks/export/{made}/export").content.startswith(b"$ORIGIN example.org.")
+    assert client.ask("DELETE", f"/v2/zones/tasks/export/{made}").status == 204
+    assert client.ask("GET", f"/v2/zones/tasks/export/{made}").status == 404
+
+
 @pytest.mark.parametrize("accept", ["text/dns", "*/*", "application/json"])
 def test_the_file_is_sent_whatever_the_client_accepts(system: System, accept: str) -> None:
     client, zone = furnished(system)

@@ -36,8 +36,8 @@ CALLERS = {
 STRANGERS = ("stranger", "strange admin")
 SWITCHES: tuple[dict[str, str], ...] = (
     {"X-Auth-All-Projects": "true"},
-    {"X-Auth-Sudo-Project-ID": "p1"},
-    {"X-Auth-Sudo-Tenant-ID": "p1"},
+    {"X-Auth-Sudo-Project-ID": "p4"},
+    {"X-Auth-Sudo-Tenant-ID": "p4"},
     {"X-Designate-Edit-Managed-Records": "true"},
     {"X-Designate-Hard-Delete": "true"},
 )
@@ -97,6 +97,10 @@ ROWS = {
     "GET /v2/zones/tasks/exports/{export_id}": "200 200 403 404 404 404 200",
     "DELETE /v2/zones/tasks/exports/{export_id}": "204 403 403 404 404 404 204",
     "GET /v2/zones/tasks/exports/{export_id}/export": "200 403 403 404 404 404 200",
+    "GET /v2/zones/tasks/export": "200 200 403 200 200 200 200",
+    "GET /v2/zones/tasks/export/{export_id}": "200 200 403 404 404 404 200",
+    "DELETE /v2/zones/tasks/export/{export_id}": "204 403 403 404 404 404 204",
+    "GET /v2/zones/tasks/export/{export_id}/export": "200 403 403 404 404 404 200",
     "POST /v2/zones/{zone_id}/tasks/abandon": "403 403 403 403 404 404 400",
     "POST /v2/zones/{zone_id}/tasks/pool_move": "403 403 403 403 404 404 400",
     "GET /v2/zones/{zone_id}/moves": "403 403 403 403 404 404 200",
@@ -292,6 +296,13 @@ def test_a_switch_without_its_right_is_refused_whatever_is_asked(callers: Caller
             assert is_fault(callers.ask(row, caller, headers=headers), 403, "forbidden"), headers
         for query in QUERIES:
             assert is_fault(callers.ask(row, caller, query=query), 403, "forbidden"), query
+
+
+def test_to_act_as_ones_own_project_takes_no_right_and_gives_none(callers: Callers) -> None:
+    for caller, own, status in (("owner", "p1", 200), ("reader", "p1", 200), ("stranger", "p2", 404)):
+        for header in ("X-Auth-Sudo-Project-ID", "X-Auth-Sudo-Tenant-ID"):
+            assert callers.ask("GET /v2/zones/{zone_id}", caller, headers={header: own}).status == status
+    assert callers.ask("PATCH /v2/zones/{zone_id}", "reader", headers={"X-Auth-Sudo-Project-ID": "p1"}).status == 403
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.startswith("GET ") and "{zone_id}" in row])

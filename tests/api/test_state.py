@@ -46,6 +46,9 @@ def test_what_is_there_beside_the_published_is_named() -> None:
     known = {published.path for published in PUBLISHED}
     assert [route.path for route in ROUTES if route.path not in known] == [
         "/v2/zones/{zone_id}/peers",
+        "/v2/zones/tasks/export",
+        "/v2/zones/tasks/export/{export_id}",
+        "/v2/zones/tasks/export/{export_id}/export",
         "/v2/zones/{zone_id}/moves",
         "/v2/pools/{pool_id}/progress",
     ]
