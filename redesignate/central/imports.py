@@ -40,7 +40,7 @@ def create_import(rules: Rules, work: Work, command: CreateImport) -> ZoneImport
         id=new_id(), project_id=caller.project_id, status=TaskStatus.PENDING, message=None, created_at=work.now
     )
     imports.add(made, caller=caller, attributes=command.attributes, target_id=new_id())
-    _add(imports, made.id, 0, command.data, last=command.last)
+    _add(work, made.id, 0, command.data, last=command.last)
     return made
 
 
@@ -56,7 +56,7 @@ def add_import_part(_rules: Rules, work: Work, command: AddImportPart) -> ZoneIm
     if not 0 < command.number < MOST_PARTS:
         raise BadInput("The file has too many parts.")
     if task.parts is None and imports.part(task.id, command.number) is None:
-        _add(imports, task.id, command.number, command.data, last=command.last)
+        _add(work, task.id, command.number, command.data, last=command.last)
     return ZoneImport(id=task.id, project_id=task.project_id, status=task.status, created_at=work.now)
 
 
@@ -81,10 +81,12 @@ def delete_import(rules: Rules, work: Work, command: DeleteImport) -> None:
     imports.remove_ended(command.import_id)
 
 
-def _add(imports: Imports, import_id: str, number: int, data: bytes, *, last: bool) -> None:
+def _add(work: Work, import_id: str, number: int, data: bytes, *, last: bool) -> None:
     if len(data) > PART + PART // 8:
         raise BadInput("A part of the file is too long.")
-    imports.add_part(import_id, number, data, last=last)
+    Imports(work.conn).add_part(import_id, number, data, last=last)
+    if last:
+        work.files.append(import_id)
 
 
 def _project(caller: Caller) -> str | None:

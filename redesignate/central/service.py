@@ -115,6 +115,7 @@ class CentralService:
         self._store = store
         self._rules = rules
         self._wake = wake
+        self._importers: list[Callable[[], object]] = []
 
     def dispatch(self, command: Command[R]) -> R:
         """Return the command's answer; nothing goes on to a commit after this thread's deadline. Raises its Problem."""
@@ -155,6 +156,10 @@ class CentralService:
 
         return self._store.transact(all_of_them, then=self._send, deadline=ASKING.at)
 
+    def on_files(self, wake: Callable[[], object]) -> None:
+        """Call this whenever the file of an import is whole."""
+        self._importers.append(wake)
+
     def importer(self, owner: str) -> Importer:
         """Return what carries out imports over this central's database; `owner`: of its leases."""
         return Importer(self._rules, self._store, self._send, owner)
@@ -180,3 +185,6 @@ class CentralService:
         hints, unit.hints[:] = tuple(dict.fromkeys(unit.hints)), ()
         if hints:
             self._wake.wake(hints)
+        files, unit.files[:] = tuple(unit.files), ()
+        for wake in self._importers if files else ():
+            wake()

@@ -253,7 +253,11 @@ WORKER = [
     ),
     setting(_worker, "all_tcp", "Send NOTIFY and SOA queries over TCP."),
     setting(
-        _worker, "find_interval", "Seconds between searches of the outbox for work that no hint announced.", min=0.05
+        _worker,
+        "find_interval",
+        "Seconds between searches of the outbox for work that no hint announced; four times as many after half a "
+        "minute without work.",
+        min=0.05,
     ),
     setting(_worker, "lease", "Seconds that a zone stays with a worker that has stopped responding.", min=1),
     setting(

@@ -6,9 +6,10 @@ its rows are named tuples. SQLAlchemy takes longer to build, hash and run a stat
 SQLite takes to carry it out, and as long as PyMySQL takes to send it. Errors and lost connections are handled as by
 SQLAlchemy; columns come as the driver has them (on SQLite and MariaDB a boolean is a number).
 
-`stream` is for rows that may be too many for memory, `insert` for very many that are written. `conn.execute` is for
-statements whose text depends on what is asked (the filters of a list), and for what an operator or a sweep does now and
-then. What this module needs of SQLAlchemy's inside is held by `tests/store/test_fast.py`.
+`at_once` is for pages of rows, `stream` for rows that may be too many for memory, `insert` for very many that are
+written. `conn.execute` is for statements whose text depends on what is asked (the filters of a list), and for what an
+operator or a sweep does now and then. What this module needs of SQLAlchemy's inside is held by
+`tests/store/test_fast.py`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from collections import namedtuple
 from collections.abc import Callable, Generator, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Dialect, Executable, Table
+import msgspec
+from sqlalchemy import Connection, Dialect, Executable, Select, Table, func, select
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import DBAPIError
 
@@ -164,6 +167,26 @@ def insert(conn: Connection, table: Table, columns: Sequence[str], rows: Sequenc
                 cursor.executemany(head + one, some)
     except BaseException as error:  # noqa: BLE001  # as in `run`
         conn._handle_dbapi_exception(error, head + one, None, cursor, None)
+
+
+_decode = msgspec.json.Decoder(list[tuple[Any, ...]]).decode
+
+
+def at_once(conn: Connection, statement: Select[Any], given: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
+    """The rows of a query of texts and whole numbers, each column with a name of its own. Raises as `run` does.
+
+    On SQLite they come as one: its driver lets another thread run at each row, and a page of a hundred rows is read in
+    half of the time. Cost: one statement
+    """
+    if conn.dialect.name != "sqlite":
+        return run(conn, statement, given)
+    return _decode(run(conn, _as_one(statement), given).scalar_one())
+
+
+@cache
+def _as_one(statement: Select[Any]) -> Select[Any]:
+    rows = statement.subquery("page")
+    return select(func.json_group_array(func.json_array(*rows.c)))
 
 
 def stream(

@@ -170,23 +170,27 @@ def listed(
     ids = None if is_walk else few.found(conn, select(table.c.id).where(*chosen))
     if ids is not None:
         placed = select(*dict.fromkeys(order)).where(*shown)
-        page_ids, total = few.in_order(conn, placed, order, ids, query=query, after=after)
-        return Page(tuple(map(item, _these(conn, table, page_ids))), total if query.count else None)
-    count = None
-    if query.count:
-        every = select(table.c.id).where(*chosen)
-        not_shown = 0 if hidden is None else few.counted(conn, every.where(hidden))
-        count = few.counted(conn, every, without=not_shown)
-    if walks(query, count, part):
+        page_ids, number = few.in_order(conn, placed, order, ids, query=query, after=after)
+        return Page(tuple(map(item, _these(conn, table, page_ids))), number if query.count else None)
+    total = count(conn, select(table.c.id).where(*chosen), hidden) if query.count else None
+    if walks(query, total, part):
         places = select(*dict.fromkeys(order)).where(*seen, *(where(one, order[0]) for one in part))
         end = walk_end(conn, places, order, query, after, part=part)
         walked = (meant(one, few.walked(conn, table.c[one.field], order[0])) for one in query.conditions)
-        found = conn.execute(page(conn, select(table).where(*shown, *walked), order, query, after, before=end)).all()
+        found = conn.execute(
+            page(conn.dialect.name, select(table).where(*shown, *walked), order, query, after, before=end)
+        ).all()
         if end is None or len(found) == query.limit:
-            return Page(tuple(map(item, found)), count)
+            return Page(tuple(map(item, found)), total)
     chosen_ids = select(table.c.id).where(*chosen, *([] if hidden is None else [~hidden]))
-    ids = list(conn.execute(page(conn, chosen_ids, order, query, after, sorts=True)).scalars())
-    return Page(tuple(map(item, _these(conn, table, ids))), count)
+    ids = list(conn.execute(page(conn.dialect.name, chosen_ids, order, query, after, sorts=True)).scalars())
+    return Page(tuple(map(item, _these(conn, table, ids))), total)
+
+
+def count(conn: Connection, every: Select[Any], hidden: ColumnElement[bool] | None) -> int:
+    """How many rows these are without the `hidden`, at most `few.MANY`. One query, two where some may be hidden."""
+    not_shown = 0 if hidden is None else few.counted(conn, every.where(hidden))
+    return few.counted(conn, every, without=not_shown)
 
 
 def _these(conn: Connection, table: Table, ids: Sequence[str]) -> list[Row[Any]]:
@@ -238,7 +242,7 @@ def walk_end(
     """
     if len(part) == len(query.conditions):
         return None
-    found = conn.execute(page(conn, places, order, query, after, limit=1).offset(FAR)).first()
+    found = conn.execute(page(conn.dialect.name, places, order, query, after, limit=1).offset(FAR)).first()
     return None if found is None else dict(found._mapping)
 
 
@@ -252,18 +256,19 @@ def walked_by(rows: Select[Any], table: Table, index: str) -> Select[Any]:
 
 
 def page(
-    conn: Connection,
+    dialect: str,
     chosen: Select[Any],
     order: Sequence[Column[Any]],
     query: ListQuery,
     after: Mapping[str, Any] | None,
     *,
-    limit: int | None = None,
+    limit: Any = None,
     before: Mapping[str, Any] | None = None,
     sorts: bool = False,
 ) -> Select[Any]:
     """`chosen` in the order of `order` (column, id), from the row after `after`, at most `limit` rows (None: a page).
 
+    limit   a number, or the bind that is given one
     before  no row at or behind this place
     sorts   all that is chosen is read and sorted, rather than the order's index walked
     """
@@ -272,10 +277,10 @@ def page(
     for place, descending in ((after, query.descending), (before, not query.descending)):
         if place is not None:
             at = place[column.name], place[ident.name]
-            behind = _behind(conn.dialect.name, key, ident, at, nullable=bool(column.nullable), descending=descending)
+            behind = _behind(dialect, key, ident, at, nullable=bool(column.nullable), descending=descending)
             chosen = chosen.where(behind)
     by: Sequence[Any] = (key.desc(), ident.desc()) if query.descending else (key, ident)
-    if query.descending and after is not None and after[column.name] is None and _is_mysql(conn.dialect.name):
+    if query.descending and after is not None and after[column.name] is None and _is_mysql(dialect):
         by = by[1:]  # all that is left has no value: MariaDB sorts it all the same
     return chosen.order_by(*by).limit(query.limit if limit is None else limit)
 

@@ -8,7 +8,7 @@ that are not everywhere yet: those are the zones in the outbox.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,25 +33,18 @@ from redesignate.model.rrset import RRset
 from redesignate.model.zone import Status
 from redesignate.store import few
 from redesignate.store.fast import run
-from redesignate.store.listing import bounds, marker, matches, page, walk_end, walked_by, walks, where
-from redesignate.store.rrset_rows import HANDED, ITS_ZONE, QUERY, RECORDS, REVISION, SOA, as_seen
+from redesignate.store.listing import bounds, marker, matches, page, walk_end, walks, where
+from redesignate.store.rrset_pages import AT_ONCE, Batch, Within, by_ids, filled, total, unfiltered, walked
+from redesignate.store.rrset_rows import HANDED, ITS_ZONE, QUERY, REVISION, SOA
 from redesignate.store.schema import DATA_PREFIX, outbox, rrset_data, rrsets, zones
 from redesignate.store.sharing_schema import zone_handovers
 from redesignate.store.task_schema import zone_imports
 
-AT_ONCE = 100
-PAGE_OCTETS = 2 * 2**20
-"""Characters of record text after which a page ends, at the next multiple of AT_ONCE."""
 MANY_ZONES = 200
 """Changed zones whose RRsets are looked for one zone at a time."""
 
-Rows = Sequence[Sequence[Any]]
-Batch = tuple[Rows, bool]
-"""Some rows of a page, and whether there may be more of it."""
 # COALESCE keeps SQLite from starting with the zones, which would read and sort every RRset for one page
 _LIVING = func.coalesce(zones.c.deleted, "") == ""
-
-
 _DATA = rrset_data.c.data
 _STATUSES = frozenset(("ACTIVE", "PENDING", "ERROR"))
 _FAILED = zones.c.status == Status.ERROR.value
@@ -111,15 +104,15 @@ class _Asked:
         words = {word for word in _STATUSES if all(matches(one, word) for one in self._by_status())}
         ids = None if self._is_part() and len(words) == len(_STATUSES) else self._few(words)
         if ids is None:
-            total = self._counted(words) if self.query.count else None
-            items, cut = self._page_of_many(words, total)
-        else:
-            placed = select(*dict.fromkeys(self.order)).join_from(rrsets, zones, ITS_ZONE)
-            chosen, total = few.in_order(
-                self.conn, self._living(placed), self.order, ids, query=self.query, after=self.after
-            )
-            items, cut = _filled(self._these(chosen))
-        return Page(items, total if self.query.count else None, cut)
+            count = self._counted(words) if self.query.count else None
+            items, cut = self._page_of_many(words, count)
+            return Page(items, count, cut)
+        placed = select(*dict.fromkeys(self.order)).join_from(rrsets, zones, ITS_ZONE)
+        chosen, count = few.in_order(
+            self.conn, self._living(placed), self.order, ids, query=self.query, after=self.after
+        )
+        items, cut = filled(self._these(chosen))
+        return Page(items, count if self.query.count else None, cut)
 
     def _by_status(self) -> list[Condition]:
         return [one for one in self.query.conditions if one.field == "status"]
@@ -228,7 +221,8 @@ class _Asked:
         """The rows of RRsets, in this order; of those that meet these conditions. A query for each AT_ONCE of them."""
         for at in range(0, len(ids), AT_ONCE):
             some = ids[at : at + AT_ONCE]
-            rows = {row[0]: row for row in self.conn.execute(QUERY.where(rrsets.c.id.in_(some), *meant))}
+            those = QUERY.where(rrsets.c.id.in_(some), *meant)
+            rows = {row[0]: row for row in (self.conn.execute(those) if meant else by_ids(self.conn, some))}
             yield [rows[ident] for ident in some if ident in rows], at + AT_ONCE < len(ids)
 
     # -- any other list
@@ -236,36 +230,51 @@ class _Asked:
     def _page_of_many(self, words: Collection[str], total: int | None) -> tuple[tuple[RRset, ...], bool]:
         """The page of a list that is not known to be short. Where a filter selects little of the next rows of the
         order, what it selects stands together elsewhere, and is sorted."""
+        if not self.query.conditions:
+            return filled(self._unfiltered())
         if "ACTIVE" in words and len(self._by_status()) == len(self.query.conditions):  # nearly all of the list
-            return _filled(self._paged(words))
+            return filled(self._paged(words))
         part = self._part()
         if walks(self.query, total, part):
             within = [*self.scope, *(self._filter(one, walked=True) for one in part)]
             places = self._in_order(select(*dict.fromkeys(self.order)).where(*within))
             end = walk_end(self.conn, places, self.order, self.query, self.after, part=part)
-            items, cut = _filled(self._paged(words, before=end))
+            items, cut = filled(self._paged(words, before=end))
             if end is None or cut or len(items) == self.query.limit:
                 return items, cut
-        return _filled(self._paged(words, sorts=True))
+        return filled(self._paged(words, sorts=True))
+
+    def _unfiltered(self) -> Iterator[Batch]:
+        rest = yield from unfiltered(self.conn, self.query, self.order, self._within(), self.after)
+        if rest is not None:
+            yield from self._paged(_STATUSES, rest=rest)
 
     def _paged(
-        self, words: Collection[str], *, before: Mapping[str, Any] | None = None, sorts: bool = False
+        self,
+        words: Collection[str],
+        *,
+        before: Mapping[str, Any] | None = None,
+        sorts: bool = False,
+        rest: tuple[Mapping[str, Any] | None, int] | None = None,
     ) -> Iterator[Batch]:
-        """The rows of the page, by the index of its order; `sorts`: of all that the filter selects.
+        """The rows of the page, by the index of its order; `sorts`: of all that the filter selects. `rest`: from this
+        place on, so many.
 
         In all zones of a project the ids come first, of RRsets alone: a database that may join the zones as it likes
         reads every RRset for one page, where one zone is much larger than the others. What a row's zone says is looked
         at afterwards; where that leaves the page short twice, the zones are joined.
         """
         meant = self._meant(words)
+        after, left = rest or (self.after, self.query.limit)
         if self.zone_id is not None:
-            yield from self._joined(meant, self.after, self.query.limit, before, sorts=sorts)
+            yield from self._joined(meant, after, left, before, sorts=sorts)
             return
-        after, left = self.after, self.query.limit
         for most in (left, few.FEW) if "ACTIVE" in words else ():
             chosen = select(*dict.fromkeys(self.order)).where(*self.scope, *self._filters(walked=not sorts))
             chosen = chosen if sorts else self._in_order(chosen)
-            chosen = page(self.conn, chosen, self.order, self.query, after, limit=most, before=before, sorts=sorts)
+            chosen = page(
+                self.conn.dialect.name, chosen, self.order, self.query, after, limit=most, before=before, sorts=sorts
+            )
             found = self.conn.execute(chosen).all()
             for some, more in self._these([row.id for row in found], self._there(), *meant):
                 rows = some[:left]
@@ -294,13 +303,13 @@ class _Asked:
             chosen = (rrsets.c.id.in_(by_data),)
         if sorts:
             ids = self._living(select(rrsets.c.id).join_from(rrsets, zones, ITS_ZONE)).where(*chosen)
-            ids = page(self.conn, ids, self.order, self.query, after, limit=left, sorts=True)
+            ids = page(self.conn.dialect.name, ids, self.order, self.query, after, limit=left, sorts=True)
             yield from self._these(list(self.conn.execute(ids).scalars()))
             return
         wanted, more = self._in_order(self._living(QUERY).where(*chosen)), True
         while more:
             most = min(AT_ONCE, left)
-            some = page(self.conn, wanted, self.order, self.query, after, limit=most, before=before)
+            some = page(self.conn.dialect.name, wanted, self.order, self.query, after, limit=most, before=before)
             rows = self.conn.execute(some).all()
             left -= most
             more = len(rows) == most and left > 0
@@ -308,10 +317,14 @@ class _Asked:
             after = dict(rows[-1]._mapping) if rows else None
 
     def _in_order(self, rows: Select[Any]) -> Select[Any]:
-        """A walk of the order, which MariaDB is told the index of."""
-        within = "_zone" if self.zone_id is not None else "_project" if self.project_id is not None else ""
+        within = self._within().what
         by_type = "_type" if within and any(map(self._is_type, self.query.conditions)) else ""
-        return walked_by(rows, rrsets, f"ix_rrsets{within}{by_type}_{self.order[0].name}".removesuffix("_id"))
+        return walked(rows, within + by_type, self.order[0].name)
+
+    def _within(self) -> Within:
+        if self.zone_id is not None:
+            return Within("zone", self.zone_id, None)
+        return Within("" if self.project_id is None else "project", self.project_id, self._there())
 
     def _meant(self, words: Collection[str]) -> list[ColumnElement[bool]]:
         """The status is computed, so a condition on it becomes one on revisions."""
@@ -338,6 +351,8 @@ class _Asked:
         """The number of RRsets whatever their status, besides so many of them."""
         if self._has_counter():
             return int(run(self.conn, _OF_ZONE, {"z": self.zone_id}).scalar() or 0) - without
+        if not self.query.conditions and all(one is None for one in run(self.conn, _LEFT_OUT, {})[0]):
+            return total(self.conn, self._within())
         by_data = self._by_data_alone()
         if by_data is not None:
             return few.counted(self.conn, by_data, without=without)
@@ -382,15 +397,3 @@ class _Asked:
 def _has_data(condition: Condition, column: ColumnElement[Any] = _DATA) -> ColumnElement[bool]:
     """A record's text meets the condition, as far as it is stored for filters."""
     return where(Condition("data", condition.op, condition.value[:DATA_PREFIX], condition.upper), column)
-
-
-def _filled(batches: Iterable[Batch]) -> tuple[tuple[RRset, ...], bool]:
-    """The RRsets of a page, and whether it was cut: a thousand of the largest would be a hundred megabytes."""
-    items: list[RRset] = []
-    octets = 0
-    for rows, more in batches:
-        items += as_seen(rows)
-        octets += sum([len(row[RECORDS]) for row in rows])
-        if more and octets > PAGE_OCTETS:
-            return tuple(items), True
-    return tuple(items), False

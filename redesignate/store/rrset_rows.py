@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import and_, case, func, select
 
 from redesignate.model.rrset import Held, RRset, seen
-from redesignate.model.zone import Status
+from redesignate.model.zone import Action, Status
 from redesignate.store.schema import rrsets, zones
 
 SOA = rrsets.c.type == "SOA"
@@ -34,6 +34,7 @@ COLUMNS = (
 )
 """What `as_seen` reads by position: an RRset without its RRs, and then its zone."""
 _ZONE_ID, RECORDS, _ZONE = 1, 6, 15
+_END = len(COLUMNS)
 ITS_ZONE = rrsets.c.zone_id == zones.c.id
 QUERY = select(*COLUMNS).join_from(rrsets, zones, ITS_ZONE)
 
@@ -57,21 +58,48 @@ class _Zone(NamedTuple):
 
 
 def as_seen(rows: Sequence[Sequence[Any]]) -> list[RRset]:
-    """The RRsets of one query's rows, each of `COLUMNS`. Cost: three microseconds each; a page may hold a thousand."""
+    """The RRsets of one query's rows, each of `COLUMNS` and whatever follows them.
+
+    Cost   a microsecond or three each; a page may hold a thousand
+    """
     of: dict[str, _Zone] = {}  # most lists are of one zone or of few
     found = []
     for row in rows:
         zone = of.get(row[_ZONE_ID])
         if zone is None:
-            name, revision, confirmed, status, *soa = row[_ZONE:]
+            name, revision, confirmed, status, *soa = row[_ZONE:_END]
             zone = of[row[_ZONE_ID]] = _Zone(name, revision, confirmed, Status(status), *soa)
         (
             ident, zone_id, project_id, name, rrtype, ttl, records, description, managed, revision, born, version,
             created_at, updated_at, typed_name, *_,
         ) = row  # fmt: skip
-        held = Held(
-            ident, zone_id, project_id, name, rrtype, ttl, _decode_records(records), b"", None, description,
-            bool(managed), revision, born, version, created_at, updated_at, typed_name,
-        )  # fmt: skip
-        found.append(seen(held, zone))
+        texts = _decode_records(records)
+        if revision > zone.confirmed or rrtype == "SOA":
+            held = Held(
+                ident, zone_id, project_id, name, rrtype, ttl, texts, b"", None, description,
+                bool(managed), revision, born, version, created_at, updated_at, typed_name,
+            )  # fmt: skip
+            found.append(seen(held, zone))
+            continue
+        found.append(  # as `seen`, in half of its time: nearly all rows of nearly all pages are on every server
+            RRset(
+                id=ident,
+                zone_id=zone_id,
+                zone_name=zone.shown_name,
+                project_id=project_id,
+                name=typed_name or name,
+                type=rrtype,
+                ttl=ttl,
+                records=texts,
+                description=description,
+                managed=bool(managed),
+                revision=revision,
+                born=born,
+                version=version,
+                created_at=created_at,
+                updated_at=updated_at,
+                status=Status.ACTIVE,
+                action=Action.NONE,
+            )
+        )
     return found

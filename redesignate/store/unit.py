@@ -85,6 +85,7 @@ class Work:
     """One transaction, with the store's modules bound to its connection.
 
     hints events   for workers, and lines for the log: sent and written once the transaction is committed
+    files          imports whose file is whole: likewise, for what carries them out in this process
     """
 
     def __init__(self, connection: Connection, clock: Clock, secrets: Secrets, kept_pools: dict[str, Pool]) -> None:
@@ -106,6 +107,7 @@ class Work:
         self.members = Members(connection)
         self.hints: list[Hint] = []
         self.events: list[tuple[str, dict[str, object]]] = []
+        self.files: list[str] = []
 
     def shared(self, clock: Clock) -> Work:
         """The same transaction for another use-case, with its own time and events; the end of this one is its end."""

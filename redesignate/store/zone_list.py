@@ -4,14 +4,13 @@ read from their shares and sorted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Row,
     Select,
     and_,
     bindparam,
@@ -24,50 +23,65 @@ from sqlalchemy import (
 from redesignate.model.names import reverse_key
 from redesignate.model.paging import Condition, ListQuery, Op, Page
 from redesignate.model.zone import Zone, ZoneType
-from redesignate.store import few, listing
+from redesignate.store import few, listing, unfiltered
 from redesignate.store.fast import run
 from redesignate.store.listing import following, where
 from redesignate.store.merged import merged
 from redesignate.store.schema import zones
+from redesignate.store.settings_schema import usage
 from redesignate.store.sharing_schema import zone_shares
 
-_HAS_SHARED = (
-    select(zone_shares.c.id).where(zone_shares.c.target_project_id == bindparam("p")).limit(literal_column("1"))
-)
+_SHARED = select(zone_shares.c.id).where(zone_shares.c.target_project_id == bindparam("p")).limit(literal_column("1"))
+_HELD = select(usage.c.zones).where(usage.c.project_id == bindparam("p"))
+_STANDING = select(_SHARED.scalar_subquery().label("shared"), _HELD.scalar_subquery().label("held"))
+"""Whether zones are shared with a project, and how many are its own, which a counter has."""
+_LIVE = select(zones).where(zones.c.deleted == "")
+_OF_PROJECT = _LIVE.where(zones.c.project_id == bindparam("p"))
+_IS_CATALOG = zones.c.type == ZoneType.CATALOG.value
+_OF_USERS = _LIVE.where(~_IS_CATALOG)
 # In a form that no index of zones serves: they are found by id, from the shares.
 _IS_LIVE = func.coalesce(zones.c.deleted, "") == ""
 
 
 def listed(
-    conn: Connection, query: ListQuery, item: Callable[[Row[Any]], Zone], *, project_id: str | None, catalogs: bool
+    conn: Connection, query: ListQuery, item: Callable[[Sequence[Any]], Zone], *, project_id: str | None, catalogs: bool
 ) -> Page[Zone]:
     """A page of the live zones of one project and of those shared with it, or of all, each as `item` makes it.
 
     Raises MarkerNotFound.
-    Cost   1 to 4 queries; one more for a project, and three more where zones are shared with it
+    Cost   1 to 4 queries; one more for a project, and three more where zones are shared with it. Nothing is counted of
+           a project's own zones that nothing filters
     """
-    if project_id is None or not _has_shared(conn, project_id):
-        return _owned(conn, query, item, project_id, None, catalogs=catalogs)
+    if project_id is None:
+        return _owned(conn, query, item, None, None, catalogs=catalogs)
+    (found,) = run(conn, _STANDING, {"p": project_id})
+    held = found.held or 0
+    if found.shared is None:
+        return _owned(conn, query, item, project_id, None, held=held)
     order = (zones.c[query.sort_key], zones.c.id)
     after = None if query.marker is None else _place_of(conn, query.marker, order, project_id)
-    own = _owned(conn, query, item, project_id, after, catalogs=catalogs)
+    own = _owned(conn, query, item, project_id, after, held=held)
     return merged(conn, query, (own, _shared(conn, query, item, project_id, after)))
 
 
 def _owned(
     conn: Connection,
     query: ListQuery,
-    item: Callable[[Row[Any]], Zone],
+    item: Callable[[Sequence[Any]], Zone],
     project_id: str | None,
     after: Mapping[str, Any] | None,
     *,
-    catalogs: bool,
+    catalogs: bool = False,
+    held: int = 0,
 ) -> Page[Zone]:
-    """The zones that a project owns, or all. `after`: the marker's place, where that need not be one of them."""
+    """The zones that a project owns, `held` in number, or all. `after`: the marker's place, where that need not be one
+    of them."""
     seen: list[ColumnElement[bool]] = [zones.c.deleted == ""]
     if project_id is not None:
         seen.append(zones.c.project_id == project_id)
-    hidden = None if catalogs or project_id else zones.c.type == ZoneType.CATALOG.value  # they are of no project
+    hidden = None if catalogs or project_id is not None else _IS_CATALOG  # they are of no project
+    if not query.conditions:
+        return _unfiltered(conn, query, item, project_id, after, seen=seen, hidden=hidden, held=held)
     sought: list[ColumnElement[bool]] = []
     if any(_suffix(one) is not None for one in query.conditions):  # few zones are below a name
         sought.append(_IS_LIVE)
@@ -76,9 +90,27 @@ def _owned(
     return listing.listed(conn, zones, query, item, seen=seen, hidden=hidden, sought=sought, means=_where, after=after)
 
 
-def _has_shared(conn: Connection, project_id: str) -> bool:
-    """Whether zones are shared with the project. One query."""
-    return bool(run(conn, _HAS_SHARED, {"p": project_id}))
+def _unfiltered(
+    conn: Connection,
+    query: ListQuery,
+    item: Callable[[Sequence[Any]], Zone],
+    project_id: str | None,
+    after: Mapping[str, Any] | None,
+    *,
+    seen: Sequence[ColumnElement[bool]],
+    hidden: ColumnElement[bool] | None,
+    held: int,
+) -> Page[Zone]:
+    """As `_owned`, of all zones. One query, one more with a marker; two more to count those of all projects."""
+    order = (zones.c[query.sort_key], zones.c.id)
+    if after is None and query.marker is not None:
+        after = listing.marker(conn, query.marker, order, seen if hidden is None else [*seen, ~hidden])
+    total = None
+    if query.count:
+        total = held if project_id is not None else listing.count(conn, select(zones.c.id).where(*seen), hidden)
+    rows = _OF_PROJECT if project_id is not None else _LIVE if hidden is None else _OF_USERS
+    found = unfiltered.rows(conn, rows, order, query, after, most=query.limit, given={"p": project_id})
+    return Page(tuple(map(item, found)), total)
 
 
 def _place_of(
@@ -94,7 +126,7 @@ def _place_of(
 def _shared(
     conn: Connection,
     query: ListQuery,
-    item: Callable[[Row[Any]], Zone],
+    item: Callable[[Sequence[Any]], Zone],
     project_id: str,
     after: Mapping[str, Any] | None,
 ) -> Page[Zone]:
@@ -111,7 +143,7 @@ def _shared(
         return what.join_from(zone_shares, zones, zones.c.id == zone_shares.c.zone_id).where(*both)
 
     total = few.counted(conn, joined(select(zones.c.id))) if query.count else None
-    rows = conn.execute(listing.page(conn, joined(select(zones)), order, query, after, sorts=True))
+    rows = conn.execute(listing.page(conn.dialect.name, joined(select(zones)), order, query, after, sorts=True))
     return Page(tuple(map(item, rows)), total)
 
 

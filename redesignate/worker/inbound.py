@@ -26,6 +26,7 @@ from redesignate.wire.client import Exchanger
 from redesignate.worker.fetch import Fetched, Fetcher, PrimaryFault
 from redesignate.worker.link import Link
 from redesignate.worker.masters import MasterRefused, Masters
+from redesignate.worker.pace import Pace
 
 MOST_LOOKS = 200
 """Zones whose primaries are being asked at once; nearly all of them wait for a UDP answer."""
@@ -69,7 +70,9 @@ class Refresher:
         exchanger: Exchanger,
         clock: Clock,
         rng: random.Random | None = None,
+        hinted: bool = False,
     ) -> None:
+        """`hinted`: whether hints come at all."""
         self._name = name
         self._settings = settings
         self._link = link
@@ -82,6 +85,7 @@ class Refresher:
         self._hinted: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._next_due = 0.0
+        self._pace = Pace(settings.find_interval, asyncio.get_running_loop().time(), hinted=hinted)
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -93,6 +97,7 @@ class Refresher:
         """A zone may be due now."""
         if len(self._hinted) < 10 * MOST_LOOKS:
             self._hinted[zone_id] = None
+        self._pace.note(asyncio.get_running_loop().time())
         self._wake.set()
 
     async def stop(self, grace_s: float) -> None:
@@ -121,7 +126,7 @@ class Refresher:
             except Exception:  # the loop of a service
                 log.exception("zones to fetch could not be searched")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.find_interval):
+                async with asyncio.timeout(self._pace.pause(asyncio.get_running_loop().time())):
                     await self._wake.wait()
 
     async def _wanted(self) -> tuple[str, ...]:
@@ -138,8 +143,11 @@ class Refresher:
         now = asyncio.get_running_loop().time()
         if now < self._next_due:
             return tuple(hinted)
-        self._next_due = now + self._settings.find_interval
-        return (*hinted, *await self._link.ask(DueInbound(limit=room)))
+        self._next_due = now + self._pace.pause(now)
+        found = await self._link.ask(DueInbound(limit=room))
+        if found:
+            self._pace.note(now)
+        return (*hinted, *found)
 
     async def _begin(self, zone_ids: Sequence[str]) -> None:
         wanted = tuple(dict.fromkeys(zone_id for zone_id in zone_ids if zone_id not in self._looks))

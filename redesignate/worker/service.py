@@ -29,6 +29,7 @@ from redesignate.worker.health import NOTIFY_HEALTH, HealthTable, PeerHealth
 from redesignate.worker.held import Crowded, HeldZones
 from redesignate.worker.inbound import Refresher
 from redesignate.worker.link import Link
+from redesignate.worker.pace import Pace
 from redesignate.worker.pools import Build, PoolCache, PoolConnections
 from redesignate.worker.probe import Probes
 
@@ -51,6 +52,7 @@ class _Parts:
 
     link: Link
     due: asyncio.Event
+    pace: Pace
     pools: PoolCache
     probes: Probes
     context: WorkerContext
@@ -123,6 +125,7 @@ class Worker:
     async def _take(self, hints: tuple[Hint, ...]) -> None:
         parts = self._parts
         assert parts is not None
+        parts.pace.note(asyncio.get_running_loop().time())
         reports: list[asyncio.Future[None]] = []
         for hint in hints:
             match hint.kind:
@@ -201,12 +204,14 @@ class Worker:
             settings=settings,
             exchanger=context.exchanger,
             clock=self._clock,
+            hinted=self._source is not None,
         )
-        return _Parts(link, due, pools, probes, context, audit, held, inbound)
+        pace = Pace(settings.find_interval, asyncio.get_running_loop().time(), hinted=self._source is not None)
+        return _Parts(link, due, pace, pools, probes, context, audit, held, inbound)
 
     async def _find(self, parts: _Parts) -> None:
         """Look for work without a hint: the hint was lost, a back-off is over, or a nameserver is back."""
-        due, held = parts.due, parts.held
+        due, held, pace, loop = parts.due, parts.held, parts.pace, asyncio.get_running_loop()
         while True:
             grace_s = 0.0 if self._source is None or due.is_set() else FIND_GRACE_S
             found: tuple[str, ...] = ()
@@ -216,12 +221,13 @@ class Worker:
                     found = await parts.link.ask(Overdue(limit=limit, grace_s=grace_s))
                 for zone_id in found:
                     held.hint(zone_id, urgent=False)
+                    pace.note(loop.time())
             except Problem as problem:
                 log.debug("could not look for overdue work", why=problem.message)
             except Exception:  # the loop of a service
                 log.exception("overdue work could not be searched")
             # a full page: more is waiting, but these must be leased first
-            pause = self._settings.find_interval / (10 if len(found) == FIND_LIMIT else 1)
+            pause = pace.pause(loop.time()) / (10 if len(found) == FIND_LIMIT else 1)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await due.wait()

@@ -19,6 +19,7 @@ from redesignate.model.caller import Caller
 from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.tld import NewTLD
 from redesignate.model.zonetask import TaskStatus, ZoneImport
+from redesignate.run.importing import IDLE_S, LONGEST_S, Turns
 from redesignate.store.imports import Imports
 from tests.central.conftest import Build
 from tests.central.driver import PLENTY, CentralDriver, admin, member
@@ -59,6 +60,22 @@ def carried_out(central: CentralDriver, text: str, **more: Any) -> ZoneImport:
 
 def left(central: CentralDriver) -> list[int]:
     return [len(central.rows(table)) for table in ("zones", "rrsets", "rrset_data", "zone_import_parts", "outbox")]
+
+
+def test_what_carries_imports_out_is_woken_when_a_file_is_whole(central: CentralDriver) -> None:
+    """And looks for those of other processes as long as it found some short before."""
+    head, body = (zlib.compress(text.encode()) for text in (HEAD, BODY))
+    woken: list[str] = []
+    turns = Turns(importer(central))
+    assert [turns() for _ in range(5)] == [IDLE_S, 2 * IDLE_S, 4 * IDLE_S, LONGEST_S, LONGEST_S]
+    central.service.on_files(lambda: woken.append(get(central, made).id))
+    made = central.call(CreateImport(caller=member(), data=head, last=False))
+    assert not woken
+    central.call(AddImportPart(caller=member(), import_id=made.id, number=1, data=body, last=True))
+    central.zone("other.org.")
+    assert woken == [made.id]
+    assert [turns(), turns(), turns()] == [0.0, IDLE_S, 2 * IDLE_S]
+    assert get(central, made).status is TaskStatus.COMPLETE
 
 
 def test_a_file_becomes_a_zone(central: CentralDriver) -> None:

@@ -16,6 +16,7 @@ from redesignate.model.zone import Action, Status, Zone, ZoneType
 from redesignate.store.engine import engine
 from redesignate.store.schema import outbox, zones
 from redesignate.store.unit import Store, Work
+from redesignate.store.zones import NOT_THE_POOLS
 
 POOL = "794ccc2c-d751-44fe-b57f-8894c9f5c842"
 EMAIL = "hostmaster@example.org"
@@ -105,11 +106,14 @@ def queued(store: Store, *zone_ids: str) -> dict[str, Any]:
 
 
 def add(store: Store, *zones: Zone) -> None:
-    """Insert zones."""
+    """Insert zones, and count them in."""
 
     def do(work: Work) -> None:
         for one in zones:
-            work.zones.add(one, apex_version=1, rrsets=0)
+            version = NOT_THE_POOLS if one.type is ZoneType.CATALOG else 1
+            work.zones.add(one, apex_version=version, rrsets=0)
+            if one.project_id is not None:
+                work.quotas.take_zone(one.project_id)
 
     store.transact(do)
 

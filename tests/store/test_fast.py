@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy
-from sqlalchemy import bindparam, event, select
+from sqlalchemy import Integer, bindparam, event, literal, literal_column, null, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from redesignate.store.engine import EngineOptions
-from redesignate.store.fast import run, stream
+from redesignate.store.fast import at_once, run, stream
 from redesignate.store.settings_schema import quotas
 from redesignate.store.unit import Store, Work
 from tests.store.makers import new_id
@@ -65,6 +65,22 @@ def test_a_list_is_written_out_and_the_statements_own_values_stay(
     run(work.conn, ADD, rows(project, a=1, b=2, c=0))
     for _ in range(2):
         assert sorted(run(work.conn, SOME, {"p": project, "names": names}).scalars()) == found
+
+
+def test_rows_at_once_are_those_of_the_statement_in_its_order(work: Work) -> None:
+    project, texts = new_id(), ["", 'a"b\\', "\u2028 \x01 ü 🜁", "7", "null", "[1]", "{}", "%s :x ?"]
+    run(work.conn, ADD, rows(project, **{text: (-1) ** at * (2**31 - at - 1) for at, text in enumerate(texts)}))
+    both = ALL.add_columns(literal(2**63 - 1).label("large"), null().label("none"))
+    for order in (quotas.c.hard_limit, quotas.c.hard_limit.desc(), quotas.c.resource):
+        ordered = both.order_by(order).limit(bindparam("most", type_=Integer))
+        for most in (0, 3, 100):
+            given = {"p": project, "most": most}
+            found = [tuple(row) for row in at_once(work.conn, ordered, given)]
+            assert found == [tuple(row) for row in run(work.conn, ordered, given)]
+    named = {"p": project, "names": texts[:3]}
+    assert {row[0] for row in at_once(work.conn, SOME, dict(named))} == set(texts[:3:2])
+    with pytest.raises(OperationalError if work.conn.dialect.name == "sqlite" else Exception):
+        at_once(work.conn, select(quotas.c.resource, literal_column("nothing")), {})
 
 
 def test_a_lists_name_may_begin_as_another_does(work: Work) -> None:
