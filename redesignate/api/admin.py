@@ -4,23 +4,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 from urllib.parse import quote
 
 import falcon
 
+from redesignate.api.answers import Inside, Paged, Under, answers
 from redesignate.api.exports import send_zone_file
-from redesignate.api.request import Request, Resource, parse_id, send, truth
-from redesignate.api.shapes.members import Whole, json_type, refuse
+from redesignate.api.request import ZONE_FILE, Request, Resource, parse_id, send, truth
+from redesignate.api.shapes.members import FLAG, TEXT, Member, Whole
+from redesignate.api.shapes.quotas import ADMIN_QUOTA, QUOTA, wrapped
+from redesignate.api.shapes.reports import COUNTS, PROJECT, PROJECT_ZONES
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.quotas import GetQuotas, ResetQuotas, SetQuotas
-from redesignate.commands.reports import CountAll, GetProject, ListProjects, ProjectReport
+from redesignate.commands.reports import CountAll, GetProject, ListProjects
 from redesignate.config.settings import ApiSettings
 from redesignate.model.caller import Caller
-from redesignate.model.errors import BadInput, Problem
-from redesignate.model.limits import INT32_MAX, MOST_LISTED
+from redesignate.model.errors import BadInput, Problem, ReportNotFound, ZoneNotFound
+from redesignate.model.limits import MOST_LISTED
 
-_LIMIT = Whole(0, INT32_MAX)
+_COUNT = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
+_ONE_COUNT = {"type": "object", "properties": {"counts": {"type": "array", "items": _COUNT}}, "required": ["counts"]}
+_PAGING = (
+    Member("limit", Whole(1, 999_999_999), "How many a page holds, at most `max_limit_admin`."),
+    Member("marker", TEXT, "The last project of the page before."),
+    Member("detail", FLAG, "Show the names of their zones too."),
+)
 MOST_DETAILED = 50
 """Projects on a page with the names of their zones: each is a question of its own to central."""
 
@@ -33,15 +41,18 @@ def _over_all(caller: Caller) -> Caller:
 class AdminReports(Resource):
     """Counts, and the projects that have zones."""
 
+    @answers(200, shows=Under("counts", COUNTS))
     def on_get_counts(self, req: Request, resp: falcon.Response) -> None:
         """The counts that v2's own report has."""
         found = self.central.call(CountAll(caller=req.caller, what=("zones", "records", "tenants")))
         send(resp, {"counts": [found]})
 
+    @answers(200, shows=_ONE_COUNT, raises=(ReportNotFound,))
     def on_get_count(self, req: Request, resp: falcon.Response, what: str) -> None:
         """One count."""
         send(resp, {"counts": [self.central.call(CountAll(caller=req.caller, what=(what,)))]})
 
+    @answers(200, shows=Paged("tenants", (PROJECT, PROJECT_ZONES)), arguments=_PAGING)
     def on_get_projects(self, req: Request, resp: falcon.Response) -> None:
         """A page of the projects that have zones, in the order of ids; with `detail`, the names of their zones too."""
         asked = req.arguments()
@@ -59,33 +70,37 @@ class AdminReports(Resource):
             )
         if detail:
             each = [GetProject(caller=req.caller, project_id=one.id, limit=MOST_LISTED) for one in page]
-            shown = [_shown(self.central.call(one), base) for one in each]
+            shown = PROJECT_ZONES.listed([self.central.call(one) for one in each], req.base)
         else:
-            shown = [{"id": one.id, "zone_count": one.zone_count, "links": _self(base, one)} for one in page]
+            shown = PROJECT.listed(page, req.base)
         send(resp, {"links": links, "metadata": {}, "tenants": shown})
 
+    @answers(200, shows=PROJECT_ZONES)
     def on_get_project(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """One project and the names of its zones."""
         found = self.central.call(GetProject(caller=req.caller, project_id=project_id, limit=MOST_LISTED))
-        send(resp, _shown(found, f"{req.base}/admin/reports/tenants"))
+        send(resp, PROJECT_ZONES.shown(found, req.base))
 
 
 class AdminQuotas(Resource):
     """Any project's quotas, wrapped in `quota`."""
 
+    @answers(200, shows=Inside("quota", QUOTA))
     def on_get(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """A project's quotas."""
         send(resp, {"quota": self.central.call(GetQuotas(caller=_over_all(req.caller), project_id=project_id))})
 
+    @answers(200, takes=Inside("quota", ADMIN_QUOTA), shows=Inside("quota", QUOTA))
     def on_patch(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """Set some of a project's quotas."""
         caller = _over_all(req.caller)
         try:
-            wanted = _quota(req.json())
+            wanted = wrapped(req.json())
         except Problem as fault:
             raise self.bad_body(fault, CheckAccess(caller=caller, rule="set_quota", project_id=project_id)) from None
         send(resp, {"quota": self.central.call(SetQuotas(caller=caller, project_id=project_id, limits=wanted))})
 
+    @answers(204)
     def on_delete(self, req: Request, resp: falcon.Response, project_id: str) -> None:
         """Give a project the defaults again."""
         self.central.call(ResetQuotas(caller=_over_all(req.caller), project_id=project_id))
@@ -95,23 +110,11 @@ class AdminQuotas(Resource):
 class AdminZones(Resource):
     """Zones of any project."""
 
+    @answers(200, writes=(ZONE_FILE,), raises=(ZoneNotFound,))
     def on_get_export(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """A zone as a zone file, whatever its size."""
         caller = _over_all(req.caller)
         send_zone_file(self.central, caller, resp, parse_id("zone_id", zone_id), any_size=True)
-
-
-ADMIN: dict[str, tuple[tuple[str, type[Resource], str | None], ...]] = {
-    "reports": (
-        ("/admin/reports/counts", AdminReports, "counts"),
-        ("/admin/reports/counts/{what}", AdminReports, "count"),
-        ("/admin/reports/tenants", AdminReports, "projects"),
-        ("/admin/reports/tenants/{project_id}", AdminReports, "project"),
-    ),
-    "quotas": (("/admin/quotas/{project_id}", AdminQuotas, None),),
-    "zones": (("/admin/zones/export/{zone_id}", AdminZones, "export"),),
-}
-"""The paths of each name in `enabled_extensions_admin`."""
 
 
 def _page(asked: dict[str, str], settings: ApiSettings) -> int:
@@ -119,18 +122,3 @@ def _page(asked: dict[str, str], settings: ApiSettings) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
         raise BadInput(f"limit should be an integer between 1 and {settings.max_limit_admin}")
     return min(int(text), settings.max_limit_admin, MOST_LISTED)
-
-
-def _quota(body: dict[str, Any]) -> dict[str, int]:
-    given = body.get("quota")
-    if not isinstance(given, dict) or body.keys() != {"quota"}:
-        raise refuse(f"the body must have the member quota, an object, and no other, not {json_type(given)}")
-    return {name: _LIMIT.read(f"quota.{name[:40]}", value) for name, value in given.items()}
-
-
-def _shown(one: ProjectReport, base: str) -> dict[str, object]:
-    return {"id": one.id, "zones_count": one.zone_count, "zones": one.zones, "links": _self(base, one)}
-
-
-def _self(base: str, one: ProjectReport) -> dict[str, str]:
-    return {"self": f"{base}/{one.id}"}

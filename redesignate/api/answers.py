@@ -41,7 +41,23 @@ class Also:
     members: Mapping[str, Any]
 
 
-Shown = Shape[Any, Any] | Under | Also | Mapping[str, Any] | None
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A body with one member: the noun."""
+
+    name: str
+    shape: Shape[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Paged:
+    """A page, with its links, of a list whose items have one of several forms."""
+
+    name: str
+    shapes: tuple[Shape[Any, Any], ...]
+
+
+Shown = Shape[Any, Any] | Under | Also | Inside | Paged | Mapping[str, Any] | None
 """A body: a noun, one of the above, a JSON Schema, or nothing."""
 
 
@@ -67,7 +83,7 @@ class Answers:
     statuses: tuple[int, ...]
     shows: Shown = None
     listing: Listing | None = None
-    takes: Shape[Any, Any] | None = None
+    takes: Shape[Any, Any] | Inside | None = None
     raises: tuple[type[Problem], ...] = ()
     arguments: tuple[Member, ...] = ()
     headers: Mapping[str, str] | None = None

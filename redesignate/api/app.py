@@ -7,12 +7,11 @@ from wsgiref.types import WSGIApplication
 
 import falcon
 
-from redesignate.api.admin import ADMIN
 from redesignate.api.door import Door
 from redesignate.api.errors import on_http, on_problem, on_unforeseen
 from redesignate.api.published import PUBLISHED, NotYet
 from redesignate.api.request import Gate, Request, Resource
-from redesignate.api.routes import ROUTES
+from redesignate.api.routes import routes
 from redesignate.auth.identity import Authenticator
 from redesignate.bus.port import Central
 from redesignate.config.settings import ApiSettings
@@ -39,14 +38,11 @@ def _v2(central: Central, settings: ApiSettings, authenticate: Authenticator) ->
     app.add_error_handler(falcon.HTTPError, on_http)
     app.add_error_handler(Problem, on_problem)
     made: dict[type[Resource], Resource] = {}
-    for path, kind, suffix in ROUTES:
+    for path, kind, suffix in routes(settings):
         resource = made.setdefault(kind, kind(central, settings, authenticate))
         app.add_route(path, resource, suffix=suffix)
-    there = {route.path for route in ROUTES}
+    there = {route.path for route in routes(settings)}
     for published in PUBLISHED:
         if published.path not in there:
             app.add_route(published.path, NotYet())
-    for name in settings.enabled_extensions_admin if settings.enable_api_admin else ():
-        for path, kind, suffix in ADMIN.get(name, ()):
-            app.add_route(path, kind(central, settings, authenticate), suffix=suffix)
     return app

@@ -26,6 +26,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from redesignate.api import cors, errors, openapi, proxy
 from redesignate.api.hosts import NO_LOGIN, is_loopback, only_loopback
 from redesignate.api.request import BODY, PROJECT, REQUEST_ID, ZONE_FILE, link_base
+from redesignate.api.routes import routes
 from redesignate.api.versions import document
 from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import BadInput, MethodNotAllowed, NotFound, Problem, Unavailable
@@ -198,7 +199,7 @@ class Door:
             return answer.fail(MethodNotAllowed(), Allow="GET, OPTIONS")
         base = link_base(environ) if self._settings.enable_host_header else self._settings.api_base_uri.rstrip("/")
         if path == openapi.PATH:
-            return answer.send(200, openapi.served(base), JSON)
+            return answer.send(200, openapi.served(base, routes(self._settings)), JSON)
         return answer.send(200, document(base, v2=self._settings.enable_api_v2), JSON)
 
 

@@ -17,11 +17,13 @@ import msgspec
 
 from redesignate import __version__
 from redesignate.api import faults
-from redesignate.api.answers import JSON, Answers, said_of
+from redesignate.api.answers import JSON, Also, Answers, said_of
 from redesignate.api.paging import Listing
 from redesignate.api.published import PUBLISHED
-from redesignate.api.routes import ROUTES, Route
+from redesignate.api.routes import ALL, Route
 from redesignate.api.schemas import Schemas, argument
+from redesignate.api.shapes.shape import Shape
+from redesignate.commands.reports import COUNTED
 
 PATH = "/v2/openapi.json"
 Part = dict[str, Any]
@@ -56,14 +58,19 @@ is 405 (`method_not_allowed`), with the header Allow. 202 means that the change 
 updated; the resource's `status` says how far that is. Times are UTC."""
 _WORDS = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
 _PARAMETER = re.compile(r"\{(\w+)\}")
+_NO_UUID: Mapping[str, Part] = {"project_id": {}, "what": {"enum": list(COUNTED)}}
+"""What parameters of paths are that are no UUIDs."""
+_ADMIN = "Admin API"
+_TAGS = {_ADMIN: "Reports, quotas and zone files of all projects; off unless the operator switches it on."}
 
 
-def document() -> Part:
-    """The whole document, but for `servers`: those depend on how a client reaches us."""
+def document(routes: tuple[Route, ...] = ALL) -> Part:
+    """The whole document of some paths, but for `servers`: those depend on how a client reaches us."""
     schemas = Schemas()
-    paths = {route.path: {verb.lower(): _operation(route, verb, schemas) for verb in route.verbs} for route in ROUTES}
+    paths = {route.path: {verb.lower(): _operation(route, verb, schemas) for verb in route.verbs} for route in routes}
     _name(paths)
-    _link(paths)
+    _link(paths, routes)
+    tags = dict.fromkeys(tag(route.path) for route in routes)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -72,7 +79,7 @@ def document() -> Part:
             "description": _ABOUT,
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
-        "tags": [{"name": name} for name in dict.fromkeys(tag(route.path) for route in ROUTES)],
+        "tags": [{"name": name} | ({"description": _TAGS[name]} if name in _TAGS else {}) for name in tags],
         "security": [{"token": []}, {"bearer": []}],
         "paths": paths | _unguarded(),
         "components": {
@@ -91,17 +98,19 @@ def document() -> Part:
 
 
 @functools.cache
-def _body() -> bytes:
-    return msgspec.json.encode(document())
+def _body(routes: tuple[Route, ...]) -> bytes:
+    return msgspec.json.encode(document(routes))
 
 
-def served(base: str) -> bytes:
-    """The document for clients that reach us at `base`, as JSON."""
-    return b'{"servers":' + msgspec.json.encode([{"url": base}]) + b"," + _body()[1:]
+def served(base: str, routes: tuple[Route, ...]) -> bytes:
+    """The document of the paths that are switched on, for clients that reach us at `base`, as JSON."""
+    return b'{"servers":' + msgspec.json.encode([{"url": base}]) + b"," + _body(routes)[1:]
 
 
 def tag(path: str) -> str:
     """The heading under which a path stands: that of the published path with which it has most in common."""
+    if path.startswith("/admin/"):
+        return _ADMIN
     best = max(PUBLISHED, key=lambda one: (path.startswith(one.path)) * len(one.path))
     return best.what
 
@@ -129,7 +138,7 @@ def _operation(route: Route, verb: str, schemas: Schemas) -> Part:
 
 def name_of(path: str, verb: str, said: Answers) -> str:
     """What code that is made from the document calls the operation: `list_zones`, `create_zone_recordset`, …"""
-    parts = path.split("/")[2:]
+    parts = path.removeprefix("/v2").split("/")[1:]
     one = said.takes is not None and verb == "POST"
     words = [
         singular(part) if one or following == "tasks" or following.startswith("{") else part
@@ -184,7 +193,7 @@ def _in_path(path: str) -> list[Part]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string"} | ({} if name == "project_id" else {"format": "uuid"}),
+            "schema": {"type": "string"} | _NO_UUID.get(name, {"format": "uuid"}),
         }
         for name in _PARAMETER.findall(path)
     ]
@@ -249,24 +258,36 @@ def _name(paths: Mapping[str, Part]) -> None:
         named.add(operation["operationId"])
 
 
-def _link(paths: dict[str, Part]) -> None:
-    """Say of what is created where it is asked for: the id in the answer is the last parameter of the path below."""
-    for path, verbs in paths.items():
-        for below, others in paths.items():
-            own = re.fullmatch(re.escape(path) + r"/\{(\w+)\}", below)
-            if own is None or "post" not in verbs:
-                continue
-            known = {name: f"$request.path.{name}" for name in _PARAMETER.findall(path)}
-            links = {
-                operation["operationId"]: {
-                    "operationId": operation["operationId"],
-                    "parameters": known | {own[1]: "$response.body#/id"},
-                }
-                for operation in others.values()
+def _link(paths: Mapping[str, Part], routes: Iterable[Route]) -> None:
+    """Say of what is created where it is asked for: wherever its id, and those of the request's own path, are all that
+    a path needs."""
+    for route in routes:
+        method = getattr(route.resource, route.method("POST"), None)
+        said = said_of(method) if method else None
+        shown = said.shows if said is not None else None
+        shown = shown.shape if isinstance(shown, Also) else shown
+        place = shown.link if isinstance(shown, Shape) else ""
+        item = next((path for path in paths if place and _pattern(path) == _pattern(place)), None)
+        if said is None or item is None:
+            continue
+        own = _PARAMETER.findall(item)[-1]
+        known = {name: f"$request.path.{name}" for name in _PARAMETER.findall(route.path)}
+        known[own] = "$response.body#/id"
+        links = {
+            operation["operationId"]: {
+                "operationId": operation["operationId"],
+                "parameters": {name: known[name] for name in _PARAMETER.findall(path)},
             }
-            for status, response in verbs["post"]["responses"].items():
-                if status.startswith("2"):
-                    response["links"] = links
+            for path, verbs in paths.items()
+            for operation in verbs.values()
+            if own in (needed := _PARAMETER.findall(path)) and known.keys() >= set(needed)
+        }
+        for status in said.statuses:
+            paths[route.path]["post"]["responses"][str(status)]["links"] = links
+
+
+def _pattern(path: str) -> str:
+    return _PARAMETER.sub("{}", path)
 
 
 def _unguarded() -> dict[str, Part]:

@@ -44,7 +44,8 @@ def page() -> str:
             for verb, call in verbs.items()
             if call.get("tags") == [tag["name"]]
         ]
-        parts += [f"\n## {tag['name']}\n\n", *_calls(calls)]
+        about = f"{tag['description']}\n\n" if "description" in tag else ""
+        parts += [f"\n## {tag['name']}\n\n{about}", *_calls(calls)]
         names = dict.fromkeys(name for _, _, call in calls for name in _nouns(call))
         for name in names:
             parts += _members(name, said["components"]["schemas"])
@@ -65,8 +66,9 @@ def _calls(calls: list[tuple[str, str, Part]]) -> Iterator[str]:
         about = call["summary"] + (" (An older name.)" if call.get("deprecated") else "")
         yield f"| `{verb} {path}` | {about} | {_takes(call)} | {_answers(call)} | {_failures(call)} |\n"
     for verb, path, call in calls:
-        query = [one for one in call["parameters"] if one.get("in") == "query" and one["name"] not in _PAGING]
         sort = [one["schema"]["enum"] for one in call["parameters"] if one.get("name") == "sort_key"]
+        known = _PAGING if sort else set()
+        query = [one for one in call["parameters"] if one.get("in") == "query" and one["name"] not in known]
         if not query and not sort:
             continue
         yield f"\n`{verb} {path}` reads " + _listed(one["name"] for one in query)

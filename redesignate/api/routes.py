@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from redesignate.api.admin import AdminQuotas, AdminReports, AdminZones
 from redesignate.api.blacklists import Blacklists
 from redesignate.api.exports import Exports
 from redesignate.api.imports import Imports
@@ -19,6 +21,7 @@ from redesignate.api.transfers import TransferAccepts, TransferRequests
 from redesignate.api.tsigkeys import TSIGKeys
 from redesignate.api.zones import Zones
 from redesignate.api.zonetasks import ZoneTasks
+from redesignate.config.settings import ApiSettings
 
 _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -86,4 +89,24 @@ ROUTES = (
     Route("/v2/service_status", Services),
     Route("/v2/service_status/{service_id}", Services, "one"),
 )
-"""Every path that is answered."""
+"""Every path of v2 that is answered."""
+
+ADMIN: Mapping[str, tuple[Route, ...]] = {
+    "reports": (
+        Route("/admin/reports/counts", AdminReports, "counts"),
+        Route("/admin/reports/counts/{what}", AdminReports, "count"),
+        Route("/admin/reports/tenants", AdminReports, "projects"),
+        Route("/admin/reports/tenants/{project_id}", AdminReports, "project"),
+    ),
+    "quotas": (Route("/admin/quotas/{project_id}", AdminQuotas),),
+    "zones": (Route("/admin/zones/export/{zone_id}", AdminZones, "export"),),
+}
+"""The paths of each name in `enabled_extensions_admin`."""
+
+ALL: tuple[Route, ...] = (*ROUTES, *[route for part in ADMIN.values() for route in part])
+
+
+def routes(settings: ApiSettings) -> tuple[Route, ...]:
+    """The paths that the operator has switched on: those of v2, and of the admin API."""
+    parts = settings.enabled_extensions_admin if settings.enable_api_admin else ()
+    return (*ROUTES, *[route for name in parts for route in ADMIN.get(name, ())])

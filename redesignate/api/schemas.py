@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from redesignate.api.answers import Also, Shown, Under
+from redesignate.api.answers import Also, Inside, Paged, Shown, Under
 from redesignate.api.paging import Listing
 from redesignate.api.shapes.members import Member, Null, Write
 from redesignate.api.shapes.shape import Shape
@@ -43,6 +43,11 @@ class Schemas:
             case Under(name, shape):
                 items = {"type": "array", "items": self._refer(key(shape), shown(shape))}
                 return {"type": "object", "properties": {name: items}, "required": [name]}
+            case Inside(name, shape):
+                return _alone(name, self._refer(key(shape), shown(shape)))
+            case Paged(name, shapes):
+                nouns = [self._refer(key(shape), shown(shape)) for shape in shapes]
+                return page(Listing(name, frozenset(), (), counted=True), {"anyOf": nouns})
             case Also(shape, members):
                 noun = shown(shape)
                 noun = {**noun, "properties": {**noun["properties"], **members}}
@@ -50,8 +55,10 @@ class Schemas:
             case _:
                 return dict(shows or {})
 
-    def body(self, takes: AnyShape, *, new: bool) -> Schema:
+    def body(self, takes: AnyShape | Inside, *, new: bool) -> Schema:
         """The schema of a request's body."""
+        if isinstance(takes, Inside):
+            return _alone(takes.name, self.body(takes.shape, new=new)) | {"additionalProperties": False}
         if new:
             return self._refer(f"new_{key(takes)}", created(takes))
         return self._refer(f"{key(takes)}_change", changed(takes))
@@ -96,6 +103,11 @@ def page(listing: Listing, noun: Schema) -> Schema:
     if listing.counted:
         members["metadata"] = dict(_METADATA)
     return {"type": "object", "properties": members, "required": list(members)}
+
+
+def _alone(name: str, noun: Schema) -> Schema:
+    """An object with one member."""
+    return {"type": "object", "properties": {name: noun}, "required": [name]}
 
 
 def argument(member: Member) -> Schema:

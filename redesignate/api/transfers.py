@@ -62,7 +62,7 @@ class TransferRequests(Resource):
         optional=True,
         shows=_SHOWN,
         located=(201,),
-        raises=(ZoneNotFound, DuplicateTransferRequest),
+        raises=_OFFERING,
     )
     def on_post_zone(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Offer a zone."""

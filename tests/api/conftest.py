@@ -28,6 +28,13 @@ from redesignate.store.unit import Store
 from tests.api.client import Client
 
 PLENTY = dict.fromkeys(QUOTAS, -1)
+WHOLE = ApiSettings(
+    healthcheck_disable_file=None,
+    enable_api_admin=True,
+    enabled_extensions_admin=("reports", "quotas", "zones"),
+    max_limit_admin=100,
+)
+"""With the whole admin API."""
 
 
 @dataclass
@@ -104,6 +111,14 @@ def system(empty_database: Path, tmp_path: Path) -> Iterator[System]:
 
 
 @pytest.fixture
+def whole(empty_database: Path, tmp_path: Path) -> Iterator[System]:
+    """As `system`, with the admin API."""
+    made = _system(empty_database, tmp_path, CentralSettings(quotas=PLENTY), WHOLE)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
 def strict(empty_database: Path, tmp_path: Path) -> Iterator[System]:
     """A system with v2's own quotas and a lowest TTL."""
     made = _system(empty_database, tmp_path, CentralSettings(min_ttl=60))
@@ -113,7 +128,7 @@ def strict(empty_database: Path, tmp_path: Path) -> Iterator[System]:
 
 @pytest.fixture(scope="module")
 def shared_system(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A system without quotas for a whole module, for properties."""
-    made = _system(empty_database, tmp_path_factory.mktemp("shared"), CentralSettings(quotas=PLENTY))
+    """A system without quotas, with the admin API, for a whole module, for properties."""
+    made = _system(empty_database, tmp_path_factory.mktemp("shared"), CentralSettings(quotas=PLENTY), WHOLE)
     yield made
     made.store.close()

@@ -8,23 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from redesignate.api.admin import ADMIN
+from redesignate.api.routes import ADMIN
 from redesignate.config.settings import ApiSettings, CentralSettings
 from tests.api.client import is_fault
-from tests.api.conftest import System, _system
+from tests.api.conftest import WHOLE, System, _system
 
 NOWHERE = "6ba7b810-9dad-11d1-80b4-00c04fd430c8"
-PARTS = ("reports", "quotas", "zones")
-PATHS = [path.format(what="zones", project_id="p1", zone_id=NOWHERE) for part in ADMIN.values() for path, _, _ in part]
+PATHS = [route.path.format(what="zones", project_id="p1", zone_id=NOWHERE) for part in ADMIN.values() for route in part]
 
 
 @pytest.fixture
 def admin(empty_database: Path, tmp_path: Path) -> Iterator[System]:
     """A system with the whole admin API, and two projects with zones."""
-    settings = ApiSettings(
-        healthcheck_disable_file=None, enable_api_admin=True, enabled_extensions_admin=PARTS, max_limit_admin=100
-    )
-    made = _system(empty_database, tmp_path, CentralSettings(), settings)
+    made = _system(empty_database, tmp_path, CentralSettings(), WHOLE)
     for project, count in (("p1", 3), ("p2", 1)):
         for n in range(count):
             body = {"name": f"z{n}.{project}.example.", "email": "a@example.org"}
@@ -99,6 +95,14 @@ def test_quotas_of_any_project_are_wrapped(admin: System) -> None:
         {"quota": {}, "x": 1},
     ):
         assert is_fault(client.ask("PATCH", "/admin/quotas/p1", body), 400, "invalid_object")
+    answer = client.ask(
+        "PATCH", "/admin/quotas/p1", {"quota": {"zones": -1, "nothing": 1, "zone_records": "9"}, "x": 1}
+    )
+    assert [(one["path"], one["validator"]) for one in answer.json["errors"]["errors"]] == [
+        ([], "additionalProperties"),
+        (["quota"], "additionalProperties"),
+        (["quota", "zones"], "type"),
+    ]
     assert client.ask("DELETE", "/admin/quotas/p1").status == 204
     assert client.ask("GET", "/admin/quotas/p1").json["quota"]["zones"] == 10
 

@@ -49,8 +49,12 @@ def _words(page: str) -> set[str]:
 @pytest.mark.parametrize("path", [path for path, _ in ROUTES if not path.startswith("/v2/service_status/")])
 def test_every_path_and_verb_has_its_line(path: str) -> None:
     text = "\n".join(page.read_text() for page in PAGES.glob("*.md"))
-    shown = path.replace("{zone}/recordsets", "{zone_id}/recordsets").replace("/p1", "/{project_id}")
-    shown = re.sub(r"\{(?!zone_id\}|project_id\})\w+\}", "{id}", shown)
+    shown = (
+        path.replace("{zone}/recordsets", "{zone_id}/recordsets")
+        .replace("/p1", "/{project_id}")
+        .replace("counts/zones", "counts/{what}")
+    )
+    shown = re.sub(r"\{(?!zone_id\}|project_id\}|what\})\w+\}", "{id}", shown)
     if path == "/v2/service_status" or re.match(r"/v2/zones/tasks/export(/|$)", path):  # other names
         assert f"`{shown}`" in text
         return

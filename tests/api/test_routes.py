@@ -78,7 +78,19 @@ ROUTES: list[Row] = [
     ("/v2/service_statuses/{service}", {"GET": (200, None)}),
     ("/v2/service_status", {"GET": (200, None)}),
     ("/v2/service_status/{service}", {"GET": (200, None)}),
+    ("/admin/reports/counts", {"GET": (200, None)}),
+    ("/admin/reports/counts/zones", {"GET": (200, None)}),
+    ("/admin/reports/tenants", {"GET": (200, None)}),
+    ("/admin/reports/tenants/p1", {"GET": (200, None)}),
+    (
+        "/admin/quotas/p1",
+        {"GET": (200, None), "PATCH": (200, {"quota": {"zones": 5}}), "DELETE": (204, None)},
+    ),
+    ("/admin/zones/export/{zone}", {"GET": (200, None)}),
 ]
+
+
+FILES = ("/{export}/export", "/admin/zones/export/{zone}")
 
 
 def accepting(request: dict[str, str]) -> dict[str, str]:
@@ -121,8 +133,8 @@ def _furnished(system: System) -> tuple[Client, dict[str, str]]:
 
 
 @pytest.mark.parametrize(("path", "answers"), ROUTES, ids=[path for path, _ in ROUTES])
-def test_each_path_answers_its_verbs_and_no_other(system: System, path: str, answers: dict[str, Any]) -> None:
-    admin, ids = _furnished(system)
+def test_each_path_answers_its_verbs_and_no_other(whole: System, path: str, answers: dict[str, Any]) -> None:
+    admin, ids = _furnished(whole)
     address = path.format(**ids)
     for verb in VERBS:
         for slash in ("", "/") if verb in ("GET", "PUT") else ("",):
@@ -135,7 +147,7 @@ def test_each_path_answers_its_verbs_and_no_other(system: System, path: str, ans
             if status == 204:
                 assert answer.content == b""
             if status in (200, 202):
-                kind = "text/dns; charset=UTF-8" if path.endswith("/{export}/export") else "application/json"
+                kind = "text/dns; charset=UTF-8" if path.endswith(FILES) else "application/json"
                 assert answer.headers["content-type"] == kind
 
 

@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from redesignate.api.openapi import served
+from redesignate.api.routes import ALL
 from tests.api.conftest import System
 
 CHECKS = [
@@ -41,7 +42,7 @@ BOUNDED: dict[str, Any] = {
 
 
 def _schema(system: System) -> Any:
-    schema = schemathesis.openapi.from_dict(json.loads(served("http://127.0.0.1")), config=SchemathesisConfig())
+    schema = schemathesis.openapi.from_dict(json.loads(served("http://127.0.0.1", ALL)), config=SchemathesisConfig())
     schema.app = system.app
     return schema
 

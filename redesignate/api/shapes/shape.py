@@ -39,7 +39,7 @@ class Shape(Generic[N, C]):
         """`members` in the order in which they are shown; `link`: the path of a resource, with the members that it
         needs as `{id}`, "" for what has no address; `links`: others to show beside it, by name; `new` and `change` take
         the fields that were sent."""
-        self.noun, self.members = noun, members
+        self.noun, self.members, self.link = noun, members, link
         self._make, self._alter = new, change
         stored = [member for member in members if member.kind is not EMPTY]
         self._values = attrgetter(*[member.shown_as or member.field or member.name for member in stored])
