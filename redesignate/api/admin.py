@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import quote
 
 import falcon
 
@@ -65,9 +64,7 @@ class AdminReports(Resource):
         base = f"{req.base}/admin/reports/tenants"
         links = {"self": base}
         if len(page) == limit:
-            links["next"] = f"{base}?limit={limit}&marker={quote(page[-1].id, safe='')}" + (
-                "&detail=yes" if detail else ""
-            )
+            links["next"] = f"{base}?limit={limit}&marker={page[-1].quoted}" + ("&detail=yes" if detail else "")
         if detail:
             each = [GetProject(caller=req.caller, project_id=one.id, limit=MOST_LISTED) for one in page]
             shown = PROJECT_ZONES.listed([self.central.call(one) for one in each], req.base)

@@ -17,7 +17,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import webob.exc  # type: ignore[import-untyped]  # no stubs among our tools
 from keystoneauth1 import loading
 from keystoneauth1.exceptions import ClientException
-from keystonemiddleware.auth_token import AuthProtocol
+from keystonemiddleware.auth_token import AuthProtocol, list_opts
 
 from redesignate.auth.identity import Identity, role_names
 from redesignate.model.errors import IdentityUnavailable, InvalidProject, Misconfigured, MissingProject, Unavailable
@@ -29,7 +29,8 @@ log = events(__name__)
 GROUP = "keystone"
 TOKEN_GROUP = "keystone_authtoken"
 TIMEOUT_S = 10
-"""How long keystone's answer about a project is waited for, where `[keystone] timeout` does not say."""
+"""How long keystone's answer is waited for, where `[keystone] timeout` (about a project) and `[keystone_authtoken]
+http_connect_timeout` (about a token, asked up to four times) do not say."""
 UNAVAILABLE = "The identity service is unavailable; retry."
 _NEEDS = (
     "set auth_type = password, auth_url, username, password, project_name, user_domain_name and project_domain_name "
@@ -88,6 +89,9 @@ class Keystone:
         conf.set_default("service_type", "identity", GROUP)
         conf.set_default("valid_interfaces", ["internal", "public"], GROUP)
         conf.set_default("timeout", TIMEOUT_S, GROUP)
+        for group, options in list_opts():
+            conf.register_opts(options, group)
+        conf.set_default("http_connect_timeout", TIMEOUT_S, TOKEN_GROUP)
 
     def wrap(self, app: WSGIApplication) -> WSGIApplication:
         """The application with token validation in front of it.

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import msgspec
 
 from redesignate.commands.base import CallerCommand
@@ -24,6 +26,11 @@ class ProjectReport(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     zone_count: int
     zones: tuple[str, ...] = ()
+
+    @property
+    def quoted(self) -> str:
+        """The id as it stands in an address."""
+        return quote(self.id, safe="")
 
 
 class ListProjects(CallerCommand[tuple[ProjectReport, ...]], tag="report.projects", frozen=True):

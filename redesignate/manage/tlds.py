@@ -72,19 +72,20 @@ def _opened(job: Job, end: ExitStack) -> TextIO:
 
 
 def _lines(file: Iterable[str], delimiter: str) -> Iterator[_Line]:
-    """The lines that are neither empty nor a comment (#). A quoted field that goes on over several is at its last."""
-    rows = csv.reader(file, delimiter=delimiter)
-    while True:
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            yield _Line(rows.line_num, None, f"it is not CSV: {error}")
+    """The lines that are neither empty nor a comment (#). Each is read by itself: a quote that is not closed spoils its
+    own line alone."""
+    for number, line in enumerate(file, 1):
+        if line.lstrip().startswith("#"):
             continue
-        if row is None:
-            return
+        try:
+            row = next(csv.reader([line], delimiter=delimiter, strict=True), [])
+        except csv.Error as error:
+            why = "a quote is not closed on its line" if "unexpected end" in str(error) else str(error)
+            yield _Line(number, None, f"it is not CSV: {why}")
+            continue
         cells = [cell.strip() for cell in row]
-        if any(cells) and not cells[0].startswith("#"):
-            yield _read(rows.line_num, cells)
+        if any(cells):
+            yield _read(number, cells)
 
 
 def _read(number: int, cells: list[str]) -> _Line:

@@ -49,6 +49,7 @@ class BoundedWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             threads=self.cfg.threads,
             connections=CONNECTIONS,
             listeners=listeners,
+            processes=self.cfg.workers,
             together=1,  # changes of different zones wait for central beside each other
         )
         server.start()

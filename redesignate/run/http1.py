@@ -42,7 +42,6 @@ COMMON = {
     "wsgi.version": (1, 0),
     "wsgi.url_scheme": "http",
     "wsgi.multithread": True,
-    "wsgi.multiprocess": False,
     "wsgi.run_once": False,
     "wsgi.errors": sys.stderr,
 }

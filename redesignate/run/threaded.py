@@ -206,9 +206,10 @@ class Arrivals:
            the place of its own that has waited longest for its client
     """
 
-    def __init__(self, listeners: Sequence[socket.socket], settings: ApiSettings, *, most: int) -> None:
+    def __init__(self, listeners: Sequence[socket.socket], settings: ApiSettings, *, most: int, processes: int) -> None:
         self._most, self._most_body = most, settings.max_request_body_size
         self._large = IMPORTS, settings.max_import_size
+        self._common = {**COMMON, "wsgi.multiprocess": processes > 1}
         self._selector = selectors.DefaultSelector()
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
@@ -344,7 +345,7 @@ class Arrivals:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = "" if unix else str(listening.getsockname()[1])
         own = {"SERVER_NAME": self._name, "SERVER_PORT": port, "REMOTE_ADDR": address}
-        incoming = Incoming({**COMMON, **own, CONNECTION: made}, self._most_body, self._large)
+        incoming = Incoming({**self._common, **own, CONNECTION: made}, self._most_body, self._large)
         connection = Connection(made, address, incoming, time.monotonic(), watched=selectors.EVENT_READ)
         self._connections.add(connection)
         self._of[address] += 1
@@ -392,14 +393,18 @@ class Threaded:
         connections: int = CONNECTIONS,
         listeners: Sequence[socket.socket] | None = None,
         together: int = TOGETHER,
+        processes: int = 1,
     ) -> None:
-        """Bind the addresses, unless there are `listeners`, which never wait; raises OSError if one is in use."""
+        """Bind the addresses, unless there are `listeners`, which never wait; raises OSError if one is in use.
+
+        processes  how many answer at these listeners
+        """
         self._app = app
         if listeners is None:
             with ExitStack() as undone:
                 listeners = [undone.enter_context(listener(*place, settings.backlog)) for place in settings.listen]
                 undone.pop_all()
-        self.arrivals = Arrivals(listeners, settings, most=_with_files(connections))
+        self.arrivals = Arrivals(listeners, settings, most=_with_files(connections), processes=processes)
         self.turns: Turns[Connection] = Turns(self.arrivals)
         self._most = 1 if settings.auth_strategy == "keystone" else together  # keystone may be slow to answer
         work = partial(take_turns, self.turns, self._serve)
@@ -456,7 +461,7 @@ class Threaded:
 
     def _later(self, connection: Connection, request: Request) -> bool:
         """Whether a request joined others, or was queued again: it would take the last thread, or hold up changes."""
-        if MINE.last and request.environ["PATH_INFO"] != HEALTH:
+        if MINE.last and request.environ["PATH_INFO"].rstrip("/") != HEALTH:
             self.turns.defer(connection)
             return True
         soon = request.size <= READ and request.environ["REQUEST_METHOD"] in CHANGES

@@ -244,7 +244,7 @@ def test_a_keystone_that_does_not_answer_about_a_project_is_not_waited_for(tmp_p
             login.check_project({"HTTP_X_AUTH_TOKEN": "t"}, "p1")
     conf = _conf(tmp_path, port)
     Keystone(conf)
-    assert conf.keystone.timeout == TIMEOUT_S
+    assert conf.keystone.timeout == conf.keystone_authtoken.http_connect_timeout == TIMEOUT_S
 
 
 def test_an_unconfirmed_request_is_no_ones() -> None:

@@ -98,7 +98,7 @@ def accepting(request: dict[str, str]) -> dict[str, str]:
     return {"key": request["key"], "zone_transfer_request_id": request["id"]}
 
 
-def _furnished(system: System) -> tuple[Client, dict[str, str]]:
+def furnished(system: System) -> tuple[Client, dict[str, str]]:
     """An admin of p1, and the ids of one of each: `free` is a pool without zones, `spare` the zone of the share."""
     admin = system.client(roles="admin,member,reader")
     zone = admin.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"}).json["id"]
@@ -134,7 +134,7 @@ def _furnished(system: System) -> tuple[Client, dict[str, str]]:
 
 @pytest.mark.parametrize(("path", "answers"), ROUTES, ids=[path for path, _ in ROUTES])
 def test_each_path_answers_its_verbs_and_no_other(whole: System, path: str, answers: dict[str, Any]) -> None:
-    admin, ids = _furnished(whole)
+    admin, ids = furnished(whole)
     address = path.format(**ids)
     for verb in VERBS:
         for slash in ("", "/") if verb in ("GET", "PUT") else ("",):
@@ -175,18 +175,18 @@ def test_each_path_answers_its_verbs_and_no_other(whole: System, path: str, answ
     ],
 )
 def test_what_is_not_there_is_404_by_its_name(system: System, path: str, kind: str) -> None:
-    admin, ids = _furnished(system)
+    admin, ids = furnished(system)
     assert is_fault(admin.ask("GET", path.format(**ids)), 404, kind)
 
 
 def test_an_id_without_dashes_or_in_capitals_is_the_same(system: System) -> None:
-    admin, ids = _furnished(system)
+    admin, ids = furnished(system)
     for ident in (ids["zone"].replace("-", ""), ids["zone"].upper()):
         assert admin.ask("GET", f"/v2/zones/{ident}").json["id"] == ids["zone"]
 
 
 def test_the_redirect_leads_to_the_recordset_in_its_zone(system: System) -> None:
-    admin, ids = _furnished(system)
+    admin, ids = furnished(system)
     answer = admin.ask("GET", f"/v2/recordsets/{ids['rrset']}")
     assert answer.headers["content-type"] == "text/plain"
     place = answer.headers["location"]
@@ -209,7 +209,7 @@ def test_the_redirect_leads_to_the_recordset_in_its_zone(system: System) -> None
     ],
 )
 def test_a_list_has_its_envelope(system: System, path: str, collection: str, counted: bool) -> None:
-    admin, ids = _furnished(system)
+    admin, ids = furnished(system)
     address = path.format(**ids)
     page = admin.ask("GET", address).json
     assert set(page) == {collection, "links"} | ({"metadata"} if counted else set())
@@ -223,7 +223,7 @@ def test_a_list_has_its_envelope(system: System, path: str, collection: str, cou
 
 @pytest.mark.parametrize("path", ["/v2/pools", "/v2/pools/{pool}", "/v2/service_statuses"])
 def test_what_belongs_to_the_operator_is_forbidden_to_members(system: System, path: str) -> None:
-    _, ids = _furnished(system)
+    _, ids = furnished(system)
     answer = system.client().ask("GET", path.format(**ids))
     assert is_fault(answer, 403, "forbidden")
 

@@ -73,6 +73,8 @@ def test_lines_are_counted_over_batches(operator: Operator, tmp_path: Path, monk
         (b"b\xfccher\nok\n", "line 1: left out: it is not UTF-8 text"),
         (b"a\0b\nok\n", "line 1: left out: it is not UTF-8 text"),
         (b'"' + b"x" * 200_000 + b"\nok\n", "line 1: left out: it is not CSV: field larger"),
+        (b'com,"commerce\nok\n', "line 1: left out: it is not CSV: a quote is not closed on its line"),
+        (b'com,"commerce"s\rok\r', "line 1: left out: it is not CSV: ',' expected after '\"'"),
         (b"x" * 300 + b"\nok\n", "line 1: left out: a name has 255 characters at most"),
         (b"ok," + b"x" * 161 + b"\nok\n", "line 1: left out: a name has 255 characters at most, a description 160"),
         (b",only a description\nok\n", "line 1: left out: A TLD has no name"),

@@ -148,13 +148,45 @@ def many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def healthy(port: int, source: str = "127.0.0.1") -> bool:
+def healthy(port: int, source: str = "127.0.0.1", path: str = "/healthcheck") -> bool:
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT_S, source_address=(source, 0))
     try:
-        client.request("GET", "/healthcheck")
+        client.request("GET", path)
         return client.getresponse().status == 200
     finally:
         client.close()
+
+
+def test_health_is_answered_while_every_other_thread_waits_for_central() -> None:
+    central = Slow()
+    with served(central) as port, socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as waiting:
+        waiting.sendall(b"GET /v2/zones HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        until(lambda: central.asked == ["ListZones"], deadline_s=WAIT_S)
+        assert healthy(port)
+        assert healthy(port, path="/healthcheck/")
+        waiting.setblocking(False)
+        with pytest.raises(BlockingIOError):  # it waits still
+            waiting.recv(1)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_application_is_told_whether_other_processes_answer_beside_it(processes: int) -> None:
+    told: list[object] = []
+
+    def app(environ: Any, start: Any) -> list[bytes]:
+        told.append(environ["wsgi.multiprocess"])
+        start("204 No Content", [])
+        return []
+
+    port = free_port()
+    settings = ApiSettings(listen=(("127.0.0.1", port),), healthcheck_disable_file=None)
+    server = Threaded(app, settings, threads=1, processes=processes)
+    server.start()
+    try:
+        assert not healthy(port)
+    finally:
+        server.stop()
+    assert told == [processes > 1]
 
 
 @pytest.mark.usefixtures("many_files")

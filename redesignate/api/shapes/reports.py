@@ -14,7 +14,7 @@ COUNTS: Shape[None, None] = Shape(
 )
 
 _ID = Member("id", Shown("string"), "The project.")
-_LINK = "/admin/reports/tenants/{id}"
+_LINK = "/admin/reports/tenants/{quoted}"
 
 PROJECT: Shape[None, None] = Shape("project", _ID, Member("zone_count", NUMBER, "How many zones it has."), link=_LINK)
 PROJECT_ZONES: Shape[None, None] = Shape(
