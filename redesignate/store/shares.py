@@ -44,7 +44,11 @@ _BELOW = (
 )
 _ADD = zone_shares.insert()
 _REMOVE = zone_shares.delete().where(zone_shares.c.id == bindparam("i"))
-_COUNT = zones.update().where(zones.c.id == bindparam("z")).values(shares=bindparam("v_shares"))
+_COUNT = (
+    zones.update()
+    .where(zones.c.id == bindparam("z"))
+    .values(shares=bindparam("v_shares"), version=bindparam("v_version"))
+)
 
 
 class Shares(Module):
@@ -104,7 +108,9 @@ class Shares(Module):
         return listed(self._conn, zone_shares, query, lambda row: _share(row, zone), seen=seen)
 
     def _count(self, zone: Zone, shares: int) -> None:
-        run(self._conn, _COUNT, {"z": zone.id, "v_shares": shares})
+        """Write the count; where the zone shows another `shared` for it, it is another version of the zone."""
+        version = zone.version + (bool(zone.shares) is not bool(shares))
+        run(self._conn, _COUNT, {"z": zone.id, "v_shares": shares, "v_version": version})
 
 
 def _share(row: Row[Any], zone: Zone) -> Share:

@@ -44,6 +44,22 @@ def new_rrset(client: Client, zone: dict[str, Any], **more: Any) -> Any:
     return client.ask("POST", f"/v2/zones/{zone['id']}/recordsets", body)
 
 
+def test_a_zone_has_another_tag_where_shared_shows_something_else(system: System) -> None:
+    owner = system.client()
+    body = {"name": "example.org.", "email": "a@example.org"}
+    path = f"/v2/zones/{owner.ask('POST', '/v2/zones', body).json['id']}"
+    tags = [owner.ask("GET", path).headers["etag"]]
+    made = []
+    for project in ("p2", "p3"):
+        made.append(owner.ask("POST", f"{path}/shares", {"target_project_id": project}).json["id"])
+        tags.append(owner.ask("GET", path).headers["etag"])
+    for share in made:
+        owner.ask("DELETE", f"{path}/shares/{share}")
+        tags.append(owner.ask("GET", path).headers["etag"])
+    assert [one.rpartition("-")[2] for one in tags] == ['1"', '2"', '2"', '2"', '3"']
+    assert is_fault(owner.ask("PATCH", path, {"ttl": 60}, headers={"If-Match": tags[0]}), 412, "precondition_failed")
+
+
 def test_zones_and_recordsets_carry_their_tag(system: System) -> None:
     client = system.client()
     made = client.ask("POST", "/v2/zones", {"name": "example.org.", "email": "a@example.org"})
