@@ -6,6 +6,7 @@ Alembic is imported by what needs it: every process and command reads the revisi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,10 @@ _PATIENT = EngineOptions(lock_wait_s=300, idle_s=300, statement_s=0)
 """An upgrade waits for another that is running, and may take long on a large table."""
 _CHECKING = EngineOptions(lock_wait_s=300, idle_s=300)
 """What reads the revision waits for an upgrade that is running, as long as a statement may take."""
+_TRY_MS = 2000
+_PAUSE_S = 2.0
+"""On PostgreSQL: how long each try of an upgrade waits for a table, and how long others have it before the next."""
+_LOCK_NOT_AVAILABLE = "55P03"
 _HERE = Path(__file__).parent / "migrations"
 
 
@@ -35,19 +40,46 @@ def upgrade(url: str, revision: str = "head") -> None:
 
     Raises Misconfigured, Unavailable.
     """
-    from alembic import command
     from alembic.util import CommandError
 
     with _connected(_interruptible(url), _PATIENT) as connection:
         _queue(connection)
         _ours(connection)
-        configured = _config()
-        configured.attributes["connection"] = connection
         try:
-            command.upgrade(configured, revision)
+            _in_tries(connection, revision)
         except CommandError as error:
             raise Misconfigured(f"The database cannot be upgraded to {revision}: {error}.") from error
         connection.commit()
+
+
+def _in_tries(connection: Connection, revision: str) -> None:
+    """Carry out the migrations. On PostgreSQL, where a lock on a table that others read (a dump, for one) is not there
+    soon, take all back and try again: whoever asks for the table meanwhile would wait behind ours.
+
+    Raises Unavailable, with the fix, and CommandError.
+    """
+    from alembic import command
+
+    configured = _config()
+    configured.attributes["connection"] = connection
+    last = time.monotonic() + _PATIENT.lock_wait_s
+    while True:
+        try:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SET lock_timeout = {_TRY_MS}"))
+            command.upgrade(configured, revision)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            connection.rollback()
+            if time.monotonic() > last:
+                raise Unavailable(
+                    f"Others (a dump or a long query, for one) have held a table for {_PATIENT.lock_wait_s} s that the "
+                    "upgrade changes. Nothing was changed; upgrade again when they are done."
+                ) from error
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def current(url: str) -> str | None:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import importlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, select, text
+from sqlalchemy import Connection, inspect, select, text
 
 from redesignate.model.errors import Misconfigured, Unavailable
 from redesignate.model.inbound import Inbound
@@ -24,7 +25,7 @@ from redesignate.store.schema import rrsets
 from redesignate.store.unit import Store
 from tests.store.databases import Database
 from tests.store.makers import add, add_as_of, held, zone
-from tests.support.servers import free_port
+from tests.support.servers import free_port, until
 
 
 def test_upgrading_twice_is_upgrading_once(database: Database) -> None:
@@ -248,6 +249,33 @@ def test_a_database_of_another_program_is_named_and_left_alone(
     assert set(inspect(made).get_table_names()) == before
     made.dispose()
     database.drop(url)
+
+
+def test_an_upgrade_that_waits_for_a_dump_keeps_nobody_from_the_table(database: Database) -> None:
+    url = database.new()
+    migrate.upgrade(url, "0022")
+    made = engine(url, writes=True)
+    if made.dialect.name == "postgresql":
+        with made.connect() as dump, ThreadPoolExecutor() as threads:
+            dump.execute(text("LOCK TABLE rrsets IN ACCESS SHARE MODE"))
+            upgrading = threads.submit(migrate.upgrade, url)
+            with made.connect() as others:
+                until(lambda: _waits_for_a_table(others), deadline_s=30)
+                others.execute(text("SET lock_timeout = 10000"))
+                assert others.execute(text("SELECT COUNT(*) FROM rrsets")).scalar() == 0
+            assert not upgrading.done()
+            dump.rollback()
+            upgrading.result(timeout=60)
+        assert (migrate.current(url),) == migrate.heads()
+    made.dispose()
+    database.drop(url)
+
+
+def _waits_for_a_table(connection: Connection) -> bool:
+    query = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+    found = connection.execute(text(query)).scalar()
+    connection.rollback()
+    return bool(found)
 
 
 def test_an_unknown_revision_is_a_line(database: Database) -> None:
