@@ -79,8 +79,8 @@ class _Prepared(NamedTuple):
     make: Callable[[tuple[Any, ...]], Any] | None
 
 
-MOST_BINDS = 1000
-"""Values of one statement that inserts many rows."""
+MOST_BINDS = 999
+"""Values of one statement that inserts many rows: SQLite before 3.32 takes no more."""
 _NAMED = {"sqlite": ("named", ":{}_{}"), "postgresql": ("pyformat", "%({}_{})s"), "mysql": ("pyformat", "%({}_{})s")}
 """How a driver takes binds by name: SQLAlchemy's word for it, and the bind of one value of a list."""
 _prepared: dict[tuple[Executable, str, Any], _Prepared] = {}
