@@ -12,6 +12,7 @@ import io
 import logging
 import math
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -46,6 +47,8 @@ Headers = list[tuple[str, str]]
 JSON = "application/json"
 _LOGGED = 500
 """Characters of what a stranger sends that a line of the log shows."""
+_SLASHES = re.compile("(?<=[^/])/{2,}")
+"""Empty segments of a path, which v2 leaves out: clients put /zones after an endpoint that ends with a slash."""
 
 
 class Streamed:
@@ -147,7 +150,7 @@ class Door:
     def _route(self, environ: WSGIEnvironment, answer: Answer) -> Iterable[bytes]:
         if self._settings.enable_proxy_headers_parsing:
             proxy.apply(environ)
-        path = environ["PATH_INFO"] = environ.get("PATH_INFO", "").rstrip("/") or "/"
+        path = environ["PATH_INFO"] = _SLASHES.sub("/", environ.get("PATH_INFO", "")).rstrip("/") or "/"
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return answer.send(200)
         if path == "/healthcheck":

@@ -277,7 +277,7 @@ class Gate:
     def process_resource(self, req: Request, resp: falcon.Response, _resource: object, _params: object) -> None:
         """Refuse a client that does not read JSON, in words that any client reads."""
         accept = req.env.get("HTTP_ACCEPT", "").lower()
-        if not accept or any(name in accept for name in _JSON_RANGES):
+        if "/" not in accept or any(name in accept for name in _JSON_RANGES):  # missing, or not a list of media types
             return
         if ZONE_FILE in accept and req.method == "GET" and req.uri_template in _ZONE_FILES:
             return

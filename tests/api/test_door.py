@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from redesignate.config.settings import ApiSettings, CorsSettings
-from tests.api.client import Answer, api_client, is_fault
+from tests.api.client import HOST, Answer, api_client, is_fault
 from tests.api.conftest import System
 
 ORIGIN = {"Origin": "https://dash.example"}
@@ -124,6 +124,14 @@ def test_a_body_that_claims_to_be_endless_is_not_waited_for() -> None:
         how: dict[str, Any] = {"CONTENT_LENGTH": length, "wsgi.input": stream}
         assert api_client().ask("POST", "/v2/zones", b"", **how).status == 413
         assert stream.tell() == 0
+
+
+def test_empty_segments_of_a_path_count_for_nothing(system: System) -> None:
+    """An endpoint in a catalog may end with a slash."""
+    client = system.client()
+    zone = client.ask("POST", "/v2//zones", {"name": "a.example.", "email": "a@example.org"})
+    assert (zone.status, zone.json["links"]["self"]) == (202, f"http://{HOST}/v2/zones/{zone.json['id']}")
+    assert client.ask("GET", f"/v2//zones///{zone.json['id']}//recordsets//").status == 200
 
 
 def test_a_caller_may_come_without_roles(system: System) -> None:

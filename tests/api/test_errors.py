@@ -118,7 +118,15 @@ def test_a_client_that_reads_no_json_is_told_in_plain_text(accept: str) -> None:
 
 @pytest.mark.parametrize(
     "accept",
-    ["*/*", "application/*", "text/html, application/json;q=0.1", "text/html,*/*;q=0.1", "Application/JSON", ""],
+    [
+        "*/*",
+        "application/*",
+        "text/html, application/json;q=0.1",
+        "text/html,*/*;q=0.1",
+        "Application/JSON",
+        "",
+        "json",
+    ],
 )
 def test_a_client_that_reads_json_among_others_gets_it(accept: str) -> None:
     assert is_fault(api_client().ask("GET", "/v2/zones?x=1", headers={"Accept": accept}), 400, "bad_request")
