@@ -103,7 +103,7 @@ def _measured(group: str, measure: Group, options: Options) -> list[Figure]:
 
 def _of_other(where: remote.Other, _: Path, options: Options) -> Iterator[Figure]:
     with remote.other(where) as running:
-        yield from system.everything(running, options)
+        yield from remote.as_far_as_it_goes(system.everything(running, options))
 
 
 def _write(file: Path | None, figures: Sequence[Figure], of: str) -> None:

@@ -7,12 +7,12 @@ Its zones have names that nobody else has, and are deleted at the end.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from bench.client import Address, run
-from bench.figures import say
+from bench.figures import Figure, say
 from bench.meter import Roots
 from bench.running import Running
 from tests.support.api import Answer, Api
@@ -50,6 +50,14 @@ def other(of: Other) -> Iterator[Running]:
         with suppress(OSError):  # it is down, and that has been said
             _remove(where)
         api.close()
+
+
+def as_far_as_it_goes(figures: Iterable[Figure]) -> Iterator[Figure]:
+    """The figures until it fails, so that those which were measured are kept, ours too."""
+    try:
+        yield from figures
+    except (AssertionError, OSError, RuntimeError) as error:
+        say(f"the other deployment failed, and is measured no further: {type(error).__name__}: {error}")
 
 
 def check(of: Other) -> None:

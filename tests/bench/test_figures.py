@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +101,15 @@ def test_the_database_of_another_deployment_is_not_its_own_memory() -> None:
     with remote.other(remote.Other("http://127.0.0.1:1", processes=processes)) as where:
         assert where.services == {"api"}
         assert where.roots() == processes
+
+
+def test_what_was_measured_of_another_deployment_before_it_failed_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    def figures() -> Iterator[Figure]:
+        yield rate(1)
+        raise TimeoutError("a zone is not served after 60 s")
+
+    assert list(remote.as_far_as_it_goes(figures())) == [rate(1)]
+    assert "not served after 60 s" in capsys.readouterr().err
 
 
 def test_a_goal_of_no_figure_is_a_mistake() -> None:
