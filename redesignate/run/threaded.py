@@ -130,10 +130,9 @@ class Connection:
         parts: list[bytes] = []
         more: Iterator[bytes] | None = None
         body: bytes | None
-        if request.file is not None:
-            request.environ[SPOOLED] = True
-        elif request.size <= request.most:
-            request.environ[BODY] = bytes(request.body)
+        if request.size <= request.most:  # of what is larger a part was kept at most: it is refused
+            body_of = {BODY: bytes(request.body)} if request.file is None else {SPOOLED: True}
+            request.environ.update(body_of)
 
         def start(status: str, headers: list[tuple[str, str]], _error: object = None, /) -> Callable[[bytes], object]:
             told.append((status, headers))
