@@ -85,7 +85,8 @@ def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
     """
     worker, outcomes = command.worker, command.outcomes
     ids = {outcome.zone_id for outcome in outcomes}
-    _queue_to_free(work, [outcome.zone_id for outcome in outcomes if not outcome.present])
+    if going := [outcome.zone_id for outcome in outcomes if not outcome.present]:
+        _queue_to_free(work, going)
     work.zones.hold(ids)
     found = work.peers.progress(ids, work.now)
     before = {zone_id: dict(one.states) for zone_id, one in found.items()}
@@ -107,8 +108,8 @@ def report(rules: Rules, work: Work, command: Report) -> tuple[Task, ...]:
 
 def _queue_to_free(work: Work, zone_ids: Sequence[str]) -> None:
     """Wait for those who create kindred zones where these may lose their names: they look for parents, and for earlier
-    zones of the name. One statement for each family of names, and one for all; none where no zone is deleted."""
-    going = work.zones.many(zone_ids).values() if zone_ids else ()
+    zones of the name. One statement for each family of names, and one for all."""
+    going = work.zones.many(zone_ids).values()
     for name in sorted({family(zone.name) for zone in going if zone.deleted_at is None}):
         work.quotas.queue_on(name)
 
