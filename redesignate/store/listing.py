@@ -280,8 +280,11 @@ def page(
             behind = _behind(dialect, key, ident, at, nullable=bool(column.nullable), descending=descending)
             chosen = chosen.where(behind)
     by: Sequence[Any] = (key.desc(), ident.desc()) if query.descending else (key, ident)
-    if query.descending and after is not None and after[column.name] is None and _is_mysql(dialect):
-        by = by[1:]  # all that is left has no value: MariaDB sorts it all the same
+    if _is_mysql(dialect) and (
+        any(one.field == column.name and one.op is Op.EQ for one in query.conditions)
+        or (query.descending and after is not None and after[column.name] is None)
+    ):
+        by = by[1:]  # all has the same value, or all that is left has none: MariaDB would sort it all the same
     return chosen.order_by(*by).limit(query.limit if limit is None else limit)
 
 

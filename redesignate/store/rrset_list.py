@@ -20,7 +20,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
     false,
     func,
     or_,
@@ -140,7 +139,9 @@ class _Asked:
             aside = walked and condition not in self._part()
             return where(condition, few.walked(self.conn, column, self.order[0]) if aside else column)
         if walked:
-            return exists().where(rrset_data.c.rrset_id == rrsets.c.id, _has_data(condition, few.aside(_DATA)))
+            # of one row, or MariaDB would collect all data that matches before it walks
+            has = select(rrset_data.c.rrset_id).where(_has_data(condition, few.aside(_DATA)))
+            return has.where(rrset_data.c.rrset_id == rrsets.c.id).limit(1).scalar_subquery().is_not(None)
         return rrsets.c.id.in_(self._having(condition))
 
     def _having(self, data: Condition) -> Select[Any]:

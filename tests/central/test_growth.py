@@ -282,7 +282,7 @@ def test_data_that_most_have_is_looked_for_only_until_many_are_found(grown: Grow
     everywhere = (Condition("data", Op.LIKE, "*0*"),)
     query = ListQuery(limit=100, sort_key=sort_key, conditions=everywhere, count=False)
     spent = read_of(grown, ListRRsets(caller=member(), zone_id=None, query=query))
-    assert spent <= 2 * listing.FAR
+    assert spent <= (few.FEW if grown.central.store.engine.dialect.name == "sqlite" else 3 * listing.FAR)
 
 
 @pytest.mark.parametrize("name", ["all", "active"])
