@@ -69,10 +69,9 @@ class Refresher:
         settings: WorkerSettings,
         exchanger: Exchanger,
         clock: Clock,
+        pace: Pace,
         rng: random.Random | None = None,
-        hinted: bool = False,
     ) -> None:
-        """`hinted`: whether hints come at all."""
         self._name = name
         self._settings = settings
         self._link = link
@@ -85,7 +84,7 @@ class Refresher:
         self._hinted: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._next_due = 0.0
-        self._pace = Pace(settings.find_interval, asyncio.get_running_loop().time(), hinted=hinted)
+        self._pace = pace
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -97,7 +96,7 @@ class Refresher:
         """A zone may be due now."""
         if len(self._hinted) < 10 * MOST_LOOKS:
             self._hinted[zone_id] = None
-        self._pace.note(asyncio.get_running_loop().time())
+        self._pace.active = asyncio.get_running_loop().time()
         self._wake.set()
 
     async def stop(self, grace_s: float) -> None:
@@ -146,7 +145,7 @@ class Refresher:
         self._next_due = now + self._pace.pause(now)
         found = await self._link.ask(DueInbound(limit=room))
         if found:
-            self._pace.note(now)
+            self._pace.active = now
         return (*hinted, *found)
 
     async def _begin(self, zone_ids: Sequence[str]) -> None:

@@ -13,17 +13,14 @@ class Pace:
     """The pauses between searches. Times in seconds, `now` by one clock.
 
     hinted   whether hints come at all; where none do, searches are the only way to learn of work
+    active   when something was last hinted at, or found; set by who learns of it
     """
 
     def __init__(self, interval_s: float, now: float, *, hinted: bool) -> None:
         self._interval_s, self._hinted = interval_s, hinted
-        self._active = now
-
-    def note(self, now: float) -> None:
-        """Something was hinted at, or found."""
-        self._active = now
+        self.active = now
 
     def pause(self, now: float) -> float:
         """Return how long the next search may wait."""
-        quiet = self._hinted and now - self._active >= QUIET_S
+        quiet = self._hinted and now - self.active >= QUIET_S
         return self._interval_s * (QUIET if quiet else 1)

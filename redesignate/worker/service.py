@@ -125,7 +125,7 @@ class Worker:
     async def _take(self, hints: tuple[Hint, ...]) -> None:
         parts = self._parts
         assert parts is not None
-        parts.pace.note(asyncio.get_running_loop().time())
+        parts.pace.active = asyncio.get_running_loop().time()
         reports: list[asyncio.Future[None]] = []
         for hint in hints:
             match hint.kind:
@@ -204,10 +204,13 @@ class Worker:
             settings=settings,
             exchanger=context.exchanger,
             clock=self._clock,
-            hinted=self._source is not None,
+            pace=self._pace(),
         )
-        pace = Pace(settings.find_interval, asyncio.get_running_loop().time(), hinted=self._source is not None)
-        return _Parts(link, due, pace, pools, probes, context, audit, held, inbound)
+        return _Parts(link, due, self._pace(), pools, probes, context, audit, held, inbound)
+
+    def _pace(self) -> Pace:
+        now = asyncio.get_running_loop().time()
+        return Pace(self._settings.find_interval, now, hinted=self._source is not None)
 
     async def _find(self, parts: _Parts) -> None:
         """Look for work without a hint: the hint was lost, a back-off is over, or a nameserver is back."""
@@ -221,7 +224,7 @@ class Worker:
                     found = await parts.link.ask(Overdue(limit=limit, grace_s=grace_s))
                 for zone_id in found:
                     held.hint(zone_id, urgent=False)
-                    pace.note(loop.time())
+                    pace.active = loop.time()
             except Problem as problem:
                 log.debug("could not look for overdue work", why=problem.message)
             except Exception:  # the loop of a service

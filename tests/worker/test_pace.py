@@ -12,7 +12,7 @@ def test_a_worker_without_work_looks_seldom_until_it_has_some() -> None:
     pace = Pace(0.5, 100.0, hinted=True)
     assert pace.pause(100.0) == pace.pause(99.9 + QUIET_S) == 0.5
     assert pace.pause(100.0 + QUIET_S) == pace.pause(1e6) == QUIET * 0.5
-    pace.note(1e6)
+    pace.active = 1e6
     assert pace.pause(1e6) == 0.5
     assert pace.pause(1e6 + QUIET_S) == QUIET * 0.5
 

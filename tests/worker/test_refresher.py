@@ -14,6 +14,7 @@ from redesignate.model.clock import now
 from redesignate.wire.client import Exchanger
 from redesignate.worker.inbound import Refresher
 from redesignate.worker.link import Link
+from redesignate.worker.pace import Pace
 
 
 class NothingDue:
@@ -32,7 +33,10 @@ def test_a_hint_just_before_the_stop_does_not_keep_it_running(steps: int) -> Non
     async def run() -> None:
         central, exchanger = NothingDue(), Exchanger()
         settings = WorkerSettings(find_interval=60.0)
-        refresher = Refresher(name="w", link=Link(central), settings=settings, exchanger=exchanger, clock=now)
+        pace = Pace(60.0, asyncio.get_running_loop().time(), hinted=True)
+        refresher = Refresher(
+            name="w", link=Link(central), settings=settings, exchanger=exchanger, clock=now, pace=pace
+        )
         refresher.start()
         async with asyncio.timeout(5):
             while not central.asked:
