@@ -3,12 +3,14 @@
 
 The key is claimed as the first step of the transaction, and its answer stored as the last of the use-case: both are
 there with the change, or neither is. A request that comes while the first is carried out waits for its row, and gets
-the same answer. What was refused has changed nothing, and leaves no key: it is judged again.
+the same answer. What was refused has changed nothing, and leaves no key: it is judged again. Whoever may no longer do
+what was asked for is told so, not what the first was answered.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from redesignate.bus import codec
@@ -29,11 +31,17 @@ _MARGIN_S = 300
 """A key that is forgotten so soon may be forgotten before its request is carried out."""
 
 
-def once(use_case: UseCase, command: CallerCommand[Any], repeat: Repeat) -> UseCase:
+StillMay = Callable[[Rules, Work, CallerCommand[Any]], None]
+
+
+def once(use_case: UseCase, command: CallerCommand[Any], repeat: Repeat, *, still_may: StillMay) -> UseCase:
     """The use-case of a command, carried out by the first of its copies alone.
 
+    still_may  refuses a copy whose caller has lost the right
+
     Raises what it raises; KeyReused where the key is that of another request.
-    Cost   two statements more; for a copy three alone. Where a step precedes the transaction, `is_answered` too.
+    Cost   two statements more; for a copy three and those of `still_may`. Where a step precedes the transaction,
+           `is_answered` too.
     """
 
     def first(rules: Rules, work: Work, given: Any) -> Any:
@@ -50,6 +58,7 @@ def once(use_case: UseCase, command: CallerCommand[Any], repeat: Repeat) -> UseC
             raise Stale
         if found.digest != repeat.digest:
             raise KeyReused("This Idempotency-Key is that of another request; nothing was changed. Send a new key.")
+        still_may(rules, work, command)
         stored = work.secrets.open(found.answer.decode()).encode() if secret else found.answer
         return codec.reply_to(command, stored)
 

@@ -41,6 +41,7 @@ from redesignate.central import (
 )
 from redesignate.central.importing import Importer
 from redesignate.central.repeats import is_answered, once
+from redesignate.central.rights import still_may
 from redesignate.central.rules import Answers, Rules, UseCase, check_switches
 from redesignate.commands.base import CallerCommand, Command
 from redesignate.commands.imports import AddImportPart
@@ -175,9 +176,9 @@ class CentralService:
             given = command if prepare is None else prepare(self._rules, self._store, command)
             return ANSWERS[type(given)], given
         if prepare is None or is_answered(self._store, asked, repeat):
-            return once(ANSWERS[type(command)], asked, repeat), command
+            return once(ANSWERS[type(command)], asked, repeat, still_may=still_may), command
         given = prepare(self._rules, self._store, command)
-        return once(ANSWERS[type(given)], asked, repeat), given
+        return once(ANSWERS[type(given)], asked, repeat, still_may=still_may), given
 
     def _send(self, unit: Work) -> None:
         for event, fields in unit.events:

@@ -24,7 +24,9 @@ from redesignate.api.reference import page
 from redesignate.api.request import _SWITCHES
 from redesignate.api.routes import ADMIN, ALL, ROUTES, Route
 from redesignate.auth.identity import Identity
-from redesignate.central.service import ANSWERS
+from redesignate.central.rights import CHECKED, NAMED
+from redesignate.central.service import ANSWERS, APART
+from redesignate.commands.access import CheckAccess
 from redesignate.commands.base import Command
 from redesignate.config.settings import ApiSettings
 from redesignate.model import errors
@@ -131,6 +133,12 @@ def _asked_by(route: Route, verb: str) -> set[type[Command[Any]]]:
                 seen.add(thing)
                 waiting.append(thing)
     return found
+
+
+@pytest.mark.parametrize(("route", "verb"), [(route, verb) for route, verb in EACH if verb == "POST"])
+def test_the_right_to_every_post_is_asked_for_again_when_it_is_repeated(route: Route, verb: str) -> None:
+    """Else: its command in a table of `central/repeats.py`."""
+    assert _asked_by(route, verb) - APART - {CheckAccess} <= {*CHECKED, *NAMED}
 
 
 def _is_self(node: ast.expr) -> bool:

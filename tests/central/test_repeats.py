@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from redesignate.central.repeats import KEPT_S
+from redesignate.commands.base import CallerCommand
+from redesignate.commands.exports import CreateExport
 from redesignate.commands.rrsets import CreateRRset
 from redesignate.commands.upkeep import ForgetQuestions
-from redesignate.commands.zones import CreateZone, GetZone
+from redesignate.commands.zones import CreateZone, DeleteZone, GetZone
 from redesignate.model import errors
 from redesignate.model.caller import Caller, Repeat
 from redesignate.model.clock import SECOND
@@ -23,8 +25,8 @@ from tests.central.driver import CentralDriver, member
 from tests.central.test_races import at_once
 
 
-def asking(key: str = "k", digest: str = "d", project: str = "p1", **more: Any) -> Caller:
-    return member(project, repeat=Repeat(key=key, digest=digest), **more)
+def asking(key: str = "k", digest: str = "d", project: str = "p1", *roles: str, **more: Any) -> Caller:
+    return member(project, *roles, repeat=Repeat(key=key, digest=digest), **more)
 
 
 def create(central: CentralDriver, caller: Caller, name: str = "example.org.") -> Zone:
@@ -47,6 +49,34 @@ def test_a_copy_gets_the_answer_of_the_first(anywhere: Build) -> None:
     first, again = (central.call(CreateRRset(caller=asking("r"), zone_id=made.id, new=new)) for _ in range(2))
     assert first == again
     assert len(central.rows("zones")) == 1
+
+
+def test_whoever_lost_the_right_is_not_shown_the_answer_again(anywhere: Build) -> None:
+    central = anywhere()
+    made = create(central, asking())
+    new = NewRRset(name="www.example.org.", type="A", records=("192.0.2.1",))
+
+    def copies(*roles: str) -> list[object]:
+        acts: list[CallerCommand[Any]] = [
+            CreateZone(caller=asking("k", "d", "p1", *roles), new=NewZone(name="example.org.", email="a@example.org")),
+            CreateRRset(caller=asking("r", "d", "p1", *roles), zone_id=made.id, new=new),
+            CreateExport(caller=asking("e", "d", "p1", *roles), zone_id=made.id),
+        ]
+        return [outcome(central, act) for act in acts]
+
+    first = copies()
+    assert copies() == first
+    assert copies("reader") == [errors.Forbidden] * 3
+    central.call(DeleteZone(caller=member("p1"), zone_id=made.id))
+    central.serve()
+    assert copies() == first
+
+
+def outcome(central: CentralDriver, command: CallerCommand[Any]) -> object:
+    try:
+        return central.call(command).id
+    except errors.Problem as problem:
+        return type(problem)
 
 
 def test_of_many_copies_at_once_one_is_carried_out_and_all_get_its_answer(anywhere: Build) -> None:
@@ -135,4 +165,4 @@ def test_a_request_without_a_key_costs_no_statement_and_one_with_it_three(centra
             central.call(CreateRRset(caller=caller, zone_id=zone.id, new=new))
         counts.append(len(statements))
         assert n or not [one for one in statements if "repeats" in one]
-    assert counts == [counts[0], counts[0] + 3, 4]
+    assert counts == [counts[0], counts[0] + 3, 5]
