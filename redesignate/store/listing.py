@@ -171,7 +171,7 @@ def listed(
     if ids is not None:
         placed = select(*dict.fromkeys(order)).where(*shown)
         page_ids, number = few.in_order(conn, placed, order, ids, query=query, after=after)
-        return Page(tuple(map(item, _these(conn, table, page_ids))), number if query.count else None)
+        return Page(tuple(map(item, these(conn, table, page_ids))), number if query.count else None)
     total = count(conn, select(table.c.id).where(*chosen), hidden) if query.count else None
     if walks(query, total, part):
         places = select(*dict.fromkeys(order)).where(*seen, *(where(one, order[0]) for one in part))
@@ -184,7 +184,7 @@ def listed(
             return Page(tuple(map(item, found)), total)
     chosen_ids = select(table.c.id).where(*chosen, *([] if hidden is None else [~hidden]))
     ids = list(conn.execute(page(conn.dialect.name, chosen_ids, order, query, after, sorts=True)).scalars())
-    return Page(tuple(map(item, _these(conn, table, ids))), total)
+    return Page(tuple(map(item, these(conn, table, ids))), total)
 
 
 def count(conn: Connection, every: Select[Any], hidden: ColumnElement[bool] | None) -> int:
@@ -193,8 +193,8 @@ def count(conn: Connection, every: Select[Any], hidden: ColumnElement[bool] | No
     return few.counted(conn, every, without=not_shown)
 
 
-def _these(conn: Connection, table: Table, ids: Sequence[str]) -> list[Row[Any]]:
-    """The rows of these ids, in their order. One query, none without ids."""
+def these(conn: Connection, table: Table, ids: Sequence[str]) -> list[Row[Any]]:
+    """Return the rows of these ids, in their order. One query, none without ids."""
     rows = {row.id: row for row in conn.execute(select(table).where(table.c.id.in_(ids)))} if ids else {}
     return [rows[ident] for ident in ids]
 

@@ -83,7 +83,15 @@ class Shares(Module):
         The count is written each time: a Galera node certifies what is written, so that nobody who saw the zone with
         or without the share commits beside this.
         """
-        row = {name: getattr(share, name) for name in zone_shares.c.keys()}  # noqa: SIM118  # columns, not a dict
+        row = {
+            "id": share.id,
+            "zone_id": zone.id,
+            "target_project_id": share.target_project_id,
+            "created_at": share.created_at,
+            "updated_at": share.updated_at,
+            "zone_created_at": zone.created_at,
+            "zone_name": zone.name,
+        }
         run(self._conn, _ADD, row)
         self._count(zone, (zone.shares or 0) + 1)
 

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, UniqueConstraint
+from sqlalchemy import text as literal
 
 from redesignate.store.columns import OPTIONS, metadata, text
 
-# `zones.shares` counts those of a zone.
+# `zones.shares` counts those of a zone. `zone_created_at` and `zone_name` are the zone's, which never change: by them a
+# list is walked in its order. Shares that a process of an older release makes during an upgrade have neither.
 zone_shares = Table(
     "zone_shares",
     metadata,
@@ -16,8 +18,12 @@ zone_shares = Table(
     Column("target_project_id", text(36), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger),
+    Column("zone_created_at", BigInteger, nullable=False, server_default="0"),
+    Column("zone_name", text(), nullable=False, server_default=literal("''")),
     UniqueConstraint("zone_id", "target_project_id", name="uq_zone_shares_target"),
     Index("ix_zone_shares_target", "target_project_id", "zone_id"),
+    Index("ix_zone_shares_target_created_at", "target_project_id", "zone_created_at", "zone_id"),
+    Index("ix_zone_shares_target_name", "target_project_id", "zone_name", "zone_id"),
     Index("ix_zone_shares_created_at", "zone_id", "created_at", "id"),
     Index("ix_zone_shares_updated_at", "zone_id", "updated_at", "id"),
     **OPTIONS,

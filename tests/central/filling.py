@@ -13,6 +13,7 @@ from redesignate.model.names import order_key, reverse_key
 from redesignate.model.zone import Zone
 from redesignate.store.schema import journal, peer_states, rrset_data, rrsets, zones
 from redesignate.store.settings_schema import usage
+from redesignate.store.sharing_schema import zone_shares
 from redesignate.wire.rrset import pack
 from tests.central.driver import CentralDriver
 
@@ -77,6 +78,21 @@ def add_zones(central: CentralDriver, count: int, *, name: str = "z{}.example.co
         conn.execute(usage.delete().where(usage.c.project_id == project))
         held = conn.execute(select(zones.c.id).where(zones.c.project_id == project)).all()
         conn.execute(usage.insert().values(project_id=project, zones=len(held)))
+
+
+def share_zones(central: CentralDriver, target: str, first: int, count: int) -> None:
+    """Share so many zones, from the one with this number in the order of ids on, with a project."""
+    with central.store.engine.begin() as conn:
+        found = conn.execute(select(zones).order_by(zones.c.id).offset(first).limit(count)).all()
+        rows = [
+            {"id": new_id(), "zone_id": of.id, "target_project_id": target, "created_at": 1, "updated_at": None,
+             "zone_created_at": of.created_at, "zone_name": of.name}
+            for of in found
+        ]  # fmt: skip
+        _insert(conn, zone_shares, rows)
+        ids = [row["zone_id"] for row in rows]
+        for at in range(0, count, AT_ONCE):
+            conn.execute(zones.update().where(zones.c.id.in_(ids[at : at + AT_ONCE])).values(shares=1))
 
 
 OF_A_ZONE = (zones, rrsets, rrset_data, journal, peer_states)
