@@ -75,6 +75,7 @@ class Answers:
     located    statuses with a Location
     tagged     whether the answer has an ETag (not where it is no JSON)
     conditional  whether If-Match is read
+    waits      whether the answer may wait for nameservers (`waiting.py`)
     optional   whether the request's body may be left out
     reads      content types of the request's body
     writes     content types of the answer; what is not JSON is text
@@ -90,6 +91,7 @@ class Answers:
     located: tuple[int, ...] = ()
     tagged: bool = False
     conditional: bool = False
+    waits: bool = False
     optional: bool = False
     reads: tuple[str, ...] = (JSON,)
     writes: tuple[str, ...] = (JSON,)

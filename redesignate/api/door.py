@@ -26,9 +26,11 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from redesignate.api import cors, errors, openapi, proxy
 from redesignate.api.hosts import NO_LOGIN, is_loopback, only_loopback
-from redesignate.api.request import BODY, PROJECT, REQUEST_ID, ZONE_FILE, link_base
+from redesignate.api.parked import Parked, Waits
+from redesignate.api.request import BODY, PROJECT, REQUEST_ID, WAIT, ZONE_FILE, link_base
 from redesignate.api.routes import routes
 from redesignate.api.versions import document
+from redesignate.api.waiting import ASKED_AGAIN, HEADER, WAITING, WAITS, WANTED, End, Room
 from redesignate.config.settings import ApiSettings
 from redesignate.model.errors import BadInput, MethodNotAllowed, NotFound, Problem, Unavailable
 from redesignate.observe.log import events
@@ -41,8 +43,13 @@ CONNECTION = "redesignate.connection"
 SPOOLED = "redesignate.spooled"
 """Key of the WSGI environment: whether our own server has received the body into the file `wsgi.input`, and measured
 it."""
+PARKS = "redesignate.parks"
+"""Key of the WSGI environment: whether our own server has room for one more answer that waits, as a function. It takes
+a `Parked` for an answer."""
 IMPORTS = "/v2/zones/tasks/imports"
 """The path whose bodies may be large."""
+_BEGAN, _HELD = "redesignate.began", "redesignate.held"
+"""Keys of the WSGI environment: when the request arrived, and what is kept of an answer that waits."""
 Headers = list[tuple[str, str]]
 JSON = "application/json"
 _LOGGED = 500
@@ -79,16 +86,23 @@ class Streamed:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer on its way out: adds the `common` headers, remembers the status for the log."""
+    """One answer on its way out: adds the `common` headers, remembers the status for the log.
+
+    held   the headers of an answer that waits (`waiting.py`)
+    """
 
     environ: WSGIEnvironment
     respond: StartResponse
     common: Headers
     status: int = 0
+    held: Headers | None = None
 
     def start(self, status: str, headers: Headers, exc_info: Any = None, /) -> Any:
         """WSGI's `start_response`, as the application below sees it."""
         self.status = int(status[:3])
+        if WAITING in self.environ:
+            self.held = headers
+            return bool
         return self.respond(status, headers + self.common, exc_info)
 
     def send(
@@ -112,26 +126,32 @@ class Door:
     patience_s   what a request may take; nothing is changed for it any more after that
     """
 
-    def __init__(self, settings: ApiSettings, v2: WSGIApplication, *, patience_s: float) -> None:
-        self._settings, self._v2, self._patience_s = settings, v2, patience_s
+    def __init__(
+        self, settings: ApiSettings, v2: WSGIApplication, *, patience_s: float, waits: Waits | None = None
+    ) -> None:
+        self._settings, self._v2, self._patience_s, self._waits = settings, v2, patience_s, waits
         self._only_loopback = only_loopback(settings)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request. Never raises."""
-        began = time.perf_counter()
-        request_id = environ[REQUEST_ID] = f"req-{uuid.uuid4()}"
+        """Answer one request, or one whose wait has ended. Never raises."""
+        began: float = environ.setdefault(_BEGAN, time.perf_counter())
+        request_id = environ.setdefault(REQUEST_ID, f"req-{uuid.uuid4()}")
         common = [("X-Openstack-Request-Id", request_id)]
         if self._settings.cors.allowed_origin:
             common += cors.headers(self._settings.cors, environ)
-        answer = Answer(environ, start_response, common)
+        answer, again = Answer(environ, start_response, common), ASKED_AGAIN in environ
+        if WAIT in environ.get("QUERY_STRING", ""):
+            self._let_wait(environ)
         found: Iterable[bytes]
         try:
-            found = self._route(environ, answer)
+            found = self._asked_again(environ, answer) if again else self._route(environ, answer)
         except Problem as problem:
             found = answer.fail(problem)
         except Exception as error:  # noqa: BLE001  # the last place where it can be logged with its request
             method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
             found = answer.fail(errors.unforeseen(error, request_id, method, path))
+        if answer.held is not None:
+            return self._park(environ, answer.held)
         # a client that polls for ACTIVE would drown the rest
         level = logging.DEBUG if environ["REQUEST_METHOD"] == "GET" and answer.status < 400 else logging.INFO
         theirs = environ.get("HTTP_X_OPENSTACK_REQUEST_ID")
@@ -183,6 +203,43 @@ class Door:
             ASKING.at = math.inf
             environ["wsgi.input"].close()
         return found if isinstance(found, list) else Streamed(found, self._patience_s, environ[REQUEST_ID])
+
+    # -- answers that wait
+
+    def _let_wait(self, environ: WSGIEnvironment) -> None:
+        """Let the answer wait if the request asks for it and the server can."""
+        waits, parks = self._waits, environ.get(PARKS)
+        if waits is not None and parks is not None:
+            room: Room = lambda project_id: parks() and waits.room(project_id)  # noqa: E731  # short
+            environ[WAITS] = room
+
+    def _park(self, environ: WSGIEnvironment, held: Headers) -> Iterable[bytes]:
+        """The answer that is given once its wait has ended."""
+        wait, subject = environ[WANTED], environ.pop(WAITING)
+        assert self._waits is not None
+
+        def finish(environ: WSGIEnvironment, start: StartResponse, end: End) -> Iterable[bytes]:
+            environ[ASKED_AGAIN], environ[_HELD] = end, (held, subject.finish)
+            return self(environ, start)
+
+        def forgotten() -> None:
+            log.info("a client left that waited", path=environ["PATH_INFO"][:_LOGGED], request_id=environ[REQUEST_ID])
+
+        return Parked(self._waits, wait, subject, environ.get(PROJECT), finish, forgotten)
+
+    def _asked_again(self, environ: WSGIEnvironment, answer: Answer) -> Iterable[bytes]:
+        """A GET is carried out again, with all its checks. Of anything else, which was carried out, status and content
+        are made anew."""
+        held, finish = environ.pop(_HELD)
+        if finish is None:
+            environ["wsgi.input"] = io.BytesIO()
+            with asking(Deadline.after(self._patience_s)):
+                return self._v2(environ, answer.start)
+        end: End = environ[ASKED_AGAIN]
+        with asking(Deadline.after(self._patience_s)):
+            status, content = finish(end)
+        kept = [(name, value) for name, value in held if name.lower() not in ("content-type", "content-length")]
+        return answer.send(status, content, JSON, [*kept, (HEADER, end.word)])
 
     def _health(self, answer: Answer) -> Iterable[bytes]:
         sign = self._settings.healthcheck_disable_file

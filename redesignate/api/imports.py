@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import falcon
 
@@ -12,8 +14,10 @@ from redesignate.api.answers import JSON, answers
 from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import BODY, NO_BODY, ZONE_FILE, Request, Resource, parse_id, send
 from redesignate.api.shapes.imports import FILE, IMPORT, imports
+from redesignate.api.waiting import WANTED, wait_for_import
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.imports import PART, AddImportPart, CreateImport, DeleteImport, GetImport, ListImports
+from redesignate.model.caller import Caller
 from redesignate.model.errors import EmptyBody, MultiplePoolsFound, NoValidPool, OverQuota, Problem, ZoneImportNotFound
 
 IMPORTS = Listing(
@@ -37,6 +41,7 @@ class Imports(Resource):
         reads=(JSON, ZONE_FILE),
         shows=IMPORT,
         located=(202,),
+        waits=True,
         raises=(OverQuota, NoValidPool, MultiplePoolsFound, ZoneImportNotFound),
     )
     def on_post(self, req: Request, resp: falcon.Response) -> None:
@@ -73,18 +78,27 @@ class Imports(Resource):
             )
         (shown,) = imports((made,), req.base)
         send(resp, shown, 202, location=shown.links["self"])
+        if WANTED in req.env:
+            wait_for_import(req, resp, shown, partial(self._shown, req.caller, req.base, made.id))
 
-    @answers(200, shows=IMPORT, raises=(ZoneImportNotFound,))
+    @answers(200, shows=IMPORT, waits=True, raises=(ZoneImportNotFound,))
     def on_get_one(self, req: Request, resp: falcon.Response, import_id: str) -> None:
         """One import."""
-        found = self.central.call(GetImport(caller=req.caller, import_id=parse_id("import_id", import_id)))
-        send(resp, imports((found,), req.base)[0])
+        again = partial(self._shown, req.caller, req.base, parse_id("import_id", import_id))
+        shown = again()
+        send(resp, shown)
+        if WANTED in req.env:
+            wait_for_import(req, resp, shown, again)
 
     @answers(204, raises=(ZoneImportNotFound,))
     def on_delete_one(self, req: Request, resp: falcon.Response, import_id: str) -> None:
         """Remove an import."""
         self.central.call(DeleteImport(caller=req.caller, import_id=parse_id("import_id", import_id)))
         resp.status = 204
+
+    def _shown(self, caller: Caller, base: str, import_id: str) -> Any:
+        found = self.central.call(GetImport(caller=caller, import_id=import_id))
+        return imports((found,), base)[0]
 
 
 def _pieces(req: Request) -> Iterator[bytes]:

@@ -20,9 +20,11 @@ from redesignate.api import faults
 from redesignate.api.answers import JSON, Also, Answers, said_of
 from redesignate.api.paging import Listing
 from redesignate.api.published import PUBLISHED
+from redesignate.api.request import TIMEOUT, WAIT
 from redesignate.api.routes import ALL, Route
 from redesignate.api.schemas import Schemas, argument
 from redesignate.api.shapes.shape import Shape
+from redesignate.api.waiting import DEFAULT_S, HEADER, LONGEST_S
 from redesignate.commands.reports import COUNTED
 
 PATH = "/v2/openapi.json"
@@ -49,6 +51,18 @@ ARGUMENTS = {
 """Query arguments that every request under /v2 may carry."""
 _IF_MATCH = {"If-Match": "ETags, one of which the resource must still have, else 412; `*` for any."}
 _KEY = {"Idempotency-Key": "The client's name for the request, which is carried out once however often it is sent."}
+_WAITS: dict[str, tuple[str, dict[str, Any]]] = {
+    WAIT: (
+        "Answer once it is so: `served` by all nameservers of its zone, or `active`, by as many as make its status "
+        "ACTIVE; of what is deleted, once they have dropped it.",
+        {"type": "string", "enum": ["served", "active"]},
+    ),
+    TIMEOUT: (
+        "Seconds after which the answer comes all the same; only with `wait`.",
+        {"type": "integer", "minimum": 1, "maximum": LONGEST_S, "default": DEFAULT_S},
+    ),
+}
+_WORDS_OF_WAIT = ["served", "active", "timeout", "error", "gone", "busy", "unsupported"]
 _OPERATORS = (
     " Whole value, or `*` for any characters; a leading `!`, `<`, `<=`, `>`, `>=` compares, `BETWEEN a,b` is a range."
 )
@@ -175,6 +189,9 @@ def _success(status: int, said: Answers, content: Part | None) -> Part:
         about = "Of what is shown, for If-Match; a zone file has none."
         always = said.writes == (JSON,)
         headers["ETag"] = {"description": about, "schema": {"type": "string"}, "required": always}
+    if said.waits:
+        about, words = "How the wait has ended, where there was one.", {"type": "string", "enum": _WORDS_OF_WAIT}
+        headers[HEADER] = {"description": about, "schema": words, "required": False}
     return {"description": _phrase(status), "headers": headers} | ({"content": content} if content else {})
 
 
@@ -201,9 +218,14 @@ def _in_path(path: str) -> list[Part]:
 
 def _in_query(said: Answers) -> list[Part]:
     listed = [] if said.listing is None else _paging(said.listing)
-    return listed + [
-        _query(member.name, member.about, argument(member)) | ({"required": True} if member.required else {})
-        for member in said.arguments
+    waits = _WAITS.items() if said.waits else ()
+    return [
+        *listed,
+        *(
+            _query(member.name, member.about, argument(member)) | ({"required": True} if member.required else {})
+            for member in said.arguments
+        ),
+        *(_query(name, about, schema) for name, (about, schema) in waits),
     ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 
@@ -42,7 +43,7 @@ sender is known, the project that is asked for."""
 
 NO_BODY = "Request Body is empty"
 _DECODER = msgspec.json.Decoder()
-_ENCODER = msgspec.json.Encoder()
+ENCODER = msgspec.json.Encoder()
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"[0-9a-fA-F]{32}\Z")
@@ -59,6 +60,10 @@ _ZONE_FILES = frozenset(
 _ALL_PROJECTS = ("all_tenants", "all_projects")
 _EDIT_MANAGED = "edit_managed_records"
 _SWITCHES = frozenset({*_ALL_PROJECTS, _EDIT_MANAGED})
+WAIT, TIMEOUT = "wait", "wait_timeout"
+WAITING_ARGUMENTS = frozenset({WAIT, TIMEOUT})
+"""Arguments that say what the answer waits for (`waiting.py`)."""
+_NO_FILTERS = _SWITCHES | WAITING_ARGUMENTS
 _SWITCH_HEADERS = frozenset(
     {
         "HTTP_X_AUTH_ALL_PROJECTS",
@@ -84,8 +89,9 @@ class Request(falcon.Request):
         return found
 
     def arguments(self) -> dict[str, str]:
-        """The query string without the switches. Raises BadInput where a name comes twice."""
-        return {name: value for name, value in self._singles().items() if name not in _SWITCHES}
+        """The query string without the switches and what the answer waits for. Raises BadInput where a name comes
+        twice."""
+        return {name: value for name, value in self._singles().items() if name not in _NO_FILTERS}
 
     def query_pairs(self) -> dict[str, str]:
         """The whole query string, for links that repeat it."""
@@ -232,7 +238,10 @@ def _repeat(key: str, env: WSGIEnvironment) -> Repeat:
     where the body is a stream."""
     if not 0 < len(key) <= KEY_LENGTH or not (key.isascii() and key.isprintable()):
         raise BadInput(f"An Idempotency-Key has 1 to {KEY_LENGTH} characters, all of them printable ASCII")
-    asked = hashlib.sha256(f"{env['PATH_INFO']}?{env.get('QUERY_STRING', '')}\0".encode("utf-8", "surrogateescape"))
+    query = env.get("QUERY_STRING", "")
+    if WAIT in query:  # it says when the answer comes, and not what is done
+        query = "&".join(one for one in query.split("&") if one.partition("=")[0] not in WAITING_ARGUMENTS)
+    asked = hashlib.sha256(f"{env['PATH_INFO']}?{query}\0".encode("utf-8", "surrogateescape"))
     body: bytes | None = env.get(BODY)
     if body is None:
         raise BadInput("An Idempotency-Key needs a body that is compared as a whole: send the zone file as JSON")
@@ -253,10 +262,13 @@ def _switch(request: Request, header: str, *names: str) -> bool:
 
 
 class Gate:
-    """Falcon's middleware: the caller, the base of links, and whether the client accepts JSON."""
+    """Falcon's middleware: the caller, the base of links, and whether the client accepts JSON.
 
-    def __init__(self, settings: ApiSettings, authenticate: Authenticator) -> None:
-        self._settings, self._authenticate = settings, authenticate
+    wait   reads what the answer waits for, where the request says so. Raises BadInput
+    """
+
+    def __init__(self, settings: ApiSettings, authenticate: Authenticator, wait: Callable[[Request], object]) -> None:
+        self._settings, self._authenticate, self._wait = settings, authenticate, wait
 
     def process_request(self, req: Request, resp: falcon.Response) -> None:
         """Set the request's caller and base; refuse all but operators during maintenance."""
@@ -276,6 +288,8 @@ class Gate:
 
     def process_resource(self, req: Request, resp: falcon.Response, _resource: object, _params: object) -> None:
         """Refuse a client that does not read JSON, in words that any client reads."""
+        if not WAITING_ARGUMENTS.isdisjoint(req.params):
+            self._wait(req)
         accept = req.env.get("HTTP_ACCEPT", "").lower()
         if "/" not in accept or any(name in accept for name in _JSON_RANGES):  # missing, or not a list of media types
             return
@@ -318,7 +332,7 @@ def send(
     tagged  what is shown, where the answer is to have its ETag
     """
     resp.status = 202 if of is Status.PENDING else status
-    resp.data = _ENCODER.encode(content)
+    resp.data = ENCODER.encode(content)
     if location is not None:
         resp.set_header("Location", location)
     if tagged is not None:

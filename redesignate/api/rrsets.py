@@ -10,6 +10,7 @@ from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import Request, Resource, link_base, parse_id, refuse_filters, send
 from redesignate.api.shapes.members import TEXT, Body, Member, Text
 from redesignate.api.shapes.rrsets import RECORDSET
+from redesignate.api.waiting import WANTED, wait_for
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.rrsets import CreateRRset, DeleteRRset, GetRRset, ListRRsets, UpdateRRset, UpsertRRset
 from redesignate.model.errors import (
@@ -63,7 +64,7 @@ class Recordsets(Resource):
         """A page of a zone's RRsets."""
         self.list(req, resp, OF_ZONE, parse_id("zone_id", zone_id))
 
-    @answers(202, 201, takes=RECORDSET, shows=RECORDSET, located=(201, 202), tagged=True, raises=_CREATE)
+    @answers(202, 201, takes=RECORDSET, shows=RECORDSET, located=(201, 202), tagged=True, waits=True, raises=_CREATE)
     def on_post(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Add an RRset."""
         ident = parse_id("zone_id", zone_id)
@@ -74,6 +75,8 @@ class Recordsets(Resource):
         made = self.central.call(CreateRRset(caller=req.caller, zone_id=ident, new=new))
         shown = RECORDSET.shown(made, req.base)
         send(resp, shown, 201, of=made.status, location=shown.links["self"], tagged=made)
+        if WANTED in req.env:
+            wait_for(req, resp, shown, zone_id=ident, revision=made.revision, done=201)
 
     @answers(
         200,
@@ -84,6 +87,7 @@ class Recordsets(Resource):
         located=(201,),
         tagged=True,
         conditional=True,
+        waits=True,
         arguments=_PLACE,
         headers=_ABSENT,
         raises=_CREATE,
@@ -119,13 +123,19 @@ class Recordsets(Resource):
             send(resp, shown, 201, location=shown.links["self"], tagged=found)
         else:
             send(resp, shown, of=found.status, tagged=found)
+        if WANTED in req.env:
+            done = 201 if found.version == 1 else 200
+            wait_for(req, resp, shown, zone_id=ident, revision=found.revision, done=done)
 
-    @answers(200, shows=RECORDSET, tagged=True, raises=_MISSING)
+    @answers(200, shows=RECORDSET, tagged=True, waits=True, raises=_MISSING)
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """One RRset."""
         zone, rrset = _ids(zone_id, recordset_id)
         found = self.central.call(GetRRset(caller=req.caller, zone_id=zone, rrset_id=rrset))
-        send(resp, RECORDSET.shown(found, req.base), tagged=found)
+        shown = RECORDSET.shown(found, req.base)
+        send(resp, shown, tagged=found)
+        if WANTED in req.env:
+            wait_for(req, resp, shown, zone_id=zone, revision=found.revision)
 
     @answers(
         202,
@@ -134,6 +144,7 @@ class Recordsets(Resource):
         shows=RECORDSET,
         tagged=True,
         conditional=True,
+        waits=True,
         raises=(*_MISSING, InvalidTTL, OverQuota),
     )
     def on_put_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
@@ -151,15 +162,21 @@ class Recordsets(Resource):
             raise self.bad_body(fault, aim) from None
         question = UpdateRRset(caller=req.caller, zone_id=zone, rrset_id=rrset, change=change, if_match=req.matching())
         changed = self.central.call(question)
-        send(resp, RECORDSET.shown(changed, req.base), of=changed.status, tagged=changed)
+        shown = RECORDSET.shown(changed, req.base)
+        send(resp, shown, of=changed.status, tagged=changed)
+        if WANTED in req.env:
+            wait_for(req, resp, shown, zone_id=zone, revision=changed.revision)
 
-    @answers(202, shows=RECORDSET, conditional=True, raises=_MISSING)
+    @answers(202, shows=RECORDSET, conditional=True, waits=True, raises=_MISSING)
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str, recordset_id: str) -> None:
         """Delete an RRset."""
         zone, rrset = _ids(zone_id, recordset_id)
         question = DeleteRRset(caller=req.caller, zone_id=zone, rrset_id=rrset, if_match=req.matching())
         gone = self.central.call(question)
-        send(resp, RECORDSET.shown(gone, req.base), 202)
+        shown = RECORDSET.shown(gone, req.base)
+        send(resp, shown, 202)
+        if WANTED in req.env:
+            wait_for(req, resp, shown, zone_id=zone, revision=gone.revision, done=202, deleted=True)
 
     @answers(200, shows=RECORDSET, listing=OF_ALL, headers=_HEADERS, raises=(ZoneNotFound,))
     def on_get_all(self, req: Request, resp: falcon.Response) -> None:

@@ -11,6 +11,7 @@ from redesignate.api.paging import Listing, envelope, list_query
 from redesignate.api.request import ZONE_FILE, Request, Resource, parse_id, refuse_filters, send
 from redesignate.api.shapes.members import TEXT, Body, Member
 from redesignate.api.shapes.zones import NAMESERVER, PEER, ZONE, nameservers, peers
+from redesignate.api.waiting import WANTED, wait_for
 from redesignate.commands.access import CheckAccess
 from redesignate.commands.inbound import TransferZone
 from redesignate.commands.zones import (
@@ -39,6 +40,7 @@ from redesignate.model.errors import (
     ZoneNotFound,
 )
 from redesignate.model.paging import ListQuery
+from redesignate.model.zone import Action
 
 ZONES = Listing(
     "zones",
@@ -74,7 +76,7 @@ class Zones(Resource):
         page = self.central.call(FindZone(caller=req.caller, name=name))
         send(resp, envelope(req, ZONES, ListQuery(), ZONE.listed(page.items, req.base), page))
 
-    @answers(202, 201, takes=ZONE, shows=ZONE, located=(201, 202), tagged=True, raises=_CREATE)
+    @answers(202, 201, takes=ZONE, shows=ZONE, located=(201, 202), tagged=True, waits=True, raises=_CREATE)
     def on_post(self, req: Request, resp: falcon.Response) -> None:
         """Make a zone."""
         try:
@@ -84,8 +86,10 @@ class Zones(Resource):
         made = self.central.call(CreateZone(caller=req.caller, new=new))
         shown = ZONE.shown(made, req.base)
         send(resp, shown, 201, of=made.status, location=shown.links["self"], tagged=made)
+        if WANTED in req.env:
+            wait_for(req, resp, shown, zone_id=made.id, revision=made.revision, done=201)
 
-    @answers(200, shows=ZONE, tagged=True, writes=(JSON, ZONE_FILE), raises=(ZoneNotFound, OverQuota))
+    @answers(200, shows=ZONE, tagged=True, waits=True, writes=(JSON, ZONE_FILE), raises=(ZoneNotFound, OverQuota))
     def on_get_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """One zone, as JSON, or as a zone file for whoever accepts that and no JSON."""
         accept = req.env.get("HTTP_ACCEPT", "").lower()
@@ -93,9 +97,15 @@ class Zones(Resource):
             send_zone_file(self.central, req.caller, resp, parse_id("zone_id", zone_id))
             return
         zone = self.central.call(GetZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))
-        send(resp, ZONE.shown(zone, req.base), tagged=zone)
+        shown = ZONE.shown(zone, req.base)
+        send(resp, shown, tagged=zone)
+        if WANTED in req.env:
+            leaves = zone.action is Action.DELETE
+            wait_for(req, resp, shown, zone_id=zone.id, revision=zone.revision, gone=leaves)
 
-    @answers(202, 200, takes=ZONE, shows=ZONE, tagged=True, conditional=True, raises=(ZoneNotFound, InvalidTTL))
+    @answers(
+        202, 200, takes=ZONE, shows=ZONE, tagged=True, conditional=True, waits=True, raises=(ZoneNotFound, InvalidTTL)
+    )
     def on_patch_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Change some members of a zone."""
         ident = parse_id("zone_id", zone_id)
@@ -109,14 +119,20 @@ class Zones(Resource):
             raise self.bad_body(fault, CheckAccess(caller=req.caller, rule="update_zone", zone_id=ident)) from None
         question = UpdateZone(caller=req.caller, zone_id=ident, change=change, if_match=req.matching())
         changed = self.central.call(question)
-        send(resp, ZONE.shown(changed, req.base), of=changed.status, tagged=changed)
+        shown = ZONE.shown(changed, req.base)
+        send(resp, shown, of=changed.status, tagged=changed)
+        if WANTED in req.env:
+            wait_for(req, resp, shown, zone_id=ident, revision=changed.revision)
 
-    @answers(202, shows=ZONE, conditional=True, raises=(ZoneNotFound, ZoneHasSubZone, ZoneIsShared))
+    @answers(202, shows=ZONE, conditional=True, waits=True, raises=(ZoneNotFound, ZoneHasSubZone, ZoneIsShared))
     def on_delete_one(self, req: Request, resp: falcon.Response, zone_id: str) -> None:
         """Let a zone go; it is shown until the nameservers have dropped it."""
         ident = parse_id("zone_id", zone_id)
         zone = self.central.call(DeleteZone(caller=req.caller, zone_id=ident, if_match=req.matching()))
-        send(resp, ZONE.shown(zone, req.base), 202)
+        shown = ZONE.shown(zone, req.base)
+        send(resp, shown, 202)
+        if WANTED in req.env:
+            wait_for(req, resp, shown, zone_id=ident, revision=zone.revision, done=202, gone=True)
 
     @answers(200, shows=Under("nameservers", NAMESERVER), raises=(ZoneNotFound,))
     def on_get_nameservers(self, req: Request, resp: falcon.Response, zone_id: str) -> None:

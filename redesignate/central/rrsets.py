@@ -226,8 +226,9 @@ def delete_rrset(rules: Rules, work: Work, command: DeleteRRset) -> RRset:
     check_match(command.if_match, before)
     edit = Edit(zone, work.now)
     edit.drop(before)
-    apply(work, caller, edit)
-    return replace(seen(before, zone), status=Status.PENDING, action=Action.DELETE, updated_at=work.now)
+    (after,) = apply(work, caller, edit)
+    shown = replace(seen(before, zone), status=Status.PENDING, action=Action.DELETE, updated_at=work.now)
+    return replace(shown, revision=after.revision)
 
 
 def found(work: Work, zone: Zone, rrset_id: str) -> Held:

@@ -20,6 +20,7 @@ from pathlib import Path
 from shutil import which
 
 from redesignate.api.app import build
+from redesignate.api.parked import Waits
 from redesignate.auth.choose import authenticator, check_listeners, check_login
 from redesignate.bus.inproc import Bulkheads, InprocCentral, InprocWorkSource, Pending, Shares
 from redesignate.bus.port import Central
@@ -164,8 +165,11 @@ def _start(configuration: Configuration, end: ExitStack) -> Central:
     at_end(end, dns.stop_thread)
     _default_pool(central, settings, settings.mdns.listen[0][1])
     login = authenticator(settings.api, configuration.conf, central)
+    waits = Waits(central)
+    at_end(end, waits.stop)
+    api = build(Bulkheads(central, Shares.of_one_writer(THREADS)), settings.api, login, waits=waits)
     with explained("The API", settings.api.listen, _OTHER_PORT):
-        http = Threaded(build(Bulkheads(central, Shares.of_one_writer(THREADS)), settings.api, login), settings.api)
+        http = Threaded(api, settings.api)
     central.call(ReleaseWork())  # a worker that held anything was ours, and is dead
     worker = Worker(
         central=central,

@@ -12,6 +12,7 @@ from functools import partial
 from wsgiref.types import WSGIApplication
 
 from redesignate.api.app import PATIENCE_S, build
+from redesignate.api.parked import Waits
 from redesignate.auth.choose import authenticator, check_listeners, check_login
 from redesignate.bus.inproc import Bulkheads, InprocCentral, Shares
 from redesignate.bus.port import Central, R
@@ -64,6 +65,8 @@ def application(
     over_bus = settings.central_access is CentralAccess.BUS
     if not over_bus:
         central = Aside(made)
+    waits = Waits(made)
+    at_end(end, waits.stop)
     connections = settings.store.max_pool_size + settings.store.max_overflow
     shares = Shares.of(settings.api.threads, connections=None if over_bus else connections)
     app = build(
@@ -71,6 +74,7 @@ def application(
         settings.api,
         authenticator(settings.api, configuration.conf, central),
         patience_s=settings.bus.rpc_response_timeout if over_bus else PATIENCE_S,
+        waits=waits,
     )
     _start_heart(made, settings, "api", end)
     return app

@@ -25,7 +25,9 @@ from http import HTTPStatus
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-from redesignate.api.door import CONNECTION, IMPORTS, SPOOLED, Streamed
+from redesignate.api.door import CONNECTION, IMPORTS, PARKS, SPOOLED, Streamed, closed
+from redesignate.api.parked import MOST as MOST_WAITING
+from redesignate.api.parked import Parked
 from redesignate.api.request import BODY
 from redesignate.config.settings import ApiSettings
 from redesignate.observe.log import Seldom, events
@@ -73,7 +75,8 @@ class Connection:
     since    when began what it does now: to wait for a request, to receive one, to send an answer, to take leave
     leaving  whether nothing more is answered: it is only read until the client has closed it
     parked   whether it is not looked at until it is no longer busy, for more has arrived meanwhile
-    request  one that has arrived, and waits for a thread
+    request  one that has arrived, and waits for a thread, or whose answer waits
+    waiting  the answer that waits for nameservers: until it has settled, nobody looks but whether the client is there
     """
 
     socket: socket.socket
@@ -83,6 +86,7 @@ class Connection:
     out: memoryview | None = None
     parts: Iterator[bytes] | None = None
     request: Request | None = None
+    waiting: Parked | None = None
     watched: int = 0
     busy: bool = False
     parked: bool = False
@@ -91,7 +95,10 @@ class Connection:
     _closing: bool = False
 
     def late(self, now: float) -> bool:
-        """Whether the client has taken longer than it may; then nothing is left to do but `abandon` it."""
+        """Whether the client has taken longer than it may; then nothing is left to do but `abandon` it. Or whether its
+        answer has waited long enough."""
+        if (waiting := self.waiting) is not None:
+            return waiting.over()
         return now - self.since >= (FAREWELL_S if self.leaving else ARRIVAL_S)
 
     def arrived(self) -> Request | None:
@@ -140,6 +147,11 @@ class Connection:
 
         try:
             found = app(request.environ, start)
+            if isinstance(found, Parked):
+                request.body, request.size = bytearray(), 0  # it was read, and is held for nobody
+                request.environ.pop(BODY, None)
+                self.request, self.waiting = request, found
+                return
             self._closing = last() or not request.keeps
             if isinstance(found, Streamed):
                 self._closing = self._closing or not request.new
@@ -203,16 +215,26 @@ class Arrivals:
 
     most   connections at once; one address may hold half of them, so that it shuts out nobody else: a further one takes
            the place of its own that has waited longest for its client
+    most_resting   those beside them whose answers wait for nameservers, which `api/parked.py` shares out
     """
 
-    def __init__(self, listeners: Sequence[socket.socket], settings: ApiSettings, *, most: int, processes: int) -> None:
-        self._most, self._most_body = most, settings.max_request_body_size
+    def __init__(
+        self,
+        listeners: Sequence[socket.socket],
+        settings: ApiSettings,
+        *,
+        most: int,
+        most_resting: int,
+        processes: int,
+    ) -> None:
+        self._most, self._most_resting, self._most_body = most, most_resting, settings.max_request_body_size
         self._large = IMPORTS, settings.max_import_size
         self._common = {**COMMON, "wsgi.multiprocess": processes > 1}
         self._selector = selectors.DefaultSelector()
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
         self._of: Counter[str] = Counter()
+        self._resting: set[Connection] = set()
         self._listeners: list[socket.socket] = []
         self._next_look = time.monotonic() + LOOK_S
         self._woken, self._waker = socket.socketpair()
@@ -272,9 +294,10 @@ class Arrivals:
                 if not connection.parked:
                     self._selector.unregister(connection.socket)
                 self._connections.discard(connection)
-                self._of[connection.address] -= 1
-                if not self._of[connection.address]:
-                    del self._of[connection.address]
+                if connection in self._resting:
+                    self._resting.discard(connection)
+                else:
+                    self._count(connection, -1)
             connection.socket.close()
             connection.incoming.close()
             return False
@@ -290,6 +313,52 @@ class Arrivals:
             connection.watched = wanted
             connection.busy = connection.parked = False
         return False
+
+    def rest(self, connection: Connection, *, deaf: bool = False) -> bool:
+        """Let a connection wait for its answer, without a thread. Returns whether the answer is there already.
+
+        deaf   more has arrived on it: it is not looked at until it is released
+        """
+        waiting = connection.waiting
+        assert waiting is not None
+        with self._lock:
+            if connection not in self._resting:
+                self._resting.add(connection)
+                self._count(connection, -1)
+            if deaf and not connection.parked:
+                self._selector.unregister(connection.socket)
+            elif connection.parked and not deaf:  # something has arrived meanwhile: its end, perhaps
+                self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+                connection.watched = selectors.EVENT_READ
+            connection.parked = deaf
+            connection.busy = waiting.settled
+        return connection.busy
+
+    def claim(self, connection: Connection) -> bool:
+        """Make a connection busy whose answer has settled; whether it was not."""
+        with self._lock:
+            free = not (connection.busy or connection.ended)
+            connection.busy = connection.busy or free
+        return free
+
+    def resume(self, connection: Connection) -> Parked:
+        """Count a connection as any other again; return the answer that it has waited for."""
+        waiting = connection.waiting
+        assert waiting is not None
+        with self._lock:
+            self._resting.discard(connection)
+            self._count(connection, 1)
+            connection.waiting = None
+        return waiting
+
+    def resting(self) -> list[Connection]:
+        """The connections whose answers wait."""
+        with self._lock:
+            return list(self._resting)
+
+    def may_rest(self) -> bool:
+        """Whether one more answer may wait."""
+        return len(self._resting) < self._most_resting
 
     def under_way(self, *, kept: bool = False) -> bool:
         """Whether a request is in hand or has arrived in part, or an answer is not sent to its end; or a connection is
@@ -312,6 +381,8 @@ class Arrivals:
         for connection in list(self._connections):
             connection.ended = True
             self.release(connection)
+            if connection.waiting is not None:
+                connection.waiting.abandon()
         self._selector.close()
         self._woken.close()
         self._waker.close()
@@ -336,30 +407,38 @@ class Arrivals:
         unix = listening.family == socket.AF_UNIX  # of systemd
         address = "" if unix else str(place[0])
         full = self._of[address] >= self._most // 2
-        if (full or len(self._connections) >= self._most) and not self._make_room(address if full else None):
+        held = len(self._connections) - len(self._resting)
+        if (full or held >= self._most) and not self._make_room(address if full else None):
             made.close()
             return
         made.setblocking(False)
         if not unix:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = "" if unix else str(listening.getsockname()[1])
-        own = {"SERVER_NAME": self._name, "SERVER_PORT": port, "REMOTE_ADDR": address}
+        own = {"SERVER_NAME": self._name, "SERVER_PORT": port, "REMOTE_ADDR": address, PARKS: self.may_rest}
         incoming = Incoming({**self._common, **own, CONNECTION: made}, self._most_body, self._large)
         connection = Connection(made, address, incoming, time.monotonic(), watched=selectors.EVENT_READ)
         self._connections.add(connection)
-        self._of[address] += 1
+        with self._lock:
+            self._count(connection, 1)
         self._selector.register(made, selectors.EVENT_READ, connection)
 
     def _make_room(self, address: str | None = None) -> bool:
         """Close the connection, of this address or any, that waits longest for its client; whether there was one."""
         with self._lock:
             free = [one for one in self._connections if not one.busy and address in (None, one.address)]
+            free = [one for one in free if one not in self._resting]
             oldest = min(free, key=lambda one: one.since, default=None)
             if oldest is None:
                 return False
             oldest.busy = oldest.ended = True
         self.release(oldest)
         return True
+
+    def _count(self, connection: Connection, more: int) -> None:
+        self._of[connection.address] += more
+        if not self._of[connection.address]:
+            del self._of[connection.address]
 
     def _late(self, now: float) -> list[Connection]:
         """The connections whose clients take too long. Listen again where files had run out."""
@@ -403,7 +482,9 @@ class Threaded:
             with ExitStack() as undone:
                 listeners = [undone.enter_context(listener(*place, settings.backlog)) for place in settings.listen]
                 undone.pop_all()
-        self.arrivals = Arrivals(listeners, settings, most=_with_files(connections), processes=processes)
+        most = _with_files(connections + MOST_WAITING)
+        mine = min(connections, max(most - MOST_WAITING, most * 3 // 4))
+        self.arrivals = Arrivals(listeners, settings, most=mine, most_resting=most - mine, processes=processes)
         self.turns: Turns[Connection] = Turns(self.arrivals)
         self._most = 1 if settings.auth_strategy == "keystone" else together  # keystone may be slow to answer
         work = partial(take_turns, self.turns, self._serve)
@@ -425,6 +506,9 @@ class Threaded:
         """
         self._stopping.set()
         self.arrivals.stop()
+        for one in self.arrivals.resting():
+            if one.waiting is not None:
+                one.waiting.give_up()
         began = now = time.monotonic()
         while now < began + patience_s and self.arrivals.under_way(kept=now < began + linger_s):
             alive()
@@ -443,13 +527,19 @@ class Threaded:
         if connection.parts is not None and MINE.round is not None and MINE.round.apart():
             self.turns.add(connection, first=True)
             return
+        if connection.waiting is not None and self._rests(connection):
+            return
         try:
             connection.request = request = connection.request or connection.arrived()
             if request is not None:
                 if self._later(connection, request):
                     return
+                app = self._app if connection.waiting is None else self.arrivals.resume(connection)
                 connection.request = None
-                connection.answer(self._app, request, last=self._stopping.is_set)
+                connection.answer(app, request, last=self._stopping.is_set)
+                if connection.waiting is not None:
+                    self._rest(connection, connection.waiting)
+                    return
         except OSError:  # the client has closed it
             connection.ended = True
         except Exception:  # the loop of a service
@@ -458,12 +548,42 @@ class Threaded:
         if self.arrivals.release(connection):
             self.turns.add(connection)
 
+    def _rest(self, connection: Connection, waiting: Parked) -> None:
+        """Let the answer to a request wait."""
+        waiting.park(partial(self._settled, connection))
+        if self._stopping.is_set():
+            waiting.give_up()
+        if self.arrivals.rest(connection):
+            self.turns.add(connection)
+
+    def _rests(self, connection: Connection) -> bool:
+        """Whether a connection that was looked at waits on for its answer, or has ended."""
+        waiting = connection.waiting
+        assert waiting is not None
+        if waiting.over():
+            waiting.give_up()
+        if waiting.settled:
+            return False
+        if closed(connection.socket):
+            connection.ended = True
+            waiting.abandon()
+            self.arrivals.release(connection)
+        elif self.arrivals.rest(connection, deaf=True):
+            self.turns.add(connection)
+        return True
+
+    def _settled(self, connection: Connection) -> None:
+        """An answer need not wait any longer."""
+        if self.arrivals.claim(connection):
+            self.turns.add(connection)
+
     def _later(self, connection: Connection, request: Request) -> bool:
         """Whether a request joined others, or was queued again: it would take the last thread, or hold up changes."""
         if MINE.last and request.environ["PATH_INFO"].rstrip("/") != HEALTH:
             self.turns.defer(connection)
             return True
-        soon = request.size <= READ and request.environ["REQUEST_METHOD"] in CHANGES
+        changes = request.environ["REQUEST_METHOD"] in CHANGES and connection.waiting is None
+        soon = request.size <= READ and changes
         if soon and MINE.round is None and self._most > 1 and self.turns.ready:
             share(self.turns, self._serve, connection, most=self._most)
             return True

@@ -60,6 +60,12 @@ class Imports(Module):
         row = self._conn.execute(query).first()
         return _import(row) if row else None
 
+    def reached(self, import_ids: Sequence[str]) -> list[tuple[str, TaskStatus, str | None]]:
+        """Id, status and zone of each of these imports. One query."""
+        query = select(zone_imports.c.id, zone_imports.c.status, zone_imports.c.zone_id)
+        found = self._conn.execute(query.where(zone_imports.c.id.in_(list(import_ids))))
+        return [(row.id, TaskStatus(row.status), row.zone_id) for row in found]
+
     def task(self, import_id: str, *, lock: bool = False) -> ImportTask | None:
         """One import as it is worked on. One query."""
         query = select(zone_imports).where(zone_imports.c.id == import_id)

@@ -97,6 +97,17 @@ def judge(
     return Verdict(after, not behind, min((state.next_try if state else 0 for state in behind), default=0))
 
 
+def everywhere(zone: Zone, pool: Pool | None, states: Mapping[str, PeerState]) -> int:
+    """The revision that every nameserver of the pool serves, or at which each has dropped a zone that is being deleted
+    (without nameservers: each target). Without any servers 0, or that of the deletion."""
+    wanted = not deleting(zone)
+    servers = pool.nameservers if pool else ()
+    confirming = servers if wanted or servers or pool is None else pool.targets
+    found = [states.get(server.id) for server in confirming]
+    reached = [state.revision if state and state.present is wanted else 0 for state in found]
+    return min(reached, default=0 if wanted else zone.revision)
+
+
 def deleting(zone: Zone) -> bool:
     """Whether no server is to have the zone any more."""
     return zone.action is Action.DELETE or zone.deleted_at is not None
