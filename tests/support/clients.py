@@ -2,6 +2,7 @@
 """The clients that users have: `openstack` (with python-designateclient) and scripts on openstacksdk.
 
 They live in .venv-openstack and see nothing of this machine but what is said here: no clouds.yaml, no OS_ variables.
+`Clients` holds them in one process for many commands and scripts (`client_host.py`), for each start takes two seconds.
 
     at = without_login(url)              # `make serve`, or any service with auth_strategy = noauth
     at = with_token(url, token)          # auth_strategy = token
@@ -16,9 +17,11 @@ import json
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from tests.support.keystone import REGION, VENV, Keystone, User
 
@@ -70,41 +73,131 @@ def with_keystone(keystone: Keystone, user: User, region: str = REGION) -> dict[
     }
 
 
+class Clients:
+    """The clients, in a process that ends with this object, or with this process.
+
+    `used` says what has been called since its start.
+    """
+
+    def __init__(self) -> None:
+        self._home = tempfile.TemporaryDirectory(prefix="redesignate-client-")
+        command = [_there("python"), "-W", "ignore", str(Path(__file__).with_name("client_host.py"))]
+        self._popen = subprocess.Popen(
+            command,
+            cwd=self._home.name,
+            env=self._settings({}),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._one_at_a_time = threading.Lock()
+
+    def openstack(self, at: Mapping[str, str], *words: str) -> Any:
+        """What `openstack WORDS… -f json` printed, decoded (None where it printed nothing). Raises ClientFailed."""
+        told = self._run(at, "openstack " + " ".join(words), command=[*words, "-f", "json"])
+        return json.loads(told) if told.strip() else None
+
+    def openstack_plain(self, at: Mapping[str, str], *words: str) -> str:
+        """What a person would see of `openstack WORDS…`. Raises ClientFailed."""
+        return self._run(at, "openstack " + " ".join(words), command=list(words))
+
+    def script(self, at: Mapping[str, str], text: str) -> Any:
+        """Run a script with `cloud`, `dns` (openstacksdk), `designate` (designateclient) and `json` at hand.
+
+        Returns the JSON that it printed, None if none. Raises ClientFailed.
+        """
+        told = self._run(at, text, script=text)
+        return json.loads(told) if told.strip() else None
+
+    def used(self) -> dict[str, dict[str, list[str]]]:
+        """Of each of `command`, `sdk` and `designate`: `all` that there is, and what was `used` and has returned."""
+        found: dict[str, dict[str, list[str]]] = self._ask({"used": True})
+        return found
+
+    def close(self) -> None:
+        """End the process."""
+        self._popen.communicate()
+        self._home.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _run(self, at: Mapping[str, str], shown: str, **asked: Any) -> str:
+        told = self._ask({"settings": self._settings(at), **asked})
+        if told["code"]:
+            raise ClientFailed(shown, told["out"] + told["err"])
+        return str(told["out"])
+
+    def _settings(self, at: Mapping[str, str]) -> dict[str, str]:
+        return _settings(self._home.name, at)
+
+    def _ask(self, asked: dict[str, Any]) -> Any:
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        late = threading.Timer(DEADLINE_S, self._popen.kill)
+        with self._one_at_a_time:
+            late.start()
+            try:
+                self._popen.stdin.write(json.dumps(asked) + "\n")
+                self._popen.stdin.flush()
+                line = self._popen.stdout.readline()
+            finally:
+                late.cancel()
+        assert line, f"the clients ended, or did not answer within {DEADLINE_S} s: {asked}"
+        return json.loads(line)
+
+
 def openstack(at: Mapping[str, str], *words: str) -> Any:
     """Run `openstack WORDS… -f json`; returns what it printed, decoded (None where it printed nothing).
 
     Raises ClientFailed. Cost: about two seconds, most of them the client's own start.
     """
-    told = _run(at, str(VENV / "bin/openstack"), *words, "-f", "json")
+    told = openstack_started(at, *words, "-f", "json")
     return json.loads(told) if told.strip() else None
 
 
 def openstack_plain(at: Mapping[str, str], *words: str) -> str:
     """Run `openstack WORDS…`; returns what a person would see. Raises ClientFailed."""
-    return _run(at, str(VENV / "bin/openstack"), *words)
+    return openstack_started(at, *words)
 
 
 def sdk(at: Mapping[str, str], script: str) -> Any:
     """Run a script with `cloud`, `dns` (openstacksdk) and `json` at hand; returns the JSON it printed, None if none."""
-    told = _run(at, str(VENV / "bin/python"), "-W", "ignore", "-c", PREAMBLE + script)
+    told = _started(at, _there("python"), "-W", "ignore", "-c", PREAMBLE + script)
     return json.loads(told) if told.strip() else None
 
 
-def _run(at: Mapping[str, str], *command: str) -> str:
-    if not Path(command[0]).exists():
-        raise AssertionError(f"{command[0]} is missing: run `make test`, or scripts/bootstrap.py openstack")
+def openstack_started(at: Mapping[str, str], *words: str) -> str:
+    """What the installed command prints when it is started for this one `openstack WORDS…`. Raises ClientFailed."""
+    return _started(at, _there("openstack"), *words)
+
+
+def _started(at: Mapping[str, str], *command: str) -> str:
     with tempfile.TemporaryDirectory(prefix="redesignate-client-") as home:
-        env = {
-            "PATH": os.environ["PATH"],
-            "HOME": home,
-            "LANG": "C.UTF-8",
-            "PYTHONWARNINGS": "ignore",
-            "OS_CLIENT_CONFIG_FILE": f"{home}/clouds.yaml",
-            **at,
-        }
         done = subprocess.run(
-            command, env=env, cwd=home, capture_output=True, text=True, check=False, timeout=DEADLINE_S
+            command, env=_settings(home, at), cwd=home, capture_output=True, text=True, check=False, timeout=DEADLINE_S
         )
     if done.returncode:
         raise ClientFailed(" ".join(command), done.stdout + done.stderr)
     return done.stdout
+
+
+def _settings(home: str, at: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": home,
+        "LANG": "C.UTF-8",
+        "PYTHONWARNINGS": "ignore",
+        "OS_CLIENT_CONFIG_FILE": f"{home}/clouds.yaml",
+        **at,
+    }
+
+
+def _there(name: str) -> str:
+    path = VENV / "bin" / name
+    if not path.exists():
+        raise AssertionError(f"{path} is missing: run `make test`, or scripts/bootstrap.py openstack")
+    return str(path)
