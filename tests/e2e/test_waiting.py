@@ -85,6 +85,8 @@ def test_over_the_broker_and_the_api_that_stops_answers(
         check(system.api, binds)
         zone = nowhere(system)
         before = [listening(system.ports[0], f"{zone}?wait=served&wait_timeout=60") for _ in range(3)]
+        with listening(system.ports[0], "/healthcheck") as last:  # accepted after the others
+            assert last.recv(1)
         assert system.processes["api"][0].stop(signal.SIGTERM) == 0
         for client in before:
             answer = client.recv(65536)
