@@ -91,7 +91,7 @@ class TransferRequests(Resource):
 
     @answers(200, takes=REQUEST, shows=_SHOWN, raises=(TransferRequestNotFound,))
     def on_patch_one(self, req: Request, resp: falcon.Response, request_id: str) -> None:
-        """Change a request's description."""
+        """Change a request's description, and who may accept it."""
         ident = _id(request_id)
 
         def present() -> Body:

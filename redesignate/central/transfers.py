@@ -34,7 +34,6 @@ from redesignate.model.errors import (
     DuplicateZone,
     Forbidden,
     InvalidKey,
-    InvalidObject,
     InvalidTransferRequest,
     MissingProject,
     TransferAcceptNotFound,
@@ -111,18 +110,20 @@ def check_offerable(rules: Rules, caller: Caller, zone: Zone) -> None:
 
 
 def update_request(rules: Rules, work: Work, command: UpdateTransferRequest) -> TransferRequest:
-    """Change a request's description. Raises TransferRequestNotFound, Forbidden, InvalidObject."""
+    """Change a request's description, and who may accept it. An acceptance that has read another target is tried
+    again (`Transfers.complete`). Raises TransferRequestNotFound, Forbidden, InvalidObject, InvalidProject."""
     change = command.change
     before = changeable(rules, work, command.caller, command.request_id)
-    if change.same_target_project_id not in (UNSET, before.target_project_id):
-        keys = ["target_project_id"]
-        raise InvalidObject(
-            f"Provided object does not match schema. Keys {keys} are not valid for zone_transfer_request"
-        )
-    if change.description is UNSET:
+    after = before
+    if change.description is not UNSET:
+        after = replace(after, description=fields.description(change.description))
+    if change.target_project_id is not UNSET:
+        target = None if change.target_project_id is None else fields.project_id(change.target_project_id)
+        after = replace(after, target_project_id=target)
+    if change == type(change)():
         return _shown(rules, command.caller, before)
-    after = replace(before, description=fields.description(change.description), updated_at=work.now)
-    if not _transfers(work).describe(after.id, after.description, work.now):
+    after = replace(after, updated_at=work.now)
+    if not _transfers(work).change(after):
         raise Stale
     return _shown(rules, command.caller, after)
 
@@ -215,7 +216,7 @@ def accept(rules: Rules, work: Work, command: AcceptTransfer) -> TransferAccept:
     if not is_key(command.new.key, request.key):  # it was right a moment ago: the request was made anew
         raise InvalidKey("The key is wrong")
     zone, rrsets = _offered(work, request)
-    if not _transfers(work).complete(request.id, work.now):
+    if not _transfers(work).complete(request, work.now):
         raise Stale
     if any(other.project_id != project_id for other in work.zones.named([zone.name]) if other.id != zone.id):
         raise DuplicateZone("Zone already exists, owned by a different tenant")

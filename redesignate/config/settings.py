@@ -61,7 +61,14 @@ class CorsSettings:
 
     allowed_origin: tuple[str, ...] = ()
     allow_credentials: bool = True
-    expose_headers: tuple[str, ...] = ("X-OpenStack-Request-ID", "Host", "ETag", "Location", "Retry-After")
+    expose_headers: tuple[str, ...] = (
+        "X-OpenStack-Request-ID",
+        "Host",
+        "ETag",
+        "Location",
+        "Retry-After",
+        "X-Redesignate-Wait",
+    )
     max_age: int = 3600
     allow_methods: tuple[str, ...] = ("GET", "PUT", "POST", "DELETE", "PATCH", "HEAD")
     allow_headers: tuple[str, ...] = (

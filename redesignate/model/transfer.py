@@ -54,8 +54,7 @@ class TransferRequestChange(msgspec.Struct, frozen=True, kw_only=True):
     """The members that a PATCH changes; those that are UNSET stay."""
 
     description: str | UnsetType | None = UNSET
-    same_target_project_id: str | UnsetType | None = UNSET
-    """A read-only member that a client sent back; central refuses where it differs."""
+    target_project_id: str | UnsetType | None = UNSET
 
 
 class TransferAccept(msgspec.Struct, frozen=True, kw_only=True):

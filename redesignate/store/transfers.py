@@ -56,16 +56,23 @@ class Transfers(Module):
         }
         self._conn.execute(zone_transfer_requests.insert().values(row))
 
-    def describe(self, request_id: str, description: str | None, now: int) -> bool:
-        """Write the description; whether the request is there. One statement."""
-        written = zone_transfer_requests.update().where(_R.id == request_id)
-        return self._conn.execute(written.values(description=description, updated_at=now)).rowcount == 1
+    def change(self, request: TransferRequest) -> bool:
+        """Write what a PATCH changes; whether the request is there. One statement."""
+        written = zone_transfer_requests.update().where(_R.id == request.id)
+        values = {
+            "description": request.description,
+            "target_project_id": request.target_project_id,
+            "updated_at": request.updated_at,
+        }
+        return self._conn.execute(written.values(values)).rowcount == 1
 
-    def complete(self, request_id: str, now: int) -> bool:
-        """End a request, and forget what was tried; whether it was ACTIVE until now. Two statements."""
-        written = zone_transfer_requests.update().where(_R.id == request_id, _R.open == OPEN)
-        values = {"open": request_id, "status": TransferStatus.COMPLETE.value, "updated_at": now}
-        self._conn.execute(zone_transfer_tries.delete().where(_T.request_id == request_id))
+    def complete(self, request: TransferRequest, now: int) -> bool:
+        """End a request, and forget what was tried; whether it was ACTIVE until now and for the same target. Two
+        statements."""
+        as_read = _R.open == OPEN, _R.target_project_id.is_not_distinct_from(request.target_project_id)
+        written = zone_transfer_requests.update().where(_R.id == request.id, *as_read)
+        values = {"open": request.id, "status": TransferStatus.COMPLETE.value, "updated_at": now}
+        self._conn.execute(zone_transfer_tries.delete().where(_T.request_id == request.id))
         return self._conn.execute(written.values(values)).rowcount == 1
 
     def remove(self, request_id: str, zone_id: str) -> bool:

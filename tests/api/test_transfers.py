@@ -79,6 +79,19 @@ def test_a_zone_changes_hands(owner: Client, taker: Client, zone: str) -> None:
     assert is_fault(taker.ask("POST", ACCEPTS, body), 400, "invalid_zone_transfer_request")
 
 
+def test_another_project_is_offered_the_zone_by_a_patch(
+    owner: Client, taker: Client, zone: str, system: System
+) -> None:
+    request = offered(owner, zone, {"target_project_id": "p3", "description": "words"})
+    here, right = f"{REQUESTS}/{request['id']}", {"key": request["key"], "zone_transfer_request_id": request["id"]}
+    changed = owner.ask("PATCH", here, {"target_project_id": "p2"})
+    assert (changed.status, changed.json["target_project_id"], changed.json["description"]) == (200, "p2", "words")
+    assert is_fault(system.client(project="p3").ask("POST", ACCEPTS, right), 403, "forbidden")
+    assert owner.ask("PATCH", here, {"target_project_id": None}).json["target_project_id"] is None
+    assert owner.ask("GET", here).json["target_project_id"] is None
+    assert taker.ask("POST", ACCEPTS, right).status == 201
+
+
 def test_null_and_nothing_offer_a_zone_to_anybody(owner: Client, taker: Client, zone: str) -> None:
     request = offered(owner, zone, {"target_project_id": None, "description": None})
     assert request["target_project_id"] is None
@@ -108,7 +121,8 @@ def test_refusals(owner: Client, taker: Client, zone: str, system: System) -> No
     for client in (taker, other):
         assert is_fault(client.ask("PATCH", here, {"nonsense": 1}), 403, "forbidden")
         assert is_fault(client.ask("DELETE", here), 403, "forbidden")
-    assert is_fault(owner.ask("PATCH", here, {"target_project_id": "p3"}), 400, "invalid_object")
+    for target in ("x" * 37, ""):
+        assert is_fault(owner.ask("PATCH", here, {"target_project_id": target}), 400, "invalid_project")
     assert is_fault(owner.ask("PATCH", here, {"key": "OTHERKEY"}), 400, "invalid_object")
     assert is_fault(taker.ask("POST", ACCEPTS, {**right, "key": "wrong"}), 403, "invalid_key")
     for body in ({}, {"key": "x"}, {**right, "status": "ACTIVE"}, {**right, "key": ["x"]}):

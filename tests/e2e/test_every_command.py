@@ -95,7 +95,8 @@ def test_a_zone_changes_hands(cloud: Cloud) -> None:
     withdrawn = alice("zone transfer request create", zone["id"])
     assert alice("zone transfer request set --description wait", withdrawn["id"])["description"] == "wait"
     alice.plain("zone transfer request delete", withdrawn["id"])
-    offer = alice("zone transfer request create --target-project-id", bob.project_id, zone["id"])
+    offer = alice("zone transfer request create --target-project-id", admin.project_id, zone["id"])
+    offer = alice("zone transfer request set --target-project-id", bob.project_id, offer["id"])
     assert alice("zone transfer request show", offer["id"])["key"] == offer["key"]
     (seen,) = bob("zone transfer request list")
     assert (seen["id"], seen["zone_name"]) == (offer["id"], "given.example.")

@@ -34,7 +34,7 @@ REQUEST: Shape[NewTransferRequest, TransferRequestChange] = Shape(
         "target_project_id",
         Text(PROJECT_LENGTH),
         "The project that alone may accept it; null: any that has the key.",
-        Write.ONCE,
+        Write.ALWAYS,
         null=Null.VALUE,
     ),
     _DESCRIPTION,
