@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of each service in the middle of a transfer of a large zone to another project: it goes on by itself, and at
-every moment it is whole or not at all.
+"""kill -9 of each service in the middle of a task that changes a zone as a whole: a move to another pool, and a
+transfer of a large zone to another project. It goes on by itself, and at every moment it is whole or not at all.
 
 One of each service, so that what is killed is nowhere else; over RabbitMQ and MariaDB, and with --long PostgreSQL too.
 """
@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import dns.exception
+import dns.rcode
 import pytest
 import yaml
 from sqlalchemy import Engine, NullPool, create_engine, select
@@ -175,6 +177,49 @@ def answered(api: Api, path: str) -> Any:
 
     until(ask, deadline_s=PATIENCE_S, what=path)
     return found[-1]
+
+
+# -- a move to another pool
+
+
+def test_kill_9_of_each_service_while_a_zone_moves_to_another_pool(stage: Stage) -> None:
+    api, binds = stage.api("p1"), dict(zip((DEFAULT_POOL, OTHER), stage.binds, strict=True))
+    zone = api.zone("moves.example.")
+    api.rrset(zone["id"], "www.moves.example.", "A", ["192.0.2.1"])
+    api.active(zone["id"], timeout=PATIENCE_S)
+    path = f"/v2/zones/{zone['id']}"
+
+    def served() -> str | None:
+        return None if any(_has(bind) for bind in stage.binds) else "no nameserver answers for the zone"
+
+    here, there = DEFAULT_POOL, OTHER
+    with Watch(served).on():
+        for service in SERVICES:
+            ask = partial(api.ask, "POST", f"{path}/tasks/pool_move", {"pool_id": there})
+            status = in_flight(ask, partial(stage.kill, service))
+            pool = answered(api, path)["pool_id"]
+            assert pool == there if status == 202 else pool in (here, there), (service, status)
+            if pool == here:  # not at all: it is asked for again
+                assert ask()[0] == 202
+            _moved(api, path, there)
+            stage.kill(service)
+            assert binds[there].rdata("www.moves.example.", "A") == ["192.0.2.1"]
+            assert binds[here].ask("moves.example.", "SOA").rcode() == dns.rcode.REFUSED
+            here, there = there, here
+    settle(api, stage.engine, timeout=PATIENCE_S)
+
+
+def _has(bind: RealBind) -> bool:
+    try:
+        return bind.rdata("www.moves.example.", "A") == ["192.0.2.1"]
+    except (dns.exception.DNSException, OSError):
+        return False
+
+
+def _moved(api: Api, path: str, pool: str) -> None:
+    until(lambda: answered(api, f"{path}/moves")["status"] == "COMPLETE", deadline_s=PATIENCE_S, what="the move")
+    until(lambda: answered(api, path)["status"] == "ACTIVE", deadline_s=PATIENCE_S, what="the zone")
+    assert answered(api, path)["pool_id"] == pool
 
 
 # -- a transfer to another project
