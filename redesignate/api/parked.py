@@ -194,6 +194,8 @@ class Waits:
         asked = uptime()
         for one in due:
             one.due = asked + min(LONGEST_S, max(FIRST_S, (asked - one.began) / 4))
+            if one.due >= asked + LONGEST_S:  # those that have waited long are asked for together
+                one.due -= one.due % (LONGEST_S / 4)
         try:
             with asking(Deadline.after(ASK_S)):
                 found = self._central.call(AskReach(zone_ids=tuple(zone_ids), import_ids=tuple(import_ids)))

@@ -54,7 +54,12 @@ KEY_LENGTH = 255
 _JSON_RANGES = ("*/*", "application/*", "application/json")
 ZONE_FILE = "text/dns"
 _ZONE_FILES = frozenset(
-    {"/v2/zones/{zone_id}", "/v2/zones/tasks/exports/{export_id}/export", "/admin/zones/export/{zone_id}"}
+    {
+        "/v2/zones/{zone_id}",
+        "/v2/zones/tasks/exports/{export_id}/export",
+        "/v2/zones/tasks/export/{export_id}/export",
+        "/admin/zones/export/{zone_id}",
+    }
 )
 """Paths that answer a GET with a zone file too."""
 _ALL_PROJECTS = ("all_tenants", "all_projects")

@@ -18,7 +18,7 @@ import msgspec
 
 from redesignate.api.request import ENCODER, PROJECT, TIMEOUT, WAIT, Request
 from redesignate.commands.reach import ZoneReach
-from redesignate.model.errors import BadInput
+from redesignate.model.errors import BadInput, Problem
 from redesignate.model.zone import Action, Status
 from redesignate.model.zonetask import TaskStatus
 from redesignate.threads.deadline import Deadline
@@ -115,6 +115,8 @@ def reached(until: Until, subject: Subject, reach: ZoneReach | None) -> str | No
             return None if reach is None else "gone"
         return until.value if reach is None or until is Until.ACTIVE or reach.served >= subject.revision else None
     failed = reach.status is Status.ERROR
+    if until is Until.ACTIVE and reach.status is Status.PENDING and reach.confirmed >= reach.revision:
+        return None  # they have lost what they had confirmed, or are those of another pool now
     level = reach.confirmed if until is Until.ACTIVE else reach.served
     if subject.gone or level < subject.revision:
         return "error" if failed else None
@@ -165,7 +167,11 @@ def wait_for_import(req: Request, resp: falcon.Response, shown: Any, again: Call
     status = int(str(resp.status)[:3])
 
     def finish(_end: End) -> tuple[int, bytes]:
-        return status, ENCODER.encode(again())
+        try:
+            now = again()
+        except Problem:  # it is hidden, nobody knows, or its caller may not see it: it was accepted all the same
+            now = shown
+        return status, ENCODER.encode(now)
 
     end: End | None = req.env.get(ASKED_AGAIN)
     word = end.word if end is not None else "error" if shown.status is TaskStatus.ERROR else None

@@ -25,6 +25,7 @@ from redesignate.commands.zones import (
     ZonePeers,
 )
 from redesignate.model.errors import (
+    BadInput,
     DuplicateZone,
     IllegalChild,
     IllegalParent,
@@ -94,6 +95,8 @@ class Zones(Resource):
         """One zone, as JSON, or as a zone file for whoever accepts that and no JSON."""
         accept = req.env.get("HTTP_ACCEPT", "").lower()
         if ZONE_FILE in accept and "json" not in accept:
+            if WANTED in req.env:
+                raise BadInput("wait= is for answers in JSON")
             send_zone_file(self.central, req.caller, resp, parse_id("zone_id", zone_id))
             return
         zone = self.central.call(GetZone(caller=req.caller, zone_id=parse_id("zone_id", zone_id)))

@@ -68,7 +68,8 @@ def restore_zones(rules: Rules, work: Work, command: RestoreZones) -> Restored:
     all_of_them = work.peers.progress(command.zone_ids, work.now).values()
     living = [one for one in all_of_them if one.zone.deleted_at is None]
     after = {one.zone.id: one.zone for one in living}
-    after |= {zone.id: zone for zone in _noted(rules, work, living, found)}
+    kept = [one for one in living if one.zone.action is not Action.DELETE]  # of others the worker reports the end
+    after |= {zone.id: zone for zone in _noted(rules, work, kept, found)}
     moved = 0
     for zone in after.values():
         if foreign.jump(work, zone, _ahead(zone, found.get(zone.id, ())), limited=False):

@@ -13,6 +13,7 @@ again, and goes on behind what is stored.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from redesignate.central.importrows import Here, Readers
 from redesignate.central.importrun import Run, Stopped
 from redesignate.central.rules import Rules
 from redesignate.model.clock import SECOND
+from redesignate.model.errors import Problem, Unavailable
 from redesignate.model.zonetask import ImportTask, TaskStatus
 from redesignate.observe.log import events
 from redesignate.store.imports import Imports, Lost
@@ -87,7 +89,14 @@ class Importer:
         except Lost:
             log.info("import is worked on by another process", task=task.id)
         except Stopped:
-            self._store.transact(lambda work: Imports(work.conn).change(task.id, **_FREE))
+            self._leave(task, **_FREE)
+        except Unavailable:  # the database's fault, which passes: no attempt
+            with contextlib.suppress(Problem):
+                self._leave(task, attempts=max(0, task.attempts - 1))
+            raise
+
+    def _leave(self, task: ImportTask, **values: object) -> None:
+        self._store.transact(lambda work: Imports(work.conn).leave(task.id, self._owner, **values))
 
     def _ended(self, task: ImportTask, trials: int = TRIALS) -> TaskStatus:
         """Make the zone, or say why not; the import's status. Raises Lost, Stopped, Unavailable."""

@@ -26,11 +26,13 @@ def ask_reach(_rules: Rules, work: Work, command: AskReach) -> Reached:
 
 def _reach(one: Progress) -> ZoneReach:
     zone = one.zone
+    # of a zone that is gone and has no work queued nothing is left to be reported: another of its name replaced it
+    replaced = zone.deleted_at is not None and one.row is None
     return ZoneReach(
         zone_id=zone.id,
         revision=zone.revision,
         confirmed=zone.confirmed,
-        served=everywhere(zone, one.pool, one.states),
+        served=zone.revision if replaced else everywhere(zone, one.pool, one.states),
         status=zone.status,
         gone=zone.deleted_at is not None,
     )

@@ -60,7 +60,8 @@ def still_may(rules: Rules, work: Work, command: CallerCommand[Any]) -> None:
             check_access(rules, work, CheckAccess(caller=caller, rule=rule, zone_id=zone_id))
         elif rule := NAMED.get(type(command)):
             zone = visible(work, caller, work.zones.get(zone_id)) if zone_id else None
-            rules.policy.may(rule, caller, target_of(zone, caller) if zone else own(caller))
+            accepted = {"target_project_id": caller.project_id}  # what was offered to it, or to anybody
+            rules.policy.may(rule, caller, target_of(zone, caller) if zone else {**own(caller), **accepted})
     except (Forbidden, InvalidTokenScope):
         raise
     except ZoneNotFound:

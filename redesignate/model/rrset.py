@@ -168,7 +168,7 @@ def seen(row: Held, zone: ZoneFacts) -> RRset:
         records=(soa_text(zone),) if is_soa else row.records,
         description=row.description,
         managed=row.managed,
-        revision=row.revision,
+        revision=zone.revision if is_soa else row.revision,
         born=row.born,
         version=row.version,
         created_at=row.created_at,

@@ -145,7 +145,7 @@ class Incoming:
                 return None
             self._request = _parse(buffer[: end + 2].decode("latin-1"), self.common)
             self._request.most = self.most
-            if self.large[0] and self._request.environ["PATH_INFO"].rstrip("/") == self.large[0]:
+            if self.large[0] and re.sub("/+", "/", self._request.environ["PATH_INFO"]).rstrip("/") == self.large[0]:
                 self._enlarge(self._request)
             del buffer[: end + 4]
             self._looked = 0

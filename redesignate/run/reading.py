@@ -31,8 +31,8 @@ import msgspec
 from redesignate.central.importrows import Block, Frame, Head, Here, TooManyOfOne
 from redesignate.model.zonefile import TooManyRecords, ZoneFileError
 
-HANGS_S = 120.0
-"""How long nothing may come or go."""
+HANGS_S = 900.0
+"""How long nothing may come or go: one part may be ten million records by `$GENERATE`, on a machine that is busy."""
 LOOK_S = 1.0
 """How long is waited between two calls of `alive`."""
 NICE = 5
@@ -79,7 +79,7 @@ class Apart:
         path = os.pathsep.join(one for one in sys.path if one)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(os.getpid())],
+                [sys.executable, "-P", "-m", __name__, str(os.getpid())],  # nothing of the working directory
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,

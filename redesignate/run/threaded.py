@@ -330,6 +330,9 @@ class Arrivals:
             elif connection.parked and not deaf:  # something has arrived meanwhile: its end, perhaps
                 self._selector.register(connection.socket, selectors.EVENT_READ, connection)
                 connection.watched = selectors.EVENT_READ
+            elif not deaf and connection.watched != selectors.EVENT_READ:  # the answer before was taken slowly
+                self._selector.modify(connection.socket, selectors.EVENT_READ, connection)
+                connection.watched = selectors.EVENT_READ
             connection.parked = deaf
             connection.busy = waiting.settled
         return connection.busy
@@ -350,6 +353,11 @@ class Arrivals:
             self._count(connection, 1)
             connection.waiting = None
         return waiting
+
+    def crowded(self, connection: Connection) -> bool:
+        """Whether its address, or all together, have more connections than they may: it rested beside them."""
+        held = len(self._connections) - len(self._resting)
+        return self._of[connection.address] > self._most // 2 or held > self._most
 
     def resting(self) -> list[Connection]:
         """The connections whose answers wait."""
@@ -534,9 +542,12 @@ class Threaded:
             if request is not None:
                 if self._later(connection, request):
                     return
-                app = self._app if connection.waiting is None else self.arrivals.resume(connection)
+                app: WSGIApplication = self._app
+                last: Callable[[], bool] = self._stopping.is_set
+                if connection.waiting is not None:
+                    app, last = self.arrivals.resume(connection), partial(self._is_last, connection)
                 connection.request = None
-                connection.answer(app, request, last=self._stopping.is_set)
+                connection.answer(app, request, last=last)
                 if connection.waiting is not None:
                     self._rest(connection, connection.waiting)
                     return
@@ -547,6 +558,10 @@ class Threaded:
             connection.ended = True
         if self.arrivals.release(connection):
             self.turns.add(connection)
+
+    def _is_last(self, connection: Connection) -> bool:
+        """Whether the answer on a connection that has rested is its last."""
+        return self._stopping.is_set() or self.arrivals.crowded(connection)
 
     def _rest(self, connection: Connection, waiting: Parked) -> None:
         """Let the answer to a request wait."""

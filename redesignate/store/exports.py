@@ -101,14 +101,13 @@ def forget(
     limit: int,
 ) -> int:
     """Delete at most `limit` of such tasks: those that were made before a time (µs), and of any one value of this
-    column the oldest beyond `most`. Returns how many. Two statements, two more for each such value."""
+    column the oldest beyond `most`. Returns how many. Three statements, one more for each such value."""
     old = select(tasks.c.id).where(which, tasks.c.created_at < before).limit(limit)
     ids = list(conn.execute(old).scalars())
-    while len(ids) < limit:
-        chosen = (which, tasks.c.id.not_in(ids))
-        crowded = select(of).where(*chosen, of.is_not(None)).group_by(of).having(func.count() > most).limit(1)
-        value = conn.execute(crowded).scalar()
-        if value is None:
+    chosen = (which, tasks.c.id.not_in(ids))
+    crowded = select(of).where(*chosen, of.is_not(None)).group_by(of).having(func.count() > most)
+    for value in list(conn.execute(crowded.limit(limit - len(ids))).scalars()):
+        if len(ids) >= limit:
             break
         newest = select(tasks.c.id).where(*chosen, of == value).order_by(tasks.c.id.desc())
         ids += conn.execute(newest.offset(most).limit(limit - len(ids))).scalars()

@@ -103,6 +103,11 @@ class Imports(Module):
         """Write members of an import. One statement."""
         self._conn.execute(zone_imports.update().where(zone_imports.c.id == import_id).values(values))
 
+    def leave(self, import_id: str, owner: str, **values: Any) -> None:
+        """Write members of an import as its owner; nothing where another has it by now. One statement."""
+        own = zone_imports.c.id == import_id, zone_imports.c.lease_owner == owner
+        self._conn.execute(zone_imports.update().where(*own).values(values))
+
     def part(self, import_id: str, number: int) -> bytes | None:
         """A part of a file, compressed. One query."""
         data = run(self._conn, _PART, {"i": import_id, "n": number}).scalar()

@@ -46,10 +46,21 @@ def upgrade(url: str, revision: str = "head") -> None:
         _queue(connection)
         _ours(connection)
         try:
-            _in_tries(connection, revision)
+            for one in _steps(connection, revision):
+                _in_tries(connection, one)
+                connection.commit()
         except CommandError as error:
             raise Misconfigured(f"The database cannot be upgraded to {revision}: {error}.") from error
-        connection.commit()
+
+
+def _steps(connection: Connection, revision: str) -> list[str]:
+    """The revisions to upgrade to, one after the other: on PostgreSQL all on the way, since a transaction is undone as
+    a whole, and what has taken long is kept if a later one must wait for a table."""
+    all_, found = _revisions(), _ours(connection)
+    wanted = all_[-1] if revision == "head" else revision
+    if connection.dialect.name != "postgresql" or found is None or wanted not in all_:
+        return [revision]
+    return all_[all_.index(found) + 1 : all_.index(wanted) + 1] or [revision]
 
 
 def _in_tries(connection: Connection, revision: str) -> None:
@@ -75,7 +86,7 @@ def _in_tries(connection: Connection, revision: str) -> None:
             if time.monotonic() > last:
                 raise Unavailable(
                     f"Others (a dump or a long query, for one) have held a table for {_PATIENT.lock_wait_s} s that the "
-                    "upgrade changes. Nothing was changed; upgrade again when they are done."
+                    f"upgrade to {revision} changes. What was done before it stays; upgrade again when they are done."
                 ) from error
             time.sleep(_PAUSE_S)
         else:

@@ -34,8 +34,8 @@ from redesignate.store import few
 from redesignate.store.fast import run
 from redesignate.store.listing import bounds, marker, matches, page, walk_end, walks, where
 from redesignate.store.rrset_pages import AT_ONCE, Batch, Within, by_ids, filled, total, unfiltered, walked
-from redesignate.store.rrset_rows import HANDED, ITS_ZONE, QUERY, REVISION, SOA
-from redesignate.store.schema import DATA_PREFIX, outbox, rrset_data, rrsets, zones
+from redesignate.store.rrset_rows import HANDED, ITS_ZONE, QUERY, REVISION, SOA, has_data
+from redesignate.store.schema import outbox, rrset_data, rrsets, zones
 from redesignate.store.sharing_schema import zone_handovers
 from redesignate.store.task_schema import zone_imports
 
@@ -50,6 +50,7 @@ _FAILED = zones.c.status == Status.ERROR.value
 _BEHIND = and_(zones.c.confirmed < REVISION, or_(SOA, rrsets.c.records != "[]"))
 _MEANING = {"ACTIVE": ~_BEHIND, "PENDING": and_(_BEHIND, ~_FAILED), "ERROR": and_(_BEHIND, _FAILED)}
 _OF_ZONE = select(zones.c.rrset_count).where(zones.c.id == bindparam("z"))
+_HANDED = func.coalesce(select(zones.c.handed).where(ITS_ZONE).scalar_subquery(), -1)
 _IMPORTED = and_(zone_imports.c.todo, zone_imports.c.zone_id.is_(None), zone_imports.c.stored > 0)
 _LEFT_OUT = select(
     select(zones.c.id).where(zones.c.deleted_at > 0).limit(1).scalar_subquery().label("departed"),
@@ -140,13 +141,13 @@ class _Asked:
             return where(condition, few.walked(self.conn, column, self.order[0]) if aside else column)
         if walked:
             # of one row, or MariaDB would collect all data that matches before it walks
-            has = select(rrset_data.c.rrset_id).where(_has_data(condition, few.aside(_DATA)))
+            has = select(rrset_data.c.rrset_id).where(has_data(condition, few.aside(_DATA)))
             return has.where(rrset_data.c.rrset_id == rrsets.c.id).limit(1).scalar_subquery().is_not(None)
         return rrsets.c.id.in_(self._having(condition))
 
     def _having(self, data: Condition) -> Select[Any]:
         """The ids of the RRsets with such data, one for each record that has it."""
-        having = select(rrset_data.c.rrset_id).where(_has_data(data))
+        having = select(rrset_data.c.rrset_id).where(has_data(data))
         return having if self.zone_id is None else having.where(rrset_data.c.zone_id == self.zone_id)
 
     def _by_data_alone(self) -> Select[Any] | None:
@@ -170,7 +171,7 @@ class _Asked:
             ident, of = few.aside(rrset_data.c.rrset_id), [where(one, few.aside(rrsets.c[one.field])) for one in others]
             of += [] if self.project_id is None else [few.aside(rrsets.c.project_id) == self.project_id]
         ids = select(rrset_data.c.rrset_id).select_from(rrset_data.join(rrsets, rrsets.c.id == ident))
-        ids = ids.where(_has_data(data[0]), *of)
+        ids = ids.where(has_data(data[0]), *of)
         return ids.prefix_with("STRAIGHT_JOIN") if is_mysql else ids
 
     def _there(self) -> ColumnElement[bool]:
@@ -211,8 +212,10 @@ class _Asked:
 
     def _changed(self, zones_: Sequence[tuple[str, int]]) -> CompoundSelect[Any]:
         """The RRsets of these zones that were changed after a revision, in the index of revisions, and each SOA."""
-        project = few.aside(rrsets.c.project_id)  # its index would read all of it
-        filters = self._filters() if self.project_id is None else [project == self.project_id, *self._filters()]
+        filters = self._filters()
+        if self.project_id is not None:
+            mine = few.aside(rrsets.c.project_id) == self.project_id  # its index would read all of it
+            filters = [mine, rrsets.c.born > _HANDED, *filters]
         later = or_(*(and_(rrsets.c.zone_id == ident, rrsets.c.revision > confirmed) for ident, confirmed in zones_))
         apexes = and_(rrsets.c.zone_id.in_([ident for ident, _ in zones_]), SOA)
         query = select(rrsets.c.id).where(*filters)
@@ -307,7 +310,8 @@ class _Asked:
             ids = page(self.conn.dialect.name, ids, self.order, self.query, after, limit=left, sorts=True)
             yield from self._these(list(self.conn.execute(ids).scalars()))
             return
-        wanted, more = self._in_order(self._living(QUERY).where(*chosen)), True
+        placed = QUERY.add_columns(self.order[0].label("place"))  # shown is the owner to whom it is handed over
+        wanted, more = self._in_order(self._living(placed).where(*chosen)), True
         while more:
             most = min(AT_ONCE, left)
             some = page(self.conn.dialect.name, wanted, self.order, self.query, after, limit=most, before=before)
@@ -315,7 +319,7 @@ class _Asked:
             left -= most
             more = len(rows) == most and left > 0
             yield rows, more
-            after = dict(rows[-1]._mapping) if rows else None
+            after = {self.order[0].name: rows[-1].place, self.order[1].name: rows[-1].id} if rows else None
 
     def _in_order(self, rows: Select[Any]) -> Select[Any]:
         within = self._within().what
@@ -369,7 +373,7 @@ class _Asked:
         scope = (*self.scope, *self._filters(), *meant)
         ids: Select[Any] = select(rrsets.c.id)
         with_zones = ids.join_from(rrsets, zones, ITS_ZONE).where(*scope)
-        for left_out in self._left_out(with_zones, _AHEAD.where(*scope)):
+        for left_out in self._left_out(with_zones, None if meant else _AHEAD.where(*scope)):
             departed = few.counted(self.conn, left_out)
             if departed >= few.MANY:
                 return few.counted(self.conn, with_zones.where(self._there()), without=without)
@@ -379,10 +383,10 @@ class _Asked:
         chosen = (with_zones if meant else ids.where(*scope)) if by_data is None else by_data.distinct()
         return few.counted(self.conn, chosen, without=without)
 
-    def _left_out(self, with_zones: Select[Any], ahead: Select[Any]) -> Iterator[Select[Any]]:
+    def _left_out(self, with_zones: Select[Any], ahead: Select[Any] | None) -> Iterator[Select[Any]]:
         """The RRsets that are in the index of a list and not in the list. At most one query.
 
-        with_zones ahead   those that the filter selects, of zones, and of zones that are not there yet
+        with_zones ahead   those that the filter selects, of zones, and of zones that are not there yet, if counted
         """
         if self.zone_id is not None:
             return
@@ -391,10 +395,5 @@ class _Asked:
                 yield with_zones.where(_OF_A_DEPARTED_ZONE)
             if handed is not None and self.project_id is not None:
                 yield with_zones.where(_HANDED_OVER)
-            if imported is not None:
+            if imported is not None and ahead is not None:
                 yield ahead
-
-
-def _has_data(condition: Condition, column: ColumnElement[Any] = _DATA) -> ColumnElement[bool]:
-    """A record's text meets the condition, as far as it is stored for filters."""
-    return where(Condition("data", condition.op, condition.value[:DATA_PREFIX], condition.upper), column)

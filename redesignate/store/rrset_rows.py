@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 
+from redesignate.model.paging import Condition
 from redesignate.model.rrset import Held, RRset, seen
 from redesignate.model.zone import Action, Status
-from redesignate.store.schema import rrsets, zones
+from redesignate.store.listing import where
+from redesignate.store.schema import DATA_PREFIX, rrset_data, rrsets, zones
 
 SOA = rrsets.c.type == "SOA"
 REVISION = case((SOA, zones.c.revision), else_=rrsets.c.revision)
@@ -103,3 +105,8 @@ def as_seen(rows: Sequence[Sequence[Any]]) -> list[RRset]:
             )
         )
     return found
+
+
+def has_data(condition: Condition, column: ColumnElement[Any] = rrset_data.c.data) -> ColumnElement[bool]:
+    """A record's text meets the condition, as far as it is stored for filters."""
+    return where(Condition("data", condition.op, condition.value[:DATA_PREFIX], condition.upper), column)

@@ -18,9 +18,11 @@ from redesignate.commands.exports import CreateExport
 from redesignate.commands.imports import AddImportPart, CreateImport, GetImport
 from redesignate.commands.rrsets import ListRRsets
 from redesignate.commands.upkeep import ForgetTasks
+from redesignate.model import errors
 from redesignate.model.paging import Condition, ListQuery, Op
 from redesignate.model.zonefile import Content, Found, gather
 from redesignate.model.zonetask import TaskStatus
+from redesignate.store import few
 from redesignate.store.imports import Imports
 from tests.central.conftest import Build
 from tests.central.driver import PLENTY, CentralDriver, admin, member
@@ -203,6 +205,24 @@ def test_an_import_that_fails_unexpectedly_is_given_up_after_some_attempts(
     assert left(central) == [0, 0, 0, 0, 0]
 
 
+def test_a_database_that_is_unavailable_takes_no_attempt(
+    central: CentralDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, one, store = sent(central, HEAD + BODY), importer(central), Imports.store_ahead
+
+    def full(*_: object) -> None:
+        raise errors.Unavailable("The database has no space left; retry.")
+
+    monkeypatch.setattr(Imports, "store_ahead", full)
+    for _ in range(importing.MOST_ATTEMPTS + 2):
+        with pytest.raises(errors.Unavailable):
+            one.turn()
+        central.pass_time(importing.LEASE_S + 1)
+    monkeypatch.setattr(Imports, "store_ahead", store)
+    assert one.turn()
+    assert get(central, made).status is TaskStatus.COMPLETE
+
+
 def test_attempts_are_counted_since_the_last_record_sets_were_stored(
     central: CentralDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +265,8 @@ def test_a_lane_for_short_files_leaves_long_ones_to_others(central: CentralDrive
 
 def test_lists_do_not_count_what_is_stored_ahead(anywhere: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     central = anywhere()
+    central.zone("settled.org.")
+    central.serve()
     zone = central.zone("shown.org.")
     monkeypatch.setattr(importrun, "STEP", 2)
     sent(central, HEAD + BODY)
@@ -254,12 +276,18 @@ def test_lists_do_not_count_what_is_stored_ahead(anywhere: Build, monkeypatch: p
     assert central.rows("zone_imports")[0].stored == 2
     of_all = admin(all_projects=True)
     by_type = ListQuery(conditions=(Condition("type", Op.EQ, "MX"),))
-    assert central.call(ListRRsets(caller=member(), zone_id=None, query=ListQuery())).total == 2
-    assert central.call(ListRRsets(caller=of_all, zone_id=None, query=ListQuery())).total == 2
+    assert central.call(ListRRsets(caller=member(), zone_id=None, query=ListQuery())).total == 4
+    assert central.call(ListRRsets(caller=of_all, zone_id=None, query=ListQuery())).total == 4
     assert central.call(ListRRsets(caller=member(), zone_id=None, query=by_type)).total == 0
+    monkeypatch.setattr(few, "FEW", 1)
+    for word in ("ACTIVE", "PENDING"):
+        by_status = ListQuery(conditions=(Condition("status", Op.EQ, word),))
+        for caller in (member(), of_all):
+            page = central.call(ListRRsets(caller=caller, zone_id=None, query=by_status))
+            assert page.total == len(page.items)
     one.stopping = bool
     assert one.turn()
-    assert central.call(ListRRsets(caller=member(), zone_id=None, query=ListQuery())).total == 2 + 6
+    assert central.call(ListRRsets(caller=member(), zone_id=None, query=ListQuery())).total == 4 + 6
     assert central.call(ListRRsets(caller=member(), zone_id=None, query=by_type)).total == 1
     assert zone.id
 

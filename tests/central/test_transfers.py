@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,6 +40,7 @@ from redesignate.model.transfer import (
     TransferStatus,
 )
 from redesignate.model.zone import Zone
+from redesignate.store import few
 from redesignate.store.repeats_schema import repeats
 from redesignate.store.sharing_schema import zone_handovers
 from tests.central.driver import OPERATOR, CentralDriver, admin, member
@@ -146,6 +148,11 @@ def test_an_acceptance_that_is_sent_again_under_its_key_gets_its_answer(central:
     caller = member("p2", repeat=Repeat(key="k", digest="d"))
     first = accept(central, request, caller)
     assert accept(central, request, caller) == first
+    other = central.zone("other.org.")
+    alone = Caller(request_id="r", user_id="u", project_id="p2", roles=("taker",), repeat=Repeat(key="o", digest="d"))
+    for aimed in (offer(central, other), offer(central, central.zone("third.org."), "p2")):
+        alone = replace(alone, repeat=Repeat(key=aimed.id, digest="d"))
+        assert accept(central, aimed, alone) == accept(central, aimed, alone)
     with central.store.engine.begin() as connection:  # a day passes
         connection.execute(repeats.update().values(at=repeats.c.at - KEPT_S * SECOND - 1))
     with pytest.raises(errors.InvalidTransferRequest):
@@ -375,7 +382,8 @@ def test_a_large_zone_is_the_new_owners_at_once(central: CentralDriver, zone: Zo
             assert listed(central, caller, sort_key="name", descending=True) == (set(), 0)
             assert listed(central, caller, conditions=(Condition("type", Op.EQ, "A"),)) == (set(), 0)
             assert listed(central, caller, conditions=(Condition("data", Op.EQ, "192.0.2.1"),)) == (set(), 0)
-            assert listed(central, caller, conditions=(Condition("status", Op.EQ, "PENDING"),)) == (set(), 0)
+            for word in ("PENDING", "ACTIVE"):
+                assert listed(central, caller, conditions=(Condition("status", Op.EQ, word),)) == (set(), 0)
         central.call(HandOverRRsets(limit=4))
     names, total = listed(central, THEIRS)
     assert (len(names), total) == (14, 14)
@@ -384,6 +392,26 @@ def test_a_large_zone_is_the_new_owners_at_once(central: CentralDriver, zone: Zo
     (row,) = central.rows("zones", id=zone.id)
     assert row.handed is None
     assert {row.project_id for row in central.rows("rrsets")} == {"p2"}
+
+
+def test_an_order_by_project_is_walked_to_its_end_meanwhile(
+    central: CentralDriver, zone: Zone, large: list[RRset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redesignate.store.rrset_list.AT_ONCE", 3)
+    monkeypatch.setattr(few, "FEW", 1)
+    accept(central, offer(central, zone))
+    pending = (Condition("status", Op.EQ, "PENDING"),)
+    for zone_id, descending in ((None, False), (None, True), (zone.id, False), (zone.id, True)):
+        found, marker = list[str](), None
+        for _ in range(9):
+            order = ListQuery(limit=7, marker=marker, sort_key="project_id", descending=descending, count=False)
+            query = replace(order, conditions=pending)
+            page = central.call(ListRRsets(caller=admin(all_projects=True), zone_id=zone_id, query=query)).items
+            found += [one.id for one in page]
+            if len(page) < 7:
+                break
+            marker = page[-1].id
+        assert len(found) == len(set(found)) == 14
 
 
 def test_what_is_made_meanwhile_is_whose_it_is(central: CentralDriver, zone: Zone, large: list[RRset]) -> None:

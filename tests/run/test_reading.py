@@ -121,6 +121,16 @@ def test_a_reader_that_dies_or_hangs_is_seen(monkeypatch: pytest.MonkeyPatch, nu
         os.kill(pid, 0)
 
 
+def test_nothing_of_the_working_directory_is_taken_for_a_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msgspec.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    with closing(Apart(bool)) as reader:
+        assert reader.head([HEAD.encode()], 5)
+
+
 def test_one_that_cannot_be_started_is_no_fault_of_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(ReaderFailed, match="could not be started"):

@@ -15,4 +15,6 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the column."""
-    op.add_column("zone_imports", sa.Column("attempts", sa.Integer()))
+    there = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("zone_imports")}
+    if "attempts" not in there:
+        op.add_column("zone_imports", sa.Column("attempts", sa.Integer()))

@@ -29,6 +29,8 @@ def upgrade() -> None:
     }
     known = sa.select(zones.c.id).where(zones.c.id == shares.c.zone_id).exists()
     op.execute(shares.update().where(known).values(of))
+    made = {index["name"] for index in sa.inspect(op.get_bind()).get_indexes("zone_shares")}
     for column in ("created_at", "name"):
         key = ["target_project_id", f"zone_{column}", "zone_id"]
-        op.create_index(f"ix_zone_shares_target_{column}", "zone_shares", key)
+        if f"ix_zone_shares_target_{column}" not in made:
+            op.create_index(f"ix_zone_shares_target_{column}", "zone_shares", key)
