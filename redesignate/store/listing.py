@@ -274,16 +274,18 @@ def page(
     """
     column, ident = order
     key = func.coalesce(column, column, type_=column.type) if sorts else column
+    fixed = {one.value for one in query.conditions if one.field == column.name and one.op is Op.EQ}
     for place, descending in ((after, query.descending), (before, not query.descending)):
-        if place is not None:
-            at = place[column.name], place[ident.name]
+        if place is None:
+            continue
+        at = place[column.name], place[ident.name]
+        if fixed == {str(at[0])}:  # SQLite would take the comparison of pairs for one of ids, and walk past all others
+            chosen = chosen.where(ident < at[1] if descending else ident > at[1])
+        else:
             behind = _behind(dialect, key, ident, at, nullable=bool(column.nullable), descending=descending)
             chosen = chosen.where(behind)
     by: Sequence[Any] = (key.desc(), ident.desc()) if query.descending else (key, ident)
-    if _is_mysql(dialect) and (
-        any(one.field == column.name and one.op is Op.EQ for one in query.conditions)
-        or (query.descending and after is not None and after[column.name] is None)
-    ):
+    if _is_mysql(dialect) and (fixed or (query.descending and after is not None and after[column.name] is None)):
         by = by[1:]  # all has the same value, or all that is left has none: MariaDB would sort it all the same
     return chosen.order_by(*by).limit(query.limit if limit is None else limit)
 

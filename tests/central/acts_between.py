@@ -65,7 +65,7 @@ class Share(OfZone):
 
     def done(self, world: World, answer: str) -> bool:
         zone = world.zones[self.zone_id]
-        world.zones[zone.id] = replace(zone, shares=zone.shares | {answer: self.target})
+        world.shared(zone, zone.shares | {answer: self.target})
         return True
 
 
@@ -86,7 +86,7 @@ class Unshare(OfZone):
     def done(self, world: World, answer: None) -> bool:
         zone = world.zones[self.zone_id]
         left = {share_id: target for share_id, target in zone.shares.items() if share_id != self.share_id}
-        world.zones[zone.id] = replace(zone, shares=left)
+        world.shared(zone, left)
         return True
 
 

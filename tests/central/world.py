@@ -93,6 +93,11 @@ class World:
         self.zones[zone.id] = changed
         return changed
 
+    def shared(self, zone: Held, shares: dict[str, str]) -> None:
+        """Write a zone's shares: another version where it shows another `shared` for them."""
+        flips = bool(shares) is not bool(zone.shares)
+        self.zones[zone.id] = replace(zone, shares=shares, version=zone.version + flips)
+
     def put(self, zone: Held, key: Key, one: Set) -> None:
         self.change(zone, sets=zone.sets | {key: one})
 
